@@ -1,0 +1,70 @@
+"""The errors a user can meet. Each says what was given, what is allowed and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+__all__ = [
+    "DataError",
+    "FileError",
+    "InvalidValueError",
+    "ModelError",
+    "SnnconvError",
+    "SnnconvWarning",
+    "UnsupportedNode",
+    "UnsupportedOperatorsError",
+    "VerificationError",
+]
+
+
+class SnnconvError(Exception):
+    """Base of every error that is the input's fault; the command line turns it into exit code 2."""
+
+
+class SnnconvWarning(UserWarning):
+    """Something a user should know, although the work goes on."""
+
+
+class InvalidValueError(SnnconvError, ValueError):
+    """A parameter is outside what is allowed."""
+
+
+class FileError(SnnconvError):
+    """A file is missing, damaged, of the wrong kind, or cannot be written."""
+
+
+class ModelError(SnnconvError):
+    """A network is well formed but is not one that can be used here."""
+
+
+class DataError(SnnconvError):
+    """A data set does not fit: its rank, channels, range, labels or size."""
+
+
+class VerificationError(SnnconvError):
+    """A converted network differs from the quantized network it was made from."""
+
+
+@dataclass(frozen=True)
+class UnsupportedNode:
+    """One node that stands in the way: its name in the file, its operator, and why."""
+
+    name: str
+    operator: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.operator} {self.name!r}: {self.reason}"
+
+
+class UnsupportedOperatorsError(ModelError):
+    """Nodes that cannot be handled, all of them at once.
+
+    Attributes:
+        nodes: every offending node, in the order of the file.
+    """
+
+    def __init__(self, headline: str, nodes: Sequence[UnsupportedNode]) -> None:
+        self.nodes = tuple(nodes)
+        super().__init__("\n".join([f"{headline} ({len(self.nodes)}):", *(f"  {node}" for node in self.nodes)]))

@@ -1,0 +1,1 @@
+"""Graphs of modules: from ONNX, to ONNX, and passes over them. Knows nothing of spikes."""

@@ -1,0 +1,90 @@
+"""What an emitter writes into: the nodes and initializers of one ONNX graph in the making."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import ArrayLike
+from onnx import numpy_helper
+from torch import Tensor, nn
+
+from snnconv.graph.registry import Registry
+
+__all__ = ["EMITTERS", "OPSET", "Emission", "Emitter"]
+
+OPSET = 18  # of every file that is written
+
+
+class Emission:
+    """The graph being written.
+
+    Args:
+        reserved: names of the graph's inputs and outputs, which nothing else may have.
+
+    Attributes:
+        nodes: in order.
+        initializers: by name.
+        ranks: number of axes of each module's output, by the module's name.
+    """
+
+    def __init__(self, reserved: Collection[str] = ()) -> None:
+        self.nodes: list[onnx.NodeProto] = []
+        self.initializers: dict[str, onnx.TensorProto] = {}
+        self.ranks: dict[str, int] = {}
+        self._reserved = frozenset(reserved)
+        self._written: dict[
+            int, tuple[Tensor, str]
+        ] = {}  # by identity; the tensor is kept so that its id stays its own
+        self._once: dict[str, str] = {}
+
+    def _free(self, name: str) -> str:
+        while name in self._reserved:
+            name += "_"
+        return name
+
+    def parameter(self, values: Tensor, name: str) -> str:
+        """Name of a module's tensor as an initializer; a shared tensor is written once."""
+        key = id(values)
+        if key not in self._written:
+            self._written[key] = (values, self.constant(values.detach().cpu().numpy(), name))
+        return self._written[key][1]
+
+    def constant(self, values: ArrayLike, name: str, dtype: Any = None) -> str:
+        """Name of a new initializer; floating-point values are stored as 32-bit ones unless `dtype` says otherwise."""
+        name = self._free(name)
+        assert name not in self.initializers, name
+        array = np.asarray(values, dtype)
+        if dtype is None and array.dtype.kind == "f":
+            array = array.astype(np.float32)
+        self.initializers[name] = numpy_helper.from_array(np.require(array, requirements="C"), name)
+        return name
+
+    def once(self, values: ArrayLike, name: str) -> str:
+        """Name of an initializer that several nodes read; written by the first that asks for it."""
+        if name not in self._once:
+            self._once[name] = self.constant(values, name)
+        return self._once[name]
+
+    def ints(self, values: Sequence[int], name: str) -> str:
+        """Name of a new initializer of 64-bit integers."""
+        return self.constant(np.asarray(values, dtype=np.int64).reshape(-1), name)
+
+    def node(
+        self, operator: str, inputs: Sequence[str], name: str, *, domain: str = "", **attributes: Any
+    ) -> str:
+        """Append a node; returns the name of its output."""
+        output = self._free(f"{name}:out")
+        known = {key: value for key, value in attributes.items() if value is not None}
+        self.nodes.append(
+            onnx.helper.make_node(operator, list(inputs), [output], name, domain=domain, **known)
+        )
+        return output
+
+
+# (module, emission, names of the inputs, unique name) -> name of the output
+Emitter = Callable[[Any, Emission, Sequence[str], str], str]
+
+EMITTERS: Registry[type[nn.Module], Emitter] = Registry("module type")

@@ -1,0 +1,133 @@
+"""Constant folding: a node whose operands are all known is computed once, at import.
+
+The arithmetic is ONNX's own reference implementation. Only operators that give the same values every time fold, and the
+size of a result is inferred before it is computed, so that a small file cannot ask for all the memory there is.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import numpy_helper
+from onnx.reference import ReferenceEvaluator
+
+from snnconv.graph.node import Activation, Constant, NodeView, Refusal
+
+__all__ = ["FOLDABLE", "Folder", "shape_of"]
+
+FOLDABLE = frozenset(
+    """
+    Abs Add And ArgMax ArgMin Cast CastLike Ceil Clip Concat Constant ConstantOfShape CumSum Div Equal Exp Expand EyeLike
+    Flatten Floor Gather GatherElements GatherND Gemm Greater GreaterOrEqual Identity Less LessOrEqual Log MatMul Max Min
+    Mod Mul Neg NonZero Not Or Pad Pow Range Reciprocal ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum Relu Reshape
+    Round ScatterElements ScatterND Shape Sign Size Slice Split Sqrt Squeeze Sub Sum Tile Transpose Trilu Unsqueeze Where
+    Xor
+    """.split()
+)
+MAX_BYTES = 2**30  # of all folded values of one file together
+SMALL = 1024  # elements of an operand whose values, not only its shape, go into the inference of sizes
+
+Array = NDArray[Any]
+
+
+def shape_of(view: NodeView) -> Constant:
+    """The `Shape` operator: known although its operand is not."""
+    operand = view.operand(0)
+    if isinstance(operand, Activation):
+        shapes: Sequence[Sequence[int]] = operand.shapes
+    elif isinstance(operand, Constant):
+        shapes = [value.shape for value in operand.values]
+    else:
+        raise Refusal("input 0 is missing")
+    cut = slice(view.attributes.get("start", 0), view.attributes.get("end"))
+    first, second = (np.array(shape[cut], dtype=np.int64) for shape in shapes)
+    return Constant((first, second), view.outputs[0])
+
+
+class Folder:
+    """Computes nodes of known operands, within a budget of memory.
+
+    Attributes:
+        left: bytes that may still be made.
+    """
+
+    def __init__(self) -> None:
+        self.left = MAX_BYTES
+
+    def fold(self, node: onnx.NodeProto, view: NodeView) -> dict[str, Constant]:
+        """The node's outputs by name, computed at each probe batch size where they depend on it.
+
+        Raises:
+            Refusal: the reference implementation cannot compute it, or the result is too large.
+        """
+        operands = [operand for operand in view.operands if isinstance(operand, Constant)]
+        if node.op_type == "Identity" and len(operands) == 1:
+            return {node.output[0]: operands[0]}  # the same initializer by another name: sharing is kept
+        probes = (0,) if all(operand.fixed is not None for operand in operands) else (0, 1)
+        results = [
+            self._compute(
+                node, view, [o.values[probe] if isinstance(o, Constant) else None for o in view.operands]
+            )
+            for probe in probes
+        ]
+        names = [name for name in node.output if name]
+        return {
+            name: Constant((values[0], values[-1]), name)
+            for name, values in zip(names, zip(*results, strict=True), strict=True)
+        }
+
+    def _compute(self, node: onnx.NodeProto, view: NodeView, operands: Sequence[Array | None]) -> list[Array]:
+        given = {name: value for name, value in zip(node.input, operands, strict=True) if value is not None}
+        try:
+            if node.op_type != "Constant":  # its value is in the file already
+                self._spend(_inferred_bytes(node, view.opset, given))
+            return _evaluate(node, view.opset, given)
+        except Refusal:
+            raise
+        except Exception as error:  # onnx raises what it likes on nodes that are wrong
+            reason = (str(error).splitlines() or [repr(error)])[0]
+            raise Refusal(f"it cannot be computed from its constants: {reason}") from error
+
+    def _spend(self, needed: int) -> None:
+        if needed > self.left:
+            raise Refusal(
+                f"its value would take {needed} bytes: constants computed from others may take {MAX_BYTES}"
+            )
+        self.left -= needed
+
+
+def _inferred_bytes(node: onnx.NodeProto, opset: int, given: dict[str, Array]) -> int:
+    """What the outputs will take, at 8 bytes an element."""
+    types = {
+        name: onnx.helper.make_tensor_type_proto(
+            onnx.helper.np_dtype_to_tensor_dtype(value.dtype), value.shape
+        )
+        for name, value in given.items()
+    }
+    data = {name: numpy_helper.from_array(value) for name, value in given.items() if value.size <= SMALL}
+    schema = onnx.defs.get_schema(node.op_type, opset)
+    inferred = onnx.shape_inference.infer_node_outputs(
+        schema, node, types, data, opset_imports=[onnx.helper.make_opsetid("", opset)]
+    )
+    if node.op_type == "NonZero":  # as many as there are in its operand, an index for each axis
+        return sum(8 * value.size * max(1, value.ndim) for value in given.values())
+    sizes = [output.tensor_type.shape.dim for output in inferred.values()]
+    if any(not output.tensor_type.HasField("shape") for output in inferred.values()) or any(
+        not dim.HasField("dim_value") for dims in sizes for dim in dims
+    ):
+        raise Refusal("the size of its value cannot be told beforehand")
+    return sum(8 * math.prod(dim.dim_value for dim in dims) for dims in sizes)
+
+
+def _evaluate(node: onnx.NodeProto, opset: int, given: dict[str, Array]) -> list[Array]:
+    inputs = [onnx.helper.make_value_info(name, onnx.TypeProto()) for name in given]
+    outputs = [onnx.helper.make_value_info(name, onnx.TypeProto()) for name in node.output if name]
+    graph = onnx.helper.make_graph([node], "fold", inputs, outputs)
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", opset)])
+    with np.errstate(all="ignore"):
+        return [np.asarray(value) for value in ReferenceEvaluator(model).run(None, given)]

@@ -1,0 +1,228 @@
+"""What an importer's handler sees of one ONNX node, and what it answers.
+
+A tensor in an ONNX graph is a `Constant` or an activation. Shapes and integer constants may depend on the batch size B:
+both are therefore known at two probe sizes of B, from which any multiple of B is told apart from a plain number.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import onnx
+import torch
+from numpy.typing import NDArray
+from torch import fx, nn
+
+from snnconv.errors import UnsupportedNode
+from snnconv.graph.registry import Registry
+
+__all__ = ["HANDLERS", "PROBES", "Activation", "Call", "Constant", "NodeView", "Refusal", "read_attributes"]
+
+PROBES = (2, 3)  # the batch sizes at which shapes are computed
+
+Array = NDArray[Any]
+Shape = tuple[int, ...]
+
+
+class Refusal(Exception):  # noqa: N818 - not an error yet: the importer gathers them all
+    """A handler cannot take its node, with the reason."""
+
+
+@dataclass(frozen=True)
+class Constant:
+    """A value known before any input is: at each probe batch size, the same object where it does not depend on it.
+
+    Attributes:
+        values: one array a probe.
+        source: name of the value in the file, of which there is one; parameters made of it are shared by this name.
+    """
+
+    values: tuple[Array, Array]
+    source: str
+
+    @property
+    def fixed(self) -> Array | None:
+        """The array, or None where it depends on the batch size."""
+        first, second = self.values
+        same = first is second or (first.shape == second.shape and bool((first == second).all()))
+        return first if same else None
+
+
+@dataclass(frozen=True)
+class Activation:
+    """A tensor that depends on the input: the graph's node and its shape at each probe batch size."""
+
+    node: fx.Node
+    shapes: tuple[Shape, Shape]
+
+
+@dataclass(frozen=True)
+class Call:
+    """A handler's answer for one output: modules applied one after the other to the named operands.
+
+    Attributes:
+        modules: applied in order; none stands for the identity.
+        operands: positions of the node's activations, the arguments of the first module.
+    """
+
+    modules: tuple[nn.Module, ...]
+    operands: tuple[int, ...] = (0,)
+
+
+def read_attributes(node: onnx.NodeProto) -> dict[str, Any]:
+    """Attributes by name, strings decoded."""
+    values = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
+    return {name: v.decode() if isinstance(v, bytes) else v for name, v in values.items()}
+
+
+def _finite_float32(array: Array, position: int) -> torch.Tensor:
+    """A copy that is writable and shares no memory with the file."""
+    with np.errstate(over="ignore"):
+        values = np.array(array, dtype=np.float32, order="C")
+    if not np.isfinite(values).all():
+        raise Refusal(f"input {position} holds values that are not finite as 32-bit floating point")
+    return torch.from_numpy(values)
+
+
+class NodeView:
+    """One node with its operands looked up.
+
+    Attributes:
+        name: unique and readable.
+        operator: ONNX's op_type.
+        opset: version of the operator's domain in this file.
+        attributes: by name.
+        operands: constants and activations in order; None where an optional input is left out.
+        outputs: names; empty ones are not asked for.
+        file_batch: batch size that is written into the file, None where it is open.
+    """
+
+    def __init__(
+        self,
+        node: onnx.NodeProto,
+        name: str,
+        opset: int,
+        operands: Sequence[Constant | Activation | None],
+        parameters: dict[tuple[str, str], nn.Parameter],
+        file_batch: int | None,
+    ) -> None:
+        self.name = name
+        self.operator = node.op_type
+        self.opset = opset
+        self.attributes = read_attributes(node)
+        self.operands = list(operands)
+        self.outputs = list(node.output)
+        self.file_batch = file_batch
+        self._parameters = parameters
+
+    def operand(self, position: int) -> Constant | Activation | None:
+        """The operand, None where it is left out."""
+        return self.operands[position] if position < len(self.operands) else None
+
+    def is_constant(self, position: int) -> bool:
+        """Whether the operand is a constant."""
+        return isinstance(self.operand(position), Constant)
+
+    def activation(self, position: int = 0) -> Activation:
+        """The operand as an activation; a constant is refused."""
+        found = self.operand(position)
+        if not isinstance(found, Activation):
+            raise Refusal(f"input {position} must be an activation, it is a constant or missing")
+        return found
+
+    def shape(self, position: int = 0) -> Shape:
+        """Shape of an activation; axis 0 is the batch's and holds the first probe."""
+        return self.activation(position).shapes[0]
+
+    def rank(self, position: int = 0) -> int:
+        """Number of axes of an activation, the batch's included."""
+        return len(self.shape(position))
+
+    def constant(self, position: int) -> Array | None:
+        """The operand's array, None where it is left out; what depends on an input or the batch size is refused."""
+        found = self.operand(position)
+        if found is None:
+            return None
+        if not isinstance(found, Constant):
+            raise Refusal(f"input {position} must be a constant, it depends on the network's input")
+        if found.fixed is None:
+            raise Refusal(f"input {position} must not depend on the batch size")
+        return found.fixed
+
+    def need_constant(self, position: int) -> Array:
+        """The operand's array; refused where it is left out."""
+        found = self.constant(position)
+        if found is None:
+            raise Refusal(f"input {position} is missing")
+        return found
+
+    def parameter(
+        self, position: int, layout: str = "", change: Callable[[Array], Array] = lambda array: array
+    ) -> nn.Parameter:
+        """The constant as a parameter; nodes that name the same initializer in the same layout share it.
+
+        Args:
+            position: which operand.
+            layout: name of what `change` does, part of the key under which it is shared.
+            change: applied to the stored array.
+        """
+        found = self.operand(position)
+        array = self.need_constant(position)
+        assert isinstance(found, Constant)
+        key = (found.source, layout)
+        if key not in self._parameters:
+            self._parameters[key] = nn.Parameter(_finite_float32(change(array), position))
+        return self._parameters[key]
+
+    def buffer(self, position: int) -> torch.Tensor:
+        """The constant as a tensor of its own."""
+        return _finite_float32(self.need_constant(position), position)
+
+    def int_attribute(self, name: str, default: int) -> int:
+        """An integer attribute."""
+        return int(self.attributes.get(name, default))
+
+    def float_attribute(self, name: str, default: float) -> float:
+        """A finite number that is an attribute."""
+        value = float(self.attributes.get(name, default))
+        if not math.isfinite(value):
+            raise Refusal(f"its {name} is {value}")
+        return value
+
+    def ints(self, name: str, position: int) -> list[int] | None:
+        """A list of integers that is an attribute in old opsets and an input in new ones; None where left out."""
+        if name in self.attributes:
+            value = self.attributes[name]
+            return [int(v) for v in (value if isinstance(value, (list, tuple)) else [value])]
+        array = self.constant(position)
+        return None if array is None else [int(v) for v in array.reshape(-1)]
+
+    def number(self, name: str, position: int) -> float | None:
+        """A number that is an attribute in old opsets and an input in new ones; None where left out."""
+        if name in self.attributes:
+            return float(self.attributes[name])
+        array = self.constant(position)
+        return None if array is None else float(array.reshape(-1)[0])
+
+    def axis(self, axis: int, rank: int | None = None) -> int:
+        """The axis counted from the front; the batch's own axis is refused."""
+        rank = self.rank() if rank is None else rank
+        if not -rank <= axis < rank:
+            raise Refusal(f"axis {axis} is outside a tensor of rank {rank}")
+        if axis % rank == 0:
+            raise Refusal("it acts across the batch axis")
+        return axis % rank
+
+    def refusal(self, reason: str) -> UnsupportedNode:
+        """The node as an entry of an error's list."""
+        return UnsupportedNode(self.name, self.operator, reason)
+
+
+Handler = Callable[[NodeView], "Call | list[Call]"]
+
+# (domain, operator) -> handler; a handler answers one Call, or one for each output.
+HANDLERS: Registry[tuple[str, str], Handler] = Registry("operator")

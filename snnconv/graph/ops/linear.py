@@ -1,0 +1,87 @@
+"""Gemm, and MatMul with a constant."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import nn
+
+from snnconv.graph.emission import EMITTERS, Emission
+from snnconv.graph.node import HANDLERS, Array, Call, NodeView, Refusal
+
+
+def _linear(weight: nn.Parameter, bias: nn.Parameter | None) -> nn.Linear:
+    with torch.device("meta"):
+        module = nn.Linear(weight.shape[1], weight.shape[0], bias=bias is not None)
+    module.weight = weight
+    if bias is not None:
+        module.bias = bias
+    return module
+
+
+def _weight(node: NodeView, *, transposed: bool, scale: float = 1.0) -> nn.Parameter:
+    """The matrix as `[out, in]`; `transposed` tells that it is stored so."""
+    layout = ("" if transposed else "transposed") + ("" if scale == 1 else f"*{scale}")
+
+    def change(array: Array) -> Array:
+        matrix = array.reshape(array.shape[-2:])
+        return (matrix if transposed else matrix.T) * np.float32(scale)
+
+    return node.parameter(1, layout, change if layout else lambda array: array)
+
+
+@HANDLERS.register(("", "Gemm"))
+def _import_gemm(node: NodeView) -> Call:
+    if node.int_attribute("transA", 0):
+        raise Refusal("transA would move the batch axis")
+    if node.need_constant(1).ndim != 2 or node.rank() != 2:
+        raise Refusal("its operands must be matrices")
+    weight = _weight(
+        node, transposed=bool(node.int_attribute("transB", 0)), scale=node.float_attribute("alpha", 1.0)
+    )
+    return Call((_linear(weight, _bias(node, weight.shape[0])),))
+
+
+def _bias(node: NodeView, width: int) -> nn.Parameter | None:
+    beta = node.float_attribute("beta", 1.0)
+    array = node.constant(2)
+    if array is None:
+        return None
+    if array.ndim > 2 or array.size not in (1, width) or array.shape[-1:] not in ((), (1,), (width,)):
+        raise Refusal(
+            f"its bias of shape {array.shape} is neither one value nor one for each of {width} outputs"
+        )
+    if array.shape == (width,) and beta == 1:
+        return node.parameter(2)
+    return node.parameter(
+        2, f"bias*{beta}*{width}", lambda b: np.broadcast_to(np.float32(beta) * b.reshape(-1), (width,))
+    )
+
+
+@HANDLERS.register(("", "MatMul"))
+def _import_matmul(node: NodeView) -> Call:
+    if node.is_constant(0) or not node.is_constant(1):
+        raise Refusal("only the product of an activation and a constant at its right is supported")
+    shape = node.need_constant(1).shape
+    if len(shape) < 2 or set(shape[:-2]) - {1} or len(shape) > node.rank():
+        raise Refusal(f"its constant must be a matrix, it has shape {shape}")
+    return Call((_linear(_weight(node, transposed=False), None),))
+
+
+@EMITTERS.register(nn.Linear)
+def _emit_linear(module: nn.Linear, emission: Emission, inputs: Sequence[str], name: str) -> str:
+    operands = [*inputs, emission.parameter(module.weight, f"{name}.weight")]
+    bias = None if not _has_bias(module) else emission.parameter(module.bias, f"{name}.bias")
+    if emission.ranks.get(name) == 2:
+        return emission.node("Gemm", operands if bias is None else [*operands, bias], name, transB=1)
+    transposed = emission.node("Transpose", operands[1:], f"{name}.transposed", perm=[1, 0])
+    if bias is None:
+        return emission.node("MatMul", [*inputs, transposed], name)
+    product = emission.node("MatMul", [*inputs, transposed], f"{name}.product")
+    return emission.node("Add", [product, bias], name)
+
+
+def _has_bias(module: nn.Module) -> bool:
+    return module._parameters.get("bias") is not None

@@ -1,0 +1,106 @@
+"""Pooling over windows, over all positions, and means over axes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from snnconv.graph.emission import EMITTERS, Emission
+from snnconv.graph.modules import AveragePool, MaxPool, ReduceMean
+from snnconv.graph.node import HANDLERS, Call, NodeView, Refusal
+from snnconv.graph.ops.windows import ints_attribute, window_pads
+
+
+def _window(node: NodeView) -> tuple[list[int], list[int], list[int], list[int]]:
+    """Kernel, stride, pads and dilation."""
+    rank = node.rank() - 2
+    if not 1 <= rank <= 3:
+        raise Refusal(f"it has {rank} spatial axes; 1 to 3 are supported")
+    if "kernel_shape" not in node.attributes:
+        raise Refusal("its kernel_shape is missing")
+    kernel = ints_attribute(node, "kernel_shape", rank)
+    stride = ints_attribute(node, "strides", rank)
+    dilation = ints_attribute(node, "dilations", rank)
+    pads = window_pads(node, kernel, stride, dilation)
+    if set(dilation) != {1} and node.attributes.get("auto_pad", "NOTSET").startswith("SAME"):
+        raise Refusal("runtimes disagree about auto_pad of a dilated window; export it with explicit pads")
+    if any(pad >= reach for pad, reach in zip(pads, [*kernel, *kernel], strict=True)):
+        raise Refusal(f"its pads {pads} leave windows {kernel} that see nothing but padding")
+    return kernel, stride, pads, dilation
+
+
+@HANDLERS.register(("", "MaxPool"))
+def _import_max_pool(node: NodeView) -> Call:
+    kernel, stride, pads, dilation = _window(node)
+    ceil_mode = bool(node.int_attribute("ceil_mode", 0))
+    return Call((MaxPool(kernel, stride, pads, ceil_mode=ceil_mode, dilation=dilation),))
+
+
+@HANDLERS.register(("", "AveragePool"))
+def _import_average_pool(node: NodeView) -> Call:
+    kernel, stride, pads, dilation = _window(node)
+    if set(dilation) != {1}:
+        raise Refusal("a dilated mean is not supported")
+    ceil_mode = bool(node.int_attribute("ceil_mode", 0))
+    include = bool(node.int_attribute("count_include_pad", 0))
+    return Call((AveragePool(kernel, stride, pads, ceil_mode=ceil_mode, count_include_pad=include),))
+
+
+@HANDLERS.register(("", "GlobalAveragePool"))
+def _import_global_average_pool(node: NodeView) -> Call:
+    if node.rank() < 3:
+        return Call(())
+    return Call((ReduceMean(range(2, node.rank()), keepdims=True),))
+
+
+@HANDLERS.register(("", "GlobalMaxPool"))
+def _import_global_max_pool(node: NodeView) -> Call:
+    spatial = node.shape()[2:]
+    rank = len(spatial)
+    if not 1 <= rank <= 3:
+        raise Refusal(f"it has {rank} spatial axes; 1 to 3 are supported")
+    return Call((MaxPool(spatial, [1] * rank, [0] * 2 * rank, ceil_mode=False, dilation=[1] * rank),))
+
+
+@HANDLERS.register(("", "ReduceMean"))
+def _import_reduce_mean(node: NodeView) -> Call:
+    axes = node.ints("axes", 1)
+    if not axes:
+        if node.int_attribute("noop_with_empty_axes", 0):
+            return Call(())
+        raise Refusal("it acts across the batch axis")
+    keepdims = bool(node.int_attribute("keepdims", 1))
+    return Call((ReduceMean(sorted(node.axis(axis) for axis in axes), keepdims=keepdims),))
+
+
+@EMITTERS.register(MaxPool)
+def _emit_max_pool(module: MaxPool, emission: Emission, inputs: Sequence[str], name: str) -> str:
+    return emission.node(
+        "MaxPool",
+        inputs,
+        name,
+        kernel_shape=list(module.kernel),
+        strides=list(module.stride),
+        pads=list(module.pads),
+        dilations=list(module.dilation),
+        ceil_mode=int(module.ceil_mode),
+    )
+
+
+@EMITTERS.register(AveragePool)
+def _emit_average_pool(module: AveragePool, emission: Emission, inputs: Sequence[str], name: str) -> str:
+    return emission.node(
+        "AveragePool",
+        inputs,
+        name,
+        kernel_shape=list(module.kernel),
+        strides=list(module.stride),
+        pads=list(module.pads),
+        ceil_mode=int(module.ceil_mode),
+        count_include_pad=int(module.count_include_pad),
+    )
+
+
+@EMITTERS.register(ReduceMean)
+def _emit_reduce_mean(module: ReduceMean, emission: Emission, inputs: Sequence[str], name: str) -> str:
+    axes = emission.ints(module.axes, f"{name}.axes")
+    return emission.node("ReduceMean", [*inputs, axes], name, keepdims=int(module.keepdims))

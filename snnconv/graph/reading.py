@@ -1,0 +1,117 @@
+"""What a file states beside its nodes: versions, weights, and the shape of its input."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import onnx
+from onnx import TensorProto, numpy_helper
+
+from snnconv.errors import InvalidValueError, ModelError
+from snnconv.graph.node import Constant
+
+__all__ = ["OLDEST_OPSET", "InputShape", "read_initializers", "read_input", "read_opsets"]
+
+OLDEST_OPSET = 7
+FLOATS = (TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.DOUBLE, TensorProto.BFLOAT16)
+
+
+@dataclass(frozen=True)
+class InputShape:
+    """The one input of a network.
+
+    Attributes:
+        name: in the file.
+        shape: of one input, without the batch axis.
+        batch: the batch size that is written into the file, None where it is open.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    batch: int | None
+
+
+def read_opsets(model: onnx.ModelProto) -> dict[str, int]:
+    """Version of each domain; that of standard operators is under the empty name.
+
+    Raises:
+        ModelError: the standard operators' version is unknown.
+    """
+    newest = onnx.defs.onnx_opset_version()
+    versions = {("" if o.domain == "ai.onnx" else o.domain): o.version for o in model.opset_import}
+    version = versions.setdefault("", 1)
+    if not OLDEST_OPSET <= version <= newest:
+        raise ModelError(
+            f"The file is of opset {version}; opsets {OLDEST_OPSET} to {newest} are read. Export it again with one."
+        )
+    return versions
+
+
+def read_initializers(graph: onnx.GraphProto) -> dict[str, Constant]:
+    """The stored weights, by name.
+
+    Raises:
+        ModelError: a weight is sparse, damaged, or not loaded.
+    """
+    if graph.sparse_initializer:
+        raise ModelError("The file stores sparse weights; store them densely.")
+    away = [tensor.name for tensor in graph.initializer if tensor.data_location == TensorProto.EXTERNAL]
+    if away:
+        raise ModelError(f"The weights {', '.join(away)} are stored in another file and are not loaded.")
+    constants = {}
+    for tensor in graph.initializer:
+        try:
+            array = numpy_helper.to_array(tensor)
+        except Exception as error:  # onnx raises what it likes on damaged data
+            raise ModelError(f"The weight {tensor.name!r} is damaged: {error}") from error
+        constants[tensor.name] = Constant((array, array), tensor.name)
+    return constants
+
+
+def read_input(graph: onnx.GraphProto, size: int | None) -> InputShape:
+    """The input that is no initializer; `size` replaces its height and width.
+
+    Raises:
+        ModelError: there is not exactly one such input, or it is no batch of floating-point tensors.
+        InvalidValueError: its shape is open and `size` does not close it.
+    """
+    stored = {tensor.name for tensor in graph.initializer}
+    inputs = [value for value in graph.input if value.name not in stored]
+    if len(inputs) != 1:
+        names = ", ".join(value.name for value in inputs) or "none"
+        raise ModelError(f"The network must have one input; it has {len(inputs)} ({names}).")
+    name, kind = inputs[0].name, inputs[0].type
+    if kind.WhichOneof("value") != "tensor_type":
+        raise ModelError(
+            f"The input {name!r} is a {kind.WhichOneof('value') or 'value of no type'}, not a tensor."
+        )
+    if kind.tensor_type.elem_type not in FLOATS:
+        given = onnx.helper.tensor_dtype_to_string(kind.tensor_type.elem_type).removeprefix("TensorProto.")
+        raise ModelError(f"The input {name!r} holds {given}; floating-point numbers are needed.")
+    if not kind.tensor_type.HasField("shape"):
+        raise ModelError(f"The input {name!r} states no shape: export it with one.")
+    sizes = [dim.dim_value if dim.HasField("dim_value") else 0 for dim in kind.tensor_type.shape.dim]
+    if not sizes:
+        raise ModelError(f"The input {name!r} is a scalar; a batch of inputs is needed.")
+    return InputShape(name, _with_size(sizes[1:], size), sizes[0] if sizes[0] > 0 else None)
+
+
+def _with_size(sizes: list[int], size: int | None) -> tuple[int, ...]:
+    """Fill in the spatial axes: of `[C, H, W]` the last two, of `[H, W, C]` the first two."""
+    if size is not None and size < 1:
+        raise InvalidValueError(f"size is {size}: it must be at least 1.")
+    if size is not None and len(sizes) == 3:
+        channels_last = sizes[2] in (1, 3, 4) and sizes[0] not in (1, 2, 3, 4)
+        spatial = (0, 1) if channels_last else (1, 2)
+        sizes = [size if axis in spatial else value for axis, value in enumerate(sizes)]
+    if all(value > 0 for value in sizes):
+        return tuple(sizes)
+    shape = f"[batch, {', '.join(str(value) if value > 0 else '?' for value in sizes)}]"
+    if size is None and len(sizes) == 3:
+        raise InvalidValueError(
+            f"The input's shape is open, {shape}: name the height and width with --size N (in Python: size=N)."
+        )
+    raise InvalidValueError(
+        f"The input's shape is open, {shape}, and --size states only the height and width of images: export the "
+        "network with every axis but the batch's fixed."
+    )
