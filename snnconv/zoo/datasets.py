@@ -1,0 +1,134 @@
+"""Open the images that a data spec names.
+
+| spec | what |
+|---|---|
+| `digits` | scikit-learn's embedded digits, 8 x 8 grey, 10 classes |
+| `cifar10:DIR`, `cifar100:DIR` | torchvision's folders |
+| `imagefolder:DIR` | one subfolder a class, optionally below `train` and `val` or `test` |
+| `csv:FILE` | columns `file` and, for labels, `index` |
+| `npz:FILE[,FILE...]` | `x`, and `y` for labels |
+
+Each may end with a Python slice of the whole, such as `npz:a.npz,b.npz[45000:50000]` or `digits[::2]`.
+
+Where the data are split by purpose, the whole is the part for the purpose.
+
+An image comes to the network's H x W in two steps. Its short side is scaled to `input.resize` (bilinear,
+antialiased); where that is None arrays are not scaled, and image files are scaled to
+round(max(H, W) * 256 / 224), the usual evaluation transform, unless they are H x W already. Then the centre
+is cropped. Where the network leaves H or W open the images' own size is taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from snnconv.errors import DataError
+from snnconv.model import InputSpec
+from snnconv.zoo.arrays import read_digits, read_npz
+from snnconv.zoo.cifar import read_cifar10, read_cifar100
+from snnconv.zoo.dataspec import FORMS, DataSpec, Purpose, parse_spec
+from snnconv.zoo.geometry import Geometry
+from snnconv.zoo.imagefolder import read_imagefolder
+from snnconv.zoo.imagelist import read_csv
+from snnconv.zoo.images import Images
+from snnconv.zoo.sources import Source
+
+__all__ = ["DataInfo", "Images", "Purpose", "describe_data", "open_data"]
+
+_READERS: dict[str, Callable[[str, Purpose], Source]] = {
+    "digits": read_digits,
+    "cifar10": read_cifar10,
+    "cifar100": read_cifar100,
+    "imagefolder": read_imagefolder,
+    "csv": read_csv,
+    "npz": read_npz,
+}
+assert _READERS.keys() == FORMS.keys()
+
+
+@dataclass(frozen=True)
+class DataInfo:
+    """What is known of a data set before it meets a network.
+
+    Attributes:
+        channels: channels C of the images; of arrays the shorter of the two axes it can be.
+        height: rows H in pixels, or None where images differ.
+        width: columns W in pixels, or None where images differ.
+        classes: number of classes of the whole data set, or None without labels.
+        class_names: names by class index, or None.
+        length: number of images, after the slice.
+    """
+
+    channels: int
+    height: int | None
+    width: int | None
+    classes: int | None
+    class_names: tuple[str, ...] | None
+    length: int
+
+
+def describe_data(spec: str, *, purpose: Purpose) -> DataInfo:
+    """Say what a data spec holds, for whoever builds a network for it.
+
+    Args:
+        spec: see the head of this file.
+        purpose: what the images are for, where the data set is split.
+
+    Raises:
+        FileError: a file is missing, damaged or of the wrong kind.
+        DataError: the spec is malformed, or its data break a rule of their format.
+    """
+    source, parsed = _read(spec, purpose)
+    height, width = source.size() or (None, None)
+    return DataInfo(
+        channels=source.own_channels(),
+        height=height,
+        width=width,
+        classes=source.class_count(),
+        class_names=source.classes,
+        length=len(parsed.indices(len(source))),
+    )
+
+
+def open_data(spec: str, input: InputSpec, *, purpose: Purpose) -> Images:  # noqa: A002 - its name everywhere
+    """Open a data spec for a network.
+
+    Args:
+        spec: see the head of this file.
+        input: the network's channels, size, layout and normalisation, the user's own values applied.
+        purpose: what the images are for, where the data set is split.
+
+    Raises:
+        FileError: a file is missing, damaged or of the wrong kind.
+        DataError: the spec is malformed, or its data do not fit the network.
+
+    >>> from snnconv.model import InputSpec
+    >>> x, y = open_data("digits[:3]", InputSpec(1, 8, 8), purpose="eval")[0]
+    >>> tuple(x.shape), y
+    ((1, 8, 8), 4)
+    """
+    source, parsed = _read(spec, purpose)
+    source = source.with_channels(input.channels)
+    height, width = _target(source, input, spec)
+    geometry = source.geometry(height, width, input.resize)
+    known = replace(input, height=height, width=width)
+    return Images(source, known, geometry, spec=spec, indices=parsed.indices(len(source)))
+
+
+def _read(spec: str, purpose: Purpose) -> tuple[Source, DataSpec]:
+    parsed = parse_spec(spec)
+    return _READERS[parsed.scheme](parsed.where, purpose), parsed
+
+
+def _target(source: Source, input: InputSpec, spec: str) -> tuple[int, int]:  # noqa: A002
+    """H and W of the network, the images' own after scaling where it leaves them open."""
+    if input.height is not None and input.width is not None:
+        return input.height, input.width
+    own = source.size()
+    if own is None:
+        raise DataError(
+            f"{spec!r} has images of several sizes and the network leaves its own open: give --size N."
+        )
+    rows, columns = Geometry.scaled_size(*own, input.resize)
+    return (rows if input.height is None else input.height, columns if input.width is None else input.width)

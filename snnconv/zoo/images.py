@@ -1,0 +1,165 @@
+"""A set of images as one network takes them: in its size, normalisation and layout."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from snnconv.errors import DataError, InvalidValueError, SnnconvWarning
+from snnconv.model import InputSpec
+from snnconv.zoo.geometry import Geometry
+from snnconv.zoo.sources import Indices, Labels, Source
+
+__all__ = ["Images", "normalise"]
+
+
+def normalise(x: Tensor, input: InputSpec) -> Tensor:  # noqa: A002 - the name this has everywhere
+    """(pixels - mean) / std in the network's layout; mean None is 0, std None is 1.
+
+    Args:
+        x: pixels `[C, H, W]` or `[B, C, H, W]`, uint8 in 0..255 or float in 0..1.
+        input: mean, std (for pixels in 0..1) and layout.
+
+    Returns:
+        A new float32 tensor, axes in the order of `input.layout`, on the device of `x`.
+    """
+    out = x.to(torch.float32, copy=True, memory_format=torch.contiguous_format)
+    if x.dtype == torch.uint8:
+        out.div_(255)
+    if input.mean is not None:
+        out.sub_(torch.tensor(input.mean, device=x.device).view(-1, 1, 1))
+    if input.std is not None:
+        out.div_(torch.tensor(input.std, device=x.device).view(-1, 1, 1))
+    return out.movedim(-3, -1).contiguous() if input.layout == "NHWC" else out
+
+
+class Images(Dataset[tuple[Tensor, int]]):
+    """Images, or a part of them, for one network. Nothing changes it; `subset` and `sample` return new ones.
+
+    Attributes:
+        spec: the data spec that was opened.
+        input: what the network expects, height and width filled in.
+        labels: class indices `[n]`, int64, read-only, -1 where an image has none; None where none has.
+        classes: class names by index, or None.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        input: InputSpec,  # noqa: A002
+        geometry: Geometry,
+        *,
+        spec: str,
+        indices: Indices,
+    ) -> None:
+        self._source = source
+        self._geometry = geometry
+        self._indices = indices
+        self.input = input
+        self.spec = spec
+        self.classes: tuple[str, ...] | None = source.classes
+        self.labels: Labels | None = None if source.labels is None else source.labels[indices]
+        if self.labels is not None:
+            self.labels.setflags(write=False)
+
+    @property
+    def sample_shape(self) -> tuple[int, int, int]:
+        """Shape of one image in the network's layout."""
+        return self.input.sample_shape()
+
+    def __len__(self) -> int:
+        return len(self._indices)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+        """One image, normalised float32 `[*sample_shape]`, and its label, -1 where there is none."""
+        x = self.normalise(self.pixels(index))
+        return x, -1 if self.labels is None else int(self.labels[index])
+
+    def pixels(self, index: int) -> Tensor:
+        """One image `[C, H, W]` in the network's size, not normalised: uint8 (0..255) or float32 (0..1)."""
+        return self._source.load(self._indices[index][None], self._geometry)[0]
+
+    def normalise(self, x: Tensor) -> Tensor:
+        """Bring what `pixels` gave, one image or a batch, to what the network takes (see `normalise`)."""
+        return normalise(x, self.input)
+
+    def batches(self, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """All images in order: x `[B, *sample_shape]` float32, labels `[B]` int64; the last may be smaller.
+
+        Raises:
+            InvalidValueError: `batch_size` is below 1.
+        """
+        if batch_size < 1:
+            raise InvalidValueError(f"batch_size is {batch_size}: it must be at least 1.")
+        return self._batches(batch_size)
+
+    def _batches(self, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
+        starts = range(0, len(self), batch_size)
+        chunks = (self._indices[start : start + batch_size] for start in starts)
+        for start, pixels in zip(starts, self._source.stream(chunks, self._geometry), strict=True):
+            if self.labels is None:
+                y = torch.full((len(pixels),), -1, dtype=torch.int64)
+            else:
+                y = torch.tensor(self.labels[start : start + batch_size])
+            yield self.normalise(pixels), y
+
+    def subset(self, indices: Sequence[int]) -> Images:
+        """The images at these positions, in this order.
+
+        Raises:
+            InvalidValueError: a position is outside 0..len-1, or there is none.
+        """
+        chosen = np.asarray(indices, dtype=np.int64)
+        if chosen.size == 0 or chosen.min() < 0 or chosen.max() >= len(self):
+            given = f"{chosen.min()}..{chosen.max()}" if chosen.size else "no positions"
+            raise InvalidValueError(
+                f"subset was given {given}: allowed is one or more in 0..{len(self) - 1}."
+            )
+        return Images(self._source, self.input, self._geometry, spec=self.spec, indices=self._indices[chosen])
+
+    def sample(self, n: int, seed: int) -> Images:
+        """`n` images drawn without replacement, in ascending order; the same seed draws the same.
+
+        Where there are fewer, all are returned with a SnnconvWarning.
+
+        Raises:
+            InvalidValueError: `n` is below 1 or `seed` below 0.
+        """
+        if n < 1 or seed < 0:
+            raise InvalidValueError(
+                f"sample was given n={n}, seed={seed}: n must be at least 1, seed at least 0."
+            )
+        if n > len(self):
+            warnings.warn(
+                f"{n} images were asked for, {self.spec!r} has {len(self)}: all are used.",
+                SnnconvWarning,
+                stacklevel=2,
+            )
+        if n >= len(self):
+            return self
+        drawn = np.random.default_rng(seed).choice(len(self), n, replace=False)
+        return self.subset(np.sort(drawn).tolist())
+
+    def check_labels(self, classes: int) -> None:
+        """Raise unless every image has a label that a network of `classes` outputs can give.
+
+        Raises:
+            DataError: labels are missing, or one is outside 0..classes-1.
+        """
+        missing = len(self) if self.labels is None else int((self.labels < 0).sum())
+        if self.labels is None or missing:
+            raise DataError(
+                f"{self.spec!r}: {missing} of {len(self)} images have no label. Accuracy needs labels: "
+                "'y' in an npz, a column 'index' in a csv, or class folders."
+            )
+        if self.labels.max() >= classes:
+            at = int(self.labels.argmax())
+            raise DataError(
+                f"{self.spec!r}: image {at} has label {self.labels[at]}, the network has {classes} classes "
+                f"(0..{classes - 1}). Give the data set that the network was trained for."
+            )
