@@ -1,0 +1,106 @@
+"""What will become of each node, and what stands in the way: asked before any work."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import fx, nn
+
+from snnconv.convert.pooling import pool_before_sites
+from snnconv.convert.sites import is_site, iter_sites
+from snnconv.convert.temporal import analyse, leads_to_site
+from snnconv.errors import ModelError, UnsupportedNode, UnsupportedOperatorsError
+from snnconv.graph.importer import module_of
+from snnconv.graph.modules import ParametricReLU
+from snnconv.graph.passes import fold_affine
+from snnconv.model import Model
+from snnconv.neurons import Coupling
+
+__all__ = ["Plan", "make_plan", "prepare"]
+
+SIGNED = (nn.LeakyReLU, ParametricReLU, nn.Hardtanh)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The fate of a network's nodes.
+
+    Attributes:
+        sites: names of the activations that become neurons.
+        on_means: names of operators that are computed once, on the time mean of their input.
+        unsupported: what stands in the way.
+    """
+
+    sites: tuple[str, ...]
+    on_means: tuple[str, ...]
+    unsupported: tuple[UnsupportedNode, ...]
+
+    @property
+    def convertible(self) -> bool:
+        """Whether nothing stands in the way and there is something to convert."""
+        return bool(self.sites) and not self.unsupported
+
+    def require(self) -> None:
+        """Raise what stands in the way, all of it at once.
+
+        Raises:
+            UnsupportedOperatorsError: nodes that cannot be converted.
+            ModelError: the network has no activation that could become a neuron.
+        """
+        if self.unsupported:
+            raise UnsupportedOperatorsError("Nodes that cannot be converted", self.unsupported)
+        if not self.sites:
+            raise ModelError("The network has no ReLU, ReLU6 or QCFS activation: there is nothing to convert.")
+
+
+def prepare(model: Model) -> Model:
+    """A copy with batch-norm folded and max-pooling moved before the activations; same outputs."""
+    prepared = model.copy()
+    fold_affine(prepared.graph)
+    pool_before_sites(prepared.graph)
+    return prepared
+
+
+def make_plan(model: Model, coupling: Coupling = Coupling.MEAN) -> Plan:
+    """Plan a conversion.
+
+    Args:
+        model: an ANN or a quantized ANN, as `prepare` returns it.
+        coupling: of the network to be.
+    """
+    graph = model.graph
+    timing, ahead = analyse(graph), leads_to_site(graph)
+    unsupported = []
+    for node in graph.graph.nodes:
+        if node.op == "call_module" and node in ahead:
+            reason = _obstacle(module_of(graph, node), node in timing.on_means, coupling)
+            if reason:
+                unsupported.append(UnsupportedNode(_name(node), _operator(module_of(graph, node)), reason))
+    return Plan(
+        tuple(_name(node) for node, _ in iter_sites(graph)),
+        tuple(_name(node) for node in graph.graph.nodes if node in timing.on_means),
+        tuple(unsupported),
+    )
+
+
+def _obstacle(module: nn.Module, on_means: bool, coupling: Coupling) -> str | None:
+    """Why a node that has a site after it cannot be converted; None where it can."""
+    if is_site(module):
+        return None
+    if isinstance(module, SIGNED):
+        return "its output can be negative; only ReLU, ReLU6 and QCFS become neurons"
+    if isinstance(module, (nn.Sigmoid, nn.Softmax)):
+        return "a smooth function is supported after the last neuron only"
+    if on_means and coupling is Coupling.CAUSAL:
+        return "it is not linear in its spikes and would have to wait for the whole window; use --coupling mean"
+    return None
+
+
+def _name(node: fx.Node) -> str:
+    return str(node.meta.get("onnx_name", node.target))
+
+
+def _operator(module: nn.Module) -> str:
+    return {"LeakyReLU": "LeakyRelu", "ParametricReLU": "PRelu", "Hardtanh": "Clip"}.get(
+        type(module).__name__, type(module).__name__
+    )

@@ -1,0 +1,91 @@
+"""Sites: where activations are, what they may become, and swapping one module for another."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from torch import fx, nn
+
+from snnconv.graph.importer import module_of
+from snnconv.graph.modules import Transpose
+from snnconv.neurons import Site
+
+__all__ = ["cap_of", "channel_axis", "is_rectifier", "is_site", "iter_sites", "insert_after", "swap"]
+
+CHANNELS_FIRST = (
+    nn.Conv1d,
+    nn.Conv2d,
+    nn.Conv3d,
+    nn.ConvTranspose1d,
+    nn.ConvTranspose2d,
+    nn.ConvTranspose3d,
+    nn.BatchNorm1d,
+    nn.BatchNorm2d,
+    nn.BatchNorm3d,
+)
+
+
+def is_rectifier(module: nn.Module) -> bool:
+    """Whether the module is a ReLU, or a ReLU that saturates (ReLU6)."""
+    return isinstance(module, nn.ReLU) or (isinstance(module, nn.Hardtanh) and module.min_val == 0)
+
+
+def is_site(module: nn.Module) -> bool:
+    """Whether the module is an activation that converts, in any of its forms."""
+    return is_rectifier(module) or isinstance(module, Site)
+
+
+def cap_of(module: nn.Module) -> float:
+    """Where a rectifier saturates; infinity for a ReLU."""
+    return float(module.max_val) if isinstance(module, nn.Hardtanh) else math.inf
+
+
+def iter_sites(graph: fx.GraphModule) -> Iterator[tuple[fx.Node, nn.Module]]:
+    """Every site with its node, in the order of execution."""
+    for node in graph.graph.nodes:
+        if node.op == "call_module" and is_site(module := module_of(graph, node)):
+            yield node, module
+
+
+def channel_axis(graph: fx.GraphModule, node: fx.Node) -> int | None:
+    """Axis of the channels in a node's output `[B, ...]`; None where it cannot be told.
+
+    Follows the first operand back to the operator that made the channels.
+    """
+    order: list[Transpose] = []
+    while node.op == "call_module":
+        module = module_of(graph, node)
+        if isinstance(module, Transpose):
+            order.append(module)
+        elif isinstance(module, nn.Linear):
+            axis = len(node.meta["shape"])
+            break
+        elif isinstance(module, CHANNELS_FIRST):
+            axis = 1
+            break
+        elif not node.args or len(node.meta["shape"]) != len(node.args[0].meta["shape"]):  # type: ignore[union-attr]
+            return None
+        node = node.args[0]  # type: ignore[assignment]
+    else:
+        return None
+    for transpose in reversed(order):
+        axis = transpose.order.index(axis)
+    return axis
+
+
+def swap(graph: fx.GraphModule, node: fx.Node, module: nn.Module) -> None:
+    """Let a node call another module in the place of its own."""
+    graph.add_submodule(str(node.target), module)
+
+
+def insert_after(graph: fx.GraphModule, node: fx.Node, module: nn.Module, name: str) -> fx.Node:
+    """Insert a call of `module` on a node's output, without rewiring its users."""
+    target, count = name, 1
+    while hasattr(graph, target):
+        target, count = f"{name}_{count}", count + 1
+    graph.add_submodule(target, module)
+    with graph.graph.inserting_after(node):
+        new = graph.graph.call_module(target, (node,))
+    new.meta = {"shape": node.meta["shape"], "onnx_name": target}
+    return new

@@ -1,0 +1,123 @@
+"""Quantized ANN <-> SNN: swap the sites, and let time in and out where it begins and ends."""
+
+from __future__ import annotations
+
+from torch import fx
+
+from snnconv.convert.sites import insert_after, iter_sites, swap
+from snnconv.convert.temporal import analyse
+from snnconv.errors import InvalidValueError, ModelError
+from snnconv.graph.importer import module_of
+from snnconv.model import Model, Stage
+from snnconv.neurons import QCFS, Coupling, MultiThreshold, Repeat, Steps, TimeMean
+
+__all__ = ["collapse", "spike"]
+
+
+def spike(quantized: Model, timesteps: int, levels: int, coupling: Coupling = Coupling.MEAN) -> Model:
+    """Turn a quantized ANN into a spiking network of M-HT neurons.
+
+    Args:
+        quantized: every site a QCFS; its ceilings, weights and biases are taken as they are.
+        timesteps: T.
+        levels: L, so that N = L*T.
+        coupling: mean or causal.
+
+    Returns:
+        The SNN: `[B, ...]` to the time mean of each output `[B, ...]` followed by each output's steps `[T, B, ...]`. Before
+        the first site it computes once, not T times.
+
+    Raises:
+        ModelError: the network is not a quantized ANN.
+        InvalidValueError: T or L is not a positive integer.
+    """
+    if quantized.stage is not Stage.QUANTIZED:
+        raise ModelError(f"Only a quantized ANN can be given spikes; this network is at the stage {quantized.stage.value}.")
+    model = quantized.copy()
+    graph = model.graph
+    timing = analyse(graph)
+    for node, site in list(iter_sites(graph)):
+        if not isinstance(site, QCFS):
+            raise ModelError(f"{node.target} is a {type(site).__name__}, not QCFS: quantize the network first.")
+        neuron = MultiThreshold(
+            site.ceiling, timesteps, levels, coupling=coupling, channel_axis=site.channel_axis
+        )
+        swap(graph, node, neuron)
+    _let_time_in(graph, timing.temporal, timesteps)
+    _take_means(graph, timing.temporal, timing.on_means, timesteps)
+    _read_out(graph, timing.temporal, timesteps)
+    graph.recompile()
+    model.stage, model.timesteps, model.levels, model.coupling = Stage.SNN, timesteps, levels, coupling
+    return model
+
+
+def _let_time_in(graph: fx.GraphModule, temporal: frozenset[fx.Node], timesteps: int) -> None:
+    """Repeat what does not depend on time where a temporal operator takes it."""
+    repeated: dict[fx.Node, fx.Node] = {}
+    for node in list(graph.graph.nodes):
+        if node not in temporal:
+            continue
+        for arg in [arg for arg in node.args if arg not in temporal]:
+            if arg not in repeated:
+                repeated[arg] = insert_after(graph, arg, Repeat(timesteps), f"{arg.target}_repeated")
+            node.replace_input_with(arg, repeated[arg])
+
+
+def _take_means(
+    graph: fx.GraphModule, temporal: frozenset[fx.Node], on_means: frozenset[fx.Node], timesteps: int
+) -> None:
+    """Give the time mean to what is not affine."""
+    means: dict[fx.Node, fx.Node] = {}
+    for node in list(graph.graph.nodes):
+        if node in on_means:
+            for arg in [arg for arg in node.args if arg in temporal]:
+                if arg not in means:
+                    means[arg] = insert_after(graph, arg, TimeMean(timesteps), f"{arg.target}_mean")
+                node.replace_input_with(arg, means[arg])
+
+
+def _read_out(graph: fx.GraphModule, temporal: frozenset[fx.Node], timesteps: int) -> None:
+    """Replace the outputs by their time means, followed by their steps."""
+    output = next(node for node in graph.graph.nodes if node.op == "output")
+    results = output.args[0] if isinstance(output.args[0], tuple) else (output.args[0],)
+    means, steps = [], []
+    for result in results:
+        changing = result in temporal
+        source = result if changing else insert_after(graph, result, Repeat(timesteps), f"{result.target}_repeated")
+        means.append(insert_after(graph, source, TimeMean(timesteps), f"{result.target}_mean") if changing else result)
+        steps.append(insert_after(graph, source, Steps(timesteps), f"{result.target}_steps"))
+    output.args = ((*means, *steps),)
+
+
+def collapse(snn: Model) -> Model:
+    """The quantized ANN that an SNN equals: exactly where every site is mean-coupled, in its limit where it is causal.
+
+    Raises:
+        ModelError: the network is not an SNN.
+    """
+    if snn.stage is not Stage.SNN or snn.timesteps is None or snn.levels is None:
+        raise ModelError(f"Only an SNN collapses; this network is at the stage {snn.stage.value}.")
+    model = snn.copy()
+    graph = model.graph
+    total_levels = snn.timesteps * snn.levels
+    for node, site in list(iter_sites(graph)):
+        if isinstance(site, MultiThreshold):
+            swap(graph, node, QCFS(site.ceiling, total_levels, channel_axis=site.channel_axis))
+    for node in list(graph.graph.nodes):
+        if node.op == "call_module" and isinstance(module_of(graph, node), (Repeat, TimeMean, Steps)):
+            node.replace_all_uses_with(node.args[0])
+            graph.graph.erase_node(node)
+    output = next(node for node in graph.graph.nodes if node.op == "output")
+    results = output.args[0][: len(output.args[0]) // 2]
+    output.args = (results[0] if len(results) == 1 else results,)
+    graph.delete_all_unused_submodules()
+    graph.recompile()
+    model.stage, model.timesteps, model.levels, model.coupling = Stage.QUANTIZED, None, None, None
+    return model
+
+
+def default_levels(total_levels: int, timesteps: int) -> int:
+    """L for a network quantized at N levels: N/T where it divides, else the next above."""
+    if timesteps < 1:
+        raise InvalidValueError(f"timesteps is {timesteps!r}: it must be an integer of at least 1.")
+    return -(-total_levels // timesteps)

@@ -1,0 +1,102 @@
+"""Which tensors of a network change from time step to time step, and where that matters.
+
+A tensor is temporal where it depends on a site's output. An affine operator passes time through: the time mean of its output
+is its output for the time mean. Any other operator that is not a site (a maximum, a sigmoid, the product of two temporal
+tensors) is computed once, on the time means of its inputs; under mean coupling that is exact, because a site sees only the
+mean of its window anyway.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import fx, nn
+
+from snnconv.convert.sites import is_site
+from snnconv.graph.importer import module_of
+from snnconv.graph.modules import (
+    Arithmetic,
+    AveragePool,
+    Concat,
+    Pad,
+    ReduceMean,
+    Reshape,
+    Slice,
+    Squeeze,
+    Transpose,
+    Unsqueeze,
+)
+from snnconv.graph.passes.fold_affine import LINEAR, NORMS
+
+__all__ = ["AFFINE", "Timing", "analyse", "leads_to_site"]
+
+# Affine whatever their operands are.
+AFFINE: tuple[type[nn.Module], ...] = (
+    *LINEAR,
+    *NORMS,
+    AveragePool,
+    Concat,
+    nn.Flatten,
+    nn.Identity,
+    Pad,
+    ReduceMean,
+    Reshape,
+    Slice,
+    Squeeze,
+    Transpose,
+    Unsqueeze,
+)
+
+
+@dataclass(frozen=True)
+class Timing:
+    """What `analyse` found.
+
+    Attributes:
+        temporal: nodes whose output changes from step to step.
+        on_means: nodes that are not affine in their temporal operands, and so take those operands' time means.
+    """
+
+    temporal: frozenset[fx.Node]
+    on_means: frozenset[fx.Node]
+
+
+def analyse(graph: fx.GraphModule) -> Timing:
+    """Follow time through a graph whose sites are in place."""
+    temporal: set[fx.Node] = set()
+    on_means: set[fx.Node] = set()
+    for node in graph.graph.nodes:
+        if node.op != "call_module":
+            continue
+        module = module_of(graph, node)
+        changing = [arg for arg in node.args if arg in temporal]
+        if is_site(module):
+            temporal.add(node)
+        elif changing:
+            (temporal if _is_affine(module, node, temporal, len(changing)) else on_means).add(node)
+    return Timing(frozenset(temporal), frozenset(on_means))
+
+
+def _is_affine(module: nn.Module, node: fx.Node, temporal: set[fx.Node], changing: int) -> bool:
+    """Whether a module is affine in its temporal operands taken together."""
+    if isinstance(module, AFFINE):
+        return True
+    if not isinstance(module, Arithmetic):
+        return False
+    if module.operator in ("add", "sub"):
+        return True
+    if module.operator == "mul":
+        return changing == 1
+    # a quotient is affine in its numerator only
+    numerator_changes = not module.constant_first and node.args[0] in temporal
+    return changing == 1 and numerator_changes
+
+
+def leads_to_site(graph: fx.GraphModule) -> frozenset[fx.Node]:
+    """Nodes whose output reaches a site further on."""
+    found: set[fx.Node] = set()
+    for node in reversed(list(graph.graph.nodes)):
+        for user in node.users:
+            if user in found or (user.op == "call_module" and is_site(module_of(graph, user))):
+                found.add(node)
+    return frozenset(found)

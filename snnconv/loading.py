@@ -1,0 +1,242 @@
+"""One door in: an ONNX file, a timm name or an nn.Module becomes a Model."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import logging
+import os
+import warnings
+from pathlib import Path
+from typing import Any
+
+import onnx
+import torch
+from google.protobuf.message import DecodeError
+from torch import fx, nn
+
+import snnconv.domain  # noqa: F401 - fills the registries
+from snnconv.errors import FileError, InvalidValueError, ModelError
+from snnconv.graph.importer import import_graph, module_of
+from snnconv.model import InputSpec, Model, Stage
+from snnconv.neurons import QCFS, MultiThreshold
+
+__all__ = ["METADATA_KEY", "load", "load_module"]
+
+METADATA_KEY = "snnconv"  # of the JSON text in an ONNX file's metadata
+TIMM = "timm:"
+
+
+def load(
+    source: str | os.PathLike[str] | nn.Module | Model, *, size: int | None = None, pretrained: bool = True
+) -> Model:
+    """Load a network.
+
+    Args:
+        source: path of an ONNX file; `timm:NAME`; an `nn.Module` for images `[B, 3, size, size]` (use `load_module` where
+            it takes another shape); or a Model, which is returned as it is.
+        size: height and width of the input, where the source leaves them open or another size is wanted.
+        pretrained: of a timm name, whether to take timm's trained weights.
+
+    Returns:
+        The model, in evaluation mode.
+
+    Raises:
+        FileError: the file is missing, damaged or not ONNX.
+        ModelError: the network cannot be used; UnsupportedOperatorsError lists every node that stands in the way.
+        InvalidValueError: the input's size is open and `size` is not given.
+    """
+    if isinstance(source, Model):
+        return source
+    if isinstance(source, nn.Module):
+        if size is None:
+            raise InvalidValueError("An nn.Module does not state its input's size: give size=N, or use load_module.")
+        return load_module(source, (3, size, size))
+    name = os.fspath(source)
+    if name.startswith(TIMM):
+        return _load_timm(name[len(TIMM) :], size=size, pretrained=pretrained)
+    return _load_file(Path(name), size)
+
+
+def load_module(module: nn.Module, sample_shape: tuple[int, ...], *, source: str | None = None) -> Model:
+    """Load an `nn.Module` by way of ONNX, so that it meets the same importer as a file. The module is not changed.
+
+    Args:
+        module: takes one tensor `[B, *sample_shape]`.
+        sample_shape: of one input, without the batch axis.
+        source: what to name it in the provenance; its class by default.
+
+    Raises:
+        ModelError: torch cannot export it, or the graph cannot be imported.
+    """
+    was_training = module.training
+    module.eval()
+    try:
+        proto = _export(module, sample_shape)
+    finally:
+        module.train(was_training)
+    return _to_model(proto, {"source": source or type(module).__name__}, size=None)
+
+
+def _export(module: nn.Module, sample_shape: tuple[int, ...]) -> onnx.ModelProto:
+    """Export with a dynamic batch; nothing is optimised, so batch-norm stays and can be trained on."""
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    tensor = next(iter(module.parameters()), torch.zeros(()))
+    example = torch.zeros(2, *sample_shape, device=tensor.device)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            program = torch.onnx.export(
+                module,
+                (example,),
+                dynamo=True,
+                optimize=False,
+                dynamic_shapes=({0: torch.export.Dim("batch", min=1)},),
+                input_names=["input"],
+                verbose=False,
+            )
+    except Exception as error:
+        raise ModelError(f"torch.onnx.export cannot export {type(module).__name__}: {error}") from error
+    assert program is not None
+    return program.model_proto
+
+
+def _load_timm(name: str, *, size: int | None, pretrained: bool) -> Model:
+    import timm
+    from timm.data import resolve_model_data_config
+
+    if not timm.is_model(name):
+        near = ", ".join(timm.list_models(f"*{name}*")[:5]) or "see timm.list_models()"
+        raise InvalidValueError(f"timm has no model {name!r}. Near it: {near}.")
+    try:
+        module = timm.create_model(name, pretrained=pretrained)
+    except Exception as error:
+        if not pretrained:
+            raise ModelError(f"timm cannot build {name!r}: {error}") from error
+        raise ModelError(
+            f"The trained weights of timm:{name} cannot be had: they are not in timm's cache on this machine, and the hub "
+            f"that has them cannot be reached ({type(error).__name__}). Go online once, or take random weights with "
+            "--no-pretrained (in Python: pretrained=False)."
+        ) from error
+    config = resolve_model_data_config(module)
+    channels, height, width = config["input_size"]
+    shape = (channels, size or height, size or width)
+    model = load_module(module, shape, source=f"{TIMM}{name}")
+    model.input = InputSpec(
+        channels,
+        *shape[1:],
+        mean=tuple(config["mean"]),
+        std=tuple(config["std"]),
+        resize=round(shape[1] / config["crop_pct"]),
+    )
+    model.provenance["pretrained"] = pretrained
+    return model
+
+
+def _load_file(path: Path, size: int | None) -> Model:
+    data = _read(path)
+    try:
+        proto = onnx.load(io.BytesIO(data), load_external_data=False)
+    except (DecodeError, ValueError, RuntimeError) as error:
+        raise FileError(f"{path} is not an ONNX file, or is damaged: {error}. Export the network again.") from error
+    if not proto.HasField("graph") or not proto.graph.node:
+        raise FileError(f"{path} is not an ONNX file with a network in it: it holds no graph.")
+    _load_external_data(proto, path)
+    provenance = {"source": path.name, "source_sha256": hashlib.sha256(data).hexdigest()}
+    return _to_model(proto, provenance, size=size)
+
+
+def _read(path: Path) -> bytes:
+    if path.is_dir():
+        raise FileError(f"{path} is a folder: name an ONNX file in it.")
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError as error:
+        raise FileError(f"{path} does not exist. Name an ONNX file, or timm:NAME.") from error
+    except OSError as error:
+        raise FileError(f"{path} cannot be read: {error.strerror}.") from error
+    if not data:
+        raise FileError(f"{path} is empty. Name an ONNX file, or timm:NAME.")
+    return data
+
+
+def _load_external_data(proto: onnx.ModelProto, path: Path) -> None:
+    """Read weights stored beside the file, and only there."""
+    folder = path.parent.resolve()
+    tensors = [*proto.graph.initializer]
+    tensors += [a.t for node in proto.graph.node for a in node.attribute if a.type == onnx.AttributeProto.TENSOR]
+    for tensor in tensors:
+        if tensor.data_location != onnx.TensorProto.EXTERNAL:
+            continue
+        location = next((entry.value for entry in tensor.external_data if entry.key == "location"), "")
+        target = (folder / location).resolve()
+        if not location or Path(location).is_absolute() or not target.is_relative_to(folder):
+            raise FileError(
+                f"{path} keeps the weights {tensor.name!r} in {location!r}, outside its own folder, which is not read. "
+                "Put the weights file beside the model."
+            )
+        if not target.is_file():
+            raise FileError(f"{path} keeps the weights {tensor.name!r} in {location!r}, which does not exist beside it.")
+    try:
+        onnx.load_external_data_for_model(proto, str(folder))
+    except (OSError, ValueError, RuntimeError, onnx.checker.ValidationError) as error:
+        raise FileError(f"The weights beside {path} cannot be read: {error}") from error
+
+
+def _to_model(proto: onnx.ModelProto, provenance: dict[str, Any], *, size: int | None) -> Model:
+    """Import, and tell the stage by the sites that are in the graph."""
+    metadata = _metadata(proto)
+    imported = import_graph(proto, size=size)
+    graph = imported.graph
+    sites = [module_of(graph, node) for node in graph.graph.nodes if node.op == "call_module"]
+    spiking = [site for site in sites if isinstance(site, MultiThreshold)]
+    stage = Stage.SNN if spiking else Stage.QUANTIZED if any(isinstance(s, QCFS) for s in sites) else Stage.ANN
+    spec = _input_spec(imported.input_shape, graph, metadata, size)
+    model = Model(graph, stage, spec, imported.outputs, provenance={**metadata.get("provenance", {}), **provenance})
+    if metadata.get("provenance"):
+        model.provenance["history"] = [*metadata["provenance"].get("history", []), _summary(metadata["provenance"])]
+    if spiking:
+        windows = {(site.timesteps, site.levels, site.coupling) for site in spiking}
+        if len(windows) > 1:
+            raise ModelError(f"The sites disagree about time steps, levels and coupling: {sorted(windows)}.")
+        model.timesteps, model.levels, model.coupling = windows.pop()
+        model.outputs = imported.outputs[: len(imported.outputs) // 2]
+    return model
+
+
+def _summary(provenance: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in provenance.items() if key != "history"}
+
+
+def _metadata(proto: onnx.ModelProto) -> dict[str, Any]:
+    """What `save` wrote; of another tool's file an empty dictionary."""
+    text = next((prop.value for prop in proto.metadata_props if prop.key == METADATA_KEY), None)
+    if text is None:
+        return {}
+    try:
+        values = json.loads(text)
+        if values.get("input") is not None:
+            InputSpec.from_dict(values["input"])
+    except (ValueError, TypeError, AttributeError) as error:
+        raise FileError(f"The file's own {METADATA_KEY} metadata is damaged: {error}.") from error
+    return dict(values)
+
+
+def _input_spec(shape: tuple[int, ...], graph: fx.GraphModule, metadata: dict[str, Any], size: int | None) -> InputSpec:
+    if metadata.get("input") is not None:
+        return InputSpec.from_dict(metadata["input"]).override(size=size)
+    if len(shape) != 3:
+        raise ModelError(f"The input has shape {list(shape)} beside the batch; images have three axes.")
+    channels_last = shape[2] in (1, 3, 4) and (shape[0] not in (1, 3, 4) or _starts_with_transpose(graph))
+    if channels_last:
+        return InputSpec(shape[2], shape[0], shape[1], layout="NHWC")
+    return InputSpec(shape[0], shape[1], shape[2])
+
+
+def _starts_with_transpose(graph: fx.GraphModule) -> bool:
+    from snnconv.graph.modules import Transpose
+
+    first = next(iter(graph.graph.nodes))
+    called = [module_of(graph, user) for user in first.users if user.op == "call_module"]
+    return any(isinstance(module, Transpose) and module.order == (0, 3, 1, 2) for module in called)

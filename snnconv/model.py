@@ -1,0 +1,153 @@
+"""The one artifact that every verb takes and returns: a graph with its stage, input and provenance."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import asdict, dataclass, field, replace
+from enum import StrEnum
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, fx
+
+from snnconv.errors import InvalidValueError, ModelError
+from snnconv.neurons import Coupling
+
+__all__ = ["InputSpec", "Model", "Stage"]
+
+Layout = Literal["NCHW", "NHWC"]
+
+
+class Stage(StrEnum):
+    """How far a network has come."""
+
+    ANN = "ann"
+    QUANTIZED = "quantized"
+    SNN = "snn"
+
+
+@dataclass(frozen=True)
+class InputSpec:
+    """What a network expects of one input.
+
+    Attributes:
+        channels: number of channels C.
+        height: rows H, or None where the file leaves them open.
+        width: columns W, or None where the file leaves them open.
+        layout: order of the axes of a batch.
+        mean: per channel, subtracted from pixels in 0..1 (one value counts for all channels); None: not known.
+        std: per channel, divides what is left; None: not known.
+        resize: short side in pixels that an image is scaled to before the centre crop; None: no scaling.
+        classes: class names by index, or None.
+    """
+
+    channels: int
+    height: int | None
+    width: int | None
+    layout: Layout = "NCHW"
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
+    resize: int | None = None
+    classes: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("mean", "std"):
+            values = getattr(self, name)
+            if values is not None and len(values) not in (1, self.channels):
+                raise InvalidValueError(
+                    f"{name} has {len(values)} values {values}, the network has {self.channels} input channels: "
+                    f"give 1 or {self.channels} values."
+                )
+        if self.std is not None and any(not value > 0 for value in self.std):
+            raise InvalidValueError(f"std is {self.std}: every value must be above 0.")
+        for name in ("height", "width", "resize"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise InvalidValueError(f"{name} is {value}: it must be at least 1.")
+
+    def sample_shape(self) -> tuple[int, int, int]:
+        """Shape of one input without the batch axis, in the network's layout.
+
+        Raises:
+            ModelError: the file leaves the height or the width open.
+        """
+        if self.height is None or self.width is None:
+            raise ModelError("The network leaves its input's height or width open: name it with --size N.")
+        if self.layout == "NHWC":
+            return (self.height, self.width, self.channels)
+        return (self.channels, self.height, self.width)
+
+    def override(
+        self,
+        *,
+        mean: tuple[float, ...] | None = None,
+        std: tuple[float, ...] | None = None,
+        size: int | None = None,
+        resize: int | None = None,
+    ) -> InputSpec:
+        """Return a copy in which each given value replaces the network's own."""
+        return replace(
+            self,
+            mean=self.mean if mean is None else mean,
+            std=self.std if std is None else std,
+            height=self.height if size is None else size,
+            width=self.width if size is None else size,
+            resize=self.resize if resize is None else resize,
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready form."""
+        return asdict(self)
+
+    @staticmethod
+    def from_dict(values: dict[str, Any]) -> InputSpec:
+        """Read what `to_dict` wrote."""
+        known = dict(values)
+        for name in ("mean", "std", "classes"):
+            if known.get(name) is not None:
+                known[name] = tuple(known[name])
+        return InputSpec(**known)
+
+
+@dataclass
+class Model:
+    """A network at one stage of the road from ANN to SNN.
+
+    Attributes:
+        graph: modules called one by one; `placeholder`, `call_module` and `output` nodes only.
+        stage: ANN, quantized ANN or SNN.
+        input: what one input looks like.
+        outputs: names of the outputs.
+        timesteps: T of an SNN, else None.
+        levels: L, firing levels per step of an SNN, else None.
+        coupling: coupling of an SNN's sites, else None.
+        provenance: where it came from and what was done to it, JSON-ready.
+    """
+
+    graph: fx.GraphModule
+    stage: Stage
+    input: InputSpec
+    outputs: tuple[str, ...]
+    timesteps: int | None = None
+    levels: int | None = None
+    coupling: Coupling | None = None
+    provenance: dict[str, Any] = field(default_factory=dict)
+
+    @torch.inference_mode()
+    def __call__(self, x: Tensor) -> Any:
+        """Run on a batch `[B, *input.sample_shape()]`, already normalised.
+
+        Returns:
+            The output `[B, ...]`, or a tuple of all outputs. An SNN returns the time mean of each output, followed by
+            each output's steps `[T, B, ...]`.
+        """
+        return self.graph(x)
+
+    def logits(self, x: Tensor) -> Tensor:
+        """First output of a batch `[B, ...]`: of an SNN the time mean, `[B, classes]`."""
+        out = self(x)
+        return out[0] if isinstance(out, tuple) else out
+
+    def copy(self) -> Model:
+        """Return a copy that shares nothing with this one, so that surgery never changes a caller's model."""
+        return replace(self, graph=copy.deepcopy(self.graph), provenance=copy.deepcopy(self.provenance))

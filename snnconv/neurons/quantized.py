@@ -1,0 +1,85 @@
+r"""QCFS, the quantized activation of an ANN (Bu et al., ICLR 2022, eq. 15; gradients derived).
+
+    a = λ/N · clip(floor(z·N/λ + 1/2), 0, N)
+
+Symbols: z pre-activation, λ (ceiling) the largest activation, N (total levels) the number of steps above 0.
+
+Straight-through gradients, inside the window -λ/(2N) < z < λ - λ/(2N):
+    da/dz = 1 inside, 0 outside;  da/dλ = (a - z)/λ inside, 1 above, 0 below.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from snnconv.neurons.site import Site, require_positive_int
+
+__all__ = ["QCFS", "qcfs"]
+
+
+class _QCFSFunction(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, z: Tensor, ceiling: Tensor, total_levels: int) -> Tensor:
+        step = ceiling / total_levels
+        activation = (z / step).add_(0.5).floor_().clamp_(0, total_levels).mul_(step)
+        ctx.save_for_backward(z, ceiling, activation)
+        ctx.total_levels = total_levels
+        return activation
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None]:  # type: ignore[override]
+        z, ceiling, activation = ctx.saved_tensors
+        half = ceiling / (2 * ctx.total_levels)
+        above = z >= ceiling - half
+        inside = (z > -half) & ~above
+        to_ceiling = torch.where(inside, (activation - z) / ceiling, above.to(z.dtype)) * grad
+        return grad * inside, to_ceiling.sum_to_size(ceiling.shape), None
+
+
+def qcfs(z: Tensor, ceiling: Tensor, total_levels: int) -> Tensor:
+    """Quantize an activation to N levels above 0, with straight-through gradients to `z` and to the ceiling.
+
+    Args:
+        z: pre-activations, any shape.
+        ceiling: λ > 0, broadcastable to `z` without changing its shape, in units of `z`.
+        total_levels: N >= 1.
+
+    Returns:
+        Activations of the shape of `z`, multiples of λ/N from 0 to λ.
+
+    Raises:
+        InvalidValueError: N is not a positive integer.
+
+    Source: Bu et al., "Optimal ANN-SNN Conversion for High-accuracy and Ultra-low-latency SNNs", ICLR 2022.
+
+    >>> qcfs(torch.tensor([-0.1, 0.12, 0.13, 0.6, 2.0]), torch.tensor(1.0), 4)
+    tensor([0.0000, 0.0000, 0.2500, 0.5000, 1.0000])
+    """
+    require_positive_int("total_levels", total_levels)
+    activation: Tensor = _QCFSFunction.apply(z, ceiling, total_levels)  # type: ignore[no-untyped-call]
+    return activation
+
+
+class QCFS(Site):
+    """A site of a quantized ANN: `qcfs` with its own trained or calibrated ceiling.
+
+    Args:
+        ceiling: λ, scalar or `[C]`.
+        total_levels: N.
+        channel_axis: axis of the channels.
+    """
+
+    def __init__(self, ceiling: Tensor, total_levels: int, *, channel_axis: int = 1) -> None:
+        super().__init__(ceiling, channel_axis=channel_axis)
+        self.total_levels = require_positive_int("total_levels", total_levels)
+
+    def forward(self, z: Tensor) -> Tensor:
+        """`[B, ...]` to the same shape."""
+        return qcfs(z, self.ceiling_for(z), self.total_levels)
+
+    def extra_repr(self) -> str:
+        """Shown in a printed graph."""
+        return f"total_levels={self.total_levels}, ceilings={self.ceiling.numel()}"

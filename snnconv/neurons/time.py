@@ -1,0 +1,47 @@
+"""Time as the leading axis, folded into the batch: `[T*B, ...]`, time-major."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+__all__ = ["Repeat", "Steps", "TimeMean", "fold_time", "unfold_time"]
+
+
+def unfold_time(x: Tensor, timesteps: int) -> Tensor:
+    """`[T*B, ...]` to `[T, B, ...]`."""
+    return x.unflatten(0, (timesteps, -1))
+
+
+def fold_time(x: Tensor) -> Tensor:
+    """`[T, B, ...]` to `[T*B, ...]`."""
+    return x.flatten(0, 1)
+
+
+class _Time(nn.Module):
+    def __init__(self, timesteps: int) -> None:
+        super().__init__()
+        self.timesteps = timesteps
+
+    def extra_repr(self) -> str:
+        return f"T={self.timesteps}"
+
+
+class Repeat(_Time):
+    """What does not depend on time, given to every step: `[B, ...]` to `[T*B, ...]`."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return fold_time(x.unsqueeze(0).expand(self.timesteps, *x.shape))
+
+
+class TimeMean(_Time):
+    """The time mean: `[T*B, ...]` to `[B, ...]`."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return unfold_time(x, self.timesteps).mean(0)
+
+
+class Steps(_Time):
+    """The steps one by one: `[T*B, ...]` to `[T, B, ...]`."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return unfold_time(x, self.timesteps)
