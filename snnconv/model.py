@@ -122,6 +122,7 @@ class Model:
         levels: L, firing levels per step of an SNN, else None.
         coupling: coupling of an SNN's sites, else None.
         provenance: where it came from and what was done to it, JSON-ready.
+        report: of the conversion that made it, a `snnconv.convert.ConversionReport`; None for any other model.
     """
 
     graph: fx.GraphModule
@@ -132,6 +133,7 @@ class Model:
     levels: int | None = None
     coupling: Coupling | None = None
     provenance: dict[str, Any] = field(default_factory=dict)
+    report: Any = None
 
     @torch.inference_mode()
     def __call__(self, x: Tensor) -> Any:

@@ -1,0 +1,213 @@
+"""ANN -> quantized ANN -> SNN. `convert` is the pipeline; every step is a verb of its own beside it."""
+
+from __future__ import annotations
+
+import os
+import time
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from snnconv.convert.calibrate import calibrate, with_total_levels
+from snnconv.convert.plan import Plan, make_plan, prepare
+from snnconv.convert.report import ConversionReport, SiteReport, Verification
+from snnconv.convert.sites import is_rectifier, iter_sites
+from snnconv.convert.spike import collapse, default_levels, spike
+from snnconv.convert.synthetic import synthetic_images
+from snnconv.convert.verify import verify
+from snnconv.errors import InvalidValueError, ModelError, SnnconvWarning
+from snnconv.loading import load
+from snnconv.model import Model, Stage
+from snnconv.neurons import Coupling
+from snnconv.neurons.site import require_positive_int
+from snnconv.progress import Progress, no_progress
+from snnconv.zoo.datasets import Images, open_data
+
+__all__ = [
+    "ConversionReport",
+    "Plan",
+    "SiteReport",
+    "Verification",
+    "calibrate",
+    "collapse",
+    "convert",
+    "make_plan",
+    "prepare",
+    "spike",
+    "verify",
+]
+
+DEFAULT_LEVELS = 4
+VERIFICATION_IMAGES = 8
+SYNTHETIC_IMAGES = 256
+ELEMENTS = 1 << 24  # of the largest activation of one calibration batch
+
+
+def convert(
+    model: str | os.PathLike[str] | nn.Module | Model,
+    *,
+    timesteps: int = 4,
+    levels: int | None = None,
+    coupling: Coupling | str = Coupling.MEAN,
+    calibration_data: str | Images | Tensor | None = None,
+    calibration_images: int = 1024,
+    seed: int = 0,
+    progress: Progress = no_progress,
+) -> Model:
+    """Convert a trained network to a spiking one, and check the result.
+
+    Args:
+        model: anything that `load` takes, or a Model: an ANN, which is calibrated, or a quantized ANN, which needs no data.
+        timesteps: T >= 1.
+        levels: L >= 1, firing levels per step; 4 by default, of a quantized ANN its own N divided by T.
+        coupling: "mean" (exact; a layer waits for its window) or "causal" (step by step, with unevenness errors).
+        calibration_data: unlabelled images: a data spec, opened data, or normalised images `[n, ...]`.
+        calibration_images: at most so many of them are used, drawn by `seed`.
+        seed: of the draw.
+        progress: shows the work.
+
+    Returns:
+        The SNN; its `report` is a ConversionReport. The given model is not changed.
+
+    Raises:
+        UnsupportedOperatorsError: nodes that cannot be converted, all at once, before any work.
+        ModelError: there is nothing to convert, or the network is spiking already.
+        InvalidValueError: T, L, the coupling or the number of images is outside what is allowed.
+        DataError: the calibration data does not fit.
+        VerificationError: the SNN differs from the quantized ANN that it must equal.
+
+    Warns:
+        SnnconvWarning: there is no calibration data, or less than asked for.
+    """
+    started = time.perf_counter()
+    settings = _settings(timesteps, levels, coupling, calibration_images)
+    source = load(model)
+    if source.stage is Stage.SNN:
+        raise ModelError("The network is an SNN already: convert the network that it came from.")
+    ann = prepare(source)
+    plan = make_plan(ann, settings.coupling)
+    plan.require()
+    levels = settings.levels_for(ann)
+    images = _images(ann, calibration_data, calibration_images, seed)
+    total_levels = timesteps * levels
+    quantized = (
+        calibrate(ann, images.batches, total_levels, progress=progress)
+        if images.calibrates
+        else with_total_levels(ann, total_levels)
+    )
+    snn = spike(quantized, timesteps, levels, settings.coupling)
+    check = verify(quantized, snn, images.batches[0][:VERIFICATION_IMAGES], ann=ann)
+    snn.report = ConversionReport(
+        timesteps,
+        levels,
+        total_levels,
+        settings.coupling.value,
+        images.description,
+        images.count if images.calibrates else 0,
+        plan.on_means,
+        check,
+        time.perf_counter() - started,
+    )
+    snn.provenance["conversion"] = _provenance(snn.report, seed)
+    return snn
+
+
+@dataclass(frozen=True)
+class _Settings:
+    timesteps: int
+    levels: int | None
+    coupling: Coupling
+
+    def levels_for(self, model: Model) -> int:
+        """L: the one asked for, or the one that gives a quantized ANN its own N."""
+        found = {getattr(site, "total_levels", None) for _, site in iter_sites(model.graph)} - {None}
+        if not found:
+            return self.levels or DEFAULT_LEVELS
+        own = max(found)
+        levels = self.levels or default_levels(own, self.timesteps)
+        if levels * self.timesteps != own:
+            warnings.warn(
+                f"The network was trained with N={own} levels and is converted with N = L*T = {levels}*{self.timesteps} = "
+                f"{levels * self.timesteps}; its own accuracy belongs to N={own}. Give --levels and --timesteps with that "
+                "product.",
+                SnnconvWarning,
+                stacklevel=3,
+            )
+        return levels
+
+
+def _settings(timesteps: int, levels: int | None, coupling: Coupling | str, images: int) -> _Settings:
+    require_positive_int("timesteps", timesteps)
+    require_positive_int("calibration_images", images)
+    if levels is not None:
+        require_positive_int("levels", levels)
+    try:
+        return _Settings(timesteps, levels, Coupling(coupling))
+    except ValueError as error:
+        known = " or ".join(repr(choice.value) for choice in Coupling)
+        raise InvalidValueError(f"coupling is {coupling!r}: it must be {known}.") from error
+
+
+@dataclass(frozen=True)
+class _CalibrationImages:
+    batches: list[Tensor]
+    description: str
+    calibrates: bool
+
+    @property
+    def count(self) -> int:
+        return sum(len(batch) for batch in self.batches)
+
+
+def _images(
+    model: Model, data: str | Images | Tensor | None, count: int, seed: int
+) -> _CalibrationImages:
+    """The images to calibrate with, in batches; of a quantized ANN a few to verify with."""
+    calibrates = any(is_rectifier(site) for _, site in iter_sites(model.graph))
+    largest = max((_elements(node.meta["shape"]) for node in model.graph.graph.nodes if "shape" in node.meta), default=1)
+    batch_size = max(1, min(256, ELEMENTS // largest))
+    if data is None or not calibrates:
+        if calibrates:
+            count = min(count, SYNTHETIC_IMAGES)
+            warnings.warn(
+                f"No calibration data: {count} random images are drawn from the input spec instead, which costs accuracy. "
+                "Give unlabelled images of the kind the network will see with --calibration-data (in Python: "
+                "calibration_data=...).",
+                SnnconvWarning,
+                stacklevel=3,
+            )
+        drawn = synthetic_images(model.input, count if calibrates else VERIFICATION_IMAGES, seed)
+        words = f"random images drawn from the input spec, seed {seed}" if calibrates else "none: the ceilings are trained"
+        return _CalibrationImages(list(drawn.split(batch_size)), words, calibrates)
+    if isinstance(data, Tensor):
+        return _CalibrationImages(list(_checked(data, model)[:count].split(batch_size)), "images given as a tensor", True)
+    opened = open_data(data, model.input, purpose="calibration") if isinstance(data, str) else data
+    sample = opened.sample(count, seed)
+    return _CalibrationImages([x for x, _ in sample.batches(batch_size)], f"{opened.spec}, seed {seed}", True)
+
+
+def _elements(shape: tuple[int, ...]) -> int:
+    return int(torch.Size(shape).numel())
+
+
+def _checked(images: Tensor, model: Model) -> Tensor:
+    shape = model.input.sample_shape()
+    if images.dim() != len(shape) + 1 or tuple(images.shape[1:]) != shape or not len(images):
+        raise InvalidValueError(f"calibration_data has shape {tuple(images.shape)}; the network takes [n, {shape}].")
+    return images.float()
+
+
+def _provenance(report: ConversionReport, seed: int) -> dict[str, Any]:
+    return {
+        "timesteps": report.timesteps,
+        "levels": report.levels,
+        "coupling": report.coupling,
+        "calibration": report.calibration,
+        "calibration_images": report.calibration_images,
+        "seed": seed,
+        "tolerance": report.verification.tolerance,
+        "torch": torch.__version__,
+    }

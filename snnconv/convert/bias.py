@@ -1,0 +1,40 @@
+"""Where a site's input takes its bias from: the operator whose bias shifts that input, channel by channel, and nothing else."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, fx, nn
+
+from snnconv.graph.importer import module_of
+from snnconv.graph.modules import Arithmetic, MaxPool
+from snnconv.graph.passes.fold_affine import LINEAR, NORMS
+
+__all__ = ["add_bias", "bias_carrier"]
+
+
+def bias_carrier(graph: fx.GraphModule, site: fx.Node) -> fx.Node | None:
+    """The node whose bias shifts a site's input and feeds nothing else; None where there is none.
+
+    Walks back through additions, and through max-pooling, which a shift commutes with, while each value has one user.
+    """
+    return _walk(graph, site.args[0])  # type: ignore[arg-type]
+
+
+def _walk(graph: fx.GraphModule, node: fx.Node) -> fx.Node | None:
+    if node.op != "call_module" or len(node.users) != 1:
+        return None
+    module = module_of(graph, node)
+    if isinstance(module, (*LINEAR, *NORMS)):
+        return node
+    if isinstance(module, MaxPool) or (isinstance(module, Arithmetic) and module.operator == "add"):
+        found = (_walk(graph, arg) for arg in node.args)  # type: ignore[arg-type]
+        return next((carrier for carrier in found if carrier is not None), None)
+    return None
+
+
+@torch.no_grad()
+def add_bias(graph: fx.GraphModule, carrier: fx.Node, shift: Tensor) -> None:
+    """Add `[C]` to a module's bias; a bias that other modules share stays as it is for them."""
+    module: nn.Module = module_of(graph, carrier)
+    bias = module.bias
+    module.bias = nn.Parameter(shift.clone() if bias is None else bias + shift.to(bias.dtype))  # type: ignore[operator, union-attr]

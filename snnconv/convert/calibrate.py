@@ -1,0 +1,157 @@
+"""ANN -> quantized ANN without training: ceilings, then biases, site by site in one pass over the graph.
+
+The inputs of a site come from the network whose earlier sites are quantized already, so that errors do not pile up unseen:
+each site's biases are moved until the mean of its quantized output, channel by channel, is the mean that the ANN had there
+(bias correction; SNN calibration, Li et al., ICML 2021, section 4.2).
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, fx, nn
+
+from snnconv.convert.bias import add_bias, bias_carrier
+from snnconv.convert.ceilings import OBSERVATIONS, CeilingSearch
+from snnconv.convert.frontier import Frontier
+from snnconv.convert.sites import cap_of, channel_axis, is_rectifier, iter_sites, swap
+from snnconv.errors import SnnconvWarning
+from snnconv.graph.importer import module_of
+from snnconv.model import Model, Stage
+from snnconv.neurons import QCFS, Site, qcfs
+from snnconv.neurons.site import along_channels
+from snnconv.progress import Progress, no_progress
+
+__all__ = ["calibrate", "with_total_levels"]
+
+CORRECTIONS = 2  # rounds of bias correction: the second mends what the first shifted over a level or into the ceiling
+
+
+def with_total_levels(model: Model, total_levels: int) -> Model:
+    """A copy of a quantized ANN whose sites have N levels below the same ceilings."""
+    copy = model.copy()
+    for node, site in list(iter_sites(copy.graph)):
+        if isinstance(site, QCFS):
+            swap(copy.graph, node, QCFS(site.ceiling, total_levels, channel_axis=site.channel_axis))
+    return copy
+
+
+@torch.inference_mode()
+def calibrate(
+    ann: Model, batches: Sequence[Tensor], total_levels: int, *, progress: Progress = no_progress
+) -> Model:
+    """Quantize every rectifier of an ANN, with ceilings and biases from unlabelled images.
+
+    Args:
+        ann: as `plan.prepare` returns it; sites that are QCFS already keep their ceilings.
+        batches: normalised images, `[B, ...]` each.
+        total_levels: N.
+        progress: shows the work.
+
+    Returns:
+        The quantized ANN; weights are the ANN's own, biases are corrected.
+
+    Warns:
+        SnnconvWarning: no channel of some site was ever active.
+    """
+    means = _mean_activations(ann.graph, batches, progress)
+    model = with_total_levels(ann, total_levels)
+    graph = model.graph
+    nodes = [node for node in graph.graph.nodes if node.op == "call_module"]
+    silent = []
+    with Frontier(graph, batches) as frontier:
+        for node in progress(nodes, "calibrating", len(nodes)):
+            if is_rectifier(module_of(graph, node)):
+                site = _fit(graph, node, frontier, total_levels)
+                if site is None:
+                    silent.append(str(node.meta.get("onnx_name", node.target)))
+                    site = QCFS(torch.tensor(1.0), total_levels)
+                swap(graph, node, site)
+                _correct(graph, node, site, frontier, means[str(node.target)])
+            frontier.run(node)
+    if silent:
+        warnings.warn(
+            f"Not one unit was active on the calibration images in {', '.join(silent)}: check their normalisation "
+            "(--mean, --std).",
+            SnnconvWarning,
+            stacklevel=2,
+        )
+    model.stage = Stage.QUANTIZED
+    graph.recompile()
+    return model
+
+
+def _by_channel(x: Tensor, axis: int | None) -> Tensor:
+    """`[C, M]`: every value that each channel takes; without a channel axis all values as one channel."""
+    return x.reshape(1, -1) if axis is None else x.movedim(axis, 0).flatten(1)
+
+
+def _mean_activations(graph: fx.GraphModule, batches: Sequence[Tensor], progress: Progress) -> dict[str, Tensor]:
+    """Mean output of each rectifier of the ANN, one a channel, streamed."""
+    sums: dict[str, Tensor] = {}
+    handles = []
+    counts: dict[str, int] = {}
+    for node, site in iter_sites(graph):
+        axis = channel_axis(graph, node)
+
+        def add(_: nn.Module, __: object, out: Tensor, name: str = str(node.target), axis: int | None = axis) -> None:
+            values = _by_channel(out, axis)
+            sums[name] = sums.get(name, torch.zeros(())) + values.sum(1, dtype=torch.float64)
+            counts[name] = counts.get(name, 0) + values.shape[1]
+
+        handles.append(site.register_forward_hook(add))
+    try:
+        for batch in progress(batches, "running the ANN", len(batches)):
+            graph(batch)
+    finally:
+        for handle in handles:
+            handle.remove()
+    return {name: total / counts[name] for name, total in sums.items()}
+
+
+def _fit(graph: fx.GraphModule, node: fx.Node, frontier: Frontier, total_levels: int) -> QCFS | None:
+    """The site with its ceilings; None where nothing was ever active."""
+    axis = channel_axis(graph, node)
+    source: fx.Node = node.args[0]  # type: ignore[assignment]
+    largest = torch.stack([_by_channel(x, axis).amax(1) for x in frontier.values(source)]).amax(0)
+    search = CeilingSearch(largest, cap_of(module_of(graph, node)))
+    if not search.alive.any():
+        return None
+    generator = torch.Generator().manual_seed(0)
+    observed = sum(x.numel() for x in frontier.values(source)) // largest.numel()
+    share = min(1.0, OBSERVATIONS / observed)
+    for x in frontier.values(source):
+        values = _by_channel(x, axis)
+        kept = math.ceil(values.shape[1] * share)
+        if kept < values.shape[1]:
+            values = values[:, torch.randint(values.shape[1], (kept,), generator=generator)]
+        search.observe(values)
+    ceiling = search.ceilings(total_levels)
+    if axis is None:
+        return QCFS(ceiling.reshape(()), total_levels)
+    return QCFS(ceiling, total_levels, channel_axis=axis)
+
+
+def _correct(graph: fx.GraphModule, node: fx.Node, site: Site, frontier: Frontier, wanted: Tensor) -> None:
+    """Shift a site's input until its mean output is the ANN's, where a bias can carry the shift."""
+    carrier = bias_carrier(graph, node)
+    axis = channel_axis(graph, node)
+    if carrier is None or axis is None:
+        return
+    assert isinstance(site, QCFS)
+    source: fx.Node = node.args[0]  # type: ignore[assignment]
+    shift = torch.zeros(wanted.shape)
+    for _ in range(CORRECTIONS):
+        total, count = torch.zeros(wanted.shape, dtype=torch.float64), 0
+        for x in frontier.values(source):
+            moved = x + along_channels(shift, x.dim(), axis)
+            values = _by_channel(qcfs(moved, site.ceiling_for(x), site.total_levels), axis)
+            total += values.sum(1, dtype=torch.float64)
+            count += values.shape[1]
+        shift += (wanted - total / count).float()
+    for x in frontier.values(source):
+        x += along_channels(shift, x.dim(), axis)
+    add_bias(graph, carrier, shift)

@@ -1,0 +1,98 @@
+"""A graph walked node by node for all images at once, holding only what later nodes still need.
+
+Memory is bounded by the widest cut through the graph for the images given; what would exceed the limit lies in a temporary
+file that is mapped into memory.
+"""
+
+from __future__ import annotations
+
+import math
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+
+import torch
+from torch import Tensor, fx
+
+from snnconv.graph.importer import module_of
+
+__all__ = ["MEMORY_LIMIT", "Frontier"]
+
+MEMORY_LIMIT = 2 << 30  # bytes of activations kept in memory
+
+
+class Frontier:
+    """The live activations of a walk. Use as a context manager: temporary files go with it.
+
+    Args:
+        graph: modules only; each node is run once, in order, by `run`.
+        batches: the images, in batches `[B, ...]`.
+        limit: bytes of activations that may stay in memory.
+    """
+
+    def __init__(self, graph: fx.GraphModule, batches: Sequence[Tensor], *, limit: int = MEMORY_LIMIT) -> None:
+        self.graph = graph
+        self.limit = limit
+        self.live: dict[fx.Node, list[Tensor | None]] = {}
+        self.in_memory = 0
+        self._waiting = {node: len(node.users) for node in graph.graph.nodes}
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._files = 0
+        placeholder = next(node for node in graph.graph.nodes if node.op == "placeholder")
+        self.live[placeholder] = list(batches)
+
+    def __enter__(self) -> Frontier:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.live.clear()
+        if self._folder is not None:
+            self._folder.cleanup()
+
+    def values(self, node: fx.Node) -> Iterator[Tensor]:
+        """A live node's activations, batch by batch."""
+        for batch in self.live[node]:
+            assert batch is not None
+            yield batch
+
+    def run(self, node: fx.Node) -> None:
+        """Compute a node for every batch; operands that nothing else needs are given up batch by batch."""
+        module = module_of(self.graph, node)
+        operands = list(dict.fromkeys(arg for arg in node.args if isinstance(arg, fx.Node)))
+        for operand in operands:
+            self._waiting[operand] -= 1
+        results: list[Tensor | None] = []
+        for index in range(len(self.live[operands[0]])):
+            inputs = [self.live[arg][index] for arg in node.args]  # type: ignore[index]
+            results.append(self._keep(module(*inputs)))
+            for operand in operands:
+                if not self._waiting[operand]:
+                    self._give_up(operand, index)
+        for operand in operands:
+            if not self._waiting[operand]:
+                del self.live[operand]
+        if self._waiting[node]:
+            self.live[node] = results
+
+    def _keep(self, value: Tensor) -> Tensor:
+        size = value.numel() * value.element_size()
+        if self.in_memory + size <= self.limit:
+            self.in_memory += size
+            return value
+        if self._folder is None:
+            self._folder = tempfile.TemporaryDirectory(prefix="snnconv-")
+        self._files += 1
+        path = Path(self._folder.name) / f"{self._files}"
+        mapped = torch.from_file(str(path), shared=True, size=math.prod(value.shape), dtype=value.dtype)
+        path.unlink()  # the mapping keeps the space until it is given up
+        return mapped.view(value.shape).copy_(value)
+
+    def _give_up(self, node: fx.Node, index: int) -> None:
+        value = self.live[node][index]
+        assert value is not None
+        if node.op != "placeholder" and not value.is_shared():
+            self.in_memory -= value.numel() * value.element_size()
+        self.live[node][index] = None

@@ -1,0 +1,83 @@
+"""What a conversion did, in numbers."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+__all__ = ["ConversionReport", "SiteReport", "Verification"]
+
+
+@dataclass(frozen=True)
+class SiteReport:
+    """One site after conversion. The three errors are mean absolute errors as a share of the mean activation.
+
+    Attributes:
+        name: of the activation in the user's file.
+        ceilings: how many there are, one or one a channel.
+        ceiling_min: the lowest λ.
+        ceiling_max: the highest λ.
+        clipping: what lies above the ceiling.
+        quantization: what is lost between the levels.
+        unevenness: what differs because spikes arrive unevenly in time.
+        difference: largest difference of time mean and quantized activation, as a share of the ceiling.
+    """
+
+    name: str
+    ceilings: int
+    ceiling_min: float
+    ceiling_max: float
+    clipping: float
+    quantization: float
+    unevenness: float
+    difference: float
+
+
+@dataclass(frozen=True)
+class Verification:
+    """Quantized ANN against SNN, in double precision, so that no rounding stands between them.
+
+    Attributes:
+        images: how many were compared.
+        tolerance: the smallest power of ten that covers the largest difference of any site, as a share of its ceiling.
+        logits_difference: largest difference of the outputs, relative to the largest output.
+        agreement: share of images with the same arg-max, in percent.
+        sites: one a site.
+    """
+
+    images: int
+    tolerance: float
+    logits_difference: float
+    agreement: float
+    sites: tuple[SiteReport, ...]
+
+
+@dataclass(frozen=True)
+class ConversionReport:
+    """A conversion.
+
+    Attributes:
+        timesteps: T.
+        levels: L.
+        total_levels: N = L*T.
+        coupling: mean or causal.
+        calibration: what the ceilings and biases come from, in words.
+        calibration_images: how many images that took.
+        on_means: operators that are computed once, on the time mean of their input.
+        verification: the check before anything is written.
+        wall_s: seconds it took.
+    """
+
+    timesteps: int
+    levels: int
+    total_levels: int
+    coupling: str
+    calibration: str
+    calibration_images: int
+    on_means: tuple[str, ...]
+    verification: Verification
+    wall_s: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready form."""
+        return asdict(self)

@@ -1,0 +1,42 @@
+"""Images for calibration where there are none: drawn from the input spec alone."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+from snnconv.model import InputSpec
+
+__all__ = ["synthetic_images"]
+
+
+def synthetic_images(spec: InputSpec, count: int, seed: int = 0) -> Tensor:
+    """Draw smooth random images: noise at every scale, as the spectrum of natural images falls (about 1/f).
+
+    Args:
+        spec: shape, layout and, where known, mean and standard deviation of the pixels.
+        count: how many.
+        seed: of the random numbers.
+
+    Returns:
+        Normalised images `[count, *spec.sample_shape()]`: zero mean and unit variance where the spec knows the pixels' mean
+        and deviation, else pixels within 0..1.
+    """
+    spec.sample_shape()
+    assert spec.height is not None
+    assert spec.width is not None
+    generator = torch.Generator().manual_seed(seed)
+    images = torch.zeros(count, spec.channels, spec.height, spec.width)
+    side = 1
+    while side <= max(spec.height, spec.width):
+        noise = torch.randn(count, spec.channels, side, side, generator=generator)
+        noise += torch.randn(count, 1, side, side, generator=generator)  # colours move together
+        images += interpolate(noise, size=(spec.height, spec.width), mode="bilinear", align_corners=False)
+        side *= 2
+    images /= images.std()
+    if spec.mean is None:
+        images = images.mul_(0.25).add_(0.5).clamp_(0, 1)
+        if spec.std is not None:
+            images /= torch.tensor(spec.std).view(-1, 1, 1)
+    return images.movedim(1, -1).contiguous() if spec.layout == "NHWC" else images
