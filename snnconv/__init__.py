@@ -1,1 +1,73 @@
-"""Turn trained neural networks into spiking neural networks that keep their accuracy at 1 to 8 time steps."""
+"""Turn trained neural networks into spiking neural networks that keep their accuracy at 1 to 8 time steps.
+
+    >>> import snnconv
+    >>> ann = snnconv.load("resnet18.onnx")                                           # doctest: +SKIP
+    >>> snn = snnconv.convert(ann, timesteps=4, calibration_data="imagefolder:photos")  # doctest: +SKIP
+    >>> snnconv.save(snn, "resnet18-snn.onnx")                                        # doctest: +SKIP
+
+Each verb is imported when it is first used, so that `import snnconv` costs nothing.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from importlib.metadata import version
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from snnconv.convert import convert
+    from snnconv.convert.verify import verify
+    from snnconv.evaluate import evaluate
+    from snnconv.export import save
+    from snnconv.finetune import TrainSettings, train
+    from snnconv.loading import load, load_module
+    from snnconv.model import InputSpec, Model
+    from snnconv.zoo import open_data
+
+__all__ = [
+    "InputSpec",
+    "Model",
+    "TrainSettings",
+    "convert",
+    "evaluate",
+    "load",
+    "load_module",
+    "open_data",
+    "save",
+    "train",
+    "verify",
+]
+
+__version__ = version("snnconv")
+
+_HOMES = {
+    "InputSpec": "snnconv.model",
+    "Model": "snnconv.model",
+    "TrainSettings": "snnconv.finetune",
+    "convert": "snnconv.convert",
+    "evaluate": "snnconv.evaluate",
+    "load": "snnconv.loading",
+    "load_module": "snnconv.loading",
+    "open_data": "snnconv.zoo",
+    "save": "snnconv.export",
+    "train": "snnconv.finetune",
+    "verify": "snnconv.convert",
+}
+
+
+class _Package(ModuleType):
+    """This package, whose verbs are looked up on their first use.
+
+    Two verbs are named like the sub-packages they live in. Importing a sub-package binds it as an attribute of its
+    parent; here the verb stays, and the sub-package is reached by `from snnconv.convert import ...`.
+    """
+
+    def __getattribute__(self, name: str) -> Any:
+        if name in _HOMES:
+            return getattr(import_module(_HOMES[name]), name)
+        return super().__getattribute__(name)
+
+
+sys.modules[__name__].__class__ = _Package

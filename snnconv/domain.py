@@ -62,8 +62,8 @@ MultiThreshold <timesteps, levels> (current, ceiling, coupling) => (spikes) {
     half = Constant <value_float: float = 0.5> ()
     v_0 = Expand (half, member)
     zero = Constant <value_float: float = 0.0> ()
-    v_T, levels_fired = Scan <num_scan_inputs: int = 1, body: graph = step (float[] v, float[] i) => (float[] v_next, float[] s) {
-        m = Add (v, i)
+    v_T, levels_fired = Scan <num_scan_inputs: int = 1, body: graph = step (float[] v, float[] i) => (float[] v_next,
+        float[] s) { m = Add (v, i)
         floored = Floor (m)
         s = Clip (floored, zero, highest)
         v_next = Sub (m, s)

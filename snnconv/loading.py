@@ -34,8 +34,8 @@ def load(
     """Load a network.
 
     Args:
-        source: path of an ONNX file; `timm:NAME`; an `nn.Module` for images `[B, 3, size, size]` (use `load_module` where
-            it takes another shape); or a Model, which is returned as it is.
+        source: path of an ONNX file; `timm:NAME`; an `nn.Module` for images `[B, 3, size, size]` (use `load_module`
+            where it takes another shape); or a Model, which is returned as it is.
         size: height and width of the input, where the source leaves them open or another size is wanted.
         pretrained: of a timm name, whether to take timm's trained weights.
 
@@ -115,8 +115,8 @@ def _load_timm(name: str, *, size: int | None, pretrained: bool) -> Model:
         if not pretrained:
             raise ModelError(f"timm cannot build {name!r}: {error}") from error
         raise ModelError(
-            f"The trained weights of timm:{name} cannot be had: they are not in timm's cache on this machine, and the hub "
-            f"that has them cannot be reached ({type(error).__name__}). Go online once, or take random weights with "
+            f"The trained weights of timm:{name} cannot be had: they are not in timm's cache here, and the hub that "
+            f"has them cannot be reached ({type(error).__name__}). Go online once, or take random weights with "
             "--no-pretrained (in Python: pretrained=False)."
         ) from error
     config = resolve_model_data_config(module)
@@ -177,7 +177,9 @@ def _load_external_data(proto: onnx.ModelProto, path: Path) -> None:
                 "Put the weights file beside the model."
             )
         if not target.is_file():
-            raise FileError(f"{path} keeps the weights {tensor.name!r} in {location!r}, which does not exist beside it.")
+            raise FileError(
+                f"{path} keeps the weights {tensor.name!r} in {location!r}, which does not exist beside it."
+            )
     try:
         onnx.load_external_data_for_model(proto, str(folder))
     except (OSError, ValueError, RuntimeError, onnx.checker.ValidationError) as error:
@@ -195,7 +197,10 @@ def _to_model(proto: onnx.ModelProto, provenance: dict[str, Any], *, size: int |
     spec = _input_spec(imported.input_shape, graph, metadata, size)
     model = Model(graph, stage, spec, imported.outputs, provenance={**metadata.get("provenance", {}), **provenance})
     if metadata.get("provenance"):
-        model.provenance["history"] = [*metadata["provenance"].get("history", []), _summary(metadata["provenance"])]
+        model.provenance["history"] = [
+            *metadata["provenance"].get("history", []),
+            _summary(metadata["provenance"]),
+        ]
     if spiking:
         windows = {(site.timesteps, site.levels, site.coupling) for site in spiking}
         if len(windows) > 1:

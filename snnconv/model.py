@@ -147,7 +147,7 @@ class Model:
 
     def logits(self, x: Tensor) -> Tensor:
         """First output of a batch `[B, ...]`: of an SNN the time mean, `[B, classes]`."""
-        out = self(x)
+        out: Tensor | tuple[Tensor, ...] = self(x)
         return out[0] if isinstance(out, tuple) else out
 
     def copy(self) -> Model:

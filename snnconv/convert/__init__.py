@@ -21,7 +21,7 @@ from snnconv.convert.verify import verify
 from snnconv.errors import InvalidValueError, ModelError, SnnconvWarning
 from snnconv.loading import load
 from snnconv.model import Model, Stage
-from snnconv.neurons import Coupling
+from snnconv.neurons import QCFS, Coupling
 from snnconv.neurons.site import require_positive_int
 from snnconv.progress import Progress, no_progress
 from snnconv.zoo.datasets import Images, open_data
@@ -60,8 +60,8 @@ def convert(
     """Convert a trained network to a spiking one, and check the result.
 
     Args:
-        model: anything that `load` takes, or a Model: an ANN, which is calibrated, or a quantized ANN, which needs no data.
-        timesteps: T >= 1.
+        model: anything that `load` takes, or a Model: an ANN, which is calibrated, or a quantized ANN, which needs no
+        data. timesteps: T >= 1.
         levels: L >= 1, firing levels per step; 4 by default, of a quantized ANN its own N divided by T.
         coupling: "mean" (exact; a layer waits for its window) or "causal" (step by step, with unevenness errors).
         calibration_data: unlabelled images: a data spec, opened data, or normalised images `[n, ...]`.
@@ -123,15 +123,15 @@ class _Settings:
 
     def levels_for(self, model: Model) -> int:
         """L: the one asked for, or the one that gives a quantized ANN its own N."""
-        found = {getattr(site, "total_levels", None) for _, site in iter_sites(model.graph)} - {None}
+        found = {site.total_levels for _, site in iter_sites(model.graph) if isinstance(site, QCFS)}
         if not found:
             return self.levels or DEFAULT_LEVELS
         own = max(found)
         levels = self.levels or default_levels(own, self.timesteps)
         if levels * self.timesteps != own:
             warnings.warn(
-                f"The network was trained with N={own} levels and is converted with N = L*T = {levels}*{self.timesteps} = "
-                f"{levels * self.timesteps}; its own accuracy belongs to N={own}. Give --levels and --timesteps with that "
+                f"The network was trained with N={own} levels and is converted with N = L*T = {levels}*{self.timesteps} "
+                f"= {levels * self.timesteps}; its own accuracy belongs to N={own}. Give --levels and --timesteps of that "
                 "product.",
                 SnnconvWarning,
                 stacklevel=3,
@@ -162,28 +162,32 @@ class _CalibrationImages:
         return sum(len(batch) for batch in self.batches)
 
 
-def _images(
-    model: Model, data: str | Images | Tensor | None, count: int, seed: int
-) -> _CalibrationImages:
+def _images(model: Model, data: str | Images | Tensor | None, count: int, seed: int) -> _CalibrationImages:
     """The images to calibrate with, in batches; of a quantized ANN a few to verify with."""
     calibrates = any(is_rectifier(site) for _, site in iter_sites(model.graph))
-    largest = max((_elements(node.meta["shape"]) for node in model.graph.graph.nodes if "shape" in node.meta), default=1)
+    largest = max(
+        (_elements(node.meta["shape"]) for node in model.graph.graph.nodes if "shape" in node.meta), default=1
+    )
     batch_size = max(1, min(256, ELEMENTS // largest))
     if data is None or not calibrates:
         if calibrates:
             count = min(count, SYNTHETIC_IMAGES)
             warnings.warn(
-                f"No calibration data: {count} random images are drawn from the input spec instead, which costs accuracy. "
+                f"No calibration data: {count} random images drawn from the input spec stand in, which costs accuracy. "
                 "Give unlabelled images of the kind the network will see with --calibration-data (in Python: "
                 "calibration_data=...).",
                 SnnconvWarning,
                 stacklevel=3,
             )
         drawn = synthetic_images(model.input, count if calibrates else VERIFICATION_IMAGES, seed)
-        words = f"random images drawn from the input spec, seed {seed}" if calibrates else "none: the ceilings are trained"
-        return _CalibrationImages(list(drawn.split(batch_size)), words, calibrates)
+        words = (
+            f"random images drawn from the input spec, seed {seed}" if calibrates else "none: the ceilings are trained"
+        )
+        return _CalibrationImages(list(torch.split(drawn, batch_size)), words, calibrates)
     if isinstance(data, Tensor):
-        return _CalibrationImages(list(_checked(data, model)[:count].split(batch_size)), "images given as a tensor", True)
+        return _CalibrationImages(
+            list(torch.split(_checked(data, model)[:count], batch_size)), "images given as a tensor", True
+        )
     opened = open_data(data, model.input, purpose="calibration") if isinstance(data, str) else data
     sample = opened.sample(count, seed)
     return _CalibrationImages([x for x, _ in sample.batches(batch_size)], f"{opened.spec}, seed {seed}", True)

@@ -1,11 +1,11 @@
-"""Where a site's input takes its bias from: the operator whose bias shifts that input, channel by channel, and nothing else."""
+"""Where a site's input takes its bias from: the operator whose bias shifts that input and nothing else."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor, fx, nn
 
-from snnconv.graph.importer import module_of
+from snnconv.graph.access import module_of, operands
 from snnconv.graph.modules import Arithmetic, MaxPool
 from snnconv.graph.passes.fold_affine import LINEAR, NORMS
 
@@ -17,7 +17,7 @@ def bias_carrier(graph: fx.GraphModule, site: fx.Node) -> fx.Node | None:
 
     Walks back through additions, and through max-pooling, which a shift commutes with, while each value has one user.
     """
-    return _walk(graph, site.args[0])  # type: ignore[arg-type]
+    return _walk(graph, operands(site)[0])
 
 
 def _walk(graph: fx.GraphModule, node: fx.Node) -> fx.Node | None:
@@ -27,7 +27,7 @@ def _walk(graph: fx.GraphModule, node: fx.Node) -> fx.Node | None:
     if isinstance(module, (*LINEAR, *NORMS)):
         return node
     if isinstance(module, MaxPool) or (isinstance(module, Arithmetic) and module.operator == "add"):
-        found = (_walk(graph, arg) for arg in node.args)  # type: ignore[arg-type]
+        found = (_walk(graph, arg) for arg in operands(node))
         return next((carrier for carrier in found if carrier is not None), None)
     return None
 
@@ -35,6 +35,6 @@ def _walk(graph: fx.GraphModule, node: fx.Node) -> fx.Node | None:
 @torch.no_grad()
 def add_bias(graph: fx.GraphModule, carrier: fx.Node, shift: Tensor) -> None:
     """Add `[C]` to a module's bias; a bias that other modules share stays as it is for them."""
-    module: nn.Module = module_of(graph, carrier)
+    module = module_of(graph, carrier)
     bias = module.bias
-    module.bias = nn.Parameter(shift.clone() if bias is None else bias + shift.to(bias.dtype))  # type: ignore[operator, union-attr]
+    module.bias = nn.Parameter(bias + shift if isinstance(bias, Tensor) else shift.clone())

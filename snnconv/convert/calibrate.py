@@ -1,7 +1,8 @@
 """ANN -> quantized ANN without training: ceilings, then biases, site by site in one pass over the graph.
 
-The inputs of a site come from the network whose earlier sites are quantized already, so that errors do not pile up unseen:
-each site's biases are moved until the mean of its quantized output, channel by channel, is the mean that the ANN had there
+The inputs of a site come from the network whose earlier sites are quantized already, so that errors do not pile up
+unseen: each site's biases are moved until the mean of its quantized output, channel by channel, is the mean that the
+ANN had there
 (bias correction; SNN calibration, Li et al., ICML 2021, section 4.2).
 """
 
@@ -19,7 +20,7 @@ from snnconv.convert.ceilings import OBSERVATIONS, CeilingSearch
 from snnconv.convert.frontier import Frontier
 from snnconv.convert.sites import cap_of, channel_axis, is_rectifier, iter_sites, swap
 from snnconv.errors import SnnconvWarning
-from snnconv.graph.importer import module_of
+from snnconv.graph.access import calls, module_of, operands
 from snnconv.model import Model, Stage
 from snnconv.neurons import QCFS, Site, qcfs
 from snnconv.neurons.site import along_channels
@@ -40,9 +41,7 @@ def with_total_levels(model: Model, total_levels: int) -> Model:
 
 
 @torch.inference_mode()
-def calibrate(
-    ann: Model, batches: Sequence[Tensor], total_levels: int, *, progress: Progress = no_progress
-) -> Model:
+def calibrate(ann: Model, batches: Sequence[Tensor], total_levels: int, *, progress: Progress = no_progress) -> Model:
     """Quantize every rectifier of an ANN, with ceilings and biases from unlabelled images.
 
     Args:
@@ -60,7 +59,7 @@ def calibrate(
     means = _mean_activations(ann.graph, batches, progress)
     model = with_total_levels(ann, total_levels)
     graph = model.graph
-    nodes = [node for node in graph.graph.nodes if node.op == "call_module"]
+    nodes = calls(graph)
     silent = []
     with Frontier(graph, batches) as frontier:
         for node in progress(nodes, "calibrating", len(nodes)):
@@ -115,7 +114,7 @@ def _mean_activations(graph: fx.GraphModule, batches: Sequence[Tensor], progress
 def _fit(graph: fx.GraphModule, node: fx.Node, frontier: Frontier, total_levels: int) -> QCFS | None:
     """The site with its ceilings; None where nothing was ever active."""
     axis = channel_axis(graph, node)
-    source: fx.Node = node.args[0]  # type: ignore[assignment]
+    source = operands(node)[0]
     largest = torch.stack([_by_channel(x, axis).amax(1) for x in frontier.values(source)]).amax(0)
     search = CeilingSearch(largest, cap_of(module_of(graph, node)))
     if not search.alive.any():
@@ -142,7 +141,7 @@ def _correct(graph: fx.GraphModule, node: fx.Node, site: Site, frontier: Frontie
     if carrier is None or axis is None:
         return
     assert isinstance(site, QCFS)
-    source: fx.Node = node.args[0]  # type: ignore[assignment]
+    source = operands(node)[0]
     shift = torch.zeros(wanted.shape)
     for _ in range(CORRECTIONS):
         total, count = torch.zeros(wanted.shape, dtype=torch.float64), 0

@@ -4,8 +4,8 @@ For each channel the ceiling λ_c that minimises the squared error of quantizing
 
     sum over observed z of (a - λ_c/N · clip(floor(a·N/λ_c + 1/2), 0, N))²        a = min(max(z, 0), cap)
 
-is searched on a grid of fractions of the channel's largest activation. The observations are kept as a histogram a channel,
-so that the search costs the same whatever the number of images.
+is searched on a grid of fractions of the channel's largest activation. The observations are kept as a histogram a
+channel, so that the search costs the same whatever the number of images.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A graph walked node by node for all images at once, holding only what later nodes still need.
 
-Memory is bounded by the widest cut through the graph for the images given; what would exceed the limit lies in a temporary
-file that is mapped into memory.
+Memory is bounded by the widest cut through the graph for the images given; what would exceed the limit lies in a
+temporary file that is mapped into memory.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from types import TracebackType
 import torch
 from torch import Tensor, fx
 
-from snnconv.graph.importer import module_of
+from snnconv.graph.access import module_of, operands
 
 __all__ = ["MEMORY_LIMIT", "Frontier"]
 
@@ -38,7 +38,7 @@ class Frontier:
         self.in_memory = 0
         self._waiting = {node: len(node.users) for node in graph.graph.nodes}
         self._folder: tempfile.TemporaryDirectory[str] | None = None
-        self._files = 0
+        self._mapped: set[int] = set()
         placeholder = next(node for node in graph.graph.nodes if node.op == "placeholder")
         self.live[placeholder] = list(batches)
 
@@ -61,38 +61,41 @@ class Frontier:
     def run(self, node: fx.Node) -> None:
         """Compute a node for every batch; operands that nothing else needs are given up batch by batch."""
         module = module_of(self.graph, node)
-        operands = list(dict.fromkeys(arg for arg in node.args if isinstance(arg, fx.Node)))
-        for operand in operands:
+        taken = operands(node)
+        for operand in set(taken):
             self._waiting[operand] -= 1
         results: list[Tensor | None] = []
-        for index in range(len(self.live[operands[0]])):
-            inputs = [self.live[arg][index] for arg in node.args]  # type: ignore[index]
+        for index in range(len(self.live[taken[0]])):
+            inputs = [self.live[operand][index] for operand in taken]
             results.append(self._keep(module(*inputs)))
-            for operand in operands:
+            for operand in set(taken):
                 if not self._waiting[operand]:
                     self._give_up(operand, index)
-        for operand in operands:
+        for operand in set(taken):
             if not self._waiting[operand]:
                 del self.live[operand]
         if self._waiting[node]:
             self.live[node] = results
 
     def _keep(self, value: Tensor) -> Tensor:
+        """The value, in memory as long as the limit allows, else in a mapped file."""
         size = value.numel() * value.element_size()
         if self.in_memory + size <= self.limit:
             self.in_memory += size
             return value
         if self._folder is None:
             self._folder = tempfile.TemporaryDirectory(prefix="snnconv-")
-        self._files += 1
-        path = Path(self._folder.name) / f"{self._files}"
+        path = Path(self._folder.name) / "activation"
         mapped = torch.from_file(str(path), shared=True, size=math.prod(value.shape), dtype=value.dtype)
         path.unlink()  # the mapping keeps the space until it is given up
+        self._mapped.add(mapped.data_ptr())
         return mapped.view(value.shape).copy_(value)
 
     def _give_up(self, node: fx.Node, index: int) -> None:
         value = self.live[node][index]
         assert value is not None
-        if node.op != "placeholder" and not value.is_shared():
+        if value.data_ptr() in self._mapped:
+            self._mapped.discard(value.data_ptr())
+        elif node.op != "placeholder":
             self.in_memory -= value.numel() * value.element_size()
         self.live[node][index] = None

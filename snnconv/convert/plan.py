@@ -10,13 +10,13 @@ from snnconv.convert.pooling import pool_before_sites
 from snnconv.convert.sites import is_site, iter_sites
 from snnconv.convert.temporal import analyse, leads_to_site
 from snnconv.errors import ModelError, UnsupportedNode, UnsupportedOperatorsError
-from snnconv.graph.importer import module_of
+from snnconv.graph.access import calls, module_of
 from snnconv.graph.modules import ParametricReLU
 from snnconv.graph.passes import fold_affine
 from snnconv.model import Model
 from snnconv.neurons import Coupling
 
-__all__ = ["Plan", "make_plan", "prepare"]
+__all__ = ["Plan", "make_plan", "operator_name", "prepare"]
 
 SIGNED = (nn.LeakyReLU, ParametricReLU, nn.Hardtanh)
 
@@ -71,14 +71,14 @@ def make_plan(model: Model, coupling: Coupling = Coupling.MEAN) -> Plan:
     graph = model.graph
     timing, ahead = analyse(graph), leads_to_site(graph)
     unsupported = []
-    for node in graph.graph.nodes:
-        if node.op == "call_module" and node in ahead:
+    for node in calls(graph):
+        if node in ahead:
             reason = _obstacle(module_of(graph, node), node in timing.on_means, coupling)
             if reason:
-                unsupported.append(UnsupportedNode(_name(node), _operator(module_of(graph, node)), reason))
+                unsupported.append(UnsupportedNode(_name(node), operator_name(module_of(graph, node)), reason))
     return Plan(
         tuple(_name(node) for node, _ in iter_sites(graph)),
-        tuple(_name(node) for node in graph.graph.nodes if node in timing.on_means),
+        tuple(_name(node) for node in calls(graph) if node in timing.on_means),
         tuple(unsupported),
     )
 
@@ -100,7 +100,16 @@ def _name(node: fx.Node) -> str:
     return str(node.meta.get("onnx_name", node.target))
 
 
-def _operator(module: nn.Module) -> str:
-    return {"LeakyReLU": "LeakyRelu", "ParametricReLU": "PRelu", "Hardtanh": "Clip"}.get(
-        type(module).__name__, type(module).__name__
-    )
+_OPERATORS = {
+    "LeakyReLU": "LeakyRelu",
+    "ParametricReLU": "PRelu",
+    "Hardtanh": "Clip",
+    "ReLU6": "Clip",
+    "ReLU": "Relu",
+}
+
+
+def operator_name(module: nn.Module) -> str:
+    """The operator as the user's file names it, as far as it has a name there."""
+    kind = type(module).__name__
+    return _OPERATORS.get(kind, kind)

@@ -1,7 +1,9 @@
 """Move max-pooling before the activation it follows.
 
-A site f is monotone, so max(f(z)) = f(max(z)): pooling the currents and then firing gives the same activations as pooling
-the activations, and the neurons' input stays a current. Zero padding between the two may stay where it is, for f(0) = 0.
+A site f is monotone, so max(f(z)) = f(max(z)): pooling the currents and then firing gives the same activations as
+pooling the activations, and the neurons' input stays a current. Zero padding between the two may stay where it is, for
+f(0) =
+0.
 
 Requires: nothing. Ensures: same outputs; where a site feeds others beside the pooling, they keep a site of their own.
 """
@@ -13,7 +15,7 @@ import copy
 from torch import fx
 
 from snnconv.convert.sites import is_site
-from snnconv.graph.importer import module_of
+from snnconv.graph.access import calls, module_of, operands
 from snnconv.graph.modules import MaxPool, Pad
 
 __all__ = ["pool_before_sites"]
@@ -22,8 +24,8 @@ __all__ = ["pool_before_sites"]
 def pool_before_sites(graph: fx.GraphModule) -> bool:
     """Move every max-pooling that follows a site, in place; returns whether any moved."""
     changed = False
-    for node in list(graph.graph.nodes):
-        if node.op == "call_module" and isinstance(module_of(graph, node), MaxPool):
+    for node in calls(graph):
+        if isinstance(module_of(graph, node), MaxPool):
             changed |= _move(graph, node)
     if changed:
         graph.graph.eliminate_dead_code()
@@ -35,11 +37,10 @@ def pool_before_sites(graph: fx.GraphModule) -> bool:
 def _move(graph: fx.GraphModule, pool: fx.Node) -> bool:
     """Rewrite `pool(pad(site(z)))` as `site(pool(pad(z)))`."""
     between: list[fx.Node] = []
-    site = pool.args[0]
-    assert isinstance(site, fx.Node)
+    site = operands(pool)[0]
     while site.op == "call_module" and _keeps_zero(graph, site):
         between.insert(0, site)
-        site = site.args[0]  # type: ignore[assignment]
+        site = operands(site)[0]
     if site.op != "call_module" or not is_site(module_of(graph, site)):
         return False
     target = str(site.target)
@@ -47,7 +48,7 @@ def _move(graph: fx.GraphModule, pool: fx.Node) -> bool:
         target = f"{site.target}_of_{pool.target}"
         graph.add_submodule(target, copy.deepcopy(module_of(graph, site)))
     with graph.graph.inserting_before(pool):
-        value = site.args[0]
+        value = operands(site)[0]
         for step in (*between, pool):
             value = graph.graph.call_module(str(step.target), (value,))
             value.meta = dict(step.meta)

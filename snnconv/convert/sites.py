@@ -7,11 +7,11 @@ from collections.abc import Iterator
 
 from torch import fx, nn
 
-from snnconv.graph.importer import module_of
+from snnconv.graph.access import calls, module_of, operands
 from snnconv.graph.modules import Transpose
 from snnconv.neurons import Site
 
-__all__ = ["cap_of", "channel_axis", "is_rectifier", "is_site", "iter_sites", "insert_after", "swap"]
+__all__ = ["cap_of", "channel_axis", "insert_after", "is_rectifier", "is_site", "iter_sites", "swap"]
 
 CHANNELS_FIRST = (
     nn.Conv1d,
@@ -43,8 +43,8 @@ def cap_of(module: nn.Module) -> float:
 
 def iter_sites(graph: fx.GraphModule) -> Iterator[tuple[fx.Node, nn.Module]]:
     """Every site with its node, in the order of execution."""
-    for node in graph.graph.nodes:
-        if node.op == "call_module" and is_site(module := module_of(graph, node)):
+    for node in calls(graph):
+        if is_site(module := module_of(graph, node)):
             yield node, module
 
 
@@ -64,9 +64,9 @@ def channel_axis(graph: fx.GraphModule, node: fx.Node) -> int | None:
         elif isinstance(module, CHANNELS_FIRST):
             axis = 1
             break
-        elif not node.args or len(node.meta["shape"]) != len(node.args[0].meta["shape"]):  # type: ignore[union-attr]
+        elif len(node.meta["shape"]) != len(operands(node)[0].meta["shape"]):
             return None
-        node = node.args[0]  # type: ignore[assignment]
+        node = operands(node)[0]
     else:
         return None
     for transpose in reversed(order):

@@ -7,7 +7,7 @@ from torch import fx
 from snnconv.convert.sites import insert_after, iter_sites, swap
 from snnconv.convert.temporal import analyse
 from snnconv.errors import InvalidValueError, ModelError
-from snnconv.graph.importer import module_of
+from snnconv.graph.access import calls, module_of, operands, output_of, results
 from snnconv.model import Model, Stage
 from snnconv.neurons import QCFS, Coupling, MultiThreshold, Repeat, Steps, TimeMean
 
@@ -24,24 +24,24 @@ def spike(quantized: Model, timesteps: int, levels: int, coupling: Coupling = Co
         coupling: mean or causal.
 
     Returns:
-        The SNN: `[B, ...]` to the time mean of each output `[B, ...]` followed by each output's steps `[T, B, ...]`. Before
-        the first site it computes once, not T times.
+        The SNN: `[B, ...]` to the time mean of each output `[B, ...]` followed by each output's steps `[T, B, ...]`.
+        Before the first site it computes once, not T times.
 
     Raises:
         ModelError: the network is not a quantized ANN.
         InvalidValueError: T or L is not a positive integer.
     """
     if quantized.stage is not Stage.QUANTIZED:
-        raise ModelError(f"Only a quantized ANN can be given spikes; this network is at the stage {quantized.stage.value}.")
+        raise ModelError(
+            f"Only a quantized ANN can be given spikes; this network is at the stage {quantized.stage.value}."
+        )
     model = quantized.copy()
     graph = model.graph
     timing = analyse(graph)
     for node, site in list(iter_sites(graph)):
         if not isinstance(site, QCFS):
             raise ModelError(f"{node.target} is a {type(site).__name__}, not QCFS: quantize the network first.")
-        neuron = MultiThreshold(
-            site.ceiling, timesteps, levels, coupling=coupling, channel_axis=site.channel_axis
-        )
+        neuron = MultiThreshold(site.ceiling, timesteps, levels, coupling=coupling, channel_axis=site.channel_axis)
         swap(graph, node, neuron)
     _let_time_in(graph, timing.temporal, timesteps)
     _take_means(graph, timing.temporal, timing.on_means, timesteps)
@@ -57,7 +57,7 @@ def _let_time_in(graph: fx.GraphModule, temporal: frozenset[fx.Node], timesteps:
     for node in list(graph.graph.nodes):
         if node not in temporal:
             continue
-        for arg in [arg for arg in node.args if arg not in temporal]:
+        for arg in [arg for arg in operands(node) if arg not in temporal]:
             if arg not in repeated:
                 repeated[arg] = insert_after(graph, arg, Repeat(timesteps), f"{arg.target}_repeated")
             node.replace_input_with(arg, repeated[arg])
@@ -70,7 +70,7 @@ def _take_means(
     means: dict[fx.Node, fx.Node] = {}
     for node in list(graph.graph.nodes):
         if node in on_means:
-            for arg in [arg for arg in node.args if arg in temporal]:
+            for arg in [arg for arg in operands(node) if arg in temporal]:
                 if arg not in means:
                     means[arg] = insert_after(graph, arg, TimeMean(timesteps), f"{arg.target}_mean")
                 node.replace_input_with(arg, means[arg])
@@ -78,15 +78,13 @@ def _take_means(
 
 def _read_out(graph: fx.GraphModule, temporal: frozenset[fx.Node], timesteps: int) -> None:
     """Replace the outputs by their time means, followed by their steps."""
-    output = next(node for node in graph.graph.nodes if node.op == "output")
-    results = output.args[0] if isinstance(output.args[0], tuple) else (output.args[0],)
     means, steps = [], []
-    for result in results:
+    for result in results(graph):
         changing = result in temporal
         source = result if changing else insert_after(graph, result, Repeat(timesteps), f"{result.target}_repeated")
         means.append(insert_after(graph, source, TimeMean(timesteps), f"{result.target}_mean") if changing else result)
         steps.append(insert_after(graph, source, Steps(timesteps), f"{result.target}_steps"))
-    output.args = ((*means, *steps),)
+    output_of(graph).args = ((*means, *steps),)
 
 
 def collapse(snn: Model) -> Model:
@@ -103,13 +101,13 @@ def collapse(snn: Model) -> Model:
     for node, site in list(iter_sites(graph)):
         if isinstance(site, MultiThreshold):
             swap(graph, node, QCFS(site.ceiling, total_levels, channel_axis=site.channel_axis))
-    for node in list(graph.graph.nodes):
-        if node.op == "call_module" and isinstance(module_of(graph, node), (Repeat, TimeMean, Steps)):
-            node.replace_all_uses_with(node.args[0])
+    for node in calls(graph):
+        if isinstance(module_of(graph, node), (Repeat, TimeMean, Steps)):
+            node.replace_all_uses_with(operands(node)[0])
             graph.graph.erase_node(node)
-    output = next(node for node in graph.graph.nodes if node.op == "output")
-    results = output.args[0][: len(output.args[0]) // 2]
-    output.args = (results[0] if len(results) == 1 else results,)
+    found = results(graph)
+    means = found[: len(found) // 2]
+    output_of(graph).args = (means[0] if len(means) == 1 else means,)
     graph.delete_all_unused_submodules()
     graph.recompile()
     model.stage, model.timesteps, model.levels, model.coupling = Stage.QUANTIZED, None, None, None

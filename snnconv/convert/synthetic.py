@@ -20,8 +20,8 @@ def synthetic_images(spec: InputSpec, count: int, seed: int = 0) -> Tensor:
         seed: of the random numbers.
 
     Returns:
-        Normalised images `[count, *spec.sample_shape()]`: zero mean and unit variance where the spec knows the pixels' mean
-        and deviation, else pixels within 0..1.
+        Normalised images `[count, *spec.sample_shape()]`: zero mean and unit variance where the spec knows the pixels'
+        mean and deviation, else pixels within 0..1.
     """
     spec.sample_shape()
     assert spec.height is not None

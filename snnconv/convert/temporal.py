@@ -1,9 +1,9 @@
 """Which tensors of a network change from time step to time step, and where that matters.
 
-A tensor is temporal where it depends on a site's output. An affine operator passes time through: the time mean of its output
-is its output for the time mean. Any other operator that is not a site (a maximum, a sigmoid, the product of two temporal
-tensors) is computed once, on the time means of its inputs; under mean coupling that is exact, because a site sees only the
-mean of its window anyway.
+A tensor is temporal where it depends on a site's output. An affine operator passes time through: the time mean of its
+output is its output for the time mean. Any other operator that is not a site (a maximum, a sigmoid, the product of two
+temporal tensors) is computed once, on the time means of its inputs; under mean coupling that is exact, because a site
+sees only the mean of its window anyway.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from torch import fx, nn
 
 from snnconv.convert.sites import is_site
-from snnconv.graph.importer import module_of
+from snnconv.graph.access import calls, module_of, operands
 from snnconv.graph.modules import (
     Arithmetic,
     AveragePool,
@@ -65,11 +65,9 @@ def analyse(graph: fx.GraphModule) -> Timing:
     """Follow time through a graph whose sites are in place."""
     temporal: set[fx.Node] = set()
     on_means: set[fx.Node] = set()
-    for node in graph.graph.nodes:
-        if node.op != "call_module":
-            continue
+    for node in calls(graph):
         module = module_of(graph, node)
-        changing = [arg for arg in node.args if arg in temporal]
+        changing = [arg for arg in operands(node) if arg in temporal]
         if is_site(module):
             temporal.add(node)
         elif changing:
@@ -88,7 +86,7 @@ def _is_affine(module: nn.Module, node: fx.Node, temporal: set[fx.Node], changin
     if module.operator == "mul":
         return changing == 1
     # a quotient is affine in its numerator only
-    numerator_changes = not module.constant_first and node.args[0] in temporal
+    numerator_changes = not module.constant_first and operands(node)[0] in temporal
     return changing == 1 and numerator_changes
 
 

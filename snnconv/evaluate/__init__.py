@@ -1,0 +1,18 @@
+"""What a network achieves and what it costs: accuracy, agreement, activity, operations, energy."""
+
+from snnconv.evaluate.energy import ENERGY_NOTE, Operations
+from snnconv.evaluate.evaluation import ann_energy, evaluate
+from snnconv.evaluate.inspection import Inspection, inspect
+from snnconv.evaluate.onnxruntime import run_onnx
+from snnconv.evaluate.result import Evaluation
+
+__all__ = [
+    "ENERGY_NOTE",
+    "Evaluation",
+    "Inspection",
+    "Operations",
+    "ann_energy",
+    "evaluate",
+    "inspect",
+    "run_onnx",
+]

@@ -12,12 +12,13 @@ import onnx
 
 from snnconv.domain import DOMAIN, VERSION, functions
 from snnconv.errors import FileError
+from snnconv.graph.access import results
 from snnconv.graph.emission import OPSET
 from snnconv.graph.exporter import emit_graph
 from snnconv.loading import METADATA_KEY
 from snnconv.model import Model
 
-__all__ = ["save", "to_onnx", "write_atomically"]
+__all__ = ["require_writable", "save", "to_onnx", "write_atomically"]
 
 IR_VERSION = 9  # the oldest that every onnxruntime since 1.17 and opset 18 with functions agree on
 
@@ -26,7 +27,8 @@ def to_onnx(model: Model) -> onnx.ModelProto:
     """The model as an ONNX proto, with its input spec, settings and provenance in the metadata.
 
     Args:
-        model: any stage. An SNN's outputs are the time means `[batch, ...]`, named as the network's own outputs, and then
+        model: any stage. An SNN's outputs are the time means `[batch, ...]`, named as the network's own outputs, and
+            then
             `<name>_steps`, the same outputs at every step, `[T, batch, ...]`.
 
     Raises:
@@ -61,9 +63,7 @@ def to_onnx(model: Model) -> onnx.ModelProto:
 
 def _outputs(model: Model) -> tuple[list[str], list[list[int | str]]]:
     """Names and shapes of the outputs; an SNN's steps come after its time means."""
-    output = next(node for node in model.graph.graph.nodes if node.op == "output")
-    nodes = output.args[0] if isinstance(output.args[0], tuple) else (output.args[0],)
-    batched: list[list[int | str]] = [["batch", *node.meta["shape"]] for node in nodes]
+    batched: list[list[int | str]] = [["batch", *node.meta["shape"]] for node in results(model.graph)]
     if model.timesteps is None:
         return list(model.outputs), batched
     names = [*model.outputs, *(f"{name}_steps" for name in model.outputs)]
@@ -92,6 +92,24 @@ def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
     except OSError as error:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+        raise FileError(f"{target} cannot be written: {error.strerror or error}. Name another path with -o.") from error
+
+
+def require_writable(path: str | os.PathLike[str]) -> None:
+    """Refuse a path that cannot be written, before work that would be lost.
+
+    Raises:
+        FileError: the folder is missing or not writable, or the path is a folder.
+    """
+    target = Path(path)
+    if target.is_dir():
+        raise FileError(f"{target} is a folder: name a file to write.")
+    if not target.parent.is_dir():
+        raise FileError(f"{target} cannot be written: the folder {target.parent} does not exist.")
+    try:
+        with tempfile.NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}."):
+            pass
+    except OSError as error:
         raise FileError(f"{target} cannot be written: {error.strerror or error}. Name another path with -o.") from error
 
 

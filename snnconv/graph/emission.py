@@ -53,7 +53,7 @@ class Emission:
         return self._written[key][1]
 
     def constant(self, values: ArrayLike, name: str, dtype: Any = None) -> str:
-        """Name of a new initializer; floating-point values are stored as 32-bit ones unless `dtype` says otherwise."""
+        """Name of a new initializer; floating-point values become 32-bit ones without a `dtype`."""
         name = self._free(name)
         assert name not in self.initializers, name
         array = np.asarray(values, dtype)
@@ -72,15 +72,11 @@ class Emission:
         """Name of a new initializer of 64-bit integers."""
         return self.constant(np.asarray(values, dtype=np.int64).reshape(-1), name)
 
-    def node(
-        self, operator: str, inputs: Sequence[str], name: str, *, domain: str = "", **attributes: Any
-    ) -> str:
+    def node(self, operator: str, inputs: Sequence[str], name: str, *, domain: str = "", **attributes: Any) -> str:
         """Append a node; returns the name of its output."""
         output = self._free(f"{name}:out")
         known = {key: value for key, value in attributes.items() if value is not None}
-        self.nodes.append(
-            onnx.helper.make_node(operator, list(inputs), [output], name, domain=domain, **known)
-        )
+        self.nodes.append(onnx.helper.make_node(operator, list(inputs), [output], name, domain=domain, **known))
         return output
 
 

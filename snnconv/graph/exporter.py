@@ -1,8 +1,8 @@
 """fx.GraphModule -> ONNX graph, node by node: the importer's inverse.
 
-torch.onnx.export could write the graph as well, but it names nodes after its own counters, stores source paths of the
-machine in the file, inlines our functions and turns each fold of time into a dozen shape computations; node by node the
-file keeps the names that its user gave.
+torch.onnx.export could write the graph as well, but it names nodes after its own counters, stores source
+paths of the machine in the file, inlines our functions and turns each fold of time into a dozen shape
+computations; node by node the file keeps the names that its user gave.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def emit_graph(
         if wanted == input_name and found != input_name:
             raise ModelError(f"The network's input and another output have the same name {wanted!r}.")
         if found != wanted:
-            emission.nodes.append(onnx.helper.make_node("Identity", [found], [wanted], f"output_{wanted}"))
+            emission.nodes.append(onnx.helper.make_node("Identity", [found], [wanted], f"{wanted}:output"))
     return onnx.helper.make_graph(
         emission.nodes,
         "snnconv",

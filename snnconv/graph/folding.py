@@ -1,7 +1,8 @@
 """Constant folding: a node whose operands are all known is computed once, at import.
 
-The arithmetic is ONNX's own reference implementation. Only operators that give the same values every time fold, and the
-size of a result is inferred before it is computed, so that a small file cannot ask for all the memory there is.
+The arithmetic is ONNX's own reference implementation. Only operators that give the same values every time
+fold, and the size of a result is inferred before it is computed, so that a small file cannot ask for all the
+memory there is.
 """
 
 from __future__ import annotations
@@ -16,19 +17,18 @@ from numpy.typing import NDArray
 from onnx import numpy_helper
 from onnx.reference import ReferenceEvaluator
 
-from snnconv.graph.node import Activation, Constant, NodeView, Refusal
+from snnconv.graph.node import Activation, Constant, NodeView, Pieces, Refusal
 
-__all__ = ["FOLDABLE", "Folder", "shape_of"]
+__all__ = ["FOLDABLE", "Folder", "cast_like", "piece_of", "shape_of"]
 
-FOLDABLE = frozenset(
-    """
-    Abs Add And ArgMax ArgMin Cast CastLike Ceil Clip Concat Constant ConstantOfShape CumSum Div Equal Exp Expand EyeLike
-    Flatten Floor Gather GatherElements GatherND Gemm Greater GreaterOrEqual Identity Less LessOrEqual Log MatMul Max Min
-    Mod Mul Neg NonZero Not Or Pad Pow Range Reciprocal ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum Relu Reshape
-    Round ScatterElements ScatterND Shape Sign Size Slice Split Sqrt Squeeze Sub Sum Tile Transpose Trilu Unsqueeze Where
-    Xor
-    """.split()
-)
+_FOLDABLE = """
+    Abs Add And ArgMax ArgMin Cast CastLike Ceil Clip Concat Constant ConstantOfShape CumSum Div Equal
+    Exp Expand EyeLike Flatten Floor Gather GatherElements GatherND Gemm Greater GreaterOrEqual Identity
+    Less LessOrEqual Log MatMul Max Min Mod Mul Neg NonZero Not Or Pad Pow Range Reciprocal ReduceMax
+    ReduceMean ReduceMin ReduceProd ReduceSum Relu Reshape Round ScatterElements ScatterND Shape Sign
+    Size Slice Split Sqrt Squeeze Sub Sum Tile Transpose Trilu Unsqueeze Where Xor
+"""
+FOLDABLE = frozenset(_FOLDABLE.split())
 MAX_BYTES = 2**30  # of all folded values of one file together
 SMALL = 1024  # elements of an operand whose values, not only its shape, go into the inference of sizes
 
@@ -47,6 +47,25 @@ def shape_of(view: NodeView) -> Constant:
     cut = slice(view.attributes.get("start", 0), view.attributes.get("end"))
     first, second = (np.array(shape[cut], dtype=np.int64) for shape in shapes)
     return Constant((first, second), view.outputs[0])
+
+
+def cast_like(view: NodeView) -> Constant:
+    """The `CastLike` operator of a constant to the type of an activation, which is 32-bit floating point."""
+    operand = view.operand(0)
+    assert isinstance(operand, Constant)
+    if operand.values[0].dtype == np.float32:
+        return operand
+    first, second = (value.astype(np.float32) for value in operand.values)
+    return Constant((first, second), view.outputs[0])
+
+
+def piece_of(view: NodeView) -> Activation:
+    """The `SequenceAt` operator: one part of an activation that was split."""
+    sequence, position = view.operand(0), int(view.need_constant(1))
+    assert isinstance(sequence, Pieces)
+    if not -len(sequence.parts) <= position < len(sequence.parts):
+        raise Refusal(f"position {position} is outside a sequence of {len(sequence.parts)}")
+    return sequence.parts[position]
 
 
 class Folder:
@@ -70,9 +89,7 @@ class Folder:
             return {node.output[0]: operands[0]}  # the same initializer by another name: sharing is kept
         probes = (0,) if all(operand.fixed is not None for operand in operands) else (0, 1)
         results = [
-            self._compute(
-                node, view, [o.values[probe] if isinstance(o, Constant) else None for o in view.operands]
-            )
+            self._compute(node, view, [o.values[probe] if isinstance(o, Constant) else None for o in view.operands])
             for probe in probes
         ]
         names = [name for name in node.output if name]
@@ -95,18 +112,16 @@ class Folder:
 
     def _spend(self, needed: int) -> None:
         if needed > self.left:
-            raise Refusal(
-                f"its value would take {needed} bytes: constants computed from others may take {MAX_BYTES}"
-            )
+            raise Refusal(f"its value would take {needed} bytes: constants computed from others may take {MAX_BYTES}")
         self.left -= needed
 
 
 def _inferred_bytes(node: onnx.NodeProto, opset: int, given: dict[str, Array]) -> int:
-    """What the outputs will take, at 8 bytes an element."""
+    """What the outputs will take."""
+    if node.op_type == "NonZero":  # at most an index for each axis of each element
+        return sum(8 * value.size * max(1, value.ndim) for value in given.values())
     types = {
-        name: onnx.helper.make_tensor_type_proto(
-            onnx.helper.np_dtype_to_tensor_dtype(value.dtype), value.shape
-        )
+        name: onnx.helper.make_tensor_type_proto(onnx.helper.np_dtype_to_tensor_dtype(value.dtype), value.shape)
         for name, value in given.items()
     }
     data = {name: numpy_helper.from_array(value) for name, value in given.items() if value.size <= SMALL}
@@ -114,14 +129,14 @@ def _inferred_bytes(node: onnx.NodeProto, opset: int, given: dict[str, Array]) -
     inferred = onnx.shape_inference.infer_node_outputs(
         schema, node, types, data, opset_imports=[onnx.helper.make_opsetid("", opset)]
     )
-    if node.op_type == "NonZero":  # as many as there are in its operand, an index for each axis
-        return sum(8 * value.size * max(1, value.ndim) for value in given.values())
-    sizes = [output.tensor_type.shape.dim for output in inferred.values()]
-    if any(not output.tensor_type.HasField("shape") for output in inferred.values()) or any(
-        not dim.HasField("dim_value") for dims in sizes for dim in dims
-    ):
+    return sum(_bytes_of(output.tensor_type) for output in inferred.values())
+
+
+def _bytes_of(kind: onnx.TypeProto.Tensor) -> int:
+    if not kind.HasField("shape") or not all(dim.HasField("dim_value") for dim in kind.shape.dim):
         raise Refusal("the size of its value cannot be told beforehand")
-    return sum(8 * math.prod(dim.dim_value for dim in dims) for dims in sizes)
+    each: int = onnx.helper.tensor_dtype_to_np_dtype(kind.elem_type).itemsize
+    return each * math.prod(int(dim.dim_value) for dim in kind.shape.dim)
 
 
 def _evaluate(node: onnx.NodeProto, opset: int, given: dict[str, Array]) -> list[Array]:

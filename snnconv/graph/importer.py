@@ -1,7 +1,7 @@
 """ONNX graph -> fx.GraphModule of ordinary modules, one a node.
 
-The graph holds `placeholder`, `call_module` and `output` nodes only. A module's node keeps the ONNX node's name in
-`meta["onnx_name"]` and its output's shape without the batch axis in `meta["shape"]`.
+The graph holds `placeholder`, `call_module` and `output` nodes only. A module's node keeps the ONNX node's
+name in `meta["onnx_name"]` and its output's shape without the batch axis in `meta["shape"]`.
 """
 
 from __future__ import annotations
@@ -11,15 +11,24 @@ from dataclasses import dataclass
 
 import numpy as np
 import onnx
-import torch
 from torch import fx, nn
 
 import snnconv.graph.ops  # noqa: F401 - fills the registry
 from snnconv.errors import ModelError, UnsupportedNode, UnsupportedOperatorsError
-from snnconv.graph.folding import FOLDABLE, Folder, shape_of
+from snnconv.graph.building import Builder
+from snnconv.graph.folding import FOLDABLE, Folder, cast_like, piece_of, shape_of
 from snnconv.graph.inlining import inline_functions
-from snnconv.graph.naming import Names, readable_name
-from snnconv.graph.node import HANDLERS, PROBES, Activation, Call, Constant, NodeView, Refusal
+from snnconv.graph.naming import readable_name
+from snnconv.graph.node import (
+    HANDLERS,
+    Activation,
+    Call,
+    Constant,
+    NodeView,
+    Operand,
+    Pieces,
+    Refusal,
+)
 from snnconv.graph.reading import read_initializers, read_input, read_opsets
 
 __all__ = ["Imported", "import_graph", "module_of"]
@@ -81,7 +90,7 @@ class _Importer:
         self.proto = model.graph
         self.opsets = read_opsets(model)
         self.live = _live(model.graph)
-        self.values: dict[str, Constant | Activation] = {}
+        self.values: dict[str, Operand] = {}
         # Outputs of refused nodes, and what depends on them: what only fails because of them is not reported.
         self.poisoned: set[str] = set()
         self.unknown_constants: set[str] = set()  # such as follow from the shape of one of those
@@ -89,15 +98,15 @@ class _Importer:
         self.refused: list[UnsupportedNode] = []
         self.not_finite: list[str] = []
         self.folder = Folder()
-        self.names = Names()
-        self.root = nn.Module()
-        self.graph = fx.Graph()
+        self.builder = Builder()
         self.file_batch: int | None = None
 
     def run(self, size: int | None) -> Imported:
         """Import; `size` replaces open or other spatial sizes of the input."""
         self.values.update(read_initializers(self.proto))
-        shape = self._read_input(size)
+        given = read_input(self.proto, size)
+        self.file_batch = given.batch
+        self.values[given.name] = self.builder.input(given.name, given.shape)
         for node in self.proto.node:
             if self.live.isdisjoint(node.output):
                 continue
@@ -107,7 +116,7 @@ class _Importer:
             elif not self._take(node):
                 self.poisoned.update(node.output)
         self._raise_refused()
-        return self._finish(shape)
+        return self._finish(given.shape)
 
     def _raise_refused(self) -> None:
         if self.not_finite and len(self.not_finite) == len(self.refused):
@@ -116,40 +125,36 @@ class _Importer:
         if self.refused:
             raise UnsupportedOperatorsError("Operators that cannot be imported", self.refused)
 
-    def _read_input(self, size: int | None) -> tuple[int, ...]:
-        given = read_input(self.proto, size)
-        self.file_batch = given.batch
-        node = self.graph.placeholder("input")
-        node.meta["shape"] = given.shape
-        node.meta["onnx_name"] = given.name
-        first, second = ((probe, *given.shape) for probe in PROBES)
-        self.values[given.name] = Activation(node, (first, second))
-        return given.shape
-
     def _check_names(self, node: onnx.NodeProto) -> None:
         missing = [name for name in node.input if name and not self._is_made(name)]
         if missing:
             raise ModelError(f"Node {readable_name(node)!r} reads {missing}, which nothing before it makes.")
         twice = [name for name in node.output if name and self._is_made(name)]
         if twice:
-            raise ModelError(
-                f"Node {readable_name(node)!r} makes {twice}, which the file has made before it."
-            )
+            raise ModelError(f"Node {readable_name(node)!r} makes {twice}, which the file has made before it.")
 
     def _is_made(self, name: str) -> bool:
         return name in self.values or name in self.poisoned or name in self.unknown_constants
 
     def _pass_over(self, node: onnx.NodeProto) -> None:
-        """Follow the consequences of a refused node; only an operator that is unknown by itself is reported."""
+        """Follow what a refused node entails; only an operator that is unknown by itself is reported."""
         operands = [self.values[name] for name in node.input if name in self.values]
-        self._check_finite(node, operands)
-        constant = self.poisoned.isdisjoint(node.input) and all(isinstance(o, Constant) for o in operands)
-        if node.op_type == "Shape" or (constant and _folds(node)):
+        self._is_finite(node, operands)
+        if self._is_constant(node):
             self.unknown_constants.update(node.output)
             return
         self.poisoned.update(node.output)
         if (_domain(node), node.op_type) not in HANDLERS:
             self._refuse_unknown(node)
+
+    def _is_constant(self, node: onnx.NodeProto) -> bool:
+        """Whether a node would make a constant, if the refused one before it were known."""
+        if node.op_type == "Shape" and not _domain(node):
+            return True
+        inputs = node.input[:1] if node.op_type == "CastLike" else node.input
+        return _folds(node) and all(
+            name in self.unknown_constants or isinstance(self.values.get(name), Constant) for name in inputs if name
+        )
 
     def _refuse_unknown(self, node: onnx.NodeProto) -> None:
         where = f" of domain {node.domain}" if _domain(node) else ""
@@ -157,14 +162,17 @@ class _Importer:
         reason = "control flow cannot be converted" if control else f"the operator{where} is not known"
         self.refused.append(UnsupportedNode(readable_name(node), node.op_type, reason))
 
-    def _check_finite(self, node: onnx.NodeProto, operands: Sequence[Constant | Activation | None]) -> None:
+    def _is_finite(self, node: onnx.NodeProto, operands: Sequence[Operand | None]) -> bool:
+        """Whether a standard operator's weights are all finite; those that are not are noted."""
         if _domain(node) or node.op_type in BOUNDS:
-            return
-        for operand in operands:
-            if isinstance(operand, Constant) and not _is_finite(operand.values[0]):
-                reason = f"its weight {operand.source!r} holds NaN or infinite values"
-                self.refused.append(UnsupportedNode(readable_name(node), node.op_type, reason))
-                self.not_finite.append(str(operand.source))
+            return True
+        constants = [operand for operand in operands if isinstance(operand, Constant)]
+        broken = [constant.source for constant in constants if not _all_finite(constant.values[0])]
+        for source in broken:
+            reason = f"its weight {source!r} holds NaN or infinite values"
+            self.refused.append(UnsupportedNode(readable_name(node), node.op_type, reason))
+        self.not_finite += broken
+        return not broken
 
     def _take(self, node: onnx.NodeProto) -> bool:
         """Import one node; False where it is refused."""
@@ -174,41 +182,45 @@ class _Importer:
             node, readable_name(node), self.opsets.get(domain, 1), operands, self.parameters, self.file_batch
         )
         try:
-            if node.op_type == "Shape" and not domain:
-                self.values[node.output[0]] = shape_of(view)
-            elif _folds(node) and all(o is None or isinstance(o, Constant) for o in operands):
-                self.values.update(self.folder.fold(node, view))
-            elif (domain, node.op_type) not in HANDLERS:
+            known = self._resolve(node, view) if not domain else {}
+            self.values.update(known)
+            if known:
+                return True
+            if (domain, node.op_type) not in HANDLERS:
                 self._refuse_unknown(node)
                 return False
-            else:
-                self._check_finite(node, operands)
-                self._add(node, view, _handle(view, domain))
+            if not self._is_finite(node, operands):
+                return False
+            self._add(node, view, _handle(view, domain))
         except Refusal as refusal:
             self.refused.append(view.refusal(str(refusal)))
             return False
         return True
 
+    def _resolve(self, node: onnx.NodeProto, view: NodeView) -> dict[str, Operand]:
+        """Outputs of a standard operator that calls no module: constants, and parts of what was split."""
+        operands = view.operands
+        if node.op_type == "Shape":
+            return {node.output[0]: shape_of(view)}
+        if node.op_type in FOLDABLE and all(o is None or isinstance(o, Constant) for o in operands):
+            return dict(self.folder.fold(node, view))
+        kinds = [type(operand) for operand in operands]
+        if node.op_type == "CastLike" and kinds == [Constant, Activation]:
+            return {node.output[0]: cast_like(view)}
+        if node.op_type == "SequenceAt" and kinds == [Pieces, Constant]:
+            return {node.output[0]: piece_of(view)}
+        return {}
+
     def _add(self, node: onnx.NodeProto, view: NodeView, calls: Sequence[Call]) -> None:
+        if node.op_type == "SplitToSequence":
+            self.values[node.output[0]] = Pieces(tuple(self.builder.chain(view, call) for call in calls))
+            return
         asked = [name for name in node.output[len(calls) :] if name in self.live]
         if asked:
             raise Refusal(f"its outputs {asked} are not computed")
         for name, call in zip(node.output, calls, strict=False):
-            if not name:
-                continue
-            activations = tuple(view.activation(position) for position in call.operands)
-            for module in call.modules:
-                activations = (self._call(view.name, module, activations),)
-            self.values[name] = activations[0]
-
-    def _call(self, onnx_name: str, module: nn.Module, operands: tuple[Activation, ...]) -> Activation:
-        first, second = (_probe(module, operands, probe) for probe in range(len(PROBES)))
-        target = self.names.unique(onnx_name)
-        self.root.add_module(target, module)
-        node = self.graph.call_module(target, tuple(operand.node for operand in operands))
-        node.meta["onnx_name"] = onnx_name
-        node.meta["shape"] = first[1:]
-        return Activation(node, (first, second))
+            if name:
+                self.values[name] = self.builder.chain(view, call)
 
     def _finish(self, shape: tuple[int, ...]) -> Imported:
         names = tuple(value.name for value in self.proto.output)
@@ -221,19 +233,15 @@ class _Importer:
             found = self.values.get(name)
             if not isinstance(found, Activation):
                 raise ModelError(f"The output {name!r} does not depend on the input.")
-            outputs.append(found.node)
-        self.graph.output(outputs[0] if len(outputs) == 1 else tuple(outputs))
-        graph = fx.GraphModule(self.root, self.graph)
-        graph.graph.eliminate_dead_code()
-        graph.delete_all_unused_submodules()
-        graph.recompile()
-        graph.eval()
-        return Imported(graph, shape, names)
+            outputs.append(found)
+        return Imported(self.builder.finish(outputs), shape, names)
 
 
-def _is_finite(array: np.ndarray) -> bool:
+def _all_finite(array: np.ndarray) -> bool:
     """Whether floating-point values are; kind V are the short formats that numpy does not know by itself."""
-    return array.dtype.kind not in "fV" or bool(np.isfinite(array).all())
+    if array.dtype.kind == "V":
+        array = array.astype(np.float32)
+    return array.dtype.kind != "f" or bool(np.isfinite(array).all())
 
 
 def _handle(view: NodeView, domain: str) -> Sequence[Call]:
@@ -247,24 +255,6 @@ def _handle(view: NodeView, domain: str) -> Sequence[Call]:
     except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
         raise Refusal(f"its attributes or inputs are malformed ({type(error).__name__}: {error})") from error
     return answer if isinstance(answer, list) else [answer]
-
-
-def _probe(module: nn.Module, operands: tuple[Activation, ...], probe: int) -> tuple[int, ...]:
-    """Shape of a module's output at one probe batch size, computed without data.
-
-    Raises:
-        Refusal: the operands' shapes do not fit the module.
-    """
-    state = {**dict(module.named_parameters()), **dict(module.named_buffers())}
-    meta = {name: torch.empty_like(value, device="meta") for name, value in state.items()}
-    inputs = tuple(torch.empty(operand.shapes[probe], device="meta") for operand in operands)
-    module.eval()
-    try:
-        with torch.no_grad():
-            return tuple(torch.func.functional_call(module, meta, inputs).shape)
-    except (RuntimeError, ValueError, IndexError, TypeError) as error:
-        shapes = ", ".join(str(operand.shapes[probe]) for operand in operands)
-        raise Refusal(f"it cannot take inputs of shape {shapes}: {error}") from error
 
 
 def import_graph(model: onnx.ModelProto, *, size: int | None = None) -> Imported:

@@ -28,9 +28,12 @@ def inline_functions(model: onnx.ModelProto) -> onnx.ModelProto:
         return model
     if _grown_size(model, foreign) > MAX_NODES:
         raise ModelError(f"The file's functions grow to more than {MAX_NODES} nodes when they are inlined.")
-    kept = [(f.domain, f.name) for f in model.functions if f.domain == OWN_DOMAIN]
+    trimmed = onnx.ModelProto()
+    trimmed.CopyFrom(model)
+    del trimmed.functions[:]
+    trimmed.functions.extend(foreign.values())
     try:
-        return inliner.inline_selected_functions(model, kept, exclude=True)
+        return inliner.inline_local_functions(trimmed, convert_version=True)
     except Exception as error:  # whatever the C++ inliner throws, the file is at fault
         raise ModelError(f"The file's functions cannot be inlined: {error}") from error
 
@@ -38,7 +41,8 @@ def inline_functions(model: onnx.ModelProto) -> onnx.ModelProto:
 def _grown_size(model: onnx.ModelProto, functions: dict[Key, onnx.FunctionProto]) -> int:
     """Number of nodes after inlining, subgraphs left aside.
 
-    A function's size is known once those it calls are, so sizes are worked out from the leaves up, without recursion.
+    A function's size is known once those it calls are, so sizes are worked out from the leaves up, without
+    recursion.
     """
     calls = {
         key: Counter(called for node in function.node if (called := (node.domain, node.op_type)) in functions)
@@ -46,9 +50,7 @@ def _grown_size(model: onnx.ModelProto, functions: dict[Key, onnx.FunctionProto]
     }
     sizes: dict[Key, int] = {}
     while len(sizes) < len(functions):
-        ready = [
-            key for key in functions if key not in sizes and all(called in sizes for called in calls[key])
-        ]
+        ready = [key for key in functions if key not in sizes and all(called in sizes for called in calls[key])]
         if not ready:
             stuck = ", ".join(sorted(name for domain, name in functions if (domain, name) not in sizes))
             raise ModelError(f"The file's functions call one another in a circle: {stuck}.")

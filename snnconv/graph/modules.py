@@ -1,7 +1,7 @@
 """The modules an imported graph is made of, where torch.nn has none with ONNX's meaning.
 
-Letters: B batch (or time steps x batch, time-major), C channels, H rows, W columns. Axis 0 is always the batch's;
-no module reaches across it, which is what lets time be folded into it.
+Letters: B batch (or time steps x batch, time-major), C channels, H rows, W columns. Axis 0 is always the
+batch's; no module reaches across it, which is what lets time be folded into it.
 """
 
 from __future__ import annotations
@@ -67,6 +67,7 @@ class Arithmetic(nn.Module):
         return function(other, x) if self.constant_first else function(x, other)
 
     def extra_repr(self) -> str:
+        """Settings, for printing."""
         return self.operator
 
 
@@ -121,6 +122,7 @@ class Pad(nn.Module):
         return (size - 1) - ((size - 1) - index.abs()).abs()
 
     def extra_repr(self) -> str:
+        """Settings, for printing."""
         return f"pads={self.pads}, mode={self.mode}, value={self.value}"
 
 
@@ -137,6 +139,7 @@ class ReduceMean(nn.Module):
         return x.mean(self.axes, keepdim=self.keepdims)
 
     def extra_repr(self) -> str:
+        """Settings, for printing."""
         return f"axes={self.axes}, keepdims={self.keepdims}"
 
 
@@ -159,6 +162,7 @@ class Reshape(nn.Module):
         return x.reshape(batch, *self.trailing)
 
     def extra_repr(self) -> str:
+        """Settings, for printing."""
         return f"{self.batch_factor}*B, {self.trailing}"
 
 
@@ -174,6 +178,7 @@ class Transpose(nn.Module):
         return x.permute(self.order)
 
     def extra_repr(self) -> str:
+        """Settings, for printing."""
         return f"{self.order}"
 
 
@@ -204,7 +209,7 @@ class Unsqueeze(nn.Module):
 
 
 class Concat(nn.Module):
-    """Joins activations along an axis other than the batch's; constants among them are repeated over the batch.
+    """Joins activations along an axis other than the batch's; constants are repeated over the batch.
 
     Args:
         axis: the axis.
@@ -228,15 +233,14 @@ class Concat(nn.Module):
         return torch.cat(parts, self.axis)
 
     def extra_repr(self) -> str:
+        """Settings, for printing."""
         return f"axis={self.axis}"
 
 
 class Slice(nn.Module):
     """Takes `start:stop:step` along each of some axes other than the batch's; steps are positive."""
 
-    def __init__(
-        self, axes: Sequence[int], starts: Sequence[int], stops: Sequence[int], steps: Sequence[int]
-    ) -> None:
+    def __init__(self, axes: Sequence[int], starts: Sequence[int], stops: Sequence[int], steps: Sequence[int]) -> None:
         super().__init__()
         self.axes, self.starts, self.stops, self.steps = (
             tuple(axes),
@@ -253,4 +257,5 @@ class Slice(nn.Module):
         return x[tuple(index)]
 
     def extra_repr(self) -> str:
+        """Settings, for printing."""
         return f"axes={self.axes}, starts={self.starts}, stops={self.stops}, steps={self.steps}"

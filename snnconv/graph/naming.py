@@ -33,7 +33,7 @@ def _attributes_of_torch() -> frozenset[str]:
     return frozenset(dir(fx.GraphModule(nn.Module(), graph)))
 
 
-RESERVED = _attributes_of_torch()
+RESERVED = _attributes_of_torch() | {"self"}  # fx gives a node's result a variable of its name
 
 
 class Names:

@@ -1,7 +1,8 @@
 """What an importer's handler sees of one ONNX node, and what it answers.
 
-A tensor in an ONNX graph is a `Constant` or an activation. Shapes and integer constants may depend on the batch size B:
-both are therefore known at two probe sizes of B, from which any multiple of B is told apart from a plain number.
+A tensor in an ONNX graph is a `Constant` or an activation. Shapes and integer constants may depend on the
+batch size B: both are therefore known at two probe sizes of B, from which any multiple of B is told apart
+from a plain number.
 """
 
 from __future__ import annotations
@@ -20,7 +21,18 @@ from torch import fx, nn
 from snnconv.errors import UnsupportedNode
 from snnconv.graph.registry import Registry
 
-__all__ = ["HANDLERS", "PROBES", "Activation", "Call", "Constant", "NodeView", "Refusal", "read_attributes"]
+__all__ = [
+    "HANDLERS",
+    "PROBES",
+    "Activation",
+    "Call",
+    "Constant",
+    "NodeView",
+    "Operand",
+    "Pieces",
+    "Refusal",
+    "read_attributes",
+]
 
 PROBES = (2, 3)  # the batch sizes at which shapes are computed
 
@@ -34,11 +46,12 @@ class Refusal(Exception):  # noqa: N818 - not an error yet: the importer gathers
 
 @dataclass(frozen=True)
 class Constant:
-    """A value known before any input is: at each probe batch size, the same object where it does not depend on it.
+    """A value known before any input is, at each probe batch size: one object where it does not depend on it.
 
     Attributes:
         values: one array a probe.
-        source: name of the value in the file, of which there is one; parameters made of it are shared by this name.
+        source: name of the value in the file, of which there is one; parameters made of it are shared by this
+            name.
     """
 
     values: tuple[Array, Array]
@@ -58,6 +71,16 @@ class Activation:
 
     node: fx.Node
     shapes: tuple[Shape, Shape]
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """A sequence of activations: the parts of one that is split."""
+
+    parts: tuple[Activation, ...]
+
+
+Operand = Constant | Activation | Pieces
 
 
 @dataclass(frozen=True)
@@ -106,7 +129,7 @@ class NodeView:
         node: onnx.NodeProto,
         name: str,
         opset: int,
-        operands: Sequence[Constant | Activation | None],
+        operands: Sequence[Operand | None],
         parameters: dict[tuple[str, str], nn.Parameter],
         file_batch: int | None,
     ) -> None:
@@ -119,7 +142,7 @@ class NodeView:
         self.file_batch = file_batch
         self._parameters = parameters
 
-    def operand(self, position: int) -> Constant | Activation | None:
+    def operand(self, position: int) -> Operand | None:
         """The operand, None where it is left out."""
         return self.operands[position] if position < len(self.operands) else None
 
@@ -131,7 +154,7 @@ class NodeView:
         """The operand as an activation; a constant is refused."""
         found = self.operand(position)
         if not isinstance(found, Activation):
-            raise Refusal(f"input {position} must be an activation, it is a constant or missing")
+            raise Refusal(f"input {position} must be an activation, it is a constant, a sequence, or missing")
         return found
 
     def shape(self, position: int = 0) -> Shape:
@@ -143,7 +166,7 @@ class NodeView:
         return len(self.shape(position))
 
     def constant(self, position: int) -> Array | None:
-        """The operand's array, None where it is left out; what depends on an input or the batch size is refused."""
+        """The operand's array, None where left out; what depends on input or batch size is refused."""
         found = self.operand(position)
         if found is None:
             return None
@@ -194,7 +217,7 @@ class NodeView:
         return value
 
     def ints(self, name: str, position: int) -> list[int] | None:
-        """A list of integers that is an attribute in old opsets and an input in new ones; None where left out."""
+        """Integers that are an attribute in old opsets and an input in new ones; None where left out."""
         if name in self.attributes:
             value = self.attributes[name]
             return [int(v) for v in (value if isinstance(value, (list, tuple)) else [value])]

@@ -14,49 +14,32 @@ AVERAGE_POOLS: tuple[Callable[..., Tensor], ...] = (F.avg_pool1d, F.avg_pool2d, 
 
 
 def torch_pads(pads: Sequence[int]) -> list[int]:
-    """ONNX's pads (all begins, then all ends) in the order of F.pad (last axis first, begin and end together)."""
+    """ONNX's pads (all begins, then all ends) in F.pad's order (last axis first, begin beside end)."""
     rank = len(pads) // 2
     return [value for axis in reversed(range(rank)) for value in (pads[axis], pads[axis + rank])]
 
 
 class _Pool(nn.Module):
-    """Window, stride and padding of a pooling operator over `[B, C, *spatial]`."""
+    """Window, stride and padding of a pooling operator over `[B, C, *spatial]`; only whole windows count.
+
+    Args:
+        kernel: size of the window, one value a spatial axis.
+        stride: step from window to window.
+        pads: begins, then ends, each less than the kernel.
+        dilation: step from element to element of a window.
+    """
 
     def __init__(
-        self,
-        kernel: Sequence[int],
-        stride: Sequence[int],
-        pads: Sequence[int],
-        *,
-        ceil_mode: bool,
-        dilation: Sequence[int],
+        self, kernel: Sequence[int], stride: Sequence[int], pads: Sequence[int], dilation: Sequence[int]
     ) -> None:
         super().__init__()
         self.kernel = tuple(kernel)
         self.stride = tuple(stride)
         self.pads = tuple(pads)
-        self.ceil_mode = ceil_mode
         self.dilation = tuple(dilation)
 
-    def explicit_pads(self, spatial: Sequence[int]) -> list[int]:
-        """Begins and ends that make every window whole: the given pads, and what ceil mode adds at the end.
-
-        A window that would start in the padding at the end is left out, as torch and onnxruntime do.
-        """
-        rank = len(self.kernel)
-        begins, ends = list(self.pads[:rank]), list(self.pads[rank:])
-        if self.ceil_mode:
-            for axis, size in enumerate(spatial):
-                reach = self.dilation[axis] * (self.kernel[axis] - 1) + 1
-                room = size + begins[axis] + ends[axis] - reach
-                windows = -(-room // self.stride[axis]) + 1
-                if (windows - 1) * self.stride[axis] >= size + begins[axis]:
-                    windows -= 1
-                ends[axis] += max(0, (windows - 1) * self.stride[axis] - room)
-        return begins + ends
-
     def extra_repr(self) -> str:
-        return f"kernel={self.kernel}, stride={self.stride}, pads={self.pads}, ceil_mode={self.ceil_mode}"
+        return f"kernel={self.kernel}, stride={self.stride}, pads={self.pads}, dilation={self.dilation}"
 
 
 class MaxPool(_Pool):
@@ -64,22 +47,17 @@ class MaxPool(_Pool):
 
     def forward(self, x: Tensor) -> Tensor:
         """`[B, C, *spatial]` to `[B, C, *windows]`."""
-        pads = self.explicit_pads(x.shape[2:])
         rank = len(self.kernel)
         pool = MAX_POOLS[rank - 1]
-        begins = pads[:rank]
-        if begins == pads[rank:] and all(2 * p <= k for p, k in zip(begins, self.kernel, strict=True)):
+        begins = self.pads[:rank]
+        if begins == self.pads[rank:] and all(2 * p <= k for p, k in zip(begins, self.kernel, strict=True)):
             return pool(x, self.kernel, self.stride, begins, self.dilation)
-        return pool(
-            F.pad(x, torch_pads(pads), value=float("-inf")), self.kernel, self.stride, dilation=self.dilation
-        )
+        x = F.pad(x, torch_pads(self.pads), value=float("-inf"))
+        return pool(x, self.kernel, self.stride, dilation=self.dilation)
 
 
 class AveragePool(_Pool):
-    """Mean over windows of `[B, C, *spatial]`.
-
-    With `count_include_pad` the given padding counts as zeros; what ceil mode adds never counts.
-    """
+    """Mean over windows of `[B, C, *spatial]`; with `count_include_pad` the padding counts as zeros."""
 
     def __init__(
         self,
@@ -87,23 +65,18 @@ class AveragePool(_Pool):
         stride: Sequence[int],
         pads: Sequence[int],
         *,
-        ceil_mode: bool = False,
         count_include_pad: bool = False,
     ) -> None:
-        super().__init__(kernel, stride, pads, ceil_mode=ceil_mode, dilation=[1] * len(kernel))
+        super().__init__(kernel, stride, pads, [1] * len(kernel))
         self.count_include_pad = count_include_pad
 
     def forward(self, x: Tensor) -> Tensor:
         """`[B, C, *spatial]` to `[B, C, *windows]`."""
-        spatial = x.shape[2:]
-        pads = self.explicit_pads(spatial)
         pool = AVERAGE_POOLS[len(self.kernel) - 1]
-        if not any(pads):
+        if not any(self.pads):
             return pool(x, self.kernel, self.stride)
-        mean_with_zeros = pool(F.pad(x, torch_pads(pads)), self.kernel, self.stride)
-        counted = x.new_ones((1, 1, *spatial))
+        mean_with_zeros = pool(F.pad(x, torch_pads(self.pads)), self.kernel, self.stride)
         if self.count_include_pad:
-            counted = F.pad(counted, torch_pads(self.pads), value=1.0)
-            pads = [whole - given for whole, given in zip(pads, self.pads, strict=True)]
-        share = pool(F.pad(counted, torch_pads(pads)), self.kernel, self.stride)
-        return mean_with_zeros / share
+            return mean_with_zeros
+        inside = F.pad(x.new_ones((1, 1, *x.shape[2:])), torch_pads(self.pads))
+        return mean_with_zeros / pool(inside, self.kernel, self.stride)

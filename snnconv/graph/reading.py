@@ -42,7 +42,8 @@ def read_opsets(model: onnx.ModelProto) -> dict[str, int]:
     version = versions.setdefault("", 1)
     if not OLDEST_OPSET <= version <= newest:
         raise ModelError(
-            f"The file is of opset {version}; opsets {OLDEST_OPSET} to {newest} are read. Export it again with one."
+            f"The file is of opset {version}; opsets {OLDEST_OPSET} to {newest} are read. "
+            "Export it again with one of these."
         )
     return versions
 
@@ -82,9 +83,7 @@ def read_input(graph: onnx.GraphProto, size: int | None) -> InputShape:
         raise ModelError(f"The network must have one input; it has {len(inputs)} ({names}).")
     name, kind = inputs[0].name, inputs[0].type
     if kind.WhichOneof("value") != "tensor_type":
-        raise ModelError(
-            f"The input {name!r} is a {kind.WhichOneof('value') or 'value of no type'}, not a tensor."
-        )
+        raise ModelError(f"The input {name!r} is a {kind.WhichOneof('value') or 'value of no type'}, not a tensor.")
     if kind.tensor_type.elem_type not in FLOATS:
         given = onnx.helper.tensor_dtype_to_string(kind.tensor_type.elem_type).removeprefix("TensorProto.")
         raise ModelError(f"The input {name!r} holds {given}; floating-point numbers are needed.")
@@ -112,6 +111,6 @@ def _with_size(sizes: list[int], size: int | None) -> tuple[int, ...]:
             f"The input's shape is open, {shape}: name the height and width with --size N (in Python: size=N)."
         )
     raise InvalidValueError(
-        f"The input's shape is open, {shape}, and --size states only the height and width of images: export the "
-        "network with every axis but the batch's fixed."
+        f"The input's shape is open, {shape}, and --size states only the height and width of images: "
+        "export the network with every axis but the batch's fixed."
     )

@@ -6,7 +6,8 @@ r"""M-HT, the multi-threshold neuron (Hao et al., LM-HT, NeurIPS 2024, eq. 5), w
 
 Symbols: x_t input current of step t, omega coupling of the steps (rows sum to 1), I_t what the neuron receives,
 m membrane potential before firing, v after the reset with v_0 = θ/2, θ = λ/L firing threshold, L levels a step, s_t the
-level that fires (at m >= k·θ the level is at least k). The output θ·s_t is a current again, so weights stay as they are.
+level that fires (at m >= k·θ the level is at least k). The output θ·s_t is a current again, so weights stay as they
+are.
 
 With constant current or mean coupling, the time mean of the output is QCFS of the time mean of the input at N = L·T
 (LM-HT, Lemma 4.1 and Theorem 4.2).
@@ -28,9 +29,9 @@ __all__ = ["Coupling", "MultiThreshold", "couple", "multithreshold"]
 class Coupling(StrEnum):
     """What a neuron sees of its window of T steps before it fires.
 
-    MEAN: every step receives the time mean of the input currents (omega = 1/T, LM-HT's T-GIM as it is initialised): exact,
-    but a layer waits for its whole window. CAUSAL: step t receives the current of step t (omega = identity, the ordinary
-    neuron), as a streaming chip does: no waiting, and unevenness errors.
+    MEAN: every step receives the time mean of the input currents (omega = 1/T, LM-HT's T-GIM as it is initialised):
+    exact, but a layer waits for its whole window. CAUSAL: step t receives the current of step t (omega = identity, the
+    ordinary neuron), as a streaming chip does: no waiting, and unevenness errors.
     """
 
     MEAN = "mean"
@@ -65,8 +66,8 @@ def multithreshold(currents: Tensor, threshold: Tensor, levels: int, *, initial:
     Raises:
         InvalidValueError: L is not a positive integer.
 
-    Source: Hao et al., "LM-HT SNN: Enhancing the Performance of SNN to ANN Counterpart through Learnable Multi-hierarchical
-    Threshold Model", NeurIPS 2024.
+    Source: Hao et al., "LM-HT SNN: Enhancing the Performance of SNN to ANN Counterpart through Learnable
+    Multi-hierarchical Threshold Model", NeurIPS 2024.
 
     >>> multithreshold(torch.tensor([0.7, 0.7, 2.9]), torch.tensor(1.0), 2)
     tensor([1., 0., 2.])

@@ -30,7 +30,7 @@ class _QCFSFunction(torch.autograd.Function):
         return activation
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None]:  # type: ignore[override]
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None]:
         z, ceiling, activation = ctx.saved_tensors
         half = ceiling / (2 * ctx.total_levels)
         above = z >= ceiling - half
@@ -59,7 +59,7 @@ def qcfs(z: Tensor, ceiling: Tensor, total_levels: int) -> Tensor:
     tensor([0.0000, 0.0000, 0.2500, 0.5000, 1.0000])
     """
     require_positive_int("total_levels", total_levels)
-    activation: Tensor = _QCFSFunction.apply(z, ceiling, total_levels)  # type: ignore[no-untyped-call]
+    activation: Tensor = _QCFSFunction.apply(z, ceiling, total_levels)
     return activation
 
 

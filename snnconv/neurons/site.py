@@ -35,7 +35,9 @@ class Site(nn.Module):
     def __init__(self, ceiling: Tensor, *, channel_axis: int = 1) -> None:
         super().__init__()
         if ceiling.dim() > 1:
-            raise InvalidValueError(f"A ceiling is a scalar or one value a channel; it has shape {tuple(ceiling.shape)}.")
+            raise InvalidValueError(
+                f"A ceiling is a scalar or one value a channel; it has shape {tuple(ceiling.shape)}."
+            )
         values = ceiling.detach()
         if values.device.type != "meta" and not bool(((values > 0) & torch.isfinite(values)).all()):
             raise InvalidValueError("Every ceiling must be finite and above 0.")

@@ -9,7 +9,8 @@ __all__ = ["Repeat", "Steps", "TimeMean", "fold_time", "unfold_time"]
 
 def unfold_time(x: Tensor, timesteps: int) -> Tensor:
     """`[T*B, ...]` to `[T, B, ...]`."""
-    return x.unflatten(0, (timesteps, -1))
+    steps: Tensor = x.unflatten(0, (timesteps, -1))  # type: ignore[no-untyped-call]
+    return steps
 
 
 def fold_time(x: Tensor) -> Tensor:

@@ -87,9 +87,7 @@ def read_digits(where: str, purpose: Purpose) -> ArraySource:
     held_out = np.arange(len(bunch.target)) % 5 == 4
     chosen = held_out if purpose == "eval" else ~held_out
     x = (bunch.images[chosen, None] / 16).astype(np.float32)  # the file's pixels are 0..16
-    return ArraySource(
-        x, 1, bunch.target[chosen].astype(np.int64), tuple(str(name) for name in bunch.target_names)
-    )
+    return ArraySource(x, 1, bunch.target[chosen].astype(np.int64), tuple(str(name) for name in bunch.target_names))
 
 
 def read_npz(where: str, purpose: Purpose) -> ArraySource:
@@ -108,9 +106,7 @@ def read_npz(where: str, purpose: Purpose) -> ArraySource:
                 f"file {number} {list(x.shape[1:])} of {x.dtype}: files that are joined must agree."
             )
         if (y is None) != (first_y is None):
-            raise DataError(
-                f"npz:{where}: files 1 and {number} disagree: give every file labels 'y', or none."
-            )
+            raise DataError(f"npz:{where}: files 1 and {number} disagree: give every file labels 'y', or none.")
     x = first_x if len(parts) == 1 else np.concatenate([x for x, _ in parts])
     if len(x) == 0:
         raise DataError(f"npz:{where} holds no image: at least one is needed.")
@@ -122,16 +118,12 @@ def read_npz(where: str, purpose: Purpose) -> ArraySource:
 
 def _read_part(path: Path) -> tuple[NDArray[Any], Labels | None]:
     if not path.is_file():
-        raise FileError(
-            f"{path} is not there or is no file. Give one or more .npz files: npz:FILE[,FILE...]."
-        )
+        raise FileError(f"{path} is not there or is no file. Give one or more .npz files: npz:FILE[,FILE...].")
     try:
         with path.open("rb") as stream:
             archive = np.load(stream, allow_pickle=False)
             if not isinstance(archive, np.lib.npyio.NpzFile):
-                raise FileError(
-                    f"{path} is no .npz file: make one with numpy.savez(FILE, x=images, y=labels)."
-                )
+                raise FileError(f"{path} is no .npz file: make one with numpy.savez(FILE, x=images, y=labels).")
             names = archive.files
             found = {name: archive[name] for name in ("x", "y") if name in names}
     except (OSError, EOFError, ValueError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:

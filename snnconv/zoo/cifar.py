@@ -84,9 +84,7 @@ def _read(layout: _Layout, where: str, purpose: Purpose) -> ArraySource:
     present = [name for name in wanted if (folder / name).is_file()]
     if len(present) < len(wanted):
         missing = ", ".join(name for name in wanted if name not in present)
-        warnings.warn(
-            f"{folder}: without {missing}; the files that are there are used.", SnnconvWarning, stacklevel=2
-        )
+        warnings.warn(f"{folder}: without {missing}; the files that are there are used.", SnnconvWarning, stacklevel=2)
     parts = [_read_part(layout, folder / name) for name in present]
     x = np.concatenate([x for x, _ in parts])
     labels = np.concatenate([y for _, y in parts])
@@ -110,8 +108,7 @@ def _read_part(layout: _Layout, path: Path) -> tuple[NDArray[np.uint8], NDArray[
     entries = read_plain_pickle(path)
     if "data" not in entries or layout.labels not in entries:
         raise DataError(
-            f"{path} holds {sorted(map(str, entries))}: "
-            f"a {layout.scheme} file has 'data' and {layout.labels!r}."
+            f"{path} holds {sorted(map(str, entries))}: a {layout.scheme} file has 'data' and {layout.labels!r}."
         )
     x = entries["data"]
     if not isinstance(x, np.ndarray) or x.dtype != np.uint8 or x.ndim != 2 or x.shape[1] != 3072:
@@ -128,10 +125,6 @@ def _class_names(layout: _Layout, path: Path) -> tuple[str, ...]:
     if not path.is_file():
         return tuple(str(number) for number in range(layout.classes))
     names = read_plain_pickle(path).get(layout.names)
-    if (
-        not isinstance(names, list)
-        or len(names) != layout.classes
-        or not all(isinstance(n, str) for n in names)
-    ):
+    if not isinstance(names, list) or len(names) != layout.classes or not all(isinstance(n, str) for n in names):
         raise DataError(f"{path}: {layout.names!r} is {names!r:.80}; it must list {layout.classes} names.")
     return tuple(names)

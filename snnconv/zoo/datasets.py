@@ -127,8 +127,6 @@ def _target(source: Source, input: InputSpec, spec: str) -> tuple[int, int]:  # 
         return input.height, input.width
     own = source.size()
     if own is None:
-        raise DataError(
-            f"{spec!r} has images of several sizes and the network leaves its own open: give --size N."
-        )
+        raise DataError(f"{spec!r} has images of several sizes and the network leaves its own open: give --size N.")
     rows, columns = Geometry.scaled_size(*own, input.resize)
     return (rows if input.height is None else input.height, columns if input.width is None else input.width)

@@ -113,9 +113,7 @@ def read_image(path: Path, channels: int) -> Tensor:
     """
     with _reading(path), Image.open(path) as image:
         if image.mode.startswith(("I", "F")):
-            raise DataError(
-                f"{path} has more than 8 bits per pixel (mode {image.mode}): save it with 8 bits."
-            )
+            raise DataError(f"{path} has more than 8 bits per pixel (mode {image.mode}): save it with 8 bits.")
         pixels = np.array(image.convert(_MODES[channels]))
     return torch.from_numpy(pixels.reshape(*pixels.shape[:2], channels)).permute(2, 0, 1)
 
@@ -133,6 +131,5 @@ def _reading(path: Path) -> Iterator[None]:
         raise
     except Exception as error:  # Pillow's decoders raise nearly anything on damaged files
         raise FileError(
-            f"{path} cannot be read as an image ({type(error).__name__}: {error}). "
-            "Replace the file or leave it out."
+            f"{path} cannot be read as an image ({type(error).__name__}: {error}). Replace the file or leave it out."
         ) from error

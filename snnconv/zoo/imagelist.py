@@ -48,9 +48,7 @@ def _rows(table: Path) -> list[tuple[int, dict[str, str | None]]]:
             reader = csv.DictReader(stream)
             columns = list(reader.fieldnames or [])
             if "file" not in columns:
-                raise DataError(
-                    f"{table} has the columns {columns}: 'file' is needed, 'index' holds the labels."
-                )
+                raise DataError(f"{table} has the columns {columns}: 'file' is needed, 'index' holds the labels.")
             return [(reader.line_num, row) for row in reader]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise FileError(f"{table} cannot be read as a table of text in UTF-8 ({error}).") from error

@@ -117,9 +117,7 @@ class Images(Dataset[tuple[Tensor, int]]):
         chosen = np.asarray(indices, dtype=np.int64)
         if chosen.size == 0 or chosen.min() < 0 or chosen.max() >= len(self):
             given = f"{chosen.min()}..{chosen.max()}" if chosen.size else "no positions"
-            raise InvalidValueError(
-                f"subset was given {given}: allowed is one or more in 0..{len(self) - 1}."
-            )
+            raise InvalidValueError(f"subset was given {given}: allowed is one or more in 0..{len(self) - 1}.")
         return Images(self._source, self.input, self._geometry, spec=self.spec, indices=self._indices[chosen])
 
     def sample(self, n: int, seed: int) -> Images:
@@ -131,9 +129,7 @@ class Images(Dataset[tuple[Tensor, int]]):
             InvalidValueError: `n` is below 1 or `seed` below 0.
         """
         if n < 1 or seed < 0:
-            raise InvalidValueError(
-                f"sample was given n={n}, seed={seed}: n must be at least 1, seed at least 0."
-            )
+            raise InvalidValueError(f"sample was given n={n}, seed={seed}: n must be at least 1, seed at least 0.")
         if n > len(self):
             warnings.warn(
                 f"{n} images were asked for, {self.spec!r} has {len(self)}: all are used.",

@@ -29,9 +29,7 @@ def read_plain_pickle(path: Path) -> dict[Any, Any]:
         with path.open("rb") as stream:
             entries = _PlainUnpickler(stream, encoding="latin1").load()
         if isinstance(entries, dict):
-            return {
-                key: entry.value if isinstance(entry, _Array) else entry for key, entry in entries.items()
-            }
+            return {key: entry.value if isinstance(entry, _Array) else entry for key, entry in entries.items()}
     except DataError as error:
         raise DataError(f"{path}: {error}") from error
     except Exception as error:  # damaged pickles raise nearly anything
@@ -70,9 +68,7 @@ def _reconstruct(*_: object) -> _Array:
     return _Array()
 
 
-def _from_buffer(
-    data: Any, dtype: _Dtype, shape: tuple[int, ...], order: Literal["C", "F"], *_: object
-) -> _Array:
+def _from_buffer(data: Any, dtype: _Dtype, shape: tuple[int, ...], order: Literal["C", "F"], *_: object) -> _Array:
     array = _Array()
     array._fill(bytes(data), dtype, shape, order)
     return array

@@ -58,10 +58,7 @@ def test_a_file_as_python_2_wrote_it(tmp_path):
     stream = (
         b"\x80\x02}q\x01(U\x04dataq\x02cnumpy.core.multiarray\n_reconstruct\nq\x03cnumpy\nndarray\nq\x04K\x00\x85"
         b"U\x01b\x87Rq\x05(K\x01K\x01M\x00\x0c\x86cnumpy\ndtype\nU\x02u1K\x00K\x01\x87R(K\x03U\x01|NNNJ\xff\xff\xff"
-        b"\xffJ\xff\xff\xff\xffK\x00tb\x89T"
-        + len(data).to_bytes(4, "little")
-        + data
-        + b"tbU\x06labels]K\x04au."
+        b"\xffJ\xff\xff\xff\xffK\x00tb\x89T" + len(data).to_bytes(4, "little") + data + b"tbU\x06labels]K\x04au."
     )
     (tmp_path / "test_batch").write_bytes(stream)
     images = open_data(f"cifar10:{tmp_path}", RGB, purpose="eval")

@@ -187,9 +187,7 @@ def test_batches_may_be_left_early(tmp_path):
 @pytest.mark.shared
 def test_imagenet_samples(shared):
     given = InputSpec(3, 224, 224)
-    images = open_data(
-        f"csv:{shared / 'data/imagenet_samples/labels.csv'}[0:24]", given, purpose="calibration"
-    )
+    images = open_data(f"csv:{shared / 'data/imagenet_samples/labels.csv'}[0:24]", given, purpose="calibration")
     images.check_labels(1000)
     assert [x.shape for x, _ in images.batches(16)] == [(16, 3, 224, 224), (8, 3, 224, 224)]
     with Image.open(shared / "data/imagenet_samples/000_n01440764.jpg") as image:

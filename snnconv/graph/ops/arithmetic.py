@@ -17,9 +17,7 @@ def _import_arithmetic(node: NodeView) -> Call:
     constants = [position for position in (0, 1) if node.is_constant(position)]
     if not constants:
         if node.rank(0) != node.rank(1):
-            raise Refusal(
-                "its operands have different ranks, so that one would be broadcast over the batch axis"
-            )
+            raise Refusal("its operands have different ranks, so that one would be broadcast over the batch axis")
         return Call((Arithmetic(operator),), (0, 1))
     position = constants[0]
     array = node.need_constant(position)

@@ -43,9 +43,7 @@ def _import_conv(node: NodeView) -> Call:
     weight = node.need_constant(1).shape
     group = node.int_attribute("group", 1)
     if node.shape()[1] != weight[1] * group:
-        raise Refusal(
-            f"its weight {weight} with {group} groups does not fit {node.shape()[1]} input channels"
-        )
+        raise Refusal(f"its weight {weight} with {group} groups does not fit {node.shape()[1]} input channels")
     stride = ints_attribute(node, "strides", rank)
     dilation = ints_attribute(node, "dilations", rank)
     pads = window_pads(node, weight[2:], stride, dilation)
@@ -76,9 +74,7 @@ def _import_conv_transpose(node: NodeView) -> Call:
         raise Refusal(f"its output_padding {extra} must be less than its strides or dilations")
     whole = [
         (size - 1) * step + spread * (reach - 1) + 1 + more
-        for size, step, spread, reach, more in zip(
-            node.shape()[2:], stride, dilation, weight[2:], extra, strict=True
-        )
+        for size, step, spread, reach, more in zip(node.shape()[2:], stride, dilation, weight[2:], extra, strict=True)
     ]
     pads = _transposed_pads(node, whole, stride)
     module = _build(
@@ -115,9 +111,7 @@ def _transposed_pads(node: NodeView, whole: Sequence[int], stride: Sequence[int]
     return less + more if auto == "SAME_UPPER" else more + less
 
 
-def _emit(
-    operator: str, module: Any, emission: Emission, inputs: Sequence[str], name: str, **more: Any
-) -> str:
+def _emit(operator: str, module: Any, emission: Emission, inputs: Sequence[str], name: str, **more: Any) -> str:
     operands = [*inputs, emission.parameter(module.weight, f"{name}.weight")]
     if module.bias is not None:
         operands.append(emission.parameter(module.bias, f"{name}.bias"))

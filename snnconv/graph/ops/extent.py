@@ -67,13 +67,30 @@ def _import_split(node: NodeView) -> list[Call]:
     if parts is None:
         each = -(-size // node.int_attribute("num_outputs", count))
         parts = [min(each, size - i * each) for i in range(count)]
-    if len(parts) != count or sum(parts) != size or min(parts) < 1:
-        raise Refusal(f"its parts {parts} do not fit an axis of size {size} and {count} outputs")
-    starts = [sum(parts[:i]) for i in range(count)]
-    return [
-        Call((Slice([axis], [start], [start + part], [1]),))
-        for start, part in zip(starts, parts, strict=True)
-    ]
+    if len(parts) != count:
+        raise Refusal(f"its parts {parts} do not fit {count} outputs")
+    return _cut(axis, size, parts)
+
+
+@HANDLERS.register(("", "SplitToSequence"))
+def _import_split_to_sequence(node: NodeView) -> list[Call]:
+    axis = node.axis(node.int_attribute("axis", 0))
+    size, split = node.shape()[axis], node.constant(1)
+    if split is None:
+        raise Refusal("its split is missing")
+    if split.ndim:
+        return _cut(axis, size, [int(part) for part in split])
+    each = int(split)
+    if each < 1:
+        raise Refusal(f"its split is {each}")
+    return _cut(axis, size, [min(each, size - start) for start in range(0, size, each)])
+
+
+def _cut(axis: int, size: int, parts: Sequence[int]) -> list[Call]:
+    if sum(parts) != size or min(parts, default=0) < 1:
+        raise Refusal(f"its parts {parts} do not fit an axis of size {size}")
+    starts = [sum(parts[:i]) for i in range(len(parts))]
+    return [Call((Slice([axis], [start], [start + part], [1]),)) for start, part in zip(starts, parts, strict=True)]
 
 
 @HANDLERS.register(("", "Pad"))

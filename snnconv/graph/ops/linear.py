@@ -38,9 +38,7 @@ def _import_gemm(node: NodeView) -> Call:
         raise Refusal("transA would move the batch axis")
     if node.need_constant(1).ndim != 2 or node.rank() != 2:
         raise Refusal("its operands must be matrices")
-    weight = _weight(
-        node, transposed=bool(node.int_attribute("transB", 0)), scale=node.float_attribute("alpha", 1.0)
-    )
+    weight = _weight(node, transposed=bool(node.int_attribute("transB", 0)), scale=node.float_attribute("alpha", 1.0))
     return Call((_linear(weight, _bias(node, weight.shape[0])),))
 
 
@@ -50,9 +48,7 @@ def _bias(node: NodeView, width: int) -> nn.Parameter | None:
     if array is None:
         return None
     if array.ndim > 2 or array.size not in (1, width) or array.shape[-1:] not in ((), (1,), (width,)):
-        raise Refusal(
-            f"its bias of shape {array.shape} is neither one value nor one for each of {width} outputs"
-        )
+        raise Refusal(f"its bias of shape {array.shape} is neither one value nor one for each of {width} outputs")
     if array.shape == (width,) and beta == 1:
         return node.parameter(2)
     return node.parameter(

@@ -24,9 +24,12 @@ def _import_batchnorm(node: NodeView) -> Call:
         raise Refusal("in training mode it acts across the batch; export the network in evaluation mode")
     if node.rank() not in NORMS:
         raise Refusal(f"an input of rank {node.rank()} is not supported; 2 to 5 are")
+    channels = node.shape()[1]
+    if any(node.need_constant(position).shape != (channels,) for position in range(1, 5)):
+        raise Refusal(f"its scale, bias, mean and variance must have the input's {channels} channels")
     with torch.device("meta"):
         module = NORMS[node.rank()](
-            node.need_constant(1).shape[0],
+            channels,
             eps=node.float_attribute("epsilon", 1e-5),
             momentum=1 - node.float_attribute("momentum", 0.9),
         )
@@ -54,6 +57,13 @@ def _import_dropout(node: NodeView) -> Call:
 @HANDLERS.register(("", "Cast"))
 def _import_cast(node: NodeView) -> Call:
     if node.attributes.get("to") not in FLOATS:
+        raise Refusal("activations are floating point; a cast to another kind of number is not supported")
+    return Call(())
+
+
+@HANDLERS.register(("", "CastLike"))
+def _import_cast_like(node: NodeView) -> Call:
+    if node.is_constant(1) and node.need_constant(1).dtype.kind not in "fV":
         raise Refusal("activations are floating point; a cast to another kind of number is not supported")
     return Call(())
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from snnconv.graph.emission import EMITTERS, Emission
-from snnconv.graph.modules import AveragePool, MaxPool, ReduceMean
+from snnconv.graph.modules import AveragePool, MaxPool, Pad, ReduceMean
 from snnconv.graph.node import HANDLERS, Call, NodeView, Refusal
-from snnconv.graph.ops.windows import ints_attribute, window_pads
+from snnconv.graph.ops.windows import ceil_excess, ints_attribute, window_pads
 
 
-def _window(node: NodeView) -> tuple[list[int], list[int], list[int], list[int]]:
-    """Kernel, stride, pads and dilation."""
+def _window(node: NodeView) -> tuple[list[int], list[int], list[int], list[int], list[int]]:
+    """Kernel, stride, pads, dilation, and what ceil mode adds to the pads."""
     rank = node.rank() - 2
     if not 1 <= rank <= 3:
         raise Refusal(f"it has {rank} spatial axes; 1 to 3 are supported")
@@ -25,24 +26,38 @@ def _window(node: NodeView) -> tuple[list[int], list[int], list[int], list[int]]
         raise Refusal("runtimes disagree about auto_pad of a dilated window; export it with explicit pads")
     if any(pad >= reach for pad, reach in zip(pads, [*kernel, *kernel], strict=True)):
         raise Refusal(f"its pads {pads} leave windows {kernel} that see nothing but padding")
-    return kernel, stride, pads, dilation
+    excess = [0] * (2 * rank)
+    if node.int_attribute("ceil_mode", 0):
+        excess = ceil_excess(node.shape()[2:], kernel, stride, pads, dilation)
+    return kernel, stride, pads, dilation, excess
+
+
+# Ceil mode is turned into padding: where a window would start in the padding at the end, ONNX's shape
+# inference and the runtimes count differently, so that a written file is understood by all only without it.
 
 
 @HANDLERS.register(("", "MaxPool"))
 def _import_max_pool(node: NodeView) -> Call:
-    kernel, stride, pads, dilation = _window(node)
-    ceil_mode = bool(node.int_attribute("ceil_mode", 0))
-    return Call((MaxPool(kernel, stride, pads, ceil_mode=ceil_mode, dilation=dilation),))
+    kernel, stride, pads, dilation, excess = _window(node)
+    pads = [given + more for given, more in zip(pads, excess, strict=True)]
+    if all(pad < reach for pad, reach in zip(pads, [*kernel, *kernel], strict=True)):
+        return Call((MaxPool(kernel, stride, pads, dilation),))
+    # Runtimes refuse padding as wide as the kernel, which a dilated window can leave.
+    return Call((Pad(pads, value=-math.inf), MaxPool(kernel, stride, [0] * len(pads), dilation)))
 
 
 @HANDLERS.register(("", "AveragePool"))
 def _import_average_pool(node: NodeView) -> Call:
-    kernel, stride, pads, dilation = _window(node)
+    kernel, stride, pads, dilation, excess = _window(node)
     if set(dilation) != {1}:
         raise Refusal("a dilated mean is not supported")
-    ceil_mode = bool(node.int_attribute("ceil_mode", 0))
     include = bool(node.int_attribute("count_include_pad", 0))
-    return Call((AveragePool(kernel, stride, pads, ceil_mode=ceil_mode, count_include_pad=include),))
+    if include and any(excess):  # the given padding counts, what ceil mode adds does not
+        return Call(
+            (Pad(pads), AveragePool(kernel, stride, excess)) if any(pads) else (AveragePool(kernel, stride, excess),)
+        )
+    pads = [given + more for given, more in zip(pads, excess, strict=True)]
+    return Call((AveragePool(kernel, stride, pads, count_include_pad=include and any(pads)),))
 
 
 @HANDLERS.register(("", "GlobalAveragePool"))
@@ -58,7 +73,7 @@ def _import_global_max_pool(node: NodeView) -> Call:
     rank = len(spatial)
     if not 1 <= rank <= 3:
         raise Refusal(f"it has {rank} spatial axes; 1 to 3 are supported")
-    return Call((MaxPool(spatial, [1] * rank, [0] * 2 * rank, ceil_mode=False, dilation=[1] * rank),))
+    return Call((MaxPool(spatial, [1] * rank, [0] * 2 * rank, [1] * rank),))
 
 
 @HANDLERS.register(("", "ReduceMean"))
@@ -82,7 +97,6 @@ def _emit_max_pool(module: MaxPool, emission: Emission, inputs: Sequence[str], n
         strides=list(module.stride),
         pads=list(module.pads),
         dilations=list(module.dilation),
-        ceil_mode=int(module.ceil_mode),
     )
 
 
@@ -95,7 +109,6 @@ def _emit_average_pool(module: AveragePool, emission: Emission, inputs: Sequence
         kernel_shape=list(module.kernel),
         strides=list(module.stride),
         pads=list(module.pads),
-        ceil_mode=int(module.ceil_mode),
         count_include_pad=int(module.count_include_pad),
     )
 

@@ -1,4 +1,4 @@
-"""What gives values another shape without moving one past another: flatten, reshape, squeeze; and transpose."""
+"""What gives values another shape: flatten, reshape, transpose, squeeze, unsqueeze."""
 
 from __future__ import annotations
 
@@ -37,22 +37,20 @@ def _import_reshape(node: NodeView) -> Call:
         if first[1:] == second[1:] and first[0] * PROBES[1] == second[0] * PROBES[0]:
             return Call((Reshape(Fraction(first[0], node.shape()[0]), first[1:]),))
     raise Refusal(
-        f"its target shape {targets[0]} does not fit an input of shape {list(node.shape()[1:])} beside the batch, "
-        "or mixes the batch axis with others"
+        f"its target shape {targets[0]} does not fit an input of shape {list(node.shape()[1:])} beside the "
+        "batch, or mixes the batch axis with others"
     )
 
 
 def _candidates(node: NodeView, targets: Sequence[list[int]]) -> Iterator[list[list[int]]]:
     """What the target may mean, a shape at each probe; the likeliest first.
 
-    A batch size that is written into the file, in its input or only in this target, gives way to the real one: the target
-    is then worked out at the file's own batch size, and axis 0 is scaled.
+    A batch size that is written into the file, in its input or only in this target, gives way to the real
+    one: the target is then worked out at the file's own batch size, and axis 0 is scaled.
     """
     shapes = node.activation().shapes
     allow_zero = bool(node.int_attribute("allowzero", 0))
-    as_it_stands = [
-        _resolve(target, shape, allow_zero) for target, shape in zip(targets, shapes, strict=True)
-    ]
+    as_it_stands = [_resolve(target, shape, allow_zero) for target, shape in zip(targets, shapes, strict=True)]
     written = []
     if targets[0] == targets[1]:
         batch = node.file_batch or 1
@@ -74,9 +72,7 @@ def _scaled(sizes: list[int], probe: int, batch: int) -> list[int] | None:
 
 def _resolve(target: Sequence[int], shape: Sequence[int], allow_zero: bool) -> list[int] | None:
     """The target with 0 and -1 worked out for an input of this shape; None where it does not fit."""
-    sizes = [
-        shape[i] if size == 0 and not allow_zero and i < len(shape) else size for i, size in enumerate(target)
-    ]
+    sizes = [shape[i] if size == 0 and not allow_zero and i < len(shape) else size for i, size in enumerate(target)]
     known = math.prod(size for size in sizes if size != -1)
     total = math.prod(shape)
     if not sizes or known < 1 or sizes.count(-1) > 1 or total % known:
@@ -106,9 +102,7 @@ def _import_squeeze(node: NodeView) -> Call:
         axes = [axis for axis, size in enumerate(shape) if size == 1]
     axes = sorted(node.axis(axis) for axis in axes)
     if any(shape[axis] != 1 for axis in axes):
-        raise Refusal(
-            f"its axes {axes} of an input of shape {list(shape[1:])} beside the batch are not all 1"
-        )
+        raise Refusal(f"its axes {axes} of an input of shape {list(shape[1:])} beside the batch are not all 1")
     return Call((Squeeze(axes),) if axes else ())
 
 

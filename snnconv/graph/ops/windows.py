@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from snnconv.graph.node import NodeView, Refusal
 
-__all__ = ["SAME", "explicit_pads", "ints_attribute", "is_symmetric", "window_pads"]
+__all__ = ["SAME", "ceil_excess", "explicit_pads", "ints_attribute", "is_symmetric", "window_pads"]
 
 
 SAME = ("SAME_UPPER", "SAME_LOWER")
@@ -32,9 +32,7 @@ def explicit_pads(node: NodeView, rank: int) -> list[int]:
     return pads
 
 
-def window_pads(
-    node: NodeView, kernel: Sequence[int], stride: Sequence[int], dilation: Sequence[int]
-) -> list[int]:
+def window_pads(node: NodeView, kernel: Sequence[int], stride: Sequence[int], dilation: Sequence[int]) -> list[int]:
     """Begins, then ends; `auto_pad` is worked out from the input's size."""
     rank = len(kernel)
     auto = node.attributes.get("auto_pad", "NOTSET")
@@ -51,6 +49,28 @@ def window_pads(
         begins.append(more if auto == "SAME_LOWER" else less)
         ends.append(less if auto == "SAME_LOWER" else more)
     return begins + ends
+
+
+def ceil_excess(
+    spatial: Sequence[int],
+    kernel: Sequence[int],
+    stride: Sequence[int],
+    pads: Sequence[int],
+    dilation: Sequence[int],
+) -> list[int]:
+    """What ceil mode adds to the padding to make each axis' last window whole: begins (zeros), then ends.
+
+    A window that would start in the padding at the end is left out, as torch and onnxruntime do.
+    """
+    rank, excess = len(spatial), []
+    for axis, size in enumerate(spatial):
+        begin, end, step = pads[axis], pads[axis + rank], stride[axis]
+        room = size + begin + end - (dilation[axis] * (kernel[axis] - 1) + 1)
+        steps = -(-room // step)
+        if steps * step >= size + begin:
+            steps -= 1
+        excess.append(max(0, steps * step - room))
+    return [0] * rank + excess
 
 
 def is_symmetric(pads: Sequence[int]) -> bool:

@@ -1,4 +1,4 @@
-"""Rewrites that keep a graph's outputs. Each names what it requires and ensures, and says whether it changed anything."""
+"""Rewrites that keep a graph's outputs. Each names what it requires and ensures, and says whether it did anything."""
 
 from snnconv.graph.passes.fold_affine import fold_affine
 

@@ -1,0 +1,75 @@
+"""The command line: one file a verb, parsing and printing only. What a verb does is in the Python API."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+import warnings
+from typing import Any
+
+import click
+
+from snnconv.cli.convert import convert
+from snnconv.cli.demo import demo
+from snnconv.cli.evaluate import evaluate
+from snnconv.cli.inspect import inspect
+from snnconv.cli.output import show_warning
+from snnconv.cli.train import train
+from snnconv.errors import SnnconvError
+
+__all__ = ["cli", "main"]
+
+USER_ERROR = 2
+OWN_ERROR = 1
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(package_name="snnconv")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+def cli(debug: bool) -> None:
+    r"""Turn trained neural networks into spiking neural networks.
+
+    \b
+    snnconv demo                                         see the whole road in a minute
+    snnconv inspect resnet18.onnx                        what is in it, and whether it converts
+    snnconv convert resnet18.onnx --timesteps 4 --calibration-data imagefolder:photos
+    snnconv evaluate resnet18-snn.onnx --data imagefolder:photos --against resnet18.onnx
+    """
+
+
+for _command in (convert, demo, evaluate, inspect, train):
+    cli.add_command(_command)
+
+
+def main(arguments: list[str] | None = None) -> Any:
+    """Run the command line; the entry point of `snnconv`.
+
+    Exits with 0, with 2 for a user's mistake, with 1 for a mistake of ours, with 130 when interrupted.
+    """
+    given = sys.argv[1:] if arguments is None else arguments
+    debug = "--debug" in given
+    warnings.showwarning = show_warning
+    try:
+        cli.main(args=[word for word in given if word != "--debug"], standalone_mode=False, prog_name="snnconv")
+    except SnnconvError as error:
+        _fail(str(error), USER_ERROR, debug)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        _fail("interrupted; nothing was written", 130, debug=False)
+    except BrokenPipeError:
+        sys.exit(OWN_ERROR)
+    except Exception as error:
+        _fail(
+            f"{type(error).__name__}: {error}\nThis is a fault of snnconv; --debug shows where.",
+            OWN_ERROR,
+            debug,
+        )
+
+
+def _fail(message: str, code: int, debug: bool) -> None:
+    if debug:
+        traceback.print_exc()
+    click.echo(f"error: {message}", err=True)
+    sys.exit(code)

@@ -1,0 +1,5 @@
+"""`python -m snnconv.cli`."""
+
+from snnconv.cli import main
+
+main()

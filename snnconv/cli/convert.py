@@ -1,0 +1,111 @@
+"""`snnconv convert`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from snnconv.cli.options import DATA_HELP, input_options, json_option, load_model, seed_option
+from snnconv.cli.output import print_json, print_table, track
+
+if TYPE_CHECKING:
+    from snnconv.convert import ConversionReport
+
+
+@click.command()
+@click.argument("source")
+@click.option("-T", "--timesteps", default=4, show_default=True, help="Time steps T.")
+@click.option(
+    "-L",
+    "--levels",
+    type=int,
+    help="Firing levels L of one step; N = L*T.  [default: 4, or a QCFS file's N/T]",
+)
+@click.option(
+    "--coupling",
+    type=click.Choice(["mean", "causal"]),
+    default="mean",
+    show_default=True,
+    help="What a neuron sees before it fires: the mean of its window (exact), or each step by itself.",
+)
+@click.option("--calibration-data", metavar="DATA", help=f"Unlabelled images: {DATA_HELP}.")
+@click.option("--calibration-images", default=1024, show_default=True, help="Use at most so many of them.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Where to.  [default: NAME-snn.onnx here]")
+@input_options
+@seed_option
+@json_option
+def convert(source: str, output: Path | None, as_json: bool, **options: Any) -> None:
+    r"""Convert SOURCE (an ONNX file, or timm:NAME) to a spiking network and write it as ONNX.
+
+    \b
+    snnconv convert resnet18.onnx --timesteps 4 --calibration-data imagefolder:photos
+    snnconv convert timm:resnet18 -T 2 -L 8 --calibration-data csv:labels.csv --calibration-images 256
+    """
+    from snnconv.convert import convert as run
+    from snnconv.export import require_writable, save
+
+    target = output or Path(f"{_stem(source)}-snn.onnx")
+    require_writable(target)
+    model = load_model(source, options)
+    snn = run(
+        model,
+        timesteps=options["timesteps"],
+        levels=options["levels"],
+        coupling=options["coupling"],
+        calibration_data=options["calibration_data"],
+        calibration_images=options["calibration_images"],
+        seed=options["seed"],
+        progress=track,
+    )
+    save(snn, target)
+    if as_json:
+        print_json({"source": source, "output": str(target), **snn.report.to_dict()})
+    else:
+        _print(snn.report, target)
+
+
+def _stem(source: str) -> str:
+    return source.removeprefix("timm:").replace("/", "_") if source.startswith("timm:") else Path(source).stem
+
+
+def _print(report: ConversionReport, target: Path) -> None:
+    check = report.verification
+    print_table(
+        f"T={report.timesteps}, L={report.levels}, N={report.total_levels}, {report.coupling} coupling. Calibration: "
+        f"{report.calibration}. Mean absolute errors in % of the mean activation, on {check.images} images.",
+        (
+            "site",
+            "ceilings",
+            "lowest",
+            "highest",
+            "clipping",
+            "quantization",
+            "unevenness",
+            "ANN-SNN/ceiling",
+        ),
+        [
+            (
+                site.name,
+                site.ceilings,
+                f"{site.ceiling_min:.4g}",
+                f"{site.ceiling_max:.4g}",
+                *(f"{100 * error:.2f}" for error in (site.clipping, site.quantization, site.unevenness)),
+                f"{site.difference:.1e}",
+            )
+            for site in check.sites
+        ],
+    )
+    if report.coupling == "mean":
+        verdict = f"the SNN equals its quantized ANN at every site to {check.tolerance:.0e} of the ceiling"
+    else:
+        verdict = (
+            f"causal coupling: the SNN names the class of its quantized ANN on {check.agreement:.0f} % of the images"
+        )
+    click.echo(
+        f"Verified in double precision: {verdict}; largest difference of the outputs {check.logits_difference:.1e}."
+    )
+    if report.on_means:
+        click.echo(f"Computed once, on time means: {', '.join(report.on_means)}.")
+    click.echo(f"Wrote {target} in {report.wall_s:.1f} s.")

@@ -1,0 +1,103 @@
+"""`snnconv evaluate`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from snnconv.cli.options import DATA_HELP, input_options, json_option, load_model
+from snnconv.cli.output import print_json, print_table, track
+
+if TYPE_CHECKING:
+    from snnconv.evaluate import Evaluation
+
+
+@click.command()
+@click.argument("file")
+@click.option("--data", "data", required=True, metavar="DATA", help=f"Images: {DATA_HELP}.")
+@click.option("--against", metavar="FILE", help="Another network, whose arg-max is compared.")
+@click.option("--simulate", is_flag=True, help="Step through time also where one pass gives the same.")
+@click.option("--limit", type=click.IntRange(1), metavar="N", help="Evaluate the first N images.")
+@click.option(
+    "--precision",
+    type=click.Choice(["float32", "float64"]),
+    default="float32",
+    show_default=True,
+    help="float64: no rounding moves a value over a level, so that one pass and T steps are equal.",
+)
+@input_options
+@json_option
+def evaluate(file: str, data: str, against: str | None, as_json: bool, **options: Any) -> None:
+    r"""Accuracy, agreement, activity and estimated energy of FILE (any stage) on DATA.
+
+    \b
+    snnconv evaluate resnet18-snn.onnx --data imagefolder:photos --against resnet18.onnx --simulate
+    """
+    from snnconv.evaluate import evaluate as run
+    from snnconv.loading import load
+    from snnconv.zoo import open_data
+
+    model = load_model(file, options)
+    images = open_data(data, model.input, purpose="eval")
+    other = None
+    if against is not None:
+        other = load(against, size=options["size"], pretrained=options["pretrained"])
+    result = run(
+        model,
+        images,
+        against=other,
+        simulate=options["simulate"],
+        limit=options["limit"],
+        precision=options["precision"],
+        progress=track,
+    )
+    if as_json:
+        print_json(result.to_dict())
+    else:
+        _print(result)
+
+
+def _print(result: Evaluation) -> None:
+    values = result.to_dict()
+    rows: list[tuple[str, object]] = [("images", result.images)]
+    if result.accuracy is not None:
+        rows.append(("accuracy", f"{result.accuracy:.2f} % ± {result.accuracy_standard_error:.2f}"))
+    if result.against_accuracy is not None:
+        rows.append(("accuracy of the other network", f"{result.against_accuracy:.2f} %"))
+    if result.agreement is not None:
+        rows.append(("same arg-max as the other network", f"{result.agreement:.2f} %"))
+    for t, accuracy in enumerate(result.accuracy_at or (), start=1):
+        rows.append((f"accuracy after step {t}", f"{accuracy:.2f} %"))
+    for t, agreement in enumerate(result.agreement_at or (), start=1):
+        rows.append((f"agreement after step {t}", f"{agreement:.2f} %"))
+    if result.operations is not None:
+        rows += [
+            ("synaptic operations per image", f"{values['synops_per_image']:.4g}"),
+            ("multiply-accumulates per image", f"{values['macs_per_image']:.4g}"),
+            ("estimated energy per image", f"{values['energy_pj_per_image'] / 1e6:.4g} µJ"),
+        ]
+    window = (
+        "" if result.timesteps is None else f", T={result.timesteps}, L={result.levels}, {result.coupling} coupling"
+    )
+    print_table(f"{result.mode}{window}", ("", ""), rows)
+    if result.sites:
+        print_table(
+            f"Activity over {result.activity_images} images",
+            ("site", "neurons", "spikes per image", "spikes per neuron and step", "silent %"),
+            [
+                (
+                    site.name,
+                    site.neurons,
+                    f"{site.spikes_per_image:.4g}",
+                    None if site.firing_rate is None else f"{site.firing_rate:.3f}",
+                    f"{100 * site.zero_fraction:.1f}",
+                )
+                for site in result.sites
+            ],
+        )
+    if result.operations is not None:
+        click.echo(values["energy_note"])
+        if values["uncounted_operators"]:
+            named = (f"{operator['operator']} {operator['name']}" for operator in values["uncounted_operators"])
+            click.echo(f"Not counted: {', '.join(named)}.")

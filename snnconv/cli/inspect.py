@@ -1,0 +1,70 @@
+"""`snnconv inspect`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from snnconv.cli.options import input_options, json_option, load_model
+from snnconv.cli.output import print_json, print_table
+
+
+@click.command()
+@click.argument("source")
+@click.option(
+    "--coupling",
+    type=click.Choice(["mean", "causal"]),
+    default="mean",
+    show_default=True,
+    help="Of the plan.",
+)
+@input_options
+@json_option
+def inspect(source: str, coupling: str, as_json: bool, **options: Any) -> None:
+    r"""Show what is in SOURCE (an ONNX file, or timm:NAME), and whether it converts.
+
+    \b
+    snnconv inspect resnet18.onnx
+    snnconv inspect timm:mobilenetv2_100 --no-pretrained --json
+    """
+    from snnconv.evaluate import inspect as run
+    from snnconv.neurons import Coupling
+
+    found = run(load_model(source, options), Coupling(coupling)).to_dict()
+    if as_json:
+        print_json(found)
+        return
+    shape = " x ".join(str(size) for size in found["input_shape"])
+    print_table(
+        f"{source}: {found['stage']}, input {shape} ({found['layout']}), outputs {', '.join(found['outputs'])}, "
+        f"{found['parameters']:,} parameters, {found['macs']:,} multiply-accumulates",
+        ("layer", "operator", "output", "parameters", "MACs"),
+        [
+            (
+                layer["name"],
+                layer["operator"],
+                "x".join(map(str, layer["shape"])),
+                layer["parameters"],
+                layer["macs"],
+            )
+            for layer in found["layers"]
+        ],
+    )
+    print_table(
+        f"{len(found['sites'])} sites",
+        ("site", "operator", "output", "ceilings"),
+        [
+            (site["name"], site["operator"], "x".join(map(str, site["shape"])), site["ceilings"])
+            for site in found["sites"]
+        ],
+    )
+    if found["on_means"]:
+        click.echo(f"Computed once, on time means: {', '.join(found['on_means'])}.")
+    if found["unsupported"]:
+        print_table(
+            "Nodes that cannot be converted",
+            ("node", "operator", "why"),
+            [(node["name"], node["operator"], node["reason"]) for node in found["unsupported"]],
+        )
+    click.echo(found["verdict"])

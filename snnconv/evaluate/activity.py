@@ -1,0 +1,177 @@
+"""Walk a network on data, follow its spikes, and count what they and the real values cost.
+
+What an operator's operand is made of decides:
+
+| operand | cost |
+|---|---|
+| spikes | one addition for each output that a unit spike feeds: a linear operator's exact fan-out |
+| real values that do not change over time | the operator's operations once |
+| real values of every step (no neuron since the last linear operator) | its operations, T times |
+
+Spikes that meet something else than a linear operator (a batch-norm, a neuron, the addition to a real-valued
+current, a mean over time) land there, one addition each. In a plain or quantized network everything is
+real-valued and happens once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, fx, nn
+
+from snnconv.convert.sites import is_rectifier
+from snnconv.convert.temporal import analyse
+from snnconv.evaluate.counts import MOVES, fired_levels, route
+from snnconv.evaluate.energy import Operations, dense, fan_out
+from snnconv.evaluate.sites import SiteActivity, SiteSums
+from snnconv.graph.importer import module_of
+from snnconv.graph.modules import Arithmetic
+from snnconv.graph.passes.fold_affine import LINEAR, NORMS
+from snnconv.neurons import QCFS, MultiThreshold, Repeat, Steps, TimeMean
+
+__all__ = ["Activity", "measure"]
+
+TIME = (Repeat, Steps, TimeMean)
+
+
+@dataclass(frozen=True)
+class Activity:
+    """What `measure` found.
+
+    Attributes:
+        sites: in the order of execution.
+        operations: of the whole network.
+        images: how many were counted.
+    """
+
+    sites: tuple[SiteActivity, ...]
+    operations: Operations
+    images: int
+
+
+def measure(graph: fx.GraphModule, batches: Iterable[Tensor], *, timesteps: int | None = None) -> Activity:
+    """Count activity and operations.
+
+    Args:
+        graph: of any stage, in evaluation mode.
+        batches: inputs `[B, ...]`, at least one.
+        timesteps: T of the spiking network that the graph is, or that it is the collapse of; None for a plain
+            or quantized network, which has no spikes.
+    """
+    walk = _Walk(graph, timesteps)
+    with torch.inference_mode():
+        for batch in batches:
+            walk.images += len(batch)
+            walk.averaged.clear()
+            walk.run(batch)
+    return walk.result()
+
+
+class _Walk(fx.Interpreter):
+    """Runs a graph and keeps counts of unit spikes beside its values."""
+
+    def __init__(self, graph: fx.GraphModule, timesteps: int | None) -> None:
+        super().__init__(graph)
+        self.graph_module = graph
+        self.timesteps = timesteps
+        timing = analyse(graph)
+        self.temporal, self.on_means = timing.temporal, timing.on_means
+        self.stepped = any(isinstance(module, (MultiThreshold, *TIME)) for module in graph.modules())
+        self.counts: dict[fx.Node, Tensor] = {}
+        self.averaged: set[fx.Node] = set()  # nodes whose spikes have landed in a time mean, in this batch
+        self.sites: dict[fx.Node, SiteSums] = {}
+        self.fan_outs: dict[tuple[Any, torch.Size], Tensor] = {}
+        self.images = 0
+        self.macs = self.synops = self.additions = 0.0
+        self.uncounted: dict[str, str] = {}
+
+    def run_node(self, n: fx.Node) -> Any:
+        """Run one node, then account for it."""
+        value = super().run_node(n)
+        if n.op == "call_module":
+            self._account(n, module_of(self.graph_module, n), value)
+        elif n.op == "output":
+            self._average(n.all_input_nodes)
+        for finished in self.user_to_last_uses.get(n, []):
+            self.counts.pop(finished, None)
+        return value
+
+    def result(self) -> Activity:
+        """Averages over the images."""
+        images = self.images
+        uncounted = tuple({"name": name, "operator": kind} for name, kind in self.uncounted.items())
+        operations = Operations(self.macs / images, self.synops / images, self.additions / images, uncounted)
+        sites = tuple(sums.mean(_name(node), self.timesteps) for node, sums in self.sites.items())
+        return Activity(sites, operations, images)
+
+    def _account(self, node: fx.Node, module: nn.Module, value: Tensor) -> None:
+        if node in self.on_means or isinstance(module, TimeMean):
+            self._average(node.all_input_nodes)
+            operands: list[Tensor | None] = [None for _ in node.args]
+        else:
+            operands = [self.counts.get(arg) for arg in node.args]  # type: ignore[arg-type]
+        if is_rectifier(module) or isinstance(module, (QCFS, MultiThreshold)):
+            self._land(operands, value)
+            self._fire(node, module, value)
+            return
+        counts = route(module, operands)
+        if counts is not None:
+            self.counts[node] = counts
+        elif not isinstance(module, (*MOVES, *TIME)):
+            self._work(node, module, operands, value)
+
+    def _fire(self, node: fx.Node, module: nn.Module, value: Tensor) -> None:
+        fired = fired_levels(module, value)
+        levels, highest = fired if fired is not None else (value, None)
+        self.sites.setdefault(node, SiteSums(highest)).add(levels)
+        if fired is not None and self.timesteps is not None:
+            self.counts[node] = levels
+
+    def _work(self, node: fx.Node, module: nn.Module, operands: Sequence[Tensor | None], value: Tensor) -> None:
+        """Add the cost of an operator that computes."""
+        spiking = any(counts is not None for counts in operands)
+        if spiking and isinstance(module, LINEAR):
+            self._cross_synapses(node, module, operands[0])
+        elif spiking and (isinstance(module, NORMS) or _sums(module)):
+            self._land(operands, value)
+        else:
+            inputs = self.env[node.args[0]].numel()  # type: ignore[index]
+            cost = dense(module, inputs, value.numel())
+            if cost is None:
+                self.uncounted[_name(node)] = type(module).__name__
+                return
+            times = self.timesteps if self.timesteps and node in self.temporal and not self.stepped else 1
+            self.macs += times * cost[0]
+            self.additions += times * cost[1]
+
+    def _cross_synapses(self, node: fx.Node, module: nn.Module, counts: Tensor | None) -> None:
+        assert counts is not None
+        key = (node.target, counts.shape[1:])
+        if key not in self.fan_outs:
+            self.fan_outs[key] = fan_out(module, counts.shape).to(counts.device)
+        self.synops += float((counts.sum(0, dtype=torch.float64) * self.fan_outs[key]).sum())
+
+    def _land(self, operands: Sequence[Tensor | None], value: Tensor) -> None:
+        """Spikes that are added up where they arrive, at every position of `value`."""
+        for counts in operands:
+            if counts is not None:
+                spikes = counts.expand(-1, *value.shape[1:])
+                self.synops += float(spikes.sum(dtype=torch.float64))
+
+    def _average(self, nodes: Iterable[fx.Node]) -> None:
+        """Spikes that are added up over time, once for all who read the mean."""
+        for node in nodes:
+            if node in self.counts and node not in self.averaged:
+                self.averaged.add(node)
+                self.synops += float(self.counts[node].sum(dtype=torch.float64))
+
+
+def _sums(module: nn.Module) -> bool:
+    return isinstance(module, Arithmetic) and module.operator in ("add", "sub")
+
+
+def _name(node: fx.Node) -> str:
+    return str(node.meta.get("onnx_name", node.target))

@@ -1,0 +1,90 @@
+"""Unit spikes on their way from the sites that fire them to the synapses where they land.
+
+A count tensor `[B, ...]` stands beside an activation that is made of spikes: at each position the number of
+unit spikes (a spike of level k is k of them) over the whole window. Operators that route, pool, scale or join
+spikes pass counts on.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from snnconv.graph.modules import (
+    Arithmetic,
+    AveragePool,
+    Concat,
+    Pad,
+    ReduceMean,
+    Reshape,
+    Slice,
+    Squeeze,
+    Transpose,
+    Unsqueeze,
+)
+from snnconv.neurons import QCFS, MultiThreshold, unfold_time
+
+__all__ = ["MOVES", "fired_levels", "route"]
+
+# They compute nothing, whatever they move.
+MOVES = (Concat, nn.Flatten, nn.Identity, Pad, Reshape, Slice, Squeeze, Transpose, Unsqueeze)
+
+
+def fired_levels(site: nn.Module, activation: Tensor) -> tuple[Tensor, int] | None:
+    """What a site fires over its window.
+
+    Args:
+        site: any module.
+        activation: its output, `[B, ...]` of QCFS, `[T*B, ...]` of neurons.
+
+    Returns:
+        Unit spikes `[B, ...]` and the most there can be, N; None where the module does not fire levels.
+    """
+    if isinstance(site, QCFS):
+        return (activation * site.total_levels / site.ceiling_for(activation)).round(), site.total_levels
+    if isinstance(site, MultiThreshold):
+        steps = (activation * site.levels / site.ceiling_for(activation)).round()
+        return unfold_time(steps, site.timesteps).sum(0), site.timesteps * site.levels
+    return None
+
+
+def route(module: nn.Module, operands: Sequence[Tensor | None]) -> Tensor | None:
+    """Counts of an operator's output, or None where the output is not made of spikes alone.
+
+    A pooled spike is routed to every window that it is in: what a mean divides by belongs to the next
+    synapse's weight. So does a constant factor, and a constant summand belongs to the next bias.
+
+    Args:
+        module: the operator; not a site.
+        operands: counts `[B, ...]` of its operands, None for real-valued ones.
+    """
+    counts = [operand for operand in operands if operand is not None]
+    if not counts or len(counts) < len(operands):
+        return None
+    if isinstance(module, Arithmetic):
+        return _combine(module, counts)
+    if isinstance(module, Pad):
+        padded: Tensor = Pad(module.pads, module.mode)(counts[0])
+        return padded
+    if isinstance(module, Concat):
+        silent = {place: torch.zeros_like(module.get_buffer(f"constant{place}")) for place in module.positions}
+        joined: Tensor = Concat(module.axis, silent)(*counts)
+        return joined
+    if isinstance(module, AveragePool):
+        mean = AveragePool(module.kernel, module.stride, module.pads, count_include_pad=True)(counts[0])
+        summed: Tensor = (mean * math.prod(module.kernel)).round()
+        return summed
+    if isinstance(module, ReduceMean):
+        return counts[0].sum(module.axes, keepdim=module.keepdims)
+    return module(counts[0]) if isinstance(module, MOVES) else None
+
+
+def _combine(module: Arithmetic, counts: Sequence[Tensor]) -> Tensor | None:
+    if module.constant is not None:
+        if module.operator == "div" and module.constant_first:
+            return None
+        return counts[0].expand_as(counts[0] + module.constant)
+    return counts[0] + counts[1] if module.operator in ("add", "sub") else None

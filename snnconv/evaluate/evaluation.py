@@ -1,0 +1,258 @@
+"""The verb: run a network over data for its answers, and over some of them once more for its cost."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Literal
+
+import torch
+from torch import fx
+
+from snnconv.convert.sites import iter_sites
+from snnconv.convert.spike import collapse
+from snnconv.errors import DataError, InvalidValueError, ModelError
+from snnconv.evaluate.accuracy import Scores, predict, standard_error
+from snnconv.evaluate.activity import Activity, measure
+from snnconv.evaluate.energy import Operations
+from snnconv.evaluate.inputs import adapt, check_against, check_data
+from snnconv.evaluate.result import Evaluation, Mode
+from snnconv.graph.passes.fold_affine import fold_affine
+from snnconv.model import Model, Stage
+from snnconv.neurons import QCFS, Coupling
+from snnconv.progress import Progress, no_progress
+from snnconv.zoo.datasets import open_data
+from snnconv.zoo.images import Images
+
+__all__ = ["ann_energy", "evaluate"]
+
+LARGEST_TENSOR = 64 * 2**20  # floats of one activation, its time steps and its batch together
+LARGEST_BATCH = 256
+Precision = Literal["float32", "float64"]
+
+
+def evaluate(
+    model: Model,
+    data: Images | str,
+    *,
+    against: Model | None = None,
+    simulate: bool = False,
+    limit: int | None = None,
+    batch_size: int | None = None,
+    activity_images: int = 64,
+    precision: Precision = "float32",
+    progress: Progress = no_progress,
+) -> Evaluation:
+    """Accuracy, agreement, activity, operations and estimated energy of a network.
+
+    A mean-coupled spiking network is evaluated collapsed, in one pass, as the quantized network that it
+    equals. A causal one is simulated, step by step. Simulated and collapsed may differ where a value lies on
+    the border of two levels.
+
+    Args:
+        model: of any stage; it is not changed.
+        data: images opened with `model.input`, or a data spec. Labels are optional.
+        against: a network of the same outputs, whose arg-max is compared on the same images, in its own
+            layout and normalisation; where it states none, it is given what `model` is given. A mean-coupled
+            spiking one is collapsed.
+        simulate: step through time also where that is not needed.
+        limit: evaluate the first so many images; None: all.
+        batch_size: images at a time; None: as many as keep the largest activation modest.
+        activity_images: count activity and operations over the first so many images; 0: do not.
+        precision: "float32", or "float64", in which rounding moves no value over the border of two levels, so that
+            collapsed and simulated evaluation are equal.
+        progress: told of each batch.
+
+    Raises:
+        InvalidValueError: an option is out of its range, or `simulate` is set for a network without time.
+        DataError: there is no image, the images are of another size than the network's, or labels do not fit
+            its outputs.
+        ModelError: `against` has another number of outputs or another input size, or an output is not one of
+            classes.
+    """
+    _check_options(limit, batch_size, activity_images)
+    mode = _mode(model, simulate)
+    if isinstance(data, str):
+        data = open_data(data, model.input, purpose="eval")
+    if not len(data):
+        raise DataError(f"{data.spec!r} holds no image.")
+    images = data if limit is None or limit >= len(data) else data.subset(range(limit))
+    check_data(images.input, model.input)
+    running = [_in_precision(_runnable(model, mode), precision)]
+    if against is not None:
+        _check_pair(model, against, images)
+        running.append(_in_precision(_runnable(against, _mode(against, simulate=False)), precision))
+    labelled = _has_labels(images, _classes(model))
+    size = batch_size or min(_batch_size(running_model) for running_model in running)
+    with _in_evaluation_mode(*(running_model.graph for running_model in running)):
+        scores = _score(running, images, labelled, size, progress)
+        activity = _activity(running[0], model.timesteps, images, activity_images, size, progress)
+    return _evaluation(model, mode, scores, activity, labelled=labelled, compared=against is not None)
+
+
+def ann_energy(model: Model, *, size: int | None = None) -> Operations:
+    """Operations of one image in the plain network, for comparison: every operator once, batch-norm folded.
+
+    Args:
+        model: of any stage; a spiking network counts as the plain network of the same layers. It is not
+            changed.
+        size: height and width of the input, where the network leaves them open.
+
+    Raises:
+        ModelError: the network leaves its input's size open and `size` is not given.
+    """
+    plain = collapse(model) if model.stage is Stage.SNN else model.copy()
+    fold_affine(plain.graph)
+    plain.graph.eval()
+    sample = torch.zeros(1, *model.input.override(size=size).sample_shape(), device=_device(plain))
+    return measure(plain.graph, [sample]).operations
+
+
+def _check_options(limit: int | None, batch_size: int | None, activity_images: int) -> None:
+    for name, value, least in (
+        ("limit", limit, 1),
+        ("batch_size", batch_size, 1),
+        ("activity_images", activity_images, 0),
+    ):
+        if value is not None and value < least:
+            raise InvalidValueError(f"{name} is {value}: it must be at least {least}.")
+
+
+def _mode(model: Model, simulate: bool) -> Mode:
+    if model.stage is Stage.SNN:
+        return "simulated" if simulate or model.coupling is not Coupling.MEAN else "collapsed"
+    if simulate:
+        raise InvalidValueError(
+            f"Only a spiking network can be simulated; this one is at the stage {model.stage.value}. "
+            "Leave simulate out."
+        )
+    return "quantized" if model.stage is Stage.QUANTIZED else "ann"
+
+
+def _runnable(model: Model, mode: Mode) -> Model:
+    return collapse(model) if mode == "collapsed" else model
+
+
+def _in_precision(model: Model, precision: Precision) -> Model:
+    if precision == "float32":
+        return model
+    if precision != "float64":
+        raise InvalidValueError(f"precision is {precision!r}: it must be 'float32' or 'float64'.")
+    double = model.copy()
+    double.graph.double()
+    return double
+
+
+def _classes(model: Model) -> int:
+    """Number of classes of the first output."""
+    output = next(node for node in model.graph.graph.nodes if node.op == "output")
+    result = output.args[0]
+    shape = tuple((result[0] if isinstance(result, tuple) else result).meta["shape"])
+    classes: int = math.prod(shape)
+    if not shape or max(shape) != classes:
+        raise ModelError(f"The first output has shape {list(shape)} for an image: classes are one axis of numbers.")
+    return classes
+
+
+def _check_pair(model: Model, against: Model, images: Images) -> None:
+    check_against(images.input, against.input)
+    own, other = _classes(model), _classes(against)
+    if own != other:
+        raise ModelError(
+            f"The network has {own} outputs, the network it is compared with {other}: "
+            "compare with the network it was made from."
+        )
+
+
+def _has_labels(images: Images, classes: int) -> bool:
+    """Whether images are labelled; labels that do not fit, or that only some images have, are refused."""
+    if images.labels is None or bool((images.labels < 0).all()):
+        return False
+    images.check_labels(classes)
+    return True
+
+
+def _batch_size(model: Model) -> int:
+    largest: int = max(math.prod(node.meta["shape"]) for node in model.graph.graph.nodes if "shape" in node.meta)
+    return max(1, min(LARGEST_BATCH, LARGEST_TENSOR // (largest * (model.timesteps or 1))))
+
+
+def _device(model: Model) -> torch.device:
+    return next((parameter.device for parameter in model.graph.parameters()), torch.device("cpu"))
+
+
+def _dtype(model: Model) -> torch.dtype:
+    return next((parameter.dtype for parameter in model.graph.parameters()), torch.float32)
+
+
+@contextmanager
+def _in_evaluation_mode(*graphs: fx.GraphModule) -> Iterator[None]:
+    """Batch-norm uses its stored statistics; afterwards every module is as it was."""
+    training = [module for graph in graphs for module in graph.modules() if module.training]
+    for module in training:
+        module.training = False
+    try:
+        yield
+    finally:
+        for module in training:
+            module.training = True
+
+
+def _score(running: list[Model], images: Images, labelled: bool, size: int, progress: Progress) -> Scores:
+    scores = Scores()
+    own, *others = running
+    batches = progress(images.batches(size), "Evaluating", math.ceil(len(images) / size))
+    with torch.inference_mode():
+        for x, labels in batches:
+            other = None
+            if others:
+                adapted = adapt(x, images.input, others[0].input)
+                other = predict(others[0], adapted.to(_device(others[0]), _dtype(others[0])))
+            scores.add(predict(own, x.to(_device(own), _dtype(own))), labels if labelled else None, other)
+    return scores
+
+
+def _activity(
+    model: Model, timesteps: int | None, images: Images, count: int, size: int, progress: Progress
+) -> Activity | None:
+    """Activity of what runs; `timesteps` is that of the spiking network that it stands for."""
+    if not count:
+        return None
+    counted = images if count >= len(images) else images.subset(range(count))
+    total = math.ceil(len(counted) / size)
+    batches = progress(
+        (x.to(_device(model), _dtype(model)) for x, _ in counted.batches(size)), "Counting operations", total
+    )
+    return measure(model.graph, batches, timesteps=timesteps)
+
+
+def _evaluation(
+    model: Model, mode: Mode, scores: Scores, activity: Activity | None, *, labelled: bool, compared: bool
+) -> Evaluation:
+    images = scores.images
+    accuracy = scores.correct.percent(images) if labelled else None
+    return Evaluation(
+        mode=mode,
+        images=images,
+        accuracy=accuracy,
+        accuracy_standard_error=None if accuracy is None else standard_error(accuracy, images),
+        agreement=scores.agreeing.percent(images) if compared else None,
+        against_accuracy=scores.against_correct.percent(images) if compared and labelled else None,
+        timesteps=model.timesteps,
+        levels=model.levels,
+        total_levels=_total_levels(model),
+        coupling=None if model.coupling is None else model.coupling.value,
+        accuracy_at=scores.correct.percent_at(images),
+        agreement_at=scores.agreeing.percent_at(images),
+        sites=activity.sites if activity else (),
+        operations=activity.operations if activity else None,
+        activity_images=activity.images if activity else 0,
+    )
+
+
+def _total_levels(model: Model) -> int | None:
+    if model.timesteps is not None and model.levels is not None:
+        return model.timesteps * model.levels
+    found = {site.total_levels for _, site in iter_sites(model.graph) if isinstance(site, QCFS)}
+    return found.pop() if len(found) == 1 else None

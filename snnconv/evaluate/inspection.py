@@ -1,0 +1,129 @@
+"""What is in a network, and whether it converts: asked without running it on data."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from torch import fx, nn
+
+from snnconv.convert.plan import Plan, make_plan, operator_name, prepare
+from snnconv.convert.sites import iter_sites
+from snnconv.evaluate.energy import macs
+from snnconv.graph.importer import module_of
+from snnconv.graph.passes.fold_affine import LINEAR
+from snnconv.model import Model, Stage
+from snnconv.neurons import Coupling, Site
+
+__all__ = ["Inspection", "LayerInfo", "SiteInfo", "inspect"]
+
+
+@dataclass(frozen=True)
+class LayerInfo:
+    """A convolution or linear layer: its name and operator, output shape for one image, parameters and MACs."""
+
+    name: str
+    operator: str
+    shape: tuple[int, ...]
+    parameters: int
+    macs: int
+
+
+@dataclass(frozen=True)
+class SiteInfo:
+    """An activation: its name and operator, output shape for one image, and number of ceilings (0: not quantized)."""
+
+    name: str
+    operator: str
+    shape: tuple[int, ...]
+    ceilings: int
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What `inspect` found; `to_dict` is JSON-ready."""
+
+    model: Model
+    layers: tuple[LayerInfo, ...]
+    sites: tuple[SiteInfo, ...]
+    plan: Plan
+
+    @property
+    def verdict(self) -> str:
+        """Whether it converts, in a sentence."""
+        if self.model.stage is Stage.SNN:
+            assert self.model.coupling is not None
+            return (
+                f"It is a spiking network: T={self.model.timesteps}, L={self.model.levels}, "
+                f"{self.model.coupling.value} coupling."
+            )
+        if self.plan.convertible:
+            trained = self.model.stage is Stage.QUANTIZED
+            return f"It converts{', with trained ceilings' if trained else '; its ceilings need calibration data'}."
+        return "It does not convert: " + (
+            "the nodes above stand in the way."
+            if self.plan.unsupported
+            else "it has no ReLU, ReLU6 or QCFS activation."
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready form."""
+        model = self.model
+        return {
+            "stage": model.stage.value,
+            "input_shape": list(model.input.sample_shape()),
+            "layout": model.input.layout,
+            "input": model.input.to_dict(),
+            "outputs": list(model.outputs),
+            "timesteps": model.timesteps,
+            "levels": model.levels,
+            "coupling": model.coupling.value if model.coupling else None,
+            "parameters": sum(parameter.numel() for parameter in model.graph.parameters()),
+            "macs": sum(layer.macs for layer in self.layers),
+            "layers": [asdict(layer) for layer in self.layers],
+            "sites": [asdict(site) for site in self.sites],
+            "on_means": list(self.plan.on_means),
+            "unsupported": [asdict(node) for node in self.plan.unsupported],
+            "convertible": self.plan.convertible and model.stage is not Stage.SNN,
+            "verdict": self.verdict,
+            "provenance": model.provenance,
+        }
+
+
+def inspect(model: Model, coupling: Coupling = Coupling.MEAN) -> Inspection:
+    """List a network's layers, sites and obstacles.
+
+    Args:
+        model: of any stage.
+        coupling: for which a conversion is planned.
+    """
+    graph = model.graph
+    layers = tuple(
+        _layer(node, module_of(graph, node))
+        for node in graph.graph.nodes
+        if node.op == "call_module" and isinstance(module_of(graph, node), LINEAR)
+    )
+    sites = tuple(
+        SiteInfo(
+            str(node.meta["onnx_name"]),
+            operator_name(site),
+            tuple(node.meta["shape"]),
+            site.ceiling.numel() if isinstance(site, Site) else 0,
+        )
+        for node, site in iter_sites(graph)
+    )
+    plan = Plan(tuple(site.name for site in sites), (), ())
+    return Inspection(model, layers, sites, plan if model.stage is Stage.SNN else make_plan(prepare(model), coupling))
+
+
+def _layer(node: fx.Node, module: nn.Module) -> LayerInfo:
+    source = node.args[0]
+    assert isinstance(source, fx.Node)
+    return LayerInfo(
+        str(node.meta["onnx_name"]),
+        operator_name(module),
+        tuple(node.meta["shape"]),
+        sum(parameter.numel() for parameter in module.parameters()),
+        macs(module, math.prod(source.meta["shape"]), math.prod(node.meta["shape"])),
+    )

@@ -1,0 +1,81 @@
+"""What an evaluation found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from snnconv.evaluate.energy import ENERGY_NOTE, Operations
+from snnconv.evaluate.sites import SiteActivity
+
+__all__ = ["Evaluation", "Mode"]
+
+Mode = Literal["ann", "quantized", "collapsed", "simulated"]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Accuracy, agreement, activity and estimated energy of one network on one data set.
+
+    Attributes:
+        mode: how it was computed. `collapsed`: a mean-coupled spiking network in one pass, as the quantized
+            network that it equals; `simulated`: step by step.
+        images: how many were evaluated.
+        accuracy: percent; None without labels.
+        accuracy_standard_error: binomial, in percentage points; None without labels.
+        agreement: percent of images with the same arg-max as the other network; None without one.
+        against_accuracy: the other network's accuracy in percent; None without labels or without one.
+        timesteps: T of a spiking network, else None.
+        levels: L of a spiking network, else None.
+        total_levels: N = L*T; of a quantized network its N where all sites have the same; else None.
+        coupling: of a spiking network, else None.
+        accuracy_at: accuracy in percent of the mean of the first t steps, for t = 1..T; None without labels,
+            and where nothing steps: a collapsed evaluation knows time means only, not what a neuron fires at
+            which step.
+        agreement_at: the same for agreement with the other network's final answer.
+        sites: activity of each site, over `activity_images` images.
+        operations: operations and energy, over `activity_images` images; None where none were counted.
+        activity_images: how many images were counted.
+    """
+
+    mode: Mode
+    images: int
+    accuracy: float | None
+    accuracy_standard_error: float | None
+    agreement: float | None
+    against_accuracy: float | None
+    timesteps: int | None
+    levels: int | None
+    total_levels: int | None
+    coupling: str | None
+    accuracy_at: tuple[float, ...] | None
+    agreement_at: tuple[float, ...] | None
+    sites: tuple[SiteActivity, ...]
+    operations: Operations | None
+    activity_images: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready form; the figures of `operations` stand beside the others."""
+        counted = self.operations
+        return {
+            "mode": self.mode,
+            "images": self.images,
+            "accuracy": self.accuracy,
+            "accuracy_standard_error": self.accuracy_standard_error,
+            "agreement": self.agreement,
+            "against_accuracy": self.against_accuracy,
+            "timesteps": self.timesteps,
+            "levels": self.levels,
+            "total_levels": self.total_levels,
+            "coupling": self.coupling,
+            "accuracy_at": None if self.accuracy_at is None else list(self.accuracy_at),
+            "agreement_at": None if self.agreement_at is None else list(self.agreement_at),
+            "sites": [site.to_dict() for site in self.sites],
+            "activity_images": self.activity_images,
+            "synops_per_image": counted and counted.synops_per_image,
+            "macs_per_image": counted and counted.macs_per_image,
+            "additions_per_image": counted and counted.additions_per_image,
+            "energy_pj_per_image": counted and counted.energy_pj_per_image,
+            "energy_note": ENERGY_NOTE,
+            "uncounted_operators": [dict(operator) for operator in counted.uncounted_operators] if counted else [],
+        }

@@ -1,0 +1,70 @@
+"""What each site does on data."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+__all__ = ["SiteActivity", "SiteSums"]
+
+
+@dataclass(frozen=True)
+class SiteActivity:
+    """What one site does, averaged over the images counted.
+
+    Attributes:
+        name: of its node in the ONNX file.
+        neurons: how many there are.
+        spikes_per_image: unit spikes over the whole window, a spike of level k counted k times; of a
+            quantized network the levels; None for a site without levels, such as a ReLU.
+        firing_rate: unit spikes per neuron and time step; None without time.
+        mean_level_fraction: mean of the level over the highest level N; None without levels.
+        zero_fraction: share of neurons that stay at 0 for an image.
+    """
+
+    name: str
+    neurons: int
+    spikes_per_image: float | None
+    firing_rate: float | None
+    mean_level_fraction: float | None
+    zero_fraction: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready form."""
+        return asdict(self)
+
+
+class SiteSums:
+    """Sums of one site over images.
+
+    Args:
+        highest: N, the most unit spikes that one neuron can fire for an image; None for a site without
+            levels.
+    """
+
+    def __init__(self, highest: int | None) -> None:
+        self.highest = highest
+        self.images = self.values = self.silent = 0
+        self.spikes = 0.0
+
+    def add(self, levels: Tensor) -> None:
+        """Add a batch: unit spikes of each neuron `[B, ...]`, or activations where there are no levels."""
+        self.images += len(levels)
+        self.values += levels.numel()
+        self.silent += int((levels == 0).sum())
+        self.spikes += float(levels.sum(dtype=torch.float64))
+
+    def mean(self, name: str, timesteps: int | None) -> SiteActivity:
+        """The averages over what was added."""
+        fires = self.highest is not None
+        return SiteActivity(
+            name,
+            self.values // self.images,
+            self.spikes / self.images if fires else None,
+            self.spikes / self.values / timesteps if fires and timesteps is not None else None,
+            self.spikes / self.values / self.highest if self.highest is not None else None,
+            self.silent / self.values,
+        )

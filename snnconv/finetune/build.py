@@ -1,0 +1,141 @@
+"""What there is to train: a network that fits the data, from a name, a module or a file."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import nn
+
+from snnconv.errors import DataError, InvalidValueError, ModelError
+from snnconv.loading import load, load_module
+from snnconv.model import InputSpec, Model
+from snnconv.zoo.datasets import DataInfo, Images, describe_data, open_data
+from snnconv.zoo.networks import NETWORKS
+
+__all__ = ["build_network", "open_training"]
+
+TIMM, ZOO = "timm:", "zoo:"
+
+
+def build_network(
+    name: str | os.PathLike[str],
+    info: DataInfo,
+    *,
+    pretrained: bool = False,
+    size: int | None = None,
+    resize: int | None = None,
+    mean: tuple[float, ...] | None = None,
+    std: tuple[float, ...] | None = None,
+    seed: int = 0,
+) -> Model:
+    """Build a network with as many inputs and outputs as the data have channels and classes.
+
+    Args:
+        name: `timm:NAME`, `zoo:NAME`, or the path of an ONNX file, whose network is taken as it is.
+        info: what `describe_data` says of the data.
+        pretrained: of a timm name, whether to start from timm's trained weights.
+        size: height and width in pixels; by default the images' own, where they share one, else timm's.
+        resize: what the images' short side is scaled to before the centre is cropped.
+        mean: of pixels in 0..1; by default timm's where it has as many channels, else 0.
+        std: likewise, by default 1.
+        seed: of random weights.
+
+    Raises:
+        InvalidValueError: the name is unknown, or the size is not known.
+        ModelError: the network cannot be built or imported.
+        DataError: the data have no labels, by which the classes would be known.
+        FileError: the file cannot be read.
+    """
+    name = os.fspath(name)
+    if not name.startswith((TIMM, ZOO)):
+        return _overridden(load(name, size=size), mean, std, resize)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        module, known = _module(name, info, pretrained)
+    own = known.get("input_size", (None, None, None))
+    height, width = size or info.height or own[1], size or info.width or own[2]
+    if height is None or width is None:
+        raise InvalidValueError(f"The images are of several sizes, and {name} takes any: give size=N.")
+    model = load_module(module, (info.channels, height, width), source=name)
+    model.input = InputSpec(
+        info.channels,
+        height,
+        width,
+        mean=_of_channels(known.get("mean"), info.channels, 0.0),
+        std=_of_channels(known.get("std"), info.channels, 1.0),
+        classes=info.class_names,
+    )
+    model.provenance["pretrained"] = pretrained
+    return _overridden(model, mean, std, resize)
+
+
+def _of_channels(known: tuple[float, ...] | None, channels: int, otherwise: float) -> tuple[float, ...]:
+    """The network's own values where they are one a channel."""
+    return tuple(known) if known is not None and len(known) == channels else (otherwise,)
+
+
+def _overridden(
+    model: Model, mean: tuple[float, ...] | None, std: tuple[float, ...] | None, resize: int | None
+) -> Model:
+    return replace(model, input=model.input.override(mean=mean, std=std, resize=resize))
+
+
+def _module(name: str, info: DataInfo, pretrained: bool) -> tuple[nn.Module, dict[str, Any]]:
+    """A module for the data, and what timm knows of its input."""
+    if info.classes is None:
+        raise DataError(f"The data have no labels: the number of classes for {name} is not known. Give labels.")
+    if name.startswith(TIMM):
+        return _timm(name[len(TIMM) :], info, pretrained)
+    return NETWORKS[name[len(ZOO) :]](info.channels, info.classes), {}
+
+
+def _timm(name: str, info: DataInfo, pretrained: bool) -> tuple[nn.Module, dict[str, Any]]:
+    import timm
+    from timm.data import resolve_model_data_config
+
+    if not timm.is_model(name):
+        near = ", ".join(timm.list_models(f"*{name}*")[:5]) or "see timm.list_models()"
+        raise InvalidValueError(f"timm has no model {name!r}. Near it: {near}.")
+    try:
+        module = timm.create_model(name, pretrained=pretrained, num_classes=info.classes, in_chans=info.channels)
+    except Exception as error:
+        hint = " Are its trained weights in timm's cache, or the hub within reach?" if pretrained else ""
+        raise ModelError(f"timm cannot build {name!r}: {error}.{hint}") from error
+    return module, resolve_model_data_config(module)
+
+
+def _info(images: Images) -> DataInfo:
+    classes = None if images.labels is None else int(images.labels.max()) + 1
+    if images.classes is not None:
+        classes = len(images.classes)
+    given = images.input
+    return DataInfo(given.channels, given.height, given.width, classes, images.classes, len(images))
+
+
+def open_training(
+    model: Model | nn.Module | str | os.PathLike[str], data: Images | str, *, seed: int = 0
+) -> tuple[Model, Images]:
+    """The network and the images that `train` was given, each in whatever form.
+
+    Args:
+        model: a Model; a module for images of the data's own size; or a name as `build_network` takes it.
+        data: images, or a data spec, which is opened for training.
+        seed: of random weights.
+
+    Raises:
+        InvalidValueError: the size of the images is not known.
+        SnnconvError: as `build_network` and `open_data`.
+    """
+    if isinstance(model, Model):
+        return model, open_data(data, model.input, purpose="train") if isinstance(data, str) else data
+    info = describe_data(data, purpose="train") if isinstance(data, str) else _info(data)
+    if not isinstance(model, nn.Module):
+        network = build_network(model, info, seed=seed)
+    elif info.height is None or info.width is None:
+        raise InvalidValueError("The images are of several sizes: load the module with load_module and its shape.")
+    else:
+        network = load_module(model, (info.channels, info.height, info.width))
+    return network, open_data(data, network.input, purpose="train") if isinstance(data, str) else data

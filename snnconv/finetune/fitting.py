@@ -1,0 +1,87 @@
+"""Whether network, data and settings fit each other: asked before any training."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from snnconv.convert.sites import iter_sites
+from snnconv.errors import DataError, InvalidValueError, ModelError
+from snnconv.finetune.quantize import quantize_activations
+from snnconv.finetune.settings import TrainSettings
+from snnconv.graph.importer import module_of
+from snnconv.model import Model, Stage
+from snnconv.neurons import QCFS
+from snnconv.zoo.images import Images
+
+__all__ = ["prepare_training"]
+
+NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
+
+
+def prepare_training(model: Model, images: Images, eval_data: Images | None, settings: TrainSettings) -> Model:
+    """A quantized copy that can be trained on these images.
+
+    Raises:
+        ModelError: the network is an SNN, does not end in logits, or has no activation.
+        UnsupportedOperatorsError: lists every activation that cannot become a neuron.
+        DataError: labels are missing, or the data's classes or shape are not the network's.
+        InvalidValueError: a quantized network has another N than the settings, or there is one image a batch.
+    """
+    classes = _class_count(model)
+    for data in (images,) if eval_data is None else (images, eval_data):
+        _check_shape(model, data)
+        _check_classes(data, classes)
+    quantized = _quantized(model, settings)
+    batch = min(settings.batch_size, len(images))
+    if batch == 1 and any(isinstance(module, NORMS) for module in quantized.graph.modules()):
+        raise InvalidValueError(
+            f"batch_size is {settings.batch_size} and there are {len(images)} images: batch-norm cannot be "
+            "trained on batches of one image. Give at least 2."
+        )
+    return quantized
+
+
+def _quantized(model: Model, settings: TrainSettings) -> Model:
+    if model.stage is Stage.SNN:
+        raise ModelError("The network is an SNN already: train the ANN or the quantized ANN it was made from.")
+    if model.stage is Stage.ANN:
+        return quantize_activations(
+            model, settings.total_levels, settings.initial_ceiling, average_pool=settings.average_pool
+        )
+    found = {site.total_levels for _, site in iter_sites(model.graph) if isinstance(site, QCFS)}
+    if found != {settings.total_levels}:
+        raise InvalidValueError(
+            f"The network is quantized to {', '.join(map(str, sorted(found)))} levels, total_levels is "
+            f"{settings.total_levels}: give the network's own."
+        )
+    return model.copy()
+
+
+def _class_count(model: Model) -> int:
+    output = next(node for node in model.graph.graph.nodes if node.op == "output")
+    first = output.args[0][0] if isinstance(output.args[0], tuple) else output.args[0]
+    shape = tuple(first.meta["shape"])
+    if len(shape) != 1:
+        raise ModelError(f"The output has shape [B, {', '.join(map(str, shape))}]; a classifier's is [B, classes].")
+    if first.op == "call_module" and isinstance(module_of(model.graph, first), (nn.Softmax, nn.Sigmoid)):
+        kind = type(module_of(model.graph, first)).__name__
+        raise ModelError(f"The network ends in {kind}, training needs logits: export it without its last node.")
+    return int(shape[0])
+
+
+def _check_shape(model: Model, data: Images) -> None:
+    taken, given = model.input.sample_shape(), data.sample_shape
+    if taken != given or model.input.layout != data.input.layout:
+        raise DataError(
+            f"{data.spec!r} was opened for inputs {list(given)} ({data.input.layout}), the network takes "
+            f"{list(taken)} ({model.input.layout}): open it with the network's own input."
+        )
+
+
+def _check_classes(data: Images, classes: int) -> None:
+    if data.classes is not None and len(data.classes) != classes:
+        raise DataError(
+            f"{data.spec!r} has {len(data.classes)} classes, the network has {classes} outputs: give the "
+            "data set that it was made for, or build a network for this one (timm:NAME or zoo:NAME)."
+        )
+    data.check_labels(classes)

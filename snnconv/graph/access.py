@@ -1,0 +1,34 @@
+"""Reading a graph that holds `placeholder`, `call_module` and `output` nodes only."""
+
+from __future__ import annotations
+
+from torch import fx, nn
+
+__all__ = ["calls", "module_of", "operands", "output_of", "results"]
+
+
+def calls(graph: fx.GraphModule) -> list[fx.Node]:
+    """The nodes that call modules, in the order of execution."""
+    return [node for node in graph.graph.nodes if node.op == "call_module"]
+
+
+def module_of(graph: fx.GraphModule, node: fx.Node) -> nn.Module:
+    """The module that a `call_module` node calls."""
+    return graph.get_submodule(str(node.target))
+
+
+def operands(node: fx.Node) -> tuple[fx.Node, ...]:
+    """The nodes whose outputs a `call_module` node takes."""
+    return tuple(arg for arg in node.args if isinstance(arg, fx.Node))
+
+
+def output_of(graph: fx.GraphModule) -> fx.Node:
+    """The `output` node."""
+    node: fx.Node = next(node for node in graph.graph.nodes if node.op == "output")
+    return node
+
+
+def results(graph: fx.GraphModule) -> tuple[fx.Node, ...]:
+    """The nodes whose outputs the graph returns."""
+    found = output_of(graph).args[0]
+    return tuple(node for node in (found if isinstance(found, tuple) else (found,)) if isinstance(node, fx.Node))

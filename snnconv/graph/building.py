@@ -1,0 +1,76 @@
+"""The graph in the making: modules are called one by one, their outputs' shapes worked out without data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import fx, nn
+
+from snnconv.graph.naming import Names
+from snnconv.graph.node import PROBES, Activation, Call, NodeView, Refusal
+from snnconv.graph.shapes import output_shape
+
+__all__ = ["Builder"]
+
+
+class Builder:
+    """Collects calls of modules into an fx.GraphModule."""
+
+    def __init__(self) -> None:
+        self._root = nn.Module()
+        self._graph = fx.Graph()
+        self._names = Names()
+
+    def input(self, name: str, shape: Sequence[int]) -> Activation:
+        """The network's input, of one sample of this shape."""
+        node = self._graph.placeholder("input")
+        node.meta["onnx_name"] = name
+        node.meta["shape"] = tuple(shape)
+        first, second = ((probe, *shape) for probe in PROBES)
+        return Activation(node, (first, second))
+
+    def chain(self, view: NodeView, call: Call) -> Activation:
+        """Call the modules one after the other.
+
+        Raises:
+            Refusal: an operand is no activation, or its shape does not fit the module.
+        """
+        activations = tuple(view.activation(position) for position in call.operands)
+        for module in call.modules:
+            activations = (self._call(view.name, module, activations),)
+        return activations[0]
+
+    def _call(self, onnx_name: str, module: nn.Module, operands: tuple[Activation, ...]) -> Activation:
+        first, second = (_probe(module, operands, probe) for probe in range(len(PROBES)))
+        target = self._names.unique(onnx_name)
+        self._root.add_module(target, module)
+        node = self._graph.call_module(target, tuple(operand.node for operand in operands))
+        node.meta["onnx_name"] = onnx_name
+        node.meta["shape"] = first[1:]
+        return Activation(node, (first, second))
+
+    def finish(self, outputs: Sequence[Activation]) -> fx.GraphModule:
+        """The module, without calls that no output depends on."""
+        nodes = tuple(output.node for output in outputs)
+        self._graph.output(nodes[0] if len(nodes) == 1 else nodes)
+        graph = fx.GraphModule(self._root, self._graph)
+        graph.graph.eliminate_dead_code()
+        graph.delete_all_unused_submodules()
+        graph.recompile()
+        graph.eval()
+        return graph
+
+
+def _probe(module: nn.Module, operands: tuple[Activation, ...], probe: int) -> tuple[int, ...]:
+    """Shape of a module's output at one probe batch size.
+
+    Raises:
+        Refusal: the operands' shapes do not fit the module.
+    """
+    shapes = [operand.shapes[probe] for operand in operands]
+    module.eval()
+    try:
+        return output_shape(module, shapes)
+    except (RuntimeError, ValueError, IndexError, TypeError) as error:
+        given = ", ".join(str(list(shape[1:])) for shape in shapes)
+        raise Refusal(f"it cannot take inputs of shape {given} beside the batch: {error}") from error

@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from snnconv.errors import InvalidValueError
+from snnconv.finetune import TrainSettings, demo_settings
+
+
+def test_the_defaults_are_the_recipe():
+    given = TrainSettings()
+    assert (given.total_levels, given.epochs, given.lr, given.momentum) == (8, 300, 0.1, 0.9)
+    assert (given.weight_decay, given.optimizer, given.scheduler) == (5e-4, "sgd", "cosine")
+    assert (given.initial_ceiling, given.average_pool) == (8.0, True)
+    assert demo_settings().total_levels == 8
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"total_levels": 0},
+        {"epochs": 0},
+        {"batch_size": 1.5},
+        {"lr": 0.0},
+        {"lr": math.nan},
+        {"lr": math.inf},
+        {"weight_decay": -1.0},
+        {"momentum": 1.0},
+        {"optimizer": "sdg"},
+        {"scheduler": "linear"},
+        {"warmup_epochs": -1},
+        {"warmup_epochs": 300},
+        {"warmup_epochs": 1, "scheduler": "none"},
+        {"initial_ceiling": 0.0},
+        {"label_smoothing": 1.0},
+        {"seed": -1},
+    ],
+)
+def test_what_is_not_allowed_is_refused_by_name(values):
+    with pytest.raises(InvalidValueError, match=next(iter(values))):
+        TrainSettings(**values)

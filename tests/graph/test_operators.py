@@ -1,0 +1,375 @@
+"""Every operator, at the opsets at which it changed, against onnxruntime."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pytest
+from onnx import helper
+from onnx_oracle import check, model_of, newest_opset
+
+RNG = np.random.default_rng(0)
+
+
+def rand(*shape: int) -> np.ndarray:
+    return RNG.standard_normal(shape).astype(np.float32)
+
+
+def ints(*values: int) -> np.ndarray:
+    return np.array(values, dtype=np.int64)
+
+
+def f32(value: float) -> np.ndarray:
+    return np.array(value, dtype=np.float32)
+
+
+@dataclass
+class Case:
+    """One node: x and the constants are its inputs, in the order of `order` (by default x first).
+
+    A constant of value None is an input that is left out; an order may name x several times; an output that
+    starts with an underscore is read by nobody.
+    """
+
+    operator: str
+    shape: tuple[int, ...]
+    constants: dict[str, Any] = field(default_factory=dict)
+    attributes: dict[str, Any] = field(default_factory=dict)
+    opsets: tuple[int, ...] = (7, 13, 99)  # each network is written in opset 18, too
+    order: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ("y",)
+    same: bool = True
+
+    def __str__(self) -> str:
+        settings = [f"{k}={v}" for k, v in self.attributes.items()]
+        settings += [f"{k}{getattr(v, 'shape', '')}" for k, v in self.constants.items()]
+        return " ".join([self.operator, str(list(self.shape)), *settings]).replace(" ", "")
+
+
+def image(*spatial: int, channels: int = 4) -> tuple[int, ...]:
+    return (channels, *spatial)
+
+
+CONV = [
+    Case("Conv", image(7, 6), {"w": rand(5, 4, 3, 3)}),
+    Case(
+        "Conv",
+        image(7, 6),
+        {"w": rand(5, 4, 3, 3), "b": rand(5)},
+        {"pads": [1, 1, 1, 1], "kernel_shape": [3, 3]},
+    ),
+    Case("Conv", image(7, 6), {"w": rand(6, 2, 3, 3), "b": rand(6)}, {"group": 2, "strides": [2, 1]}),
+    Case("Conv", image(7, 6), {"w": rand(4, 1, 3, 3)}, {"group": 4, "pads": [0, 1, 2, 1]}),
+    Case("Conv", image(9, 9), {"w": rand(5, 4, 3, 2)}, {"dilations": [2, 3], "pads": [2, 0, 2, 0]}),
+    Case("Conv", image(7, 6), {"w": rand(5, 4, 2, 4)}, {"auto_pad": "SAME_UPPER", "strides": [2, 3]}),
+    Case("Conv", image(7, 6), {"w": rand(5, 4, 2, 4)}, {"auto_pad": "SAME_LOWER", "strides": [2, 3]}),
+    Case("Conv", image(7, 6), {"w": rand(5, 4, 2, 3)}, {"auto_pad": "SAME_LOWER"}),
+    Case("Conv", image(7, 6), {"w": rand(5, 4, 1, 1)}, {"auto_pad": "SAME_UPPER", "strides": [2, 2]}),
+    Case("Conv", image(7, 6), {"w": rand(5, 4, 2, 4)}, {"auto_pad": "VALID", "strides": [2, 2]}),
+    Case("Conv", image(11), {"w": rand(5, 4, 3), "b": rand(5)}, {"pads": [2, 1], "strides": [2]}),
+    Case("Conv", image(5, 6, 4), {"w": rand(3, 4, 3, 2, 3)}, {"pads": [1, 0, 1, 1, 1, 1], "strides": [1, 2, 1]}),
+]
+CONV_TRANSPOSE = [
+    Case("ConvTranspose", image(5, 4), {"w": rand(4, 3, 3, 3), "b": rand(3)}),
+    Case("ConvTranspose", image(5, 4), {"w": rand(4, 3, 3, 3)}, {"strides": [2, 3], "pads": [1, 1, 1, 1]}),
+    Case("ConvTranspose", image(5, 4), {"w": rand(4, 3, 3, 3)}, {"strides": [2, 3], "pads": [0, 1, 2, 0]}),
+    Case("ConvTranspose", image(5, 4), {"w": rand(4, 3, 3, 3)}, {"strides": [2, 3], "output_padding": [1, 2]}),
+    Case(
+        "ConvTranspose",
+        image(5, 4),
+        {"w": rand(4, 3, 3, 3), "b": rand(3)},
+        {"strides": [2, 3], "output_padding": [1, 2], "pads": [1, 1, 1, 1]},
+    ),
+    Case(
+        "ConvTranspose",
+        image(5, 4),
+        {"w": rand(4, 3, 3, 3), "b": rand(3)},
+        {"strides": [2, 3], "output_padding": [1, 2], "pads": [1, 0, 0, 1]},
+    ),
+    Case("ConvTranspose", image(5, 4), {"w": rand(4, 2, 2, 3)}, {"group": 2, "dilations": [2, 1]}),
+    Case("ConvTranspose", image(5, 4), {"w": rand(4, 3, 3, 3)}, {"strides": [2, 2], "output_shape": [10, 8]}),
+    Case("ConvTranspose", image(5, 4), {"w": rand(4, 3, 4, 3)}, {"strides": [2, 2], "auto_pad": "SAME_UPPER"}),
+    Case("ConvTranspose", image(5, 4), {"w": rand(4, 3, 3, 4)}, {"strides": [2, 2], "auto_pad": "SAME_LOWER"}),
+    Case("ConvTranspose", image(5, 4), {"w": rand(4, 3, 3, 3)}, {"strides": [2, 2], "auto_pad": "VALID"}),
+    Case(
+        "ConvTranspose",
+        image(5, 4),
+        {"w": rand(4, 3, 3, 3)},
+        {"strides": [2, 2], "output_shape": [10, 8], "auto_pad": "SAME_UPPER"},
+    ),
+    Case("ConvTranspose", image(6), {"w": rand(4, 3, 3)}, {"strides": [2], "pads": [1, 0]}),
+    Case("ConvTranspose", image(3, 4, 2), {"w": rand(4, 2, 2, 3, 2)}, {"strides": [2, 1, 2]}),
+]
+LINEAR = [
+    Case("Gemm", (6,), {"w": rand(6, 5), "b": rand(5)}),
+    Case("Gemm", (6,), {"w": rand(5, 6), "b": rand(5)}, {"transB": 1}),
+    Case("Gemm", (6,), {"w": rand(5, 6), "b": rand(5)}, {"transB": 1, "alpha": 0.5, "beta": 2.0}),
+    Case("Gemm", (6,), {"w": rand(6, 5), "b": rand(1, 5)}, {"alpha": -0.25}),
+    Case("Gemm", (6,), {"w": rand(6, 5), "b": rand(1)}, {"beta": 3.0}),
+    Case("Gemm", (6,), {"w": rand(6, 5), "b": rand(1, 1)}),
+    Case("Gemm", (6,), {"w": rand(6, 5), "b": f32(0.7)}),
+    Case("Gemm", (6,), {"w": rand(6, 5), "b": rand(5)}, {"beta": 0.0}),
+    Case("Gemm", (6,), {"w": rand(6, 5)}, opsets=(11, 18, 99)),
+    Case("MatMul", (6,), {"w": rand(6, 5)}),
+    Case("MatMul", (3, 6), {"w": rand(6, 5)}),
+    Case("MatMul", (2, 3, 6), {"w": rand(1, 6, 5)}),
+]
+NORMALIZATION = [
+    Case(
+        "BatchNormalization",
+        image(5, 5),
+        {k: np.abs(rand(4)) + 0.1 for k in ("s", "b", "m", "v")},
+        {"epsilon": 0.01},
+    ),
+    Case("BatchNormalization", image(5), {k: np.abs(rand(4)) + 0.1 for k in ("s", "b", "m", "v")}),
+    Case(
+        "BatchNormalization",
+        (4,),
+        {k: np.abs(rand(4)) + 0.1 for k in ("s", "b", "m", "v")},
+        {"momentum": 0.5},
+    ),
+    Case("BatchNormalization", image(3, 2, 2), {k: np.abs(rand(4)) + 0.1 for k in ("s", "b", "m", "v")}),
+    Case("Identity", image(5, 5)),
+    Case("Dropout", image(5, 5)),
+    Case("Dropout", image(5, 5), attributes={"ratio": 0.9}, opsets=(7, 10)),
+    Case("Dropout", image(5, 5), {"ratio": f32(0.9), "train": np.array(False)}, opsets=(12, 18, 99)),
+    Case("Cast", image(5, 5), attributes={"to": 1}, opsets=(9, 18, 99)),
+    Case("CastLike", image(5, 5), {"like": f32(1)}, opsets=(15, 18, 99)),
+]
+ACTIVATION = [
+    Case("Relu", image(5, 5)),
+    Case("Clip", image(5, 5), attributes={"min": -0.5, "max": 0.5}, opsets=(7, 10)),
+    Case("Clip", image(5, 5), attributes={"min": 0.0, "max": 6.0}, opsets=(7, 10)),
+    Case("Clip", image(5, 5), attributes={"min": 0.0}, opsets=(7, 10)),
+    Case("Clip", image(5, 5), attributes={"max": 0.25}, opsets=(7, 10)),
+    Case("Clip", image(5, 5), attributes={}, opsets=(7, 11, 18)),
+    Case("Clip", image(5, 5), {"low": f32(-0.5), "high": f32(0.5)}, opsets=(11, 12, 13, 99)),
+    Case("Clip", image(5, 5), {"low": f32(0), "high": f32(0.6)}, opsets=(11, 99)),
+    Case("Clip", image(5, 5), {"low": None, "high": f32(0.25)}, opsets=(11, 99)),
+    Case("Clip", image(5, 5), {"low": f32(-0.25)}, opsets=(11, 99)),
+    Case("Clip", image(5, 5), {"low": f32(0), "high": f32(np.inf)}, opsets=(13,)),
+    Case("LeakyRelu", image(5, 5)),
+    Case("LeakyRelu", image(5, 5), attributes={"alpha": 0.3}),
+    Case("PRelu", image(5, 5), {"slope": rand(4, 1, 1)}),
+    Case("PRelu", image(5, 5), {"slope": rand(1)}),
+    Case("PRelu", image(5, 5), {"slope": rand(1, 4, 1, 1)}),
+    Case("PRelu", image(5, 5), {"slope": rand(5)}),
+    Case("Sigmoid", image(5, 5)),
+    Case("Softmax", (6,)),
+    Case("Softmax", image(5, 3), attributes={"axis": 1}),
+    Case("Softmax", image(5, 3), attributes={"axis": 2}),
+    Case("Softmax", image(5, 3), attributes={"axis": -1}),
+]
+ARITHMETIC = [
+    case
+    for operator in ("Add", "Sub", "Mul", "Div")
+    for case in (
+        Case(operator, image(5, 5), {"c": rand(4, 1, 1) + 3}),
+        Case(operator, image(5, 5), {"c": rand(4, 1, 1) + 3}, order=("c", "x")),
+        Case(operator, image(5, 5), {"c": f32(2.5)}),
+        Case(operator, image(5, 5), {"c": rand(1, 4, 5, 5) + 3}),
+        Case(operator, image(5, 1), {"c": rand(5) + 3}),
+        Case(operator, image(5, 5), order=("x", "x")),
+    )
+]
+JOIN = [
+    Case("Concat", image(5, 5), attributes={"axis": 1}, order=("x", "x")),
+    Case("Concat", image(5, 5), attributes={"axis": 2}, order=("x",)),
+    Case("Concat", image(5, 5), attributes={"axis": -1}, order=("x", "x", "x")),
+    Case("Split", image(5, 5), attributes={"axis": 1, "split": [1, 3]}, outputs=("y", "z"), opsets=(7, 12)),
+    Case("Split", image(5, 5), attributes={"axis": -3}, outputs=("y", "z"), opsets=(7, 12, 13)),
+    Case("Split", image(5, 5), {"parts": ints(1, 3)}, {"axis": 1}, outputs=("y", "z"), opsets=(13, 18, 99)),
+    Case("Split", image(5, 5), attributes={"axis": 2, "num_outputs": 2}, outputs=("y", "z"), opsets=(18, 99)),
+    Case("Split", image(5, 5), {"parts": ints(2, 1, 1)}, {"axis": 1}, outputs=("_a", "z", "_b"), opsets=(13,)),
+]
+SLICE = [
+    Case("Slice", image(7, 6), attributes={"starts": [1, 0], "ends": [3, 4], "axes": [1, 3]}, opsets=(7, 9)),
+    Case("Slice", image(7, 6), attributes={"starts": [0, 1, 2], "ends": [9999999999, 3, -1]}, opsets=(7, 9)),
+    Case(
+        "Slice",
+        image(7, 6),
+        {"s": ints(1, -4), "e": ints(3, 2**63 - 1), "a": ints(1, -2)},
+        opsets=(10, 18, 99),
+    ),
+    Case("Slice", image(7, 6), {"s": ints(1), "e": ints(100), "a": ints(2), "t": ints(2)}, opsets=(10, 18, 99)),
+    Case("Slice", image(7, 6), {"s": ints(0, 1), "e": ints(2**31 - 1, 3), "a": None, "t": None}, opsets=(13,)),
+    Case("Slice", image(7, 6), {"s": ints(0), "e": ints(2**63 - 1), "a": ints(0)}, opsets=(13,)),
+    Case("Slice", image(7, 6), {"s": ints(-100), "e": ints(-2), "a": ints(3)}, opsets=(13,)),
+    Case(
+        "Slice",
+        image(7, 6),
+        {"s": np.array([1], np.int32), "e": np.array([3], np.int32), "a": np.array([2], np.int32)},
+    ),
+]
+SLICE[-1].opsets = (10, 18)
+PAD = [
+    Case("Pad", image(5, 6), attributes={"pads": [0, 0, 1, 2, 0, 0, 0, 3], "value": 0.5}, opsets=(7, 10)),
+    Case("Pad", image(5, 6), attributes={"pads": [0, 1, 0, 0, 0, 2, 0, 0]}, opsets=(7, 10)),
+    Case("Pad", image(5, 6), {"p": ints(0, 0, 1, 2, 0, 0, 0, 3), "v": f32(-1.5)}, opsets=(11, 18, 99)),
+    Case("Pad", image(5, 6), {"p": ints(0, 0, -1, 2, 0, 0, 0, -3)}, opsets=(11, 18, 99)),
+    Case("Pad", image(5, 6), {"p": ints(0, 0, 0, 0, 0, 0, 0, 0)}, opsets=(11, 18)),
+    Case("Pad", image(5, 6), {"p": ints(2, 1), "v": None, "a": ints(2)}, opsets=(18, 99)),
+    Case("Pad", image(5, 6), {"p": ints(2, 1, 0, 3), "v": f32(1), "a": ints(-1, 1)}, opsets=(18, 99)),
+    *(
+        Case("Pad", image(5, 6), {"p": ints(*pads)}, {"mode": mode}, opsets=opsets, same=mode != "wrap")
+        for mode, opsets in (("reflect", (11, 18, 99)), ("edge", (11, 18, 99)), ("wrap", (19, 99)))
+        for pads in ((0, 0, 1, 2, 0, 0, 0, 3), (0, 2, 0, 1, 0, 1, 0, 0), (0, 0, 4, 0, 0, 0, 4, 0))
+    ),
+    Case("Pad", image(5), attributes={"mode": "reflect", "pads": [0, 0, 2, 0, 0, 1]}, opsets=(7, 10)),
+    Case("Pad", image(5, 6), {"p": ints(0, 0, 9, 0, 0, 0, 0, 7)}, {"mode": "edge"}, opsets=(13,)),
+]
+POOL = [
+    case
+    for operator in ("MaxPool", "AveragePool")
+    for case in (
+        Case(operator, image(7, 6), attributes={"kernel_shape": [2, 2], "strides": [2, 2]}),
+        Case(operator, image(7, 6), attributes={"kernel_shape": [3, 2]}),
+        Case(
+            operator,
+            image(7, 6),
+            attributes={"kernel_shape": [3, 3], "pads": [1, 1, 1, 1], "strides": [2, 2]},
+        ),
+        Case(
+            operator,
+            image(7, 6),
+            attributes={"kernel_shape": [3, 3], "pads": [2, 0, 1, 2], "strides": [2, 3]},
+        ),
+        Case(
+            operator,
+            image(7, 6),
+            attributes={"kernel_shape": [3, 4], "auto_pad": "SAME_UPPER", "strides": [2, 2]},
+        ),
+        Case(
+            operator,
+            image(7, 6),
+            attributes={"kernel_shape": [3, 4], "auto_pad": "SAME_LOWER", "strides": [2, 2]},
+        ),
+        Case(operator, image(7, 6), attributes={"kernel_shape": [3, 3], "auto_pad": "VALID", "strides": [2, 2]}),
+        Case(
+            operator,
+            image(7, 6),
+            attributes={"kernel_shape": [3, 3], "strides": [2, 2], "ceil_mode": 1},
+            opsets=(10, 18, 99),
+        ),
+        Case(
+            operator,
+            image(7, 6),
+            attributes={"kernel_shape": [2, 3], "strides": [3, 4], "ceil_mode": 1, "pads": [1, 1, 1, 2]},
+            opsets=(10, 18, 99),
+        ),
+        Case(operator, image(9), attributes={"kernel_shape": [3], "strides": [2], "pads": [1, 0]}),
+        Case(operator, image(5, 4, 6), attributes={"kernel_shape": [2, 3, 2], "pads": [1, 0, 1, 0, 1, 0]}),
+    )
+] + [
+    Case("MaxPool", image(9, 9), attributes={"kernel_shape": [3, 2], "dilations": [2, 3]}, opsets=(10, 18, 99)),
+    Case(
+        "MaxPool",
+        image(9, 9),
+        attributes={
+            "kernel_shape": [3, 2],
+            "dilations": [2, 3],
+            "pads": [2, 1, 1, 1],
+            "ceil_mode": 1,
+            "strides": [2, 2],
+        },
+        opsets=(10, 18, 99),
+    ),
+    Case(
+        "AveragePool",
+        image(7, 6),
+        attributes={"kernel_shape": [3, 3], "pads": [1, 2, 0, 1], "count_include_pad": 1, "strides": [2, 1]},
+    ),
+    Case(
+        "AveragePool",
+        image(7, 6),
+        attributes={
+            "kernel_shape": [3, 2],
+            "pads": [1, 1, 1, 1],
+            "count_include_pad": 1,
+            "ceil_mode": 1,
+            "strides": [2, 2],
+        },
+        opsets=(18, 22, 99),
+    ),
+    Case("AveragePool", image(7, 6), attributes={"kernel_shape": [2, 2], "dilations": [1, 1]}, opsets=(19, 99)),
+    Case("GlobalAveragePool", image(5, 6)),
+    Case("GlobalAveragePool", image(5)),
+    Case("GlobalMaxPool", image(5, 6)),
+    Case("GlobalMaxPool", image(3, 4, 2)),
+    Case("ReduceMean", image(5, 6), attributes={"axes": [2, 3]}, opsets=(7, 13)),
+    Case("ReduceMean", image(5, 6), attributes={"axes": [-1, 1], "keepdims": 0}, opsets=(7, 13)),
+    Case("ReduceMean", image(5, 6), {"a": ints(2, 3)}, opsets=(18, 99)),
+    Case("ReduceMean", image(5, 6), {"a": ints(-1)}, {"keepdims": 0}, opsets=(18, 99)),
+    Case("ReduceMean", image(5, 6), {}, {"noop_with_empty_axes": 1}, opsets=(18, 99)),
+]
+SHAPE = [
+    Case("Flatten", image(5, 6)),
+    Case("Flatten", image(5, 6), attributes={"axis": 2}),
+    Case("Flatten", image(5, 6), attributes={"axis": 4}),
+    Case("Flatten", image(5, 6), attributes={"axis": -1}, opsets=(11, 18, 99)),
+    Case("Flatten", image(5, 6), attributes={"axis": -3}, opsets=(11, 18, 99)),
+    Case("Flatten", ()),
+    Case("Reshape", image(5, 6), {"s": ints(0, -1)}),
+    Case("Reshape", image(5, 6), {"s": ints(-1, 120)}),
+    Case("Reshape", image(5, 6), {"s": ints(0, 2, -1, 6)}),
+    Case("Reshape", image(5, 6), {"s": ints(-1, 5, 6)}),
+    Case("Reshape", image(5, 6), {"s": ints(-1)}),
+    Case("Reshape", image(5, 6), {"s": ints(-1, 4, 5, 6)}, {"allowzero": 1}, opsets=(14, 99)),
+    Case("Transpose", image(5, 6), attributes={"perm": [0, 2, 3, 1]}),
+    Case("Transpose", image(5, 6), attributes={"perm": [0, 1, 2, 3]}),
+    Case("Squeeze", (1, 5, 1), attributes={"axes": [1]}, opsets=(7, 12)),
+    Case("Squeeze", (1, 5, 1), {"a": ints(-1, 1)}, opsets=(13, 18, 99)),
+    Case("Unsqueeze", (5,), attributes={"axes": [1, 3]}, opsets=(7, 12)),
+    Case("Unsqueeze", (5, 2), attributes={"axes": [-1]}, opsets=(11, 12)),
+    Case("Unsqueeze", (5,), {"a": ints(-1, 1)}, opsets=(13, 18, 99)),
+]
+CASES = [
+    (case, min(opset, newest_opset()))
+    for family in (
+        CONV,
+        CONV_TRANSPOSE,
+        LINEAR,
+        NORMALIZATION,
+        ACTIVATION,
+        ARITHMETIC,
+        JOIN,
+        SLICE,
+        PAD,
+        POOL,
+        SHAPE,
+    )
+    for case in family
+    for opset in case.opsets
+]
+
+
+@pytest.mark.parametrize(("case", "opset"), CASES, ids=[f"{case}-{opset}" for case, opset in CASES])
+def test_operator_equals_onnxruntime(case: Case, opset: int) -> None:
+    given = {name: value for name, value in case.constants.items() if value is not None}
+    inputs = [name if name == "x" or name in given else "" for name in case.order or ("x", *case.constants)]
+    node = helper.make_node(case.operator, inputs, list(case.outputs), "node", **case.attributes)
+    outputs = [name for name in case.outputs if not name.startswith("_")]
+    check(model_of([node], given, case.shape, opset=opset, outputs=outputs), same_modules=case.same)
+
+
+@pytest.mark.parametrize("ir_version", [3, 10])
+def test_initializers_may_be_listed_among_the_inputs(ir_version: int) -> None:
+    weight = rand(3, 4, 3, 3)
+    model = model_of(
+        [helper.make_node("Conv", ["x", "w"], ["y"])],
+        {"w": weight},
+        (4, 6, 6),
+        opset=8,
+        ir_version=ir_version,
+    )
+    model.graph.input.append(helper.make_tensor_value_info("w", 1, weight.shape))
+    assert next(iter(check(model).graph.parameters())).shape == weight.shape
+
+
+def test_every_registered_operator_has_a_case() -> None:
+    from snnconv.graph.node import HANDLERS
+
+    tried = {case.operator for case, _ in CASES}
+    assert {operator for domain, operator in HANDLERS if not domain} - {"SplitToSequence"} == tried

@@ -1,0 +1,380 @@
+"""Networks that cannot be imported: the right kind of error, everything at once, and what to do."""
+
+from __future__ import annotations
+
+import contextlib
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+from onnx_oracle import model_of, run_torch, sample
+
+from snnconv.errors import InvalidValueError, ModelError, SnnconvError, UnsupportedOperatorsError
+from snnconv.graph import folding
+from snnconv.graph.importer import import_graph
+
+RNG = np.random.default_rng(0)
+
+
+def rand(*shape: int) -> np.ndarray:
+    return RNG.standard_normal(shape).astype(np.float32)
+
+
+def node(operator: str, inputs: list[str], output: str, **attributes: object) -> onnx.NodeProto:
+    return helper.make_node(operator, inputs, [output], output, **attributes)
+
+
+def refused(model: onnx.ModelProto) -> list[tuple[str, str, str]]:
+    with pytest.raises(UnsupportedOperatorsError) as caught:
+        import_graph(model)
+    return [(found.name, found.operator, found.reason) for found in caught.value.nodes]
+
+
+def branch(name: str) -> onnx.GraphProto:
+    info = helper.make_tensor_value_info(name, TensorProto.FLOAT, None)
+    return helper.make_graph([node("Relu", ["x"], name)], name, [], [info])
+
+
+def test_every_unsupported_node_is_listed_in_the_order_of_the_file() -> None:
+    nodes = [
+        node("Erf", ["x"], "a"),
+        node("Conv", ["a", "x"], "b"),  # fails only because of Erf
+        node("Relu", ["b"], "c"),
+        node("LSTM", ["c", "w", "w"], "d"),
+        node("If", ["yes"], "e", then_branch=branch("t"), else_branch=branch("f")),
+        node("Tanh", ["x"], "g"),
+        node("Flatten", ["x"], "h", axis=0),
+        node("Mine", ["x"], "i", domain="elsewhere"),
+        node("Concat", ["d", "e", "g", "h", "i"], "y", axis=1),
+    ]
+    found = refused(model_of(nodes, {"w": rand(2, 2), "yes": np.array(True)}, (3, 4, 4)))
+    assert [(name, operator) for name, operator, _ in found] == [
+        ("a", "Erf"),
+        ("d", "LSTM"),
+        ("e", "If"),
+        ("g", "Tanh"),
+        ("h", "Flatten"),
+        ("i", "Mine"),
+    ]
+    reasons = [reason for _, _, reason in found]
+    assert reasons[2] == "control flow cannot be converted"
+    assert reasons[4] == "it acts across the batch axis"
+    assert reasons[5] == "the operator of domain elsewhere is not known"
+
+
+def test_shapes_of_what_a_refused_node_makes_are_not_reported() -> None:
+    nodes = [
+        node("Erf", ["x"], "a"),
+        node("Shape", ["a"], "s"),
+        node("Gather", ["s", "zero"], "b"),
+        node("Unsqueeze", ["b", "axes"], "u"),
+        node("Concat", ["u", "rest"], "t", axis=0),
+        node("CastLike", ["half", "a"], "c"),
+        node("Expand", ["c", "s"], "e"),
+        node("Add", ["a", "e"], "plus"),
+        node("Reshape", ["plus", "t"], "r"),
+        node("Gather", ["r", "zero"], "y", axis=1),  # of an activation: not known
+    ]
+    constants = {"half": np.float32(0.5), "zero": np.array(0), "axes": np.array([0]), "rest": np.array([-1])}
+    assert [name for name, _, _ in refused(model_of(nodes, constants, (3, 4, 4)))] == ["a", "y"]
+
+
+@pytest.mark.parametrize("operator", ["Loop", "Scan"])
+def test_control_flow(operator: str) -> None:
+    body = helper.make_graph(
+        [node("Relu", ["i"], "o")],
+        "body",
+        [helper.make_tensor_value_info("i", TensorProto.FLOAT, None)],
+        [helper.make_tensor_value_info("o", TensorProto.FLOAT, None)],
+    )
+    attributes = {"num_scan_inputs": 1} if operator == "Scan" else {}
+    loop = node(operator, ["x"], "y", body=body, **attributes)
+    assert refused(model_of([loop], {}, (3,))) == [("y", operator, "control flow cannot be converted")]
+
+
+def test_a_node_without_a_name_is_called_by_its_output() -> None:
+    nodes = [helper.make_node("Erf", ["x"], ["there"]), helper.make_node("Relu", ["there"], ["y"])]
+    assert refused(model_of(nodes, {}, (3,)))[0][0] == "there"
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("where", ["initializer", "constant", "folded", "statistics"])
+def test_weights_that_are_not_finite(value: float, where: str) -> None:
+    weight = rand(3, 3)
+    weight[1, 1] = value
+    use = node("MatMul", ["x", "w"], "y")
+    constants: dict[str, np.ndarray] = {}
+    nodes = [use]
+    if where == "initializer":
+        constants = {"w": weight}
+    elif where == "constant":
+        nodes = [node("Constant", [], "w", value=onnx.numpy_helper.from_array(weight)), use]
+    elif where == "folded":
+        nodes, constants = [node("Transpose", ["stored"], "w"), use], {"stored": weight}
+    else:
+        constants = {"one": np.ones(3, np.float32), "w": weight[1]}
+        nodes = [node("BatchNormalization", ["x", "one", "one", "one", "w"], "y")]
+    with pytest.raises(ModelError, match="NaN or infinite values: w") as caught:
+        import_graph(model_of(nodes, constants, (3,)))
+    assert not isinstance(caught.value, UnsupportedOperatorsError)
+
+
+def test_weights_that_are_not_finite_are_listed_with_unsupported_operators() -> None:
+    bad = np.full((3, 3), np.nan, np.float32)
+    nodes = [node("MatMul", ["x", "w"], "a"), node("Erf", ["a"], "b"), node("MatMul", ["b", "v"], "y")]
+    found = refused(model_of(nodes, {"w": bad, "v": bad}, (3,)))
+    assert [name for name, _, _ in found] == ["a", "b", "y"]
+    assert "'v' holds NaN" in found[2][2]
+
+
+def test_weights_too_large_for_float32() -> None:
+    weight = np.full((3, 3), 1e300)
+    model = model_of([node("MatMul", ["x", "w"], "y")], {"w": weight}, (3,), dtype=TensorProto.DOUBLE)
+    assert "not finite as 32-bit" in refused(model)[0][2]
+
+
+def test_infinite_bounds_and_padding_are_no_weights() -> None:
+    constants = {"low": np.float32(-np.inf), "pads": np.array([0, 1, 0, 1]), "high": np.float32(np.inf)}
+    nodes = [
+        node("Clip", ["x", "low", "high"], "a"),
+        node("Pad", ["a", "pads", "low"], "b"),
+        node("Relu", ["b"], "y"),
+    ]
+    imported = import_graph(model_of(nodes, constants, (3,)))
+    x = sample(imported, 2)
+    np.testing.assert_array_equal(run_torch(imported, x)[0], np.pad(np.maximum(x, 0), ((0, 0), (1, 1))))
+
+
+OPERATORS = {
+    "bounds that cross": (node("Clip", ["x", "one", "zero"], "y"), "leave nothing between"),
+    "bounds that are NaN": (node("Clip", ["x", "nan", "one"], "y"), "leave nothing between"),
+    "bounds that depend on the input": (node("Clip", ["x", "x"], "y"), "must be a constant"),
+    "product of activations": (node("MatMul", ["x", "x"], "y"), "only the product"),
+    "constant at the left": (node("MatMul", ["square", "x"], "y"), "only the product"),
+    "transA": (node("Gemm", ["x", "square"], "y", transA=1), "transA"),
+    "bias for each sample": (node("Gemm", ["x", "square", "square"], "y"), "bias of shape"),
+    "bias that depends on the input": (node("Gemm", ["x", "square", "x"], "y"), "must be a constant"),
+    "alpha": (node("Gemm", ["x", "square"], "y", alpha=float("nan")), "alpha is nan"),
+    "slope for each sample": (node("PRelu", ["x", "square"], "y"), "differs between members"),
+    "constant for each sample": (node("Add", ["x", "square"], "y"), "differs between members"),
+    "constant of higher rank": (node("Add", ["x", "cube"], "y"), "differs between members"),
+    "division by zero": (node("Div", ["x", "zero"], "y"), "divides by a constant that is 0"),
+    "batch moved": (node("Transpose", ["x"], "y"), "moves the batch axis"),
+    "perm": (node("Transpose", ["x"], "y", perm=[0, 2]), "does not fit"),
+    "training batch-norm": (
+        node("BatchNormalization", ["x", *["row"] * 4], "y", training_mode=1),
+        "training mode",
+    ),
+    "batch-norm of another width": (
+        node("BatchNormalization", ["x", *["pair"] * 4], "y"),
+        "3 channels",
+    ),
+    "training dropout": (node("Dropout", ["x", "half", "yes"], "y"), "training mode"),
+    "cast to integers": (node("Cast", ["x"], "y", to=TensorProto.INT64), "another kind"),
+    "softmax over the batch": (node("Softmax", ["x"], "y", axis=0), "across the batch"),
+    "axis out of range": (node("Softmax", ["x"], "y", axis=5), "outside a tensor of rank 2"),
+    "mean over everything": (node("ReduceMean", ["x"], "y"), "across the batch"),
+    "concat of samples": (node("Concat", ["x", "x"], "y", axis=0), "across the batch"),
+    "concat without axis": (node("Concat", ["x", "x"], "y"), "malformed"),
+    "slice of samples": (node("Slice", ["x", "first", "second", "first"], "y"), "across the batch"),
+    "negative step": (node("Slice", ["x", "second", "first", "second", "minus"], "y"), "negative step"),
+    "slices of unequal number": (node("Slice", ["x", "pair_of_ints", "first", "second"], "y"), "malformed"),
+    "pad samples": (node("Pad", ["x", "ones"], "y"), "pads the batch axis"),
+    "pad mode": (node("Pad", ["x", "pads"], "y", mode="odd"), "not known"),
+    "reflection too wide": (node("Pad", ["x", "wide"], "y", mode="reflect"), "cannot be padded"),
+    "squeeze of a wide axis": (node("Squeeze", ["x", "second"], "y"), "not all 1"),
+    "quantized": (node("QuantizeLinear", ["x", "one"], "y"), "not known"),
+    "random": (node("RandomUniformLike", ["x"], "y"), "not known"),
+    "groups": (node("Conv", ["image", "kernel"], "y", group=2), "does not fit 3 input channels"),
+    "rank": (node("Conv", ["x", "kernel"], "y"), "does not fit an input of rank 2"),
+    "no weight": (node("Conv", ["x"], "y"), "input 1 is missing"),
+    "weight from the input": (node("Conv", ["x", "x"], "y"), "must be a constant"),
+}
+CONSTANTS = {
+    "zero": np.float32(0),
+    "half": np.float32(0.5),
+    "one": np.float32(1),
+    "nan": np.float32(np.nan),
+    "yes": np.array(True),
+    "row": np.ones(3, np.float32),
+    "pair": np.ones(2, np.float32),
+    "square": np.ones((3, 3), np.float32),
+    "cube": np.ones((1, 1, 3), np.float32),
+    "kernel": np.ones((3, 3, 1, 1), np.float32),
+    "first": np.array([0]),
+    "second": np.array([1]),
+    "minus": np.array([-1]),
+    "pair_of_ints": np.array([1, 2]),
+    "ones": np.array([1, 1, 1, 1]),
+    "pads": np.array([0, 1, 0, 1]),
+    "wide": np.array([0, 9, 0, 9]),
+    "to_image": np.array([0, 3, 1, 1]),
+}
+
+
+@pytest.mark.parametrize(("culprit", "reason"), OPERATORS.values(), ids=OPERATORS)
+def test_refused_operator(culprit: onnx.NodeProto, reason: str) -> None:
+    nodes = [node("Reshape", ["x", "to_image"], "image"), culprit]
+    [(name, operator, why)] = refused(model_of(nodes, CONSTANTS, (3,)))
+    assert (name, operator) == ("y", culprit.op_type)
+    assert reason in why
+
+
+def test_outputs_beside_the_first_are_refused_where_they_are_read() -> None:
+    nodes = [
+        helper.make_node("MaxPool", ["x"], ["y", "where"], "pool", kernel_shape=[2]),
+        node("Cast", ["where"], "z", to=TensorProto.FLOAT),
+    ]
+    found = refused(model_of(nodes, {}, (3, 4), outputs=("y", "z")))
+    assert found == [("pool", "MaxPool", "its outputs ['where'] are not computed")]
+
+
+@pytest.mark.parametrize("opset", [1, 6, 99])
+def test_opset(opset: int) -> None:
+    with pytest.raises(ModelError, match=f"opset {opset}; opsets 7 to"):
+        import_graph(model_of([node("Relu", ["x"], "y")], {}, (3,), opset=opset))
+
+
+def with_input(value: onnx.ValueInfoProto) -> onnx.ModelProto:
+    model = model_of([node("Relu", ["x"], "y")], {}, (3,))
+    model.graph.input[0].CopyFrom(value)
+    return model
+
+
+TENSOR = helper.make_tensor_type_proto(TensorProto.FLOAT, [1, 3])
+INPUTS = {
+    "integers": (helper.make_tensor_value_info("x", TensorProto.INT64, [1, 3]), "holds INT64"),
+    "bytes": (helper.make_tensor_value_info("x", TensorProto.UINT8, [1, 3]), "holds UINT8"),
+    "sequence": (helper.make_value_info("x", helper.make_sequence_type_proto(TENSOR)), "sequence_type"),
+    "optional": (helper.make_value_info("x", helper.make_optional_type_proto(TENSOR)), "optional_type"),
+    "no type": (onnx.ValueInfoProto(name="x"), "no type"),
+    "no shape": (helper.make_tensor_value_info("x", TensorProto.FLOAT, None), "states no shape"),
+    "scalar": (helper.make_tensor_value_info("x", TensorProto.FLOAT, []), "is a scalar"),
+}
+
+
+@pytest.mark.parametrize(("value", "reason"), INPUTS.values(), ids=INPUTS)
+def test_inputs_that_are_no_batch_of_numbers(value: onnx.ValueInfoProto, reason: str) -> None:
+    with pytest.raises(ModelError, match=reason):
+        import_graph(with_input(value))
+
+
+def test_number_of_inputs() -> None:
+    model = model_of([node("Add", ["x", "z"], "y")], {}, (3,))
+    model.graph.input.append(helper.make_tensor_value_info("z", TensorProto.FLOAT, ["batch", 3]))
+    with pytest.raises(ModelError, match=r"one input; it has 2 \(x, z\)"):
+        import_graph(model)
+    del model.graph.input[:]
+    with pytest.raises(ModelError, match=r"it has 0 \(none\)"):
+        import_graph(model)
+
+
+@pytest.mark.parametrize("shape", [(3, "h", "w"), (3, 0, 0), (3, -1, -1), ("h", "w", 3)])
+def test_open_height_and_width(shape: tuple[int | str, ...]) -> None:
+    model = model_of([node("Relu", ["x"], "y")], {}, shape)
+    with pytest.raises(InvalidValueError, match="--size N"):
+        import_graph(model)
+    expected = (3, 8, 8) if shape[0] == 3 else (8, 8, 3)
+    assert import_graph(model, size=8).input_shape == expected
+
+
+def test_size_replaces_a_stated_height_and_width() -> None:
+    model = model_of([node("Relu", ["x"], "y")], {}, (3, 32, 32))
+    assert import_graph(model, size=8).input_shape == (3, 8, 8)
+    with pytest.raises(InvalidValueError, match="size is 0"):
+        import_graph(model, size=0)
+
+
+@pytest.mark.parametrize("shape", [("c", "h", "w"), ("features",), ("c", 4, 4, "d")])
+def test_what_size_does_not_close(shape: tuple[int | str, ...]) -> None:
+    with pytest.raises(InvalidValueError, match="is open"):
+        import_graph(model_of([node("Relu", ["x"], "y")], {}, shape), size=8)
+
+
+def test_weights_that_are_not_there_or_damaged() -> None:
+    model = model_of([node("MatMul", ["x", "w"], "y")], {"w": rand(3, 3)}, (3,))
+    damaged = onnx.ModelProto()
+    damaged.CopyFrom(model)
+    damaged.graph.initializer[0].raw_data = b"123"
+    with pytest.raises(ModelError, match="'w' is damaged"):
+        import_graph(damaged)
+    away = onnx.ModelProto()
+    away.CopyFrom(model)
+    onnx.external_data_helper.set_external_data(away.graph.initializer[0], "elsewhere.bin")
+    with pytest.raises(ModelError, match="not loaded"):
+        import_graph(away)
+    sparse = onnx.ModelProto()
+    sparse.CopyFrom(model)
+    sparse.graph.sparse_initializer.add()
+    with pytest.raises(ModelError, match="sparse"):
+        import_graph(sparse)
+
+
+BOMBS = {
+    "ConstantOfShape": [node("ConstantOfShape", ["huge"], "c")],
+    "Expand": [node("Expand", ["one", "huge"], "c")],
+    "Tile": [node("Tile", ["row", "million"], "c")],
+    "Range": [node("Range", ["start", "end", "step"], "c")],
+    "Pad": [node("Pad", ["row", "pads"], "c")],
+    "outer product": [
+        node("ConstantOfShape", ["tall"], "a"),
+        node("Transpose", ["a"], "b"),
+        node("Mul", ["a", "b"], "c"),
+    ],
+    "shape computed": [node("Mul", ["huge", "huge"], "more"), node("ConstantOfShape", ["more"], "c")],
+    "doubling": [
+        node("Concat", [f"c{i}" if i else "row", f"c{i}" if i else "row"], f"c{i + 1}", axis=0) for i in range(40)
+    ],
+}
+BOMB_CONSTANTS = {
+    "huge": np.array([100_000, 100_000]),
+    "tall": np.array([1_000_000, 1]),
+    "million": np.array([1_000_000_000]),
+    "one": np.float32(1),
+    "row": np.ones(8, np.float32),
+    "pads": np.array([0, 10**10]),
+    "start": np.array(0),
+    "end": np.array(10**11),
+    "step": np.array(1),
+}
+
+
+@pytest.mark.parametrize("bomb", BOMBS.values(), ids=BOMBS)
+def test_constants_that_would_take_all_memory(bomb: list[onnx.NodeProto], monkeypatch: pytest.MonkeyPatch) -> None:
+    assert folding.MAX_BYTES <= 2**30
+    monkeypatch.setattr(folding, "MAX_BYTES", 2**24)
+    model = model_of([*bomb, node("Mul", ["x", bomb[-1].output[0]], "y")], BOMB_CONSTANTS, (8,))
+    found = refused(model)
+    assert len(found) == 1
+    assert "would take" in found[0][2] or "cannot be told" in found[0][2]
+
+
+def test_constants_that_cannot_be_computed() -> None:
+    nodes = [node("Reshape", ["row", "three"], "c"), node("Mul", ["x", "c"], "y")]
+    constants = {"row": rand(8), "three": np.array([3])}
+    assert "cannot be computed" in refused(model_of(nodes, constants, (8,)))[0][2]
+
+
+def test_random_constants_are_not_drawn() -> None:
+    nodes = [node("RandomUniform", [], "c", shape=[8]), node("Mul", ["x", "c"], "y")]
+    assert refused(model_of(nodes, {}, (8,))) == [("c", "RandomUniform", "the operator is not known")]
+
+
+def test_every_error_is_ours() -> None:
+    """Whatever attributes are missing or of the wrong type, no foreign exception comes out."""
+    from snnconv.graph.node import HANDLERS
+
+    for domain, operator in HANDLERS:
+        if domain:
+            continue
+        for inputs in (["x"], ["x", "w"], ["w", "x"], ["x", "", "w"], ["x", "x"], []):
+            for attributes in (
+                {},
+                {"axis": "a"},
+                {"axes": "abc", "pads": "x"},
+                {"kernel_shape": [0], "split": [9]},
+            ):
+                broken = node(operator, inputs, "y", **attributes)
+                with contextlib.suppress(SnnconvError):
+                    import_graph(model_of([broken], {"w": rand(3, 3)}, (3, 4), opset=17))
