@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
@@ -25,6 +26,7 @@ __all__ = ["print_json", "print_table", "show_warning", "track"]
 T = TypeVar("T")
 
 MIN_WIDTH = 110  # of a table that does not go to a terminal
+QUIET_S = 10.0  # between two lines of progress that do not go to a terminal
 
 
 def show_warning(
@@ -41,7 +43,11 @@ def show_warning(
 
 
 def track(iterable: Iterable[T], description: str, total: int | None = None) -> Iterator[T]:
-    """A progress bar with the time left, on standard error."""
+    """A progress bar with the time left, on standard error; where that is no terminal, a line now and then."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield from _plainly(iterable, description, total)
+        return
     columns = (
         TextColumn("{task.description:<22}"),
         BarColumn(),
@@ -50,8 +56,19 @@ def track(iterable: Iterable[T], description: str, total: int | None = None) -> 
         TextColumn("left"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    with Progress(*columns, console=console, transient=True) as progress:
         yield from progress.track(iterable, description=description, total=total)
+
+
+def _plainly(iterable: Iterable[T], description: str, total: int | None) -> Iterator[T]:
+    started = last = time.monotonic()
+    for done, item in enumerate(iterable):
+        now = time.monotonic()
+        if done and now - last >= QUIET_S:
+            left = f", about {(now - started) / done * (total - done):.0f} s left" if total else ""
+            click.echo(f"{description}: {done}{f' of {total}' if total else ''}{left}", err=True)
+            last = now
+        yield item
 
 
 def print_json(values: dict[str, Any]) -> None:

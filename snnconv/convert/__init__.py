@@ -60,8 +60,8 @@ def convert(
     """Convert a trained network to a spiking one, and check the result.
 
     Args:
-        model: anything that `load` takes, or a Model: an ANN, which is calibrated, or a quantized ANN, which needs no
-        data. timesteps: T >= 1.
+        model: anything that `load` takes: an ANN, which is calibrated, or a quantized ANN, which needs no data.
+        timesteps: T >= 1.
         levels: L >= 1, firing levels per step; 4 by default, of a quantized ANN its own N divided by T.
         coupling: "mean" (exact; a layer waits for its window) or "causal" (step by step, with unevenness errors).
         calibration_data: unlabelled images: a data spec, opened data, or normalised images `[n, ...]`.
@@ -130,8 +130,8 @@ class _Settings:
         levels = self.levels or default_levels(own, self.timesteps)
         if levels * self.timesteps != own:
             warnings.warn(
-                f"The network was trained with N={own} levels and is converted with N = L*T = {levels}*{self.timesteps} "
-                f"= {levels * self.timesteps}; its own accuracy belongs to N={own}. Give --levels and --timesteps of that "
+                f"The network was trained with N={own} levels and is converted with N = L*T = "
+                f"{levels * self.timesteps}; its own accuracy belongs to N={own}. Give --levels and --timesteps of that "
                 "product.",
                 SnnconvWarning,
                 stacklevel=3,

@@ -52,12 +52,17 @@ def model_of(
     return helper.make_model(graph, opset_imports=opsets, ir_version=ir_version, functions=list(functions))
 
 
-def run_onnx(model: onnx.ModelProto, x: Floats) -> list[Floats]:
-    """onnxruntime's outputs."""
+def open_onnx(model: onnx.ModelProto) -> ort.InferenceSession:
+    """The model in onnxruntime."""
     options = ort.SessionOptions()
     options.log_severity_level = 4
     options.intra_op_num_threads = 1
-    session = ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    return ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+
+
+def run_onnx(model: onnx.ModelProto | ort.InferenceSession, x: Floats) -> list[Floats]:
+    """onnxruntime's outputs."""
+    session = open_onnx(model) if isinstance(model, onnx.ModelProto) else model
     return session.run(None, {session.get_inputs()[0].name: x})
 
 
@@ -174,19 +179,16 @@ def check(
         assert modules_of(again) == modules_of(imported)
         assert _parameter_count(again) == _parameter_count(imported)
     one_by_one = model.graph.input[0].type.tensor_type.shape.dim[0].dim_value == 1
-    half = any(v.type.tensor_type.elem_type == TensorProto.FLOAT16 for v in model.graph.input)
+    judge, written_judge = open_onnx(reference or model), open_onnx(written)
     for batch in BATCHES:
         x = sample(imported, batch)
-        given = x.astype(np.float16) if half else x
-        steps = [given[i : i + 1] for i in range(batch)] if one_by_one else [given]
-        theirs = [
-            np.concatenate(parts) for parts in zip(*(run_onnx(reference or model, s) for s in steps), strict=True)
-        ]
-        ours = run_torch(imported, given)
-        assert_shapes(imported, given)
+        steps = [x[i : i + 1] for i in range(batch)] if one_by_one else [x]
+        theirs = [np.concatenate(parts) for parts in zip(*(run_onnx(judge, s) for s in steps), strict=True)]
+        ours = run_torch(imported, x)
+        assert_shapes(imported, x)
         assert_close(ours, theirs, tolerance)
-        assert_close(run_onnx(written, given.astype(np.float32)), ours, TOLERANCE)
-        assert_close(run_torch(again, given), ours, TOLERANCE)
+        assert_close(run_onnx(written_judge, x), ours, TOLERANCE)
+        assert_close(run_torch(again, x), ours, TOLERANCE)
     return imported
 
 

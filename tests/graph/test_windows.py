@@ -14,7 +14,7 @@ from onnx_oracle import check, model_of, newest_opset
 from snnconv.errors import UnsupportedOperatorsError
 from snnconv.graph.importer import import_graph
 
-EXAMPLES = settings(max_examples=40, deadline=None, derandomize=True)
+EXAMPLES = settings(max_examples=30, deadline=None, derandomize=True)
 
 
 @st.composite
