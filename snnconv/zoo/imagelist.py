@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path
 
 import numpy as np
 
@@ -15,13 +15,13 @@ __all__ = ["read_csv"]
 
 
 def read_csv(where: str, purpose: Purpose) -> FileSource:
-    """Images listed in a table; paths are relative to the table's folder and stay inside it.
+    """Images listed in a table, the user's own list: a path is absolute, or relative to the table's folder.
 
     Other columns are allowed. Where `index` is missing or empty an image has no label.
 
     Raises:
         FileError: the table or an image is missing, or the table is no text.
-        DataError: no column `file`, a path that leaves the folder, or an index that is no whole number >= 0.
+        DataError: no column `file`, an empty path, or an index that is no whole number >= 0.
     """
     table = Path(where).expanduser()
     folder = table.parent.resolve()
@@ -29,7 +29,7 @@ def read_csv(where: str, purpose: Purpose) -> FileSource:
     labels: list[int] = []
     for line, row in _rows(table):
         at = f"{table}, line {line}"
-        paths.append(_inside(folder, row.get("file") or "", at))
+        paths.append(_path(folder, row.get("file") or "", at))
         labels.append(_label(row.get("index") or "", at))
     if not paths:
         raise DataError(f"{table} lists no image: at least one row below the header is needed.")
@@ -54,16 +54,10 @@ def _rows(table: Path) -> list[tuple[int, dict[str, str | None]]]:
         raise FileError(f"{table} cannot be read as a table of text in UTF-8 ({error}).") from error
 
 
-def _inside(folder: Path, name: str, at: str) -> Path:
+def _path(folder: Path, name: str, at: str) -> Path:
     if not name.strip():
-        raise DataError(f"{at}: the column 'file' is empty; it must name an image below {folder}.")
-    windows = PureWindowsPath(name)
-    if PurePosixPath(name).is_absolute() or windows.drive or windows.root:
-        raise DataError(f"{at}: {name!r} is an absolute path; paths are relative to {folder}.")
-    path = (folder / name).resolve()
-    if not path.is_relative_to(folder):
-        raise DataError(f"{at}: {name!r} leaves the folder; images must lie below {folder}.")
-    return path
+        raise DataError(f"{at}: the column 'file' is empty; it must name an image, relative to {folder} or absolute.")
+    return folder / name
 
 
 def _label(text: str, at: str) -> int:
