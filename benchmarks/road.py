@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +96,7 @@ def evaluate_case(case: Case, path: Path, *, double: bool) -> dict[str, Any]:
     import snnconv
     from snnconv.convert import collapse
     from snnconv.evaluate import run_onnx
+    from snnconv.graph.precision import to_double
 
     ann = snnconv.load(case.network)
     snn = snnconv.load(path)
@@ -103,9 +104,7 @@ def evaluate_case(case: Case, path: Path, *, double: bool) -> dict[str, Any]:
     networks = {"ann": ann, "collapsed": collapse(snn), "simulated": snn}
     if double:
         for name in ("collapsed", "simulated"):
-            twin = networks[name].copy()
-            twin.graph.double()
-            networks[f"{name}_float64"] = twin
+            networks[f"{name}_float64"] = replace(networks[name], graph=to_double(networks[name].graph))
     size = 32 if case.labelled else 8
     found: dict[str, list[np.ndarray[Any, Any]]] = {name: [] for name in networks}
     for x, _ in images.batches(size):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+import tempfile
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import torch
 from snnconv.convert import convert
 from snnconv.evaluate import Evaluation, ann_energy, evaluate
 from snnconv.export import require_writable, save
+from snnconv.export.onnx import write_atomically
 from snnconv.finetune import build_network, demo_settings, train
 from snnconv.loading import load
 from snnconv.model import Model
@@ -22,6 +24,7 @@ from snnconv.zoo import Images, describe_data, open_data
 __all__ = ["Demo", "DemoRow", "run_demo"]
 
 TIMESTEPS = 4
+ANN_FILE, SNN_FILE = "digits-ann.onnx", "digits-snn.onnx"
 
 
 @dataclass(frozen=True)
@@ -61,9 +64,19 @@ def run_demo(folder: Path, *, progress: Progress = no_progress) -> Demo:
     Raises:
         FileError: the folder cannot be written to.
     """
-    ann_file, snn_file = folder / "digits-ann.onnx", folder / "digits-snn.onnx"
-    for path in (ann_file, snn_file):
+    files = [folder / name for name in (ANN_FILE, SNN_FILE)]
+    for path in files:
         require_writable(path)
+    # The road goes through files, as a user's does; they appear in the folder when all of it is done.
+    with tempfile.TemporaryDirectory() as made:
+        found = _run(Path(made), progress)
+        for path in files:
+            write_atomically(path, (Path(made) / path.name).read_bytes())
+    return replace(found, ann_file=str(files[0]), snn_file=str(files[1]))
+
+
+def _run(folder: Path, progress: Progress) -> Demo:
+    ann_file, snn_file = folder / ANN_FILE, folder / SNN_FILE
     network = build_network("zoo:small-cnn", describe_data("digits", purpose="train"))
     save(
         train(network, open_data("digits", network.input, purpose="train"), demo_settings(), progress=progress),

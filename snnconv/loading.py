@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import io
 import json
@@ -17,10 +18,11 @@ from google.protobuf.message import DecodeError
 from torch import fx, nn
 
 import snnconv.domain  # noqa: F401 - fills the registries
-from snnconv.errors import FileError, InvalidValueError, ModelError
+from snnconv.errors import FileError, InvalidValueError, ModelError, SnnconvError
 from snnconv.graph.importer import import_graph, module_of
 from snnconv.model import InputSpec, Model, Stage
 from snnconv.neurons import QCFS, MultiThreshold
+from snnconv.neurons.site import require_positive_int
 
 __all__ = ["METADATA_KEY", "load", "load_module"]
 
@@ -47,6 +49,8 @@ def load(
         ModelError: the network cannot be used; UnsupportedOperatorsError lists every node that stands in the way.
         InvalidValueError: the input's size is open and `size` is not given.
     """
+    if size is not None:
+        require_positive_int("size", size)
     if isinstance(source, Model):
         return source
     if isinstance(source, nn.Module):
@@ -70,12 +74,13 @@ def load_module(module: nn.Module, sample_shape: tuple[int, ...], *, source: str
     Raises:
         ModelError: torch cannot export it, or the graph cannot be imported.
     """
-    was_training = module.training
+    training = {part: part.training for part in module.modules()}
     module.eval()
     try:
         proto = _export(module, sample_shape)
     finally:
-        module.train(was_training)
+        for part, flag in training.items():
+            part.training = flag
     return _to_model(proto, {"source": source or type(module).__name__}, size=None)
 
 
@@ -107,8 +112,10 @@ def _load_timm(name: str, *, size: int | None, pretrained: bool) -> Model:
     from timm.data import resolve_model_data_config
 
     if not timm.is_model(name):
-        near = ", ".join(timm.list_models(f"*{name}*")[:5]) or "see timm.list_models()"
-        raise InvalidValueError(f"timm has no model {name!r}. Near it: {near}.")
+        known = timm.list_models()
+        near = [k for k in known if name and name in k] or difflib.get_close_matches(name, known, n=5)
+        hint = f"Near it: {', '.join(near[:5])}." if near else "timm.list_models() lists them."
+        raise InvalidValueError(f"timm has no model {name!r}. {hint}")
     try:
         module = timm.create_model(name, pretrained=pretrained)
     except Exception as error:
@@ -144,18 +151,24 @@ def _load_file(path: Path, size: int | None) -> Model:
         raise FileError(f"{path} is not an ONNX file with a network in it: it holds no graph.")
     _load_external_data(proto, path)
     provenance = {"source": path.name, "source_sha256": hashlib.sha256(data).hexdigest()}
-    return _to_model(proto, provenance, size=size)
+    try:
+        return _to_model(proto, provenance, size=size)
+    except SnnconvError:
+        raise
+    except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
+        # bytes that parse, and yet are no network: names that are no text, tensors without a type
+        raise FileError(f"{path} is damaged ({type(error).__name__}: {error}). Export the network again.") from error
 
 
 def _read(path: Path) -> bytes:
-    if path.is_dir():
+    if os.path.isdir(path):  # has an answer for names that no file can have, unlike pathlib
         raise FileError(f"{path} is a folder: name an ONNX file in it.")
     try:
         data = path.read_bytes()
     except FileNotFoundError as error:
         raise FileError(f"{path} does not exist. Name an ONNX file, or timm:NAME.") from error
-    except OSError as error:
-        raise FileError(f"{path} cannot be read: {error.strerror}.") from error
+    except (OSError, ValueError) as error:  # ValueError: a name that no file can have
+        raise FileError(f"{path} cannot be read: {getattr(error, 'strerror', error)}.") from error
     if not data:
         raise FileError(f"{path} is empty. Name an ONNX file, or timm:NAME.")
     return data
@@ -170,8 +183,8 @@ def _load_external_data(proto: onnx.ModelProto, path: Path) -> None:
         if tensor.data_location != onnx.TensorProto.EXTERNAL:
             continue
         location = next((entry.value for entry in tensor.external_data if entry.key == "location"), "")
-        target = (folder / location).resolve()
-        if not location or Path(location).is_absolute() or not target.is_relative_to(folder):
+        target = folder if "\0" in location else (folder / location).resolve()
+        if target == folder or Path(location).is_absolute() or not target.is_relative_to(folder):
             raise FileError(
                 f"{path} keeps the weights {tensor.name!r} in {location!r}, outside its own folder, which is not read. "
                 "Put the weights file beside the model."
@@ -223,16 +236,28 @@ def _metadata(proto: onnx.ModelProto) -> dict[str, Any]:
         values = json.loads(text)
         if values.get("input") is not None:
             InputSpec.from_dict(values["input"])
-    except (ValueError, TypeError, AttributeError) as error:
+        if not isinstance(values.get("provenance", {}).get("history", []), list):
+            raise TypeError("its history is no list")
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise FileError(f"The file's own {METADATA_KEY} metadata is damaged: {error}.") from error
     return dict(values)
 
 
 def _input_spec(shape: tuple[int, ...], graph: fx.GraphModule, metadata: dict[str, Any], size: int | None) -> InputSpec:
     if metadata.get("input") is not None:
-        return InputSpec.from_dict(metadata["input"]).override(size=size)
+        stored = InputSpec.from_dict(metadata["input"]).override(size=size)
+        if stored.sample_shape() != shape:
+            raise FileError(
+                f"The file's own {METADATA_KEY} metadata is damaged: it states inputs {list(stored.sample_shape())}, "
+                f"the network takes {list(shape)}."
+            )
+        return stored
+    if len(shape) == 1:
+        return InputSpec(shape[0], None, None, layout="NC").override(size=size)
     if len(shape) != 3:
-        raise ModelError(f"The input has shape {list(shape)} beside the batch; images have three axes.")
+        raise ModelError(
+            f"The input has shape {list(shape)} beside the batch; images have three axes, flat inputs one."
+        )
     channels_last = shape[2] in (1, 3, 4) and (shape[0] not in (1, 3, 4) or _starts_with_transpose(graph))
     if channels_last:
         return InputSpec(shape[2], shape[0], shape[1], layout="NHWC")

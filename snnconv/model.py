@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import copy
+import math
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor, fx
@@ -15,7 +16,7 @@ from snnconv.neurons import Coupling
 
 __all__ = ["InputSpec", "Model", "Stage"]
 
-Layout = Literal["NCHW", "NHWC"]
+Layout = Literal["NCHW", "NHWC", "NC"]
 
 
 class Stage(StrEnum):
@@ -31,10 +32,10 @@ class InputSpec:
     """What a network expects of one input.
 
     Attributes:
-        channels: number of channels C.
-        height: rows H, or None where the file leaves them open.
-        width: columns W, or None where the file leaves them open.
-        layout: order of the axes of a batch.
+        channels: number of channels C; of a flat input the number of features.
+        height: rows H, or None where the file leaves them open and of a flat input.
+        width: columns W, or None where the file leaves them open and of a flat input.
+        layout: order of the axes of a batch; "NC" is a flat input, which is no image.
         mean: per channel, subtracted from pixels in 0..1 (one value counts for all channels); None: not known.
         std: per channel, divides what is left; None: not known.
         resize: short side in pixels that an image is scaled to before the centre crop; None: no scaling.
@@ -51,6 +52,12 @@ class InputSpec:
     classes: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
+        if self.layout not in get_args(Layout):
+            raise InvalidValueError(f"layout is {self.layout!r}: it must be one of {', '.join(get_args(Layout))}.")
+        if self.layout == "NC" and (self.height, self.width, self.resize) != (None, None, None):
+            raise InvalidValueError(
+                f"The network takes a flat input of {self.channels} values, not images: it has no height and width."
+            )
         for name in ("mean", "std"):
             values = getattr(self, name)
             if values is not None and len(values) not in (1, self.channels):
@@ -58,19 +65,23 @@ class InputSpec:
                     f"{name} has {len(values)} values {values}, the network has {self.channels} input channels: "
                     f"give 1 or {self.channels} values."
                 )
+            if values is not None and not all(math.isfinite(value) for value in values):
+                raise InvalidValueError(f"{name} is {values}: every value must be finite.")
         if self.std is not None and any(not value > 0 for value in self.std):
             raise InvalidValueError(f"std is {self.std}: every value must be above 0.")
-        for name in ("height", "width", "resize"):
+        for name in ("channels", "height", "width", "resize"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise InvalidValueError(f"{name} is {value}: it must be at least 1.")
 
-    def sample_shape(self) -> tuple[int, int, int]:
-        """Shape of one input without the batch axis, in the network's layout.
+    def sample_shape(self) -> tuple[int, ...]:
+        """Shape of one input without the batch axis, in the network's layout: three axes of an image, one if flat.
 
         Raises:
             ModelError: the file leaves the height or the width open.
         """
+        if self.layout == "NC":
+            return (self.channels,)
         if self.height is None or self.width is None:
             raise ModelError("The network leaves its input's height or width open: name it with --size N.")
         if self.layout == "NHWC":
@@ -101,11 +112,18 @@ class InputSpec:
 
     @staticmethod
     def from_dict(values: dict[str, Any]) -> InputSpec:
-        """Read what `to_dict` wrote."""
+        """Read what `to_dict` wrote.
+
+        Raises:
+            ValueError, TypeError: a value is missing, unknown, or not of its type.
+        """
         known = dict(values)
-        for name in ("mean", "std", "classes"):
+        for name, kind in (("mean", float), ("std", float), ("classes", str)):
             if known.get(name) is not None:
-                known[name] = tuple(known[name])
+                known[name] = tuple(kind(value) for value in known[name])
+        sizes = [known.get(name) for name in ("channels", "height", "width", "resize")]
+        if sizes[0] is None or any(not isinstance(size, (int, type(None))) for size in sizes):
+            raise TypeError(f"its sizes {sizes} are not integers")
         return InputSpec(**known)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import traceback
 import warnings
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
@@ -13,28 +13,31 @@ from snnconv.cli.convert import convert
 from snnconv.cli.demo import demo
 from snnconv.cli.evaluate import evaluate
 from snnconv.cli.inspect import inspect
-from snnconv.cli.output import show_warning
+from snnconv.cli.options import examples
+from snnconv.cli.output import accept_any_terminal, print_error, show_warning
 from snnconv.cli.train import train
-from snnconv.errors import SnnconvError
+from snnconv.errors import SnnconvError, SnnconvWarning
 
 __all__ = ["cli", "main"]
 
 USER_ERROR = 2
 OWN_ERROR = 1
+INTERRUPTED = 130
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    epilog=examples(
+        "snnconv demo                                         see the whole road in a minute",
+        "snnconv inspect resnet18.onnx                        what is in it, and whether it converts",
+        "snnconv convert resnet18.onnx --timesteps 4 --calibration-data imagefolder:photos",
+        "snnconv evaluate resnet18-snn.onnx --data imagefolder:photos --against resnet18.onnx",
+    ),
+)
 @click.version_option(package_name="snnconv")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 def cli(debug: bool) -> None:
-    r"""Turn trained neural networks into spiking neural networks.
-
-    \b
-    snnconv demo                                         see the whole road in a minute
-    snnconv inspect resnet18.onnx                        what is in it, and whether it converts
-    snnconv convert resnet18.onnx --timesteps 4 --calibration-data imagefolder:photos
-    snnconv evaluate resnet18-snn.onnx --data imagefolder:photos --against resnet18.onnx
-    """
+    """Turn trained neural networks into spiking neural networks."""
 
 
 for _command in (convert, demo, evaluate, inspect, train):
@@ -48,19 +51,24 @@ def main(arguments: list[str] | None = None) -> Any:
     """
     given = sys.argv[1:] if arguments is None else arguments
     debug = "--debug" in given
-    warnings.showwarning = show_warning
+    accept_any_terminal()
     try:
-        cli.main(args=[word for word in given if word != "--debug"], standalone_mode=False, prog_name="snnconv")
+        with warnings.catch_warnings():
+            warnings.showwarning = show_warning
+            warnings.simplefilter("always", SnnconvWarning)
+            cli.main(args=[word for word in given if word != "--debug"], standalone_mode=False, prog_name="snnconv")
     except SnnconvError as error:
         _fail(str(error), USER_ERROR, debug)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
-        _fail("interrupted; nothing was written", 130, debug=False)
+        _fail("interrupted; nothing was written", INTERRUPTED, debug=False)
     except BrokenPipeError:
         sys.exit(OWN_ERROR)
     except Exception as error:
+        if _is_out_of_memory(error):
+            _fail(f"Not enough memory: {error}. Take fewer time steps, images or pixels.", USER_ERROR, debug)
         _fail(
             f"{type(error).__name__}: {error}\nThis is a fault of snnconv; --debug shows where.",
             OWN_ERROR,
@@ -68,8 +76,15 @@ def main(arguments: list[str] | None = None) -> Any:
         )
 
 
-def _fail(message: str, code: int, debug: bool) -> None:
+def _is_out_of_memory(error: Exception) -> bool:
+    """Python's, numpy's and torch's ways to say so; torch is not imported for it."""
+    return (
+        isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError" or "allocate memory" in str(error)
+    )
+
+
+def _fail(message: str, code: int, debug: bool) -> NoReturn:
     if debug:
         traceback.print_exc()
-    click.echo(f"error: {message}", err=True)
+    print_error(message)
     sys.exit(code)

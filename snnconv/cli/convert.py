@@ -7,21 +7,47 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from snnconv.cli.options import DATA_HELP, input_options, json_option, load_model, seed_option
-from snnconv.cli.output import print_json, print_table, track
+from snnconv.cli.options import (
+    DATA_HELP,
+    MOST_LEVELS,
+    examples,
+    input_options,
+    json_option,
+    load_model,
+    output_path,
+    seed_option,
+)
+from snnconv.cli.output import print_json, print_line, print_table, track
 
 if TYPE_CHECKING:
     from snnconv.convert import ConversionReport
 
 
-@click.command()
+MOST_TIMESTEPS = 1024  # far beyond what is of use, yet carried by memory
+
+
+@click.command(
+    epilog=examples(
+        "snnconv convert resnet18.onnx --timesteps 4 --calibration-data imagefolder:photos",
+        "snnconv convert timm:resnet18 -T 2 -L 8 --calibration-data csv:labels.csv --calibration-images 256",
+    )
+)
 @click.argument("source")
-@click.option("-T", "--timesteps", default=4, show_default=True, help="Time steps T.")
+@click.option(
+    "-T",
+    "--timesteps",
+    type=click.IntRange(1, MOST_TIMESTEPS),
+    metavar="T",
+    default=4,
+    show_default=True,
+    help="Time steps.",
+)
 @click.option(
     "-L",
     "--levels",
-    type=int,
-    help="Firing levels L of one step; N = L*T.  [default: 4, or a QCFS file's N/T]",
+    type=click.IntRange(1, MOST_LEVELS),
+    metavar="L",
+    help="Firing levels of one step; N = L*T.  [default: 4, or a QCFS file's N/T]",
 )
 @click.option(
     "--coupling",
@@ -31,23 +57,24 @@ if TYPE_CHECKING:
     help="What a neuron sees before it fires: the mean of its window (exact), or each step by itself.",
 )
 @click.option("--calibration-data", metavar="DATA", help=f"Unlabelled images: {DATA_HELP}.")
-@click.option("--calibration-images", default=1024, show_default=True, help="Use at most so many of them.")
+@click.option(
+    "--calibration-images",
+    type=click.IntRange(1),
+    metavar="N",
+    default=1024,
+    show_default=True,
+    help="Use at most so many of them.",
+)
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Where to.  [default: NAME-snn.onnx here]")
 @input_options
 @seed_option
 @json_option
 def convert(source: str, output: Path | None, as_json: bool, **options: Any) -> None:
-    r"""Convert SOURCE (an ONNX file, or timm:NAME) to a spiking network and write it as ONNX.
-
-    \b
-    snnconv convert resnet18.onnx --timesteps 4 --calibration-data imagefolder:photos
-    snnconv convert timm:resnet18 -T 2 -L 8 --calibration-data csv:labels.csv --calibration-images 256
-    """
+    """Convert SOURCE (an ONNX file, or timm:NAME) to a spiking network and write it as ONNX."""
     from snnconv.convert import convert as run
-    from snnconv.export import require_writable, save
+    from snnconv.export import save
 
-    target = output or Path(f"{_stem(source)}-snn.onnx")
-    require_writable(target)
+    target = output_path(output, source, "-snn")
     model = load_model(source, options)
     snn = run(
         model,
@@ -64,10 +91,6 @@ def convert(source: str, output: Path | None, as_json: bool, **options: Any) -> 
         print_json({"source": source, "output": str(target), **snn.report.to_dict()})
     else:
         _print(snn.report, target)
-
-
-def _stem(source: str) -> str:
-    return source.removeprefix("timm:").replace("/", "_") if source.startswith("timm:") else Path(source).stem
 
 
 def _print(report: ConversionReport, target: Path) -> None:
@@ -103,9 +126,9 @@ def _print(report: ConversionReport, target: Path) -> None:
         verdict = (
             f"causal coupling: the SNN names the class of its quantized ANN on {check.agreement:.0f} % of the images"
         )
-    click.echo(
+    print_line(
         f"Verified in double precision: {verdict}; largest difference of the outputs {check.logits_difference:.1e}."
     )
     if report.on_means:
-        click.echo(f"Computed once, on time means: {', '.join(report.on_means)}.")
-    click.echo(f"Wrote {target} in {report.wall_s:.1f} s.")
+        print_line(f"Computed once, on time means: {', '.join(report.on_means)}.")
+    print_line(f"Wrote {target} in {report.wall_s:.1f} s.")

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import click
 
-from snnconv.cli.options import json_option
-from snnconv.cli.output import print_json, print_table, track
+from snnconv.cli.options import examples, json_option
+from snnconv.cli.output import print_json, print_line, print_table, track
 
 
-@click.command()
+@click.command(epilog=examples("snnconv demo", "snnconv demo --output demo-files --json"))
 @click.option(
     "-o",
     "--output",
@@ -20,11 +20,7 @@ from snnconv.cli.output import print_json, print_table, track
 )
 @json_option
 def demo(output: Path, as_json: bool) -> None:
-    r"""Train, convert and evaluate a small network on handwritten digits, in about a minute and without a network.
-
-    \b
-    snnconv demo
-    """
+    """Train, convert and evaluate a small network on handwritten digits, in about a minute, offline."""
     from snnconv.demo import run_demo
 
     found = run_demo(output, progress=track)
@@ -45,6 +41,6 @@ def demo(output: Path, as_json: bool) -> None:
             for row in found.rows
         ],
     )
-    click.echo("Agreement is with the quantized ANN. The energy is an operation-count estimate, not a measurement:")
-    click.echo("4.6 pJ a multiply-accumulate, 0.9 pJ a synaptic operation; memory traffic is not in it.")
-    click.echo(f"Wrote {found.ann_file} and {found.snn_file}.")
+    print_line("Agreement is with the quantized ANN. The energy is an operation-count estimate, not a measurement:")
+    print_line("4.6 pJ a multiply-accumulate, 0.9 pJ a synaptic operation; memory traffic is not in it.")
+    print_line(f"Wrote {found.ann_file} and {found.snn_file}.")

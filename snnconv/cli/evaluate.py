@@ -6,14 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from snnconv.cli.options import DATA_HELP, input_options, json_option, load_model
-from snnconv.cli.output import print_json, print_table, track
+from snnconv.cli.options import DATA_HELP, examples, input_options, json_option, load_model
+from snnconv.cli.output import print_json, print_line, print_table, track
 
 if TYPE_CHECKING:
     from snnconv.evaluate import Evaluation
 
 
-@click.command()
+@click.command(
+    epilog=examples("snnconv evaluate resnet18-snn.onnx --data imagefolder:photos --against resnet18.onnx --simulate")
+)
 @click.argument("file")
 @click.option("--data", "data", required=True, metavar="DATA", help=f"Images: {DATA_HELP}.")
 @click.option("--against", metavar="FILE", help="Another network, whose arg-max is compared.")
@@ -21,19 +23,15 @@ if TYPE_CHECKING:
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="Evaluate the first N images.")
 @click.option(
     "--precision",
-    type=click.Choice(["float32", "float64"]),
-    default="float32",
+    type=click.Choice(["auto", "float32", "float64"]),
+    default="auto",
     show_default=True,
-    help="float64: no rounding moves a value over a level, so that one pass and T steps are equal.",
+    help="In float64 no rounding moves a value over a level; auto takes it for what has levels, on a CPU.",
 )
 @input_options
 @json_option
 def evaluate(file: str, data: str, against: str | None, as_json: bool, **options: Any) -> None:
-    r"""Accuracy, agreement, activity and estimated energy of FILE (any stage) on DATA.
-
-    \b
-    snnconv evaluate resnet18-snn.onnx --data imagefolder:photos --against resnet18.onnx --simulate
-    """
+    """Accuracy, agreement, activity and estimated energy of FILE (any stage) on DATA."""
     from snnconv.evaluate import evaluate as run
     from snnconv.loading import load
     from snnconv.zoo import open_data
@@ -73,14 +71,14 @@ def _print(result: Evaluation) -> None:
         rows.append((f"agreement after step {t}", f"{agreement:.2f} %"))
     if result.operations is not None:
         rows += [
-            ("synaptic operations per image", f"{values['synops_per_image']:.4g}"),
-            ("multiply-accumulates per image", f"{values['macs_per_image']:.4g}"),
+            ("synaptic operations per image", f"{values['synops_per_image']:,.0f}"),
+            ("multiply-accumulates per image", f"{values['macs_per_image']:,.0f}"),
             ("estimated energy per image", f"{values['energy_pj_per_image'] / 1e6:.4g} µJ"),
         ]
     window = (
         "" if result.timesteps is None else f", T={result.timesteps}, L={result.levels}, {result.coupling} coupling"
     )
-    print_table(f"{result.mode}{window}", ("", ""), rows)
+    print_table(f"{result.mode}{window}, {result.precision}", ("", ""), rows)
     if result.sites:
         print_table(
             f"Activity over {result.activity_images} images",
@@ -89,7 +87,7 @@ def _print(result: Evaluation) -> None:
                 (
                     site.name,
                     site.neurons,
-                    f"{site.spikes_per_image:.4g}",
+                    None if site.spikes_per_image is None else f"{site.spikes_per_image:.4g}",
                     None if site.firing_rate is None else f"{site.firing_rate:.3f}",
                     f"{100 * site.zero_fraction:.1f}",
                 )
@@ -97,7 +95,7 @@ def _print(result: Evaluation) -> None:
             ],
         )
     if result.operations is not None:
-        click.echo(values["energy_note"])
+        print_line(values["energy_note"])
         if values["uncounted_operators"]:
             named = (f"{operator['operator']} {operator['name']}" for operator in values["uncounted_operators"])
-            click.echo(f"Not counted: {', '.join(named)}.")
+            print_line(f"Not counted: {', '.join(named)}.")

@@ -6,11 +6,13 @@ from typing import Any
 
 import click
 
-from snnconv.cli.options import input_options, json_option, load_model
-from snnconv.cli.output import print_json, print_table
+from snnconv.cli.options import examples, input_options, json_option, load_model
+from snnconv.cli.output import print_json, print_line, print_table
 
 
-@click.command()
+@click.command(
+    epilog=examples("snnconv inspect resnet18.onnx", "snnconv inspect timm:mobilenetv2_100 --no-pretrained --json")
+)
 @click.argument("source")
 @click.option(
     "--coupling",
@@ -22,12 +24,7 @@ from snnconv.cli.output import print_json, print_table
 @input_options
 @json_option
 def inspect(source: str, coupling: str, as_json: bool, **options: Any) -> None:
-    r"""Show what is in SOURCE (an ONNX file, or timm:NAME), and whether it converts.
-
-    \b
-    snnconv inspect resnet18.onnx
-    snnconv inspect timm:mobilenetv2_100 --no-pretrained --json
-    """
+    """Show what is in SOURCE (an ONNX file, or timm:NAME), and whether it converts."""
     from snnconv.evaluate import inspect as run
     from snnconv.neurons import Coupling
 
@@ -60,11 +57,11 @@ def inspect(source: str, coupling: str, as_json: bool, **options: Any) -> None:
         ],
     )
     if found["on_means"]:
-        click.echo(f"Computed once, on time means: {', '.join(found['on_means'])}.")
+        print_line(f"Computed once, on time means: {', '.join(found['on_means'])}.")
     if found["unsupported"]:
         print_table(
             "Nodes that cannot be converted",
             ("node", "operator", "why"),
             [(node["name"], node["operator"], node["reason"]) for node in found["unsupported"]],
         )
-    click.echo(found["verdict"])
+    print_line(found["verdict"])

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from snnconv.errors import FileError
+
 if TYPE_CHECKING:
     from snnconv.model import Model
 
-__all__ = ["DATA_HELP", "input_options", "json_option", "load_model", "seed_option"]
+__all__ = [
+    "DATA_HELP",
+    "MOST_LEVELS",
+    "examples",
+    "input_options",
+    "json_option",
+    "load_model",
+    "output_path",
+    "seed_option",
+]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -20,19 +33,21 @@ DATA_HELP = (
 )
 
 
-class Numbers(click.ParamType[tuple[float, ...]]):
-    """`A` or `A,B,C`."""
+LARGEST_SEED = 2**32 - 1
+MOST_LEVELS = 65536  # far beyond what is of use, yet carried by memory and float32
 
-    name = "A,B,C"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[float, ...]:
-        """Parse comma-separated numbers."""
-        if isinstance(value, tuple):
-            return value
-        try:
-            return tuple(float(part) for part in str(value).split(","))
-        except ValueError:
-            self.fail(f"{value!r} is not a list of numbers like 0.485,0.456,0.406.", param, ctx)
+def examples(*lines: str) -> str:
+    """The end of a help text, its lines kept as they are."""
+    return "\n".join(["\b", "Examples:", *(f"  {line}" for line in lines)])
+
+
+def _numbers(text: str) -> tuple[float, ...]:
+    """Parse `A` or `A,B,C`."""
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError as error:
+        raise click.BadParameter(f"{text!r} is not a list of numbers like 0.485,0.456,0.406.") from error
 
 
 def input_options(command: Command) -> Command:
@@ -45,8 +60,18 @@ def input_options(command: Command) -> Command:
         ),
         click.option("--resize", type=click.IntRange(1), metavar="N", help="Short side before the centre crop."),
         click.option("--size", type=click.IntRange(1), metavar="N", help="Height and width of the centre crop."),
-        click.option("--std", type=Numbers(), help="Divides pixels (0..1) less the mean, one value or one a channel."),
-        click.option("--mean", type=Numbers(), help="Subtracted from pixels (0..1), one value or one a channel."),
+        click.option(
+            "--std",
+            type=_numbers,
+            metavar="A,B,C",
+            help="Divides pixels (0..1) less the mean, one value or one a channel.",
+        ),
+        click.option(
+            "--mean",
+            type=_numbers,
+            metavar="A,B,C",
+            help="Subtracted from pixels (0..1), one value or one a channel.",
+        ),
     ):
         command = option(command)
     return command
@@ -59,7 +84,38 @@ def json_option(command: Command) -> Command:
 
 def seed_option(command: Command) -> Command:
     """`--seed`."""
-    return click.option("--seed", default=0, show_default=True, help="Of every random choice.")(command)
+    return click.option(
+        "--seed",
+        type=click.IntRange(0, LARGEST_SEED),
+        metavar="N",
+        default=0,
+        show_default=True,
+        help="Of every random choice.",
+    )(command)
+
+
+def output_path(output: Path | None, source: str, suffix: str) -> Path:
+    """Where a verb writes, checked before its work: `output`, or SOURCE's name and a suffix in the current folder.
+
+    Raises:
+        FileError: it cannot be written, or it is the file that is read.
+    """
+    from snnconv.export import require_writable
+
+    target = output or Path(f"{_stem(source)}{suffix}.onnx")
+    try:
+        if target.exists() and os.path.exists(source) and target.samefile(source):
+            raise FileError(f"{target} is the file that is read: name another one with -o, so that it is kept.")
+    except OSError as error:
+        raise FileError(f"{target} cannot be written: {error.strerror}. Name another path with -o.") from error
+    require_writable(target)
+    return target
+
+
+def _stem(source: str) -> str:
+    """`net` of `folder/net.onnx`, `hub_net` of `timm:hub/net`."""
+    scheme, _, name = source.partition(":")
+    return name.replace("/", "_") if scheme in ("timm", "zoo") else Path(source).stem
 
 
 def load_model(source: str, options: dict[str, Any]) -> Model:

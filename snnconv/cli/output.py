@@ -2,31 +2,44 @@
 
 from __future__ import annotations
 
+import codecs
+import io
 import json
+import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 import click
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
-from rich.table import Table
 
 from snnconv.errors import SnnconvWarning
 
-__all__ = ["print_json", "print_table", "show_warning", "track"]
+__all__ = ["accept_any_terminal", "print_error", "print_json", "print_line", "print_table", "show_warning", "track"]
 
 T = TypeVar("T")
 
 MIN_WIDTH = 110  # of a table that does not go to a terminal
 QUIET_S = 10.0  # between two lines of progress that do not go to a terminal
+PLAIN = {"±": "+-", "µ": "u", "…": "."}  # for a terminal that has neither
+
+
+def accept_any_terminal() -> None:
+    """Write what a terminal's encoding lacks in another way, rather than fail."""
+    codecs.register_error("snnconv", _plain)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="snnconv")
+
+
+def _plain(error: UnicodeError) -> tuple[str | bytes, int]:
+    if isinstance(error, UnicodeEncodeError) and error.object[error.start] in PLAIN:
+        return PLAIN[error.object[error.start]], error.start + 1
+    return codecs.backslashreplace_errors(error)
+
+
+def _visible(text: str) -> str:
+    """Names come from files: their control characters are shown, not obeyed."""
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
 
 
 def show_warning(
@@ -39,11 +52,21 @@ def show_warning(
 ) -> None:
     """Show our warnings to the user in one line; those of libraries are not the user's concern."""
     if issubclass(category, SnnconvWarning):
-        click.echo(f"warning: {message}", err=True)
+        click.echo(f"warning: {_visible(' '.join(str(message).split()))}", err=True)
 
 
 def track(iterable: Iterable[T], description: str, total: int | None = None) -> Iterator[T]:
     """A progress bar with the time left, on standard error; where that is no terminal, a line now and then."""
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
     console = Console(stderr=True)
     if not console.is_terminal:
         yield from _plainly(iterable, description, total)
@@ -71,19 +94,34 @@ def _plainly(iterable: Iterable[T], description: str, total: int | None) -> Iter
         yield item
 
 
+def print_error(message: str) -> None:
+    """Print an error, which may have several lines, on standard error."""
+    click.echo("\n".join(_visible(line) for line in f"error: {message}".split("\n")), err=True)
+
+
 def print_json(values: dict[str, Any]) -> None:
-    """Print a JSON object."""
-    click.echo(json.dumps(values, indent=2))
+    """Print a JSON object, in which every number is finite."""
+    click.echo(json.dumps(values, indent=2, allow_nan=False))
+
+
+def print_line(text: str) -> None:
+    """Print a line."""
+    click.echo(_visible(text))
 
 
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print a table; the first column is text, the others are numbers."""
+    """Print a title and a table; the first column is text, the others are numbers."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
     console = Console()
     if not console.is_terminal:
         console = Console(width=max(console.width, MIN_WIDTH))
-    table = Table(title=title, title_justify="left", title_style="bold", pad_edge=False)
+    table = Table(pad_edge=False, show_header=any(columns))
     for position, column in enumerate(columns):
         table.add_column(column, justify="right" if position else "left", overflow="fold")
     for row in rows:
-        table.add_row(*("-" if cell is None else str(cell).replace("[", "\\[") for cell in row))
+        table.add_row(*(Text("-" if cell is None else _visible(str(cell))) for cell in row))
+    console.print(Text(_visible(title), style="bold"), soft_wrap=True)
     console.print(table)

@@ -7,20 +7,37 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from snnconv.cli.options import DATA_HELP, input_options, json_option, seed_option
-from snnconv.cli.output import print_json, track
+from snnconv.cli.options import DATA_HELP, MOST_LEVELS, examples, input_options, json_option, output_path, seed_option
+from snnconv.cli.output import print_json, print_line, track
 
 if TYPE_CHECKING:
     from snnconv.finetune import EpochMetrics
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "snnconv train --model timm:resnet18 --data cifar10:DIR --total-levels 8 --epochs 300 -o resnet18-qcfs.onnx",
+        "snnconv convert resnet18-qcfs.onnx --timesteps 4",
+    )
+)
 @click.option("--model", required=True, metavar="NAME", help="timm:NAME, zoo:small-cnn, or an ONNX file.")
 @click.option("--data", required=True, metavar="DATA", help=f"Labelled images: {DATA_HELP}.")
 @click.option("--eval-data", metavar="DATA", help="Classified after every epoch; does not influence the training.")
-@click.option("-N", "--total-levels", default=8, show_default=True, help="Levels N of every activation; N = L*T later.")
-@click.option("--epochs", default=300, show_default=True, help="Passes over the data.")
-@click.option("--batch-size", default=128, show_default=True, help="Images a step.")
+@click.option(
+    "-N",
+    "--total-levels",
+    type=click.IntRange(1, MOST_LEVELS),
+    metavar="N",
+    default=8,
+    show_default=True,
+    help="Levels of every activation; N = L*T later.",
+)
+@click.option(
+    "--epochs", type=click.IntRange(1), metavar="N", default=300, show_default=True, help="Passes over the data."
+)
+@click.option(
+    "--batch-size", type=click.IntRange(1), metavar="N", default=128, show_default=True, help="Images a step."
+)
 @click.option("--lr", default=0.1, show_default=True, help="Learning rate at its highest.")
 @click.option("--weight-decay", default=5e-4, show_default=True, help="Of all parameters.")
 @click.option("--momentum", default=0.9, show_default=True, help="Of sgd and nesterov.")
@@ -48,19 +65,13 @@ if TYPE_CHECKING:
 @seed_option
 @json_option
 def train(model: str, output: Path | None, as_json: bool, **options: Any) -> None:
-    r"""Train a network with quantized activations (QCFS), which converts to a spiking network without loss.
-
-    \b
-    snnconv train --model timm:resnet18 --data cifar10:DIR --total-levels 8 --epochs 300 -o resnet18-qcfs.onnx
-    snnconv convert resnet18-qcfs.onnx --timesteps 4
-    """
-    from snnconv.export import require_writable, save
+    """Train a network with quantized activations (QCFS), which converts to a spiking network without loss."""
+    from snnconv.export import save
     from snnconv.finetune import TrainSettings, build_network
     from snnconv.finetune import train as run
     from snnconv.zoo import describe_data, open_data
 
-    target = output or Path(f"{_stem(model)}-qcfs.onnx")
-    require_writable(target)
+    target = output_path(output, model, "-qcfs")
     names = set(TrainSettings.__dataclass_fields__)
     settings = TrainSettings(**{name: value for name, value in options.items() if name in names})
     network = build_network(
@@ -95,8 +106,4 @@ def train(model: str, output: Path | None, as_json: bool, **options: Any) -> Non
     if as_json:
         print_json({"model": model, "output": str(target), "total_levels": settings.total_levels, "epochs": log})
     else:
-        click.echo(f"Wrote {target}. Next: snnconv convert {target} --timesteps 4")
-
-
-def _stem(model: str) -> str:
-    return Path(model).stem if model.endswith(".onnx") else model.split(":", 1)[-1].replace("/", "_")
+        print_line(f"Wrote {target}. Next: snnconv convert {target} --timesteps 4")

@@ -18,7 +18,7 @@ from snnconv.convert.sites import is_rectifier, iter_sites
 from snnconv.convert.spike import collapse, default_levels, spike
 from snnconv.convert.synthetic import synthetic_images
 from snnconv.convert.verify import verify
-from snnconv.errors import InvalidValueError, ModelError, SnnconvWarning
+from snnconv.errors import DataError, InvalidValueError, ModelError, SnnconvWarning
 from snnconv.loading import load
 from snnconv.model import Model, Stage
 from snnconv.neurons import QCFS, Coupling
@@ -75,12 +75,14 @@ def convert(
     Raises:
         UnsupportedOperatorsError: nodes that cannot be converted, all at once, before any work.
         ModelError: there is nothing to convert, or the network is spiking already.
-        InvalidValueError: T, L, the coupling or the number of images is outside what is allowed.
+        InvalidValueError: T, L, the coupling or the number of images is outside what is allowed, or a tensor of images
+            does not fit.
         DataError: the calibration data does not fit.
         VerificationError: the SNN differs from the quantized ANN that it must equal.
 
     Warns:
-        SnnconvWarning: there is no calibration data, or less than asked for.
+        SnnconvWarning: there is no calibration data, or less than asked for; no unit of some site was active on it; or
+            a quantized ANN is converted with another N than its own.
     """
     started = time.perf_counter()
     settings = _settings(timesteps, levels, coupling, calibration_images)
@@ -126,13 +128,13 @@ class _Settings:
         found = {site.total_levels for _, site in iter_sites(model.graph) if isinstance(site, QCFS)}
         if not found:
             return self.levels or DEFAULT_LEVELS
-        own = max(found)
-        levels = self.levels or default_levels(own, self.timesteps)
-        if levels * self.timesteps != own:
+        levels = self.levels or default_levels(max(found), self.timesteps)
+        if found != {levels * self.timesteps}:
+            own = " and ".join(str(total) for total in sorted(found))
             warnings.warn(
                 f"The network was trained with N={own} levels and is converted with N = L*T = "
-                f"{levels * self.timesteps}; its own accuracy belongs to N={own}. Give --levels and --timesteps of that "
-                "product.",
+                f"{levels * self.timesteps}; its own accuracy belongs to N={own}. Give --levels and --timesteps of "
+                "that product.",
                 SnnconvWarning,
                 stacklevel=3,
             )
@@ -185,10 +187,14 @@ def _images(model: Model, data: str | Images | Tensor | None, count: int, seed: 
         )
         return _CalibrationImages(list(torch.split(drawn, batch_size)), words, calibrates)
     if isinstance(data, Tensor):
-        return _CalibrationImages(
-            list(torch.split(_checked(data, model)[:count], batch_size)), "images given as a tensor", True
-        )
+        drawn = _drawn(_checked(data, model), count, seed)
+        return _CalibrationImages(list(torch.split(drawn, batch_size)), f"images given as a tensor, seed {seed}", True)
     opened = open_data(data, model.input, purpose="calibration") if isinstance(data, str) else data
+    if opened.sample_shape != model.input.sample_shape():
+        raise DataError(
+            f"{opened.spec!r} was opened for inputs {list(opened.sample_shape)}, the network takes "
+            f"{list(model.input.sample_shape())}: open it with the network's own input."
+        )
     sample = opened.sample(count, seed)
     return _CalibrationImages([x for x, _ in sample.batches(batch_size)], f"{opened.spec}, seed {seed}", True)
 
@@ -200,8 +206,18 @@ def _elements(shape: tuple[int, ...]) -> int:
 def _checked(images: Tensor, model: Model) -> Tensor:
     shape = model.input.sample_shape()
     if images.dim() != len(shape) + 1 or tuple(images.shape[1:]) != shape or not len(images):
-        raise InvalidValueError(f"calibration_data has shape {tuple(images.shape)}; the network takes [n, {shape}].")
+        wanted = ", ".join(["n", *map(str, shape)])
+        raise InvalidValueError(f"calibration_data has shape {list(images.shape)}; the network takes [{wanted}].")
+    if not torch.isfinite(images).all():
+        raise InvalidValueError("calibration_data holds NaN or infinite values.")
     return images.float()
+
+
+def _drawn(images: Tensor, count: int, seed: int) -> Tensor:
+    """At most `count` of the images, in their order."""
+    if len(images) <= count:
+        return images
+    return images[torch.randperm(len(images), generator=torch.Generator().manual_seed(seed))[:count].sort().values]
 
 
 def _provenance(report: ConversionReport, seed: int) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, fx, nn
 
+from snnconv.convert.sites import channel_axis
 from snnconv.graph.access import module_of, operands
 from snnconv.graph.modules import Arithmetic, MaxPool
 from snnconv.graph.passes.fold_affine import LINEAR, NORMS
@@ -16,18 +17,21 @@ def bias_carrier(graph: fx.GraphModule, site: fx.Node) -> fx.Node | None:
     """The node whose bias shifts a site's input and feeds nothing else; None where there is none.
 
     Walks back through additions, and through max-pooling, which a shift commutes with, while each value has one user.
+    An operator whose channels are broadcast, or lie on another axis than the site's, cannot carry the site's shift.
     """
-    return _walk(graph, operands(site)[0])
+    axis = channel_axis(graph, site)
+    return None if axis is None else _walk(graph, operands(site)[0], axis, site.meta["shape"][axis - 1])
 
 
-def _walk(graph: fx.GraphModule, node: fx.Node) -> fx.Node | None:
+def _walk(graph: fx.GraphModule, node: fx.Node, axis: int, channels: int) -> fx.Node | None:
     if node.op != "call_module" or len(node.users) != 1:
         return None
     module = module_of(graph, node)
     if isinstance(module, (*LINEAR, *NORMS)):
-        return node
+        fits = channel_axis(graph, node) == axis and node.meta["shape"][axis - 1] == channels
+        return node if fits else None
     if isinstance(module, MaxPool) or (isinstance(module, Arithmetic) and module.operator == "add"):
-        found = (_walk(graph, arg) for arg in operands(node))
+        found = (_walk(graph, arg, axis, channels) for arg in operands(node))
         return next((carrier for carrier in found if carrier is not None), None)
     return None
 

@@ -2,8 +2,7 @@
 
 The inputs of a site come from the network whose earlier sites are quantized already, so that errors do not pile up
 unseen: each site's biases are moved until the mean of its quantized output, channel by channel, is the mean that the
-ANN had there
-(bias correction; SNN calibration, Li et al., ICML 2021, section 4.2).
+ANN had there (bias correction; SNN calibration, Li et al., ICML 2021, section 4.2).
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ def with_total_levels(model: Model, total_levels: int) -> Model:
     return copy
 
 
-@torch.inference_mode()
+@torch.no_grad()  # not inference_mode: the parameters that are made here can be trained on
 def calibrate(ann: Model, batches: Sequence[Tensor], total_levels: int, *, progress: Progress = no_progress) -> Model:
     """Quantize every rectifier of an ANN, with ceilings and biases from unlabelled images.
 

@@ -11,7 +11,7 @@ from snnconv.convert.sites import is_site, iter_sites
 from snnconv.convert.temporal import analyse, leads_to_site
 from snnconv.errors import ModelError, UnsupportedNode, UnsupportedOperatorsError
 from snnconv.graph.access import calls, module_of
-from snnconv.graph.modules import ParametricReLU
+from snnconv.graph.modules import Arithmetic, ParametricReLU
 from snnconv.graph.passes import fold_affine
 from snnconv.model import Model
 from snnconv.neurons import Coupling
@@ -111,5 +111,7 @@ _OPERATORS = {
 
 def operator_name(module: nn.Module) -> str:
     """The operator as the user's file names it, as far as it has a name there."""
+    if isinstance(module, Arithmetic):
+        return module.operator.capitalize()
     kind = type(module).__name__
     return _OPERATORS.get(kind, kind)

@@ -1,9 +1,8 @@
 """Move max-pooling before the activation it follows.
 
 A site f is monotone, so max(f(z)) = f(max(z)): pooling the currents and then firing gives the same activations as
-pooling the activations, and the neurons' input stays a current. Zero padding between the two may stay where it is, for
-f(0) =
-0.
+pooling the activations, and the neurons' input stays a current. Zero padding of the pooled axes between the two may
+stay where it is, for f(0) = 0; padded channels would have no ceilings.
 
 Requires: nothing. Ensures: same outputs; where a site feeds others beside the pooling, they keep a site of their own.
 """
@@ -36,9 +35,11 @@ def pool_before_sites(graph: fx.GraphModule) -> bool:
 
 def _move(graph: fx.GraphModule, pool: fx.Node) -> bool:
     """Rewrite `pool(pad(site(z)))` as `site(pool(pad(z)))`."""
+    pooling = module_of(graph, pool)
+    assert isinstance(pooling, MaxPool)
     between: list[fx.Node] = []
     site = operands(pool)[0]
-    while site.op == "call_module" and _keeps_zero(graph, site):
+    while site.op == "call_module" and _pads_zeros(graph, site, len(pooling.kernel)):
         between.insert(0, site)
         site = operands(site)[0]
     if site.op != "call_module" or not is_site(module_of(graph, site)):
@@ -58,6 +59,10 @@ def _move(graph: fx.GraphModule, pool: fx.Node) -> bool:
     return True
 
 
-def _keeps_zero(graph: fx.GraphModule, node: fx.Node) -> bool:
+def _pads_zeros(graph: fx.GraphModule, node: fx.Node, rank: int) -> bool:
+    """Whether a node pads the last `rank` axes with zeros, for one user."""
     module = module_of(graph, node)
-    return isinstance(module, Pad) and module.mode == "constant" and module.value == 0 and len(node.users) == 1
+    if not isinstance(module, Pad) or module.mode != "constant" or module.value != 0 or len(node.users) != 1:
+        return False
+    axes = len(module.pads) // 2
+    return not any(module.pads[: max(axes - rank, 0)]) and not any(module.pads[axes : max(2 * axes - rank, axes)])

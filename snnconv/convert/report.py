@@ -20,7 +20,8 @@ class SiteReport:
         clipping: what lies above the ceiling.
         quantization: what is lost between the levels.
         unevenness: what differs because spikes arrive unevenly in time.
-        difference: largest difference of time mean and quantized activation, as a share of the ceiling.
+        difference: largest difference of time mean and quantized activation, given the same spikes before them, as a
+            share of the ceiling; a current on the edge of two levels counts as either.
     """
 
     name: str

@@ -14,6 +14,8 @@ __all__ = ["synthetic_images"]
 def synthetic_images(spec: InputSpec, count: int, seed: int = 0) -> Tensor:
     """Draw smooth random images: noise at every scale, as the spectrum of natural images falls (about 1/f).
 
+    A flat input is no image: its values are drawn one by one from the standard normal distribution.
+
     Args:
         spec: shape, layout and, where known, mean and standard deviation of the pixels.
         count: how many.
@@ -23,10 +25,12 @@ def synthetic_images(spec: InputSpec, count: int, seed: int = 0) -> Tensor:
         Normalised images `[count, *spec.sample_shape()]`: zero mean and unit variance where the spec knows the pixels'
         mean and deviation, else pixels within 0..1.
     """
-    spec.sample_shape()
+    shape = spec.sample_shape()
+    generator = torch.Generator().manual_seed(seed)
+    if spec.layout == "NC":
+        return torch.randn(count, *shape, generator=generator)
     assert spec.height is not None
     assert spec.width is not None
-    generator = torch.Generator().manual_seed(seed)
     images = torch.zeros(count, spec.channels, spec.height, spec.width)
     side = 1
     while side <= max(spec.height, spec.width):
@@ -34,7 +38,7 @@ def synthetic_images(spec: InputSpec, count: int, seed: int = 0) -> Tensor:
         noise += torch.randn(count, 1, side, side, generator=generator)  # colours move together
         images += interpolate(noise, size=(spec.height, spec.width), mode="bilinear", align_corners=False)
         side *= 2
-    images /= images.std()
+    images /= float(images.std(correction=0)) or 1.0
     if spec.mean is None:
         images = images.mul_(0.25).add_(0.5).clamp_(0, 1)
         if spec.std is not None:

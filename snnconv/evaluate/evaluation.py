@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Literal
 
 import torch
@@ -19,6 +20,7 @@ from snnconv.evaluate.energy import Operations
 from snnconv.evaluate.inputs import adapt, check_against, check_data
 from snnconv.evaluate.result import Evaluation, Mode
 from snnconv.graph.passes.fold_affine import fold_affine
+from snnconv.graph.precision import to_double
 from snnconv.model import Model, Stage
 from snnconv.neurons import QCFS, Coupling
 from snnconv.progress import Progress, no_progress
@@ -29,7 +31,8 @@ __all__ = ["ann_energy", "evaluate"]
 
 LARGEST_TENSOR = 64 * 2**20  # floats of one activation, its time steps and its batch together
 LARGEST_BATCH = 256
-Precision = Literal["float32", "float64"]
+Precision = Literal["auto", "float32", "float64"]
+PRECISIONS = ("auto", "float32", "float64")
 
 
 def evaluate(
@@ -41,7 +44,7 @@ def evaluate(
     limit: int | None = None,
     batch_size: int | None = None,
     activity_images: int = 64,
-    precision: Precision = "float32",
+    precision: Precision = "auto",
     progress: Progress = no_progress,
 ) -> Evaluation:
     """Accuracy, agreement, activity, operations and estimated energy of a network.
@@ -60,8 +63,8 @@ def evaluate(
         limit: evaluate the first so many images; None: all.
         batch_size: images at a time; None: as many as keep the largest activation modest.
         activity_images: count activity and operations over the first so many images; 0: do not.
-        precision: "float32", or "float64", in which rounding moves no value over the border of two levels, so that
-            collapsed and simulated evaluation are equal.
+        precision: "float64", in which rounding moves no value over the border of two levels, so that collapsed and
+            simulated evaluation are equal; "float32"; or "auto": float64 for what has levels, on a CPU.
         progress: told of each batch.
 
     Raises:
@@ -73,6 +76,7 @@ def evaluate(
     """
     _check_options(limit, batch_size, activity_images)
     mode = _mode(model, simulate)
+    precision = _resolve(precision, model)
     if isinstance(data, str):
         data = open_data(data, model.input, purpose="eval")
     if not len(data):
@@ -88,7 +92,7 @@ def evaluate(
     with _in_evaluation_mode(*(running_model.graph for running_model in running)):
         scores = _score(running, images, labelled, size, progress)
         activity = _activity(running[0], model.timesteps, images, activity_images, size, progress)
-    return _evaluation(model, mode, scores, activity, labelled=labelled, compared=against is not None)
+    return _evaluation(model, mode, precision, scores, activity, labelled=labelled, compared=against is not None)
 
 
 def ann_energy(model: Model, *, size: int | None = None) -> Operations:
@@ -134,14 +138,17 @@ def _runnable(model: Model, mode: Mode) -> Model:
     return collapse(model) if mode == "collapsed" else model
 
 
+def _resolve(precision: Precision, model: Model) -> Precision:
+    """Rounding moves values over the border of two levels, so what has levels runs in float64 where that is cheap."""
+    if precision not in PRECISIONS:
+        raise InvalidValueError(f"precision is {precision!r}: it must be one of {', '.join(PRECISIONS)}.")
+    if precision != "auto":
+        return precision
+    return "float64" if model.stage is not Stage.ANN and _device(model).type == "cpu" else "float32"
+
+
 def _in_precision(model: Model, precision: Precision) -> Model:
-    if precision == "float32":
-        return model
-    if precision != "float64":
-        raise InvalidValueError(f"precision is {precision!r}: it must be 'float32' or 'float64'.")
-    double = model.copy()
-    double.graph.double()
-    return double
+    return replace(model, graph=to_double(model.graph)) if precision == "float64" else model
 
 
 def _classes(model: Model) -> int:
@@ -228,12 +235,20 @@ def _activity(
 
 
 def _evaluation(
-    model: Model, mode: Mode, scores: Scores, activity: Activity | None, *, labelled: bool, compared: bool
+    model: Model,
+    mode: Mode,
+    precision: Precision,
+    scores: Scores,
+    activity: Activity | None,
+    *,
+    labelled: bool,
+    compared: bool,
 ) -> Evaluation:
     images = scores.images
     accuracy = scores.correct.percent(images) if labelled else None
     return Evaluation(
         mode=mode,
+        precision=precision,
         images=images,
         accuracy=accuracy,
         accuracy_standard_error=None if accuracy is None else standard_error(accuracy, images),

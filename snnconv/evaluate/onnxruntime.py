@@ -6,7 +6,6 @@ import os
 from collections.abc import Iterable
 
 import onnx
-import onnxruntime
 import torch
 from torch import Tensor
 
@@ -28,6 +27,8 @@ def run_onnx(source: str | os.PathLike[str] | onnx.ModelProto, batches: Iterable
     Raises:
         FileError: onnxruntime cannot read the network.
     """
+    import onnxruntime
+
     network = source.SerializeToString() if isinstance(source, onnx.ModelProto) else os.fspath(source)
     try:
         session = onnxruntime.InferenceSession(network, providers=["CPUExecutionProvider"])

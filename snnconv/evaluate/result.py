@@ -20,6 +20,7 @@ class Evaluation:
     Attributes:
         mode: how it was computed. `collapsed`: a mean-coupled spiking network in one pass, as the quantized
             network that it equals; `simulated`: step by step.
+        precision: float32 or float64, of the arithmetic.
         images: how many were evaluated.
         accuracy: percent; None without labels.
         accuracy_standard_error: binomial, in percentage points; None without labels.
@@ -39,6 +40,7 @@ class Evaluation:
     """
 
     mode: Mode
+    precision: str
     images: int
     accuracy: float | None
     accuracy_standard_error: float | None
@@ -59,6 +61,7 @@ class Evaluation:
         counted = self.operations
         return {
             "mode": self.mode,
+            "precision": self.precision,
             "images": self.images,
             "accuracy": self.accuracy,
             "accuracy_standard_error": self.accuracy_standard_error,

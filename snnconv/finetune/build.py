@@ -97,8 +97,9 @@ def _timm(name: str, info: DataInfo, pretrained: bool) -> tuple[nn.Module, dict[
     from timm.data import resolve_model_data_config
 
     if not timm.is_model(name):
-        near = ", ".join(timm.list_models(f"*{name}*")[:5]) or "see timm.list_models()"
-        raise InvalidValueError(f"timm has no model {name!r}. Near it: {near}.")
+        near = ", ".join(timm.list_models(f"*{name}*")[:5])
+        hint = f"Near it: {near}." if near else "timm.list_models() lists them."
+        raise InvalidValueError(f"timm has no model {name!r}. {hint}")
     try:
         module = timm.create_model(name, pretrained=pretrained, num_classes=info.classes, in_chans=info.channels)
     except Exception as error:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from torch import Tensor
-from torchvision.transforms.v2 import functional as VF
 
 from snnconv.errors import DataError
 
@@ -76,9 +75,12 @@ class Geometry:
         """Bring pixels `[..., C, h, w]`, uint8 or float, to `[..., C, H, W]` of the same type."""
         height, width = x.shape[-2:]
         self.check(height, width)
-        if self.keep_exact and (height, width) == (self.height, self.width):
+        scaled = self.short is not None and self.short != min(height, width)
+        if (height, width) == (self.height, self.width) and (self.keep_exact or not scaled):
             return x
-        if self.short is not None and self.short != min(height, width):
+        from torchvision.transforms.v2 import functional as VF  # takes seconds, and most arrays fit as they are
+
+        if scaled:
             rows, columns = self.scaled_size(height, width, self.short)
             x = VF.resize(x, [rows, columns], antialias=True)
         if tuple(x.shape[-2:]) != (self.height, self.width):

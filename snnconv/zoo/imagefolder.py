@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from torchvision.datasets import ImageFolder
 
 from snnconv.errors import FileError
 from snnconv.zoo.dataspec import Purpose
@@ -26,6 +25,8 @@ def read_imagefolder(where: str, purpose: Purpose) -> FileSource:
     Raises:
         FileError: the folder is missing or holds no image in class folders.
     """
+    from torchvision.datasets import ImageFolder  # takes seconds
+
     root = _part(Path(where).expanduser(), purpose)
     try:
         folder = ImageFolder(str(root), allow_empty=True)

@@ -68,7 +68,7 @@ class Images(Dataset[tuple[Tensor, int]]):
             self.labels.setflags(write=False)
 
     @property
-    def sample_shape(self) -> tuple[int, int, int]:
+    def sample_shape(self) -> tuple[int, ...]:
         """Shape of one image in the network's layout."""
         return self.input.sample_shape()
 

@@ -1,0 +1,125 @@
+"""What stands in the way is listed all at once, before any work."""
+
+from __future__ import annotations
+
+import pytest
+from graph_cases import CASES, HEAD, W, classifier, conv, model_of, node, prepared, proto_of
+
+from snnconv.convert import convert, make_plan, prepare
+from snnconv.errors import ModelError, UnsupportedOperatorsError
+from snnconv.neurons import Coupling
+
+
+def plan_of(proto, coupling=Coupling.MEAN):
+    return make_plan(prepare(model_of(proto)), coupling)
+
+
+def tangled():
+    """Four kinds of activation that no neuron can be, before the last site."""
+    nodes = [
+        conv("input", "c1"),
+        node("LeakyRelu", "c1", "leaky"),
+        conv("leaky", "c2", "w2", "b2"),
+        node("PRelu", "c2 slope", "prelu"),
+        conv("prelu", "c3", "w2", "b2"),
+        node("Clip", "c3 low high", "clip"),
+        conv("clip", "c4", "w2", "b2"),
+        node("Sigmoid", "c4", "gate"),
+        node("Relu", "gate", "features"),
+    ]
+    return classifier(nodes, {"slope": [[[0.1]]] * 4, "low": -1.0, "high": 1.0})
+
+
+def test_all_that_is_unsupported_is_listed_at_once():
+    plan = plan_of(tangled())
+    assert not plan.convertible
+    assert [(each.name, each.operator) for each in plan.unsupported] == [
+        ("leaky", "LeakyRelu"),
+        ("prelu", "PRelu"),
+        ("clip", "Clip"),
+        ("gate", "Sigmoid"),
+    ]
+    with pytest.raises(UnsupportedOperatorsError) as caught:
+        plan.require()
+    assert caught.value.nodes == plan.unsupported
+    assert all(name in str(caught.value) for name in ("leaky", "prelu", "clip", "gate", "(4)"))
+
+
+def test_convert_refuses_before_it_looks_at_data():
+    with pytest.raises(UnsupportedOperatorsError):
+        convert(model_of(tangled()), calibration_data="no such data")
+
+
+@pytest.mark.parametrize("tail", ["LeakyRelu", "PRelu", "Clip", "Sigmoid", "Softmax"])
+def test_after_the_last_site_all_are_fine(tail):
+    made = CASES["chain"]()
+    made.graph.node[-1].output[0] = "logits"
+    inputs = {"PRelu": "logits fb", "Clip": "logits low high"}.get(tail, "logits")
+    made.graph.node.append(node(tail, inputs, "out"))
+    if tail == "Clip":
+        made.graph.initializer.extend(proto_of([], {"low": -1.0, "high": 1.0}).graph.initializer)
+    plan = plan_of(made)
+    assert plan.convertible
+    assert plan.on_means == ("out",)
+    assert plan_of(made, Coupling.CAUSAL).convertible
+
+
+@pytest.mark.parametrize("tail", [[], [node("Sigmoid", "out", "y")]])
+def test_a_network_without_sites_has_nothing_to_convert(tail):
+    outputs = ("y",) if tail else ("out",)
+    made = proto_of([conv("input", "features"), *HEAD, *tail], W, outputs=outputs)
+    plan = plan_of(made)
+    assert not plan.convertible
+    assert plan.sites == ()
+    with pytest.raises(ModelError, match="nothing to convert"):
+        plan.require()
+    with pytest.raises(ModelError, match="nothing to convert"):
+        convert(model_of(made))
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_every_case_converts_under_mean_coupling(name):
+    plan = make_plan(prepared(name))
+    assert plan.convertible
+    plan.require()
+
+
+WAITING = {
+    "product_of_spikes": [("product", "Mul")],
+    "square_and_quotient": [("square", "Mul"), ("quotient", "Div")],
+    "max_pool_after_concat": [("pool", "MaxPool")],
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_causal_neurons_cannot_wait_for_a_window(name):
+    plan = make_plan(prepared(name), Coupling.CAUSAL)
+    assert [(each.name, each.operator) for each in plan.unsupported] == WAITING.get(name, [])
+    for each in plan.unsupported:
+        assert "--coupling mean" in each.reason
+
+
+def test_all_that_would_wait_is_listed_at_once():
+    nodes = [
+        conv("input", "c1"),
+        node("Relu", "c1", "r1"),
+        conv("r1", "c2", "w2", "b2"),
+        node("Concat", "r1 c2", "both", axis=1),
+        node("MaxPool", "both", "pool", kernel_shape=[2, 2], strides=[2, 2]),
+        conv("pool", "c3", "w8", "b1"),
+        node("Relu", "c3", "r3"),
+        conv("r3", "c4", "w2", "b2"),
+        node("Relu", "c4", "r4"),
+        node("Mul", "r3 r4", "product"),
+        conv("product", "c5", "w2", "b2"),
+        node("Relu", "c5", "features"),
+    ]
+    plan = plan_of(classifier(nodes, {"w8": [[[[0.1]]] * 8] * 4}), Coupling.CAUSAL)
+    assert [each.name for each in plan.unsupported] == ["pool", "product"]
+    with pytest.raises(UnsupportedOperatorsError):
+        plan.require()
+
+
+def test_the_sites_are_named_as_in_the_file():
+    assert make_plan(prepared("residual_of_spikes")).sites == ("r1", "features")
+    assert make_plan(prepared("product_of_spikes")).on_means == ("product",)

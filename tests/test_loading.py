@@ -1,0 +1,404 @@
+"""One door in: what it takes, and how it refuses the rest."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from graph_cases import CASES, W, classifier, conv, node, plain, proto_of, quantize
+from onnx import TensorProto, helper
+from torch import nn
+
+from snnconv.convert import convert
+from snnconv.errors import FileError, InvalidValueError, ModelError, UnsupportedOperatorsError
+from snnconv.export.onnx import save, to_onnx
+from snnconv.loading import METADATA_KEY, load, load_module
+from snnconv.model import InputSpec, Stage
+
+
+def written(tmp_path, content, name="network.onnx"):
+    path = tmp_path / name
+    path.write_bytes(content if isinstance(content, bytes) else content.SerializeToString())
+    return path
+
+
+@pytest.fixture(scope="module")
+def chain():
+    return CASES["chain"]()
+
+
+# What it takes
+
+
+def test_a_file_says_where_it_comes_from(chain, tmp_path):
+    path = written(tmp_path, chain)
+    for source in (path, str(path)):
+        model = load(source)
+        assert model.stage is Stage.ANN
+        assert model.input == InputSpec(3, 6, 6)
+        assert model.provenance["source"] == "network.onnx"
+        assert len(model.provenance["source_sha256"]) == 64
+    assert not model.graph.training
+
+
+def test_a_model_is_taken_as_it_is():
+    assert load(plain("chain")) is plain("chain")
+
+
+def test_channels_may_be_last(tmp_path):
+    assert load(written(tmp_path, CASES["channels_last"]())).input == InputSpec(3, 6, 6, layout="NHWC")
+
+
+def test_an_input_may_be_flat(tmp_path):
+    path = written(tmp_path, CASES["flat_mlp"]())
+    model = load(path)
+    assert model.input == InputSpec(6, None, None, layout="NC")
+    x = torch.randn(50, 6)
+    snn = convert(path, timesteps=2, levels=8, calibration_data=x)
+    again = load(save(snn, tmp_path / "snn.onnx"))
+    assert again.input == model.input
+    assert torch.equal(again.logits(x), snn.logits(x))
+    assert (again.logits(x) - model.logits(x)).abs().max() < 0.3 * model.logits(x).abs().max()
+    with pytest.raises(InvalidValueError, match="flat input of 6"):
+        load(path, size=8)
+
+
+@pytest.mark.parametrize("shape", [(3, 6), (3, 6, 6, 6), ()])
+def test_other_ranks_are_refused(shape, tmp_path):
+    made = proto_of([node("Relu", "input", "out")], {}, shape)
+    with pytest.raises(ModelError, match="three axes, flat inputs one"):
+        load(written(tmp_path, made))
+
+
+@pytest.mark.parametrize("shape", [(3, "rows", "columns"), (3, 0, 0)])
+def test_an_open_size_is_asked_for(shape, tmp_path):
+    path = written(tmp_path, classifier([conv("input", "c1"), node("Relu", "c1", "features")], shape=shape))
+    with pytest.raises(InvalidValueError, match="--size"):
+        load(path)
+    model = load(path, size=10)
+    assert model.input == InputSpec(3, 10, 10)
+    assert model(torch.zeros(2, 3, 10, 10)).shape == (2, 5)
+
+
+@pytest.mark.parametrize("size", [0, -1, 1.5, True])
+def test_a_size_that_cannot_be(size, chain, tmp_path):
+    for source in (written(tmp_path, chain), "timm:resnet18", nn.ReLU()):
+        with pytest.raises(InvalidValueError, match="size is"):
+            load(source, size=size)
+
+
+# Files that are none
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"", "is empty"),
+        (b"This is a text file.\nIt holds no network.\n" * 20, "not an ONNX file"),
+        (np.random.default_rng(0).bytes(1000), "not an ONNX file"),
+        (b"\x08\x09", "holds no graph"),
+        (onnx.ModelProto(ir_version=9, producer_name="x"), "holds no graph"),
+    ],
+)
+def test_what_is_no_network(content, told, tmp_path):
+    with pytest.raises(FileError, match=told):
+        load(written(tmp_path, content))
+
+
+@pytest.mark.parametrize("share", [0.01, 0.3, 0.7, 0.999])
+def test_a_truncated_file(share, chain, tmp_path):
+    whole = chain.SerializeToString()
+    with pytest.raises(FileError):
+        load(written(tmp_path, whole[: max(1, int(share * len(whole)))]))
+
+
+def test_random_damage_never_ends_in_another_kind_of_error(tmp_path):
+    rng = np.random.default_rng(0)
+    whole = np.frombuffer(to_onnx(quantize(plain("chain"), 8)).SerializeToString(), np.uint8)
+    for _ in range(60):
+        damaged = whole.copy()
+        where = rng.integers(0, len(damaged), 3)
+        damaged[where] = rng.integers(0, 256, 3)
+        try:
+            load(written(tmp_path, damaged.tobytes()))
+        except (FileError, ModelError, InvalidValueError):
+            continue
+
+
+@pytest.mark.parametrize("name", ["missing.onnx", "missing/network.onnx", "a\0b.onnx", "x" * 300])
+def test_a_name_that_no_file_has(name, tmp_path):
+    with pytest.raises(FileError):
+        load(tmp_path / name)
+
+
+def test_a_folder(tmp_path):
+    with pytest.raises(FileError, match="is a folder"):
+        load(tmp_path)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="the superuser reads everything")
+def test_a_file_that_may_not_be_read(chain, tmp_path):
+    path = written(tmp_path, chain)
+    path.chmod(0)
+    with pytest.raises(FileError, match="cannot be read"):
+        load(path)
+
+
+# Networks that cannot be used
+
+
+def test_all_unknown_operators_are_listed_at_once(tmp_path):
+    nodes = [
+        node("Erf", "input", "first"),
+        node("Relu", "first", "r"),
+        node("Mystery", "r", "second", domain="com.example"),
+        conv("second", "out"),
+    ]
+    made = proto_of(nodes, W)
+    made.opset_import.append(helper.make_opsetid("com.example", 1))
+    with pytest.raises(UnsupportedOperatorsError) as caught:
+        load(written(tmp_path, made))
+    assert [(each.name, each.operator) for each in caught.value.nodes] == [("first", "Erf"), ("second", "Mystery")]
+
+
+def test_control_flow(tmp_path):
+    branch = helper.make_graph([node("Relu", "c1", "y")], "b", [], [helper.make_tensor_value_info("y", 1, None)])
+    nodes = [conv("input", "c1"), node("If", "flag", "out", then_branch=branch, else_branch=branch)]
+    made = proto_of(nodes, W)
+    made.graph.initializer.append(helper.make_tensor("flag", TensorProto.BOOL, [], [True]))
+    with pytest.raises(UnsupportedOperatorsError, match="control flow"):
+        load(written(tmp_path, made))
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_not_finite(value, tmp_path):
+    broken = W["w1"].copy()
+    broken[0, 0, 0, 0] = value
+    with pytest.raises(ModelError, match="w1"):
+        load(written(tmp_path, proto_of([conv("input", "out")], W | {"w1": broken})))
+
+
+def test_several_inputs(tmp_path):
+    made = proto_of([node("Add", "input other", "out")], {}, inputs=("input", "other"))
+    with pytest.raises(ModelError, match=r"2 \(input, other\)"):
+        load(written(tmp_path, made))
+
+
+@pytest.mark.parametrize("name", ["<script>alert(1)</script>", "../../x", "a" * 5000, "\x1b[31mred", "ä/ö.b"])
+def test_names_are_only_names(name, tmp_path):
+    made = CASES["chain"]()
+    made.graph.name = name
+    made.producer_name = name
+    for each in made.graph.node:
+        each.name = f"{name}{each.name}"
+    x = torch.randn(2, 3, 6, 6)
+    path = written(tmp_path, made)
+    model = load(path)
+    again = load(save(model, tmp_path / "again.onnx"))
+    assert torch.equal(again(x), plain("chain")(x))
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["again.onnx", "network.onnx"]
+
+
+# Weights in files of their own
+
+
+@pytest.fixture
+def apart(chain, tmp_path):
+    """A network in a folder of its own whose weights lie beside it."""
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    made = onnx.ModelProto()
+    made.CopyFrom(chain)
+    onnx.save(made, folder / "network.onnx", save_as_external_data=True, location="weights.bin", size_threshold=0)
+    return folder / "network.onnx"
+
+
+def relocate(path, location):
+    made = onnx.load(path, load_external_data=False)
+    for tensor in made.graph.initializer:
+        for entry in tensor.external_data:
+            if entry.key == "location":
+                entry.value = location
+    path.write_bytes(made.SerializeToString())
+
+
+def test_weights_beside_the_file(apart):
+    x = torch.randn(2, 3, 6, 6)
+    assert torch.equal(load(apart)(x), plain("chain")(x))
+
+
+def test_weights_in_a_folder_below(apart):
+    (apart.parent / "below").mkdir()
+    (apart.parent / "weights.bin").rename(apart.parent / "below" / "weights.bin")
+    relocate(apart, "below/weights.bin")
+    assert load(apart).stage is Stage.ANN
+
+
+@pytest.mark.parametrize(
+    "location", ["../weights.bin", "../folder/weights.bin", "", ".", "a\0b", "below/../../weights.bin"]
+)
+def test_weights_outside_the_folder_are_not_read(location, apart):
+    (apart.parent.parent / "weights.bin").write_bytes((apart.parent / "weights.bin").read_bytes())
+    relocate(apart, location)
+    with pytest.raises(FileError):
+        load(apart)
+
+
+def test_weights_at_an_absolute_place_are_not_read(apart):
+    relocate(apart, str(apart.parent / "weights.bin"))
+    with pytest.raises(FileError, match="outside its own folder"):
+        load(apart)
+
+
+def test_a_link_to_weights_outside_is_not_followed(apart):
+    weights = apart.parent / "weights.bin"
+    weights.rename(apart.parent.parent / "elsewhere.bin")
+    weights.symlink_to(apart.parent.parent / "elsewhere.bin")
+    with pytest.raises(FileError):
+        load(apart)
+
+
+def test_weights_that_are_missing(apart):
+    (apart.parent / "weights.bin").unlink()
+    with pytest.raises(FileError, match="does not exist beside it"):
+        load(apart)
+
+
+@pytest.mark.parametrize("left", [0, 10])
+def test_weights_that_are_truncated(left, apart):
+    os.truncate(apart.parent / "weights.bin", left)
+    with pytest.raises((FileError, ModelError)):
+        load(apart)
+
+
+# Our own metadata
+
+
+def with_metadata(proto, text):
+    changed = onnx.ModelProto()
+    changed.CopyFrom(proto)
+    next(each for each in changed.metadata_props if each.key == METADATA_KEY).value = text
+    return changed
+
+
+SPEC = InputSpec(3, 6, 6).to_dict()
+DAMAGES = [
+    "",
+    "{",
+    "3",
+    "[]",
+    '"text"',
+    "[" * 100_000,
+    json.dumps({"input": 3}),
+    json.dumps({"input": SPEC | {"channels": "many"}}),
+    json.dumps({"input": SPEC | {"unknown": 1}}),
+    json.dumps({"input": SPEC | {"std": [0, 0, 0]}}),
+    json.dumps({"input": SPEC | {"mean": float("nan")}}),
+    json.dumps({"input": SPEC | {"height": 7}}),
+    json.dumps({"input": SPEC | {"layout": "NHWC"}}),
+    json.dumps({"input": {"channels": 3}}),
+    json.dumps({"input": SPEC, "provenance": [1]}),
+    json.dumps({"input": SPEC, "provenance": {"history": 5}}),
+]
+
+
+@pytest.mark.parametrize("text", DAMAGES, ids=range(len(DAMAGES)))
+def test_damaged_metadata(text, tmp_path):
+    proto = with_metadata(to_onnx(plain("chain")), text)
+    with pytest.raises(FileError, match="metadata is damaged"):
+        load(written(tmp_path, proto))
+
+
+@pytest.mark.parametrize("text", ["{}", json.dumps({"provenance": {}}), json.dumps({"input": SPEC, "later": 1})])
+def test_metadata_may_lack_something_or_hold_more(text, tmp_path):
+    model = load(written(tmp_path, with_metadata(to_onnx(plain("chain")), text)))
+    assert model.input == InputSpec(3, 6, 6)
+
+
+# timm
+
+
+@pytest.mark.parametrize(
+    ("name", "near"), [("resnet81", "resnet18"), ("mobilnetv2_100", "mobilenetv2_100"), ("efficientnet_lite", "lite0")]
+)
+def test_an_unknown_timm_name_has_neighbours(name, near):
+    with pytest.raises(InvalidValueError, match=near):
+        load(f"timm:{name}")
+
+
+@pytest.mark.parametrize("name", ["", "!!!!", "resnet18;rm"])
+def test_an_unknown_timm_name_without_neighbours(name):
+    with pytest.raises(InvalidValueError, match="timm has no model"):
+        load(f"timm:{name}")
+
+
+def test_trained_weights_that_cannot_be_had(monkeypatch):
+    import timm
+
+    def refuse(*_, **__):
+        raise OSError("offline")
+
+    monkeypatch.setattr(timm, "create_model", refuse)
+    with pytest.raises(ModelError, match=r"cache.*--no-pretrained"):
+        load("timm:resnet18")
+    with pytest.raises(ModelError, match="cannot build"):
+        load("timm:resnet18", pretrained=False)
+
+
+# Modules
+
+
+class Small(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Conv2d(3, 4, 3, bias=False)
+        self.norm = nn.BatchNorm2d(4)
+        self.relu = nn.ReLU()
+        self.second = nn.Conv2d(4, 4, 3)
+        self.last = nn.Linear(4, 2)
+
+    def forward(self, x):
+        x = self.relu(self.norm(self.first(x)))
+        x = self.relu(self.second(x))
+        return self.last(x.mean((2, 3)))
+
+
+def test_a_module_stays_as_it_was():
+    torch.manual_seed(0)
+    module = Small().train()
+    module.norm.running_mean.normal_()
+    module.norm.eval()  # a frozen batch-norm in a network in training
+    before = {key: value.clone() for key, value in module.state_dict().items()}
+    flags = [part.training for part in module.modules()]
+    model = load(module, size=9)
+    assert [part.training for part in module.modules()] == flags
+    assert module.state_dict().keys() == before.keys()
+    assert all(torch.equal(value, before[key]) for key, value in module.state_dict().items())
+    assert model.provenance["source"] == "Small"
+    assert model.input == InputSpec(3, 9, 9)
+    kinds = [type(part) for part in model.graph.modules()]
+    assert (kinds.count(nn.ReLU), kinds.count(nn.BatchNorm2d)) == (2, 1)
+    x = torch.randn(5, 3, 9, 9)
+    with torch.no_grad():
+        wanted = module.eval()(x)
+    torch.testing.assert_close(model(x), wanted, rtol=0, atol=1e-5 * float(wanted.abs().max()))
+
+
+def test_a_module_says_nothing_of_its_size():
+    with pytest.raises(InvalidValueError, match="size=N"):
+        load(nn.ReLU())
+
+
+def test_a_module_that_fails_is_named_and_stays_as_it_was():
+    class Failing(nn.Module):
+        def forward(self, x):
+            raise RuntimeError("no")
+
+    module = Failing().train()
+    with pytest.raises(ModelError, match="Failing"):
+        load_module(module, (3, 4, 4))
+    assert module.training
