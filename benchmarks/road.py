@@ -23,7 +23,7 @@ import numpy as np
 
 from benchmarks.environment import environment
 
-LEVELS = {"resnet20": (2, 4, 8, 16), "lite0": (4, 8, 16)}
+LEVELS = {"resnet20": (4, 8), "lite0": (8,)}
 
 
 @dataclass(frozen=True)

@@ -108,6 +108,11 @@ def open_data(spec: str, input: InputSpec, *, purpose: Purpose) -> Images:  # no
     >>> tuple(x.shape), y
     ((1, 8, 8), 4)
     """
+    if input.layout == "NC":
+        raise DataError(
+            f"{spec!r} names images, the network takes a flat input of {input.channels} values. In Python, convert "
+            "takes such inputs as a tensor."
+        )
     source, parsed = _read(spec, purpose)
     source = source.with_channels(input.channels)
     height, width = _target(source, input, spec)

@@ -1,0 +1,130 @@
+"""Options outside what is allowed: one message, exit code 2, nothing written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+CONVERT = ("convert", "net.onnx")
+EVALUATE = ("evaluate", "net.onnx", "--data", "npz:data.npz")
+TRAIN = ("train", "--model", "net.onnx", "--data", "npz:data.npz", "--epochs", "1")
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "two", "1.5", "", "nan", "99999999999999999999"])
+@pytest.mark.parametrize("option", ["--timesteps", "-T", "--levels", "-L"])
+def test_time_steps_and_levels(option: str, value: str, refused: Callable[..., str]) -> None:
+    assert option in refused(*CONVERT, option, value)
+
+
+@pytest.mark.parametrize(
+    ("command", "option", "value"),
+    [
+        (CONVERT, "--calibration-images", "0"),
+        (CONVERT, "--seed", "-1"),
+        (CONVERT, "--seed", "99999999999999999999"),
+        (CONVERT, "--coupling", "men"),
+        (EVALUATE, "--limit", "0"),
+        (EVALUATE, "--precision", "float16"),
+        (TRAIN, "--epochs", "0"),
+        (TRAIN, "--batch-size", "0"),
+        (TRAIN, "--total-levels", "0"),
+        (TRAIN, "--total-levels", "99999999999999999999"),
+        (TRAIN, "--lr", "0"),
+        (TRAIN, "--lr", "nan"),
+        (TRAIN, "--lr", "inf"),
+        (TRAIN, "--momentum", "1"),
+        (TRAIN, "--weight-decay", "-1"),
+        (TRAIN, "--warmup-epochs", "1"),
+        (TRAIN, "--initial-ceiling", "0"),
+        (TRAIN, "--label-smoothing", "1"),
+        (TRAIN, "--optimizer", "sdg"),
+        (TRAIN, "--scheduler", "cosin"),
+    ],
+)
+def test_other_numbers_and_choices(
+    command: tuple[str, ...], option: str, value: str, refused: Callable[..., str]
+) -> None:
+    said = refused(*command, option, value)
+    assert option in said or option.strip("-").replace("-", "_") in said
+
+
+@pytest.mark.parametrize("command", [("inspect", "net.onnx"), CONVERT, EVALUATE, TRAIN])
+@pytest.mark.parametrize(
+    ("option", "value", "said"),
+    [
+        ("--mean", "0.1,0.2", "mean has 2 values (0.1, 0.2), the network has 3 input channels"),
+        ("--mean", "nan", "must be finite"),
+        ("--mean", "grey", "is not a list of numbers"),
+        ("--mean", "", "is not a list of numbers"),
+        ("--std", "0", "must be above 0"),
+        ("--std", "1,1,-1", "must be above 0"),
+        ("--size", "0", "--size"),
+        ("--resize", "-3", "--resize"),
+    ],
+)
+def test_input(command: tuple[str, ...], option: str, value: str, said: str, refused: Callable[..., str]) -> None:
+    assert said in refused(*command, option, value)
+
+
+def test_a_size_that_the_images_do_not_have(refused: Callable[..., str]) -> None:
+    for command in ((*CONVERT, "--calibration-data", "npz:data.npz"), EVALUATE, TRAIN):
+        assert "The image is 8 x 8 pixels (height x width), the network takes 9 x 9" in refused(*command, "--size", 9)
+
+
+def test_more_memory_than_there_is(refused: Callable[..., str]) -> None:
+    # Refused by the allocator at once: 256 images of 3 x 100,000 x 100,000.
+    assert "Not enough memory" in refused(*CONVERT, "--size", 100_000)
+
+
+@pytest.mark.parametrize("command", [CONVERT, TRAIN])
+class TestOutputPath:
+    @pytest.mark.parametrize(
+        ("path", "said"),
+        [
+            ("missing/out.onnx", "the folder missing does not exist"),
+            (".", "is a folder: name a file"),
+            ("data.npz/out.onnx", "cannot be written"),
+            ("/proc/out.onnx", "cannot be written"),
+            ("/dev/null", "no regular file"),
+            ("o" * 300, "File name too long"),
+        ],
+    )
+    def test_cannot_be_written(
+        self, command: tuple[str, ...], path: str, said: str, refused: Callable[..., str]
+    ) -> None:
+        assert said in refused(*command, "-o", path)
+
+    @pytest.mark.parametrize("path", ["net.onnx", "./net.onnx", "link.onnx"])
+    def test_is_the_network_that_is_read(
+        self, command: tuple[str, ...], path: str, here: Path, refused: Callable[..., str]
+    ) -> None:
+        (here / "link.onnx").symlink_to(here / "net.onnx")
+        assert "is the file that is read" in refused(*command, "-o", path)
+
+    def test_is_asked_before_the_work(self, command: tuple[str, ...], refused: Callable[..., str]) -> None:
+        broken = [word.replace("net.onnx", "missing.onnx") for word in command]
+        assert "the folder missing does not exist" in refused(*broken, "-o", "missing/out.onnx")
+
+
+@pytest.mark.parametrize("folder", ["missing", "data.npz", "/proc"])
+def test_demo_needs_a_folder(folder: str, refused: Callable[..., str]) -> None:
+    assert folder in refused("demo", "-o", folder)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("convrt", "net.onnx"), "convrt"),
+        (("inspct", "net.onnx"), "inspct"),
+        ((*CONVERT, "--timestps", "4"), "--timesteps"),
+        ((*CONVERT, "--calibration", "digits"), "--calibration-data"),
+        (("evaluate", "net.onnx"), "'--data'"),
+        (("train", "--data", "digits"), "'--model'"),
+        (("convert",), "'SOURCE'"),
+        ((*CONVERT, "more.onnx"), "unexpected extra argument"),
+    ],
+)
+def test_words_that_are_not_understood(words: tuple[str, ...], said: str, refused: Callable[..., str]) -> None:
+    assert said in refused(*words)
