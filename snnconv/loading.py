@@ -19,7 +19,8 @@ from torch import fx, nn
 
 import snnconv.domain  # noqa: F401 - fills the registries
 from snnconv.errors import FileError, InvalidValueError, ModelError, SnnconvError
-from snnconv.graph.importer import import_graph, module_of
+from snnconv.graph.access import module_of
+from snnconv.graph.importer import import_graph
 from snnconv.model import InputSpec, Model, Stage
 from snnconv.neurons import QCFS, MultiThreshold
 from snnconv.neurons.site import require_positive_int

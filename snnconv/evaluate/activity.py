@@ -27,7 +27,7 @@ from snnconv.convert.temporal import analyse
 from snnconv.evaluate.counts import MOVES, fired_levels, route
 from snnconv.evaluate.energy import Operations, dense, fan_out
 from snnconv.evaluate.sites import SiteActivity, SiteSums
-from snnconv.graph.importer import module_of
+from snnconv.graph.access import module_of
 from snnconv.graph.modules import Arithmetic
 from snnconv.graph.passes.fold_affine import LINEAR, NORMS
 from snnconv.neurons import QCFS, MultiThreshold, Repeat, Steps, TimeMean

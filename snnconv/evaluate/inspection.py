@@ -11,7 +11,7 @@ from torch import fx, nn
 from snnconv.convert.plan import Plan, make_plan, operator_name, prepare
 from snnconv.convert.sites import iter_sites
 from snnconv.evaluate.energy import macs
-from snnconv.graph.importer import module_of
+from snnconv.graph.access import module_of
 from snnconv.graph.passes.fold_affine import LINEAR
 from snnconv.model import Model, Stage
 from snnconv.neurons import Coupling, Site

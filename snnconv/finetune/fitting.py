@@ -8,7 +8,7 @@ from snnconv.convert.sites import iter_sites
 from snnconv.errors import DataError, InvalidValueError, ModelError
 from snnconv.finetune.quantize import quantize_activations
 from snnconv.finetune.settings import TrainSettings
-from snnconv.graph.importer import module_of
+from snnconv.graph.access import module_of
 from snnconv.model import Model, Stage
 from snnconv.neurons import QCFS
 from snnconv.zoo.images import Images

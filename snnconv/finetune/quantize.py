@@ -8,7 +8,7 @@ from torch import fx
 from snnconv.convert.plan import make_plan
 from snnconv.convert.sites import cap_of, iter_sites, swap
 from snnconv.errors import InvalidValueError, ModelError, UnsupportedNode, UnsupportedOperatorsError
-from snnconv.graph.importer import module_of
+from snnconv.graph.access import module_of
 from snnconv.graph.modules import Arithmetic, AveragePool, MaxPool
 from snnconv.model import Model, Stage
 from snnconv.neurons import QCFS

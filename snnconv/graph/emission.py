@@ -34,15 +34,16 @@ class Emission:
         self.nodes: list[onnx.NodeProto] = []
         self.initializers: dict[str, onnx.TensorProto] = {}
         self.ranks: dict[str, int] = {}
-        self._reserved = frozenset(reserved)
+        self._taken = set(reserved)
         self._written: dict[
             int, tuple[Tensor, str]
         ] = {}  # by identity; the tensor is kept so that its id stays its own
         self._once: dict[str, str] = {}
 
     def _free(self, name: str) -> str:
-        while name in self._reserved:
+        while name in self._taken:
             name += "_"
+        self._taken.add(name)
         return name
 
     def parameter(self, values: Tensor, name: str) -> str:
@@ -55,7 +56,6 @@ class Emission:
     def constant(self, values: ArrayLike, name: str, dtype: Any = None) -> str:
         """Name of a new initializer; floating-point values become 32-bit ones without a `dtype`."""
         name = self._free(name)
-        assert name not in self.initializers, name
         array = np.asarray(values, dtype)
         if dtype is None and array.dtype.kind == "f":
             array = array.astype(np.float32)

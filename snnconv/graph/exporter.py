@@ -11,15 +11,14 @@ from collections import Counter
 from collections.abc import Sequence
 
 import onnx
-import torch
-from torch import Tensor, fx
+from torch import fx
 
 import snnconv.graph.ops  # noqa: F401 - fills the registry
 from snnconv.errors import ModelError
+from snnconv.graph.access import module_of
 from snnconv.graph.emission import EMITTERS, Emission
-from snnconv.graph.importer import module_of
 
-__all__ = ["emit_graph", "probe_output_shapes"]
+__all__ = ["emit_graph"]
 
 
 def emit_graph(
@@ -76,9 +75,9 @@ def _emit_nodes(graph: fx.GraphModule, emission: Emission, input_name: str) -> l
             emit = EMITTERS.get(type(module))
             if emit is None:
                 raise ModelError(f"{type(module).__name__} {node.target!r} has no ONNX form.")
-            target = str(node.target)
-            calls[target] += 1  # a module called twice is written twice, with its parameters once
-            name = target if calls[target] == 1 else f"{target}.call{calls[target]}"
+            own = str(node.meta.get("onnx_name", node.target))
+            calls[own] += 1  # a module called twice is written twice, with its parameters once
+            name = own if calls[own] == 1 else f"{own}:{calls[own]}"
             emission.ranks[name] = len(node.meta["shape"]) + 1
             names[node] = emit(module, emission, [names[arg] for arg in node.args], name)
         elif node.op == "output":
@@ -87,10 +86,3 @@ def _emit_nodes(graph: fx.GraphModule, emission: Emission, input_name: str) -> l
         else:
             raise ModelError(f"A graph node of kind {node.op} ({node.target}) has no ONNX form.")
     return results
-
-
-def probe_output_shapes(graph: fx.GraphModule, input_shape: Sequence[int]) -> list[tuple[int, ...]]:
-    """Shape of each output for a batch of one."""
-    with torch.no_grad():
-        out = graph(torch.zeros(1, *input_shape))
-    return [tuple(value.shape) for value in ((out,) if isinstance(out, Tensor) else out)]

@@ -31,7 +31,7 @@ from snnconv.graph.node import (
 )
 from snnconv.graph.reading import read_initializers, read_input, read_opsets
 
-__all__ = ["Imported", "import_graph", "module_of"]
+__all__ = ["Imported", "import_graph"]
 
 CONTROL_FLOW = ("If", "Loop", "Scan", "SequenceMap")
 BOUNDS = ("Clip", "Pad")  # their constants are no weights, and infinite with good reason
@@ -50,11 +50,6 @@ class Imported:
     graph: fx.GraphModule
     input_shape: tuple[int, ...]
     outputs: tuple[str, ...]
-
-
-def module_of(graph: fx.GraphModule, node: fx.Node) -> nn.Module:
-    """The module that a `call_module` node calls."""
-    return graph.get_submodule(str(node.target))
 
 
 def _domain(node: onnx.NodeProto) -> str:

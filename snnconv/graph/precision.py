@@ -1,7 +1,7 @@
 """A graph in double precision.
 
-PyTorch has no fast depthwise convolution of 64-bit numbers on a CPU (28 to 78 times slower than of 32-bit ones, measured on
-two cores); as a sum of shifted copies it takes about a tenth of that.
+PyTorch has no fast depthwise convolution of 64-bit numbers on a CPU (28 to 78 times slower than of 32-bit ones,
+measured on two cores); as a sum of shifted copies it takes about a tenth of that.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 
-from snnconv.graph.importer import module_of
+from snnconv.graph.access import module_of
 from snnconv.graph.modules import Arithmetic
 
 __all__ = ["fold_affine"]
