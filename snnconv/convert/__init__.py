@@ -42,6 +42,7 @@ __all__ = [
 
 DEFAULT_LEVELS = 4
 VERIFICATION_IMAGES = 8
+MOST_LEVELS = 1 << 16  # beyond it float32 no longer tells the levels of one ceiling apart well
 SYNTHETIC_IMAGES = 256
 ELEMENTS = 1 << 24  # of the largest activation of one calibration batch
 
@@ -95,6 +96,8 @@ def convert(
     levels = settings.levels_for(ann)
     images = _images(ann, calibration_data, calibration_images, seed)
     total_levels = timesteps * levels
+    if total_levels > MOST_LEVELS:
+        raise InvalidValueError(f"N = L*T = {total_levels} levels; at most {MOST_LEVELS} are allowed. Give less.")
     quantized = (
         calibrate(ann, images.batches, total_levels, progress=progress)
         if images.calibrates
