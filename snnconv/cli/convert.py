@@ -16,6 +16,7 @@ from snnconv.cli.options import (
     load_model,
     output_path,
     seed_option,
+    warn_of_unknown_pixels,
 )
 from snnconv.cli.output import print_json, print_line, print_table, track
 
@@ -76,6 +77,8 @@ def convert(source: str, output: Path | None, as_json: bool, **options: Any) -> 
 
     target = output_path(output, source, "-snn")
     model = load_model(source, options)
+    if options["calibration_data"] is not None:
+        warn_of_unknown_pixels(model)
     snn = run(
         model,
         timesteps=options["timesteps"],

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from snnconv.cli.options import DATA_HELP, examples, input_options, json_option, load_model
+from snnconv.cli.options import DATA_HELP, examples, input_options, json_option, load_model, warn_of_unknown_pixels
 from snnconv.cli.output import print_json, print_line, print_table, track
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ def evaluate(file: str, data: str, against: str | None, as_json: bool, **options
     from snnconv.zoo import open_data
 
     model = load_model(file, options)
+    warn_of_unknown_pixels(model)
     images = open_data(data, model.input, purpose="eval")
     other = None
     if against is not None:

@@ -106,7 +106,8 @@ def test_evaluation_without_labels_has_no_accuracy(here: Path, run: Callable[...
 
 
 def test_a_small_calibration_set_is_used_with_a_warning(here: Path, run: Callable[..., Any]) -> None:
-    ran = run("convert", "net.onnx", "--calibration-data", "npz:data.npz", "--calibration-images", 100, "--json")
+    asked = ("--calibration-data", "npz:data.npz", "--calibration-images", 100, "--mean", 0, "--std", 1)
+    ran = run("convert", "net.onnx", *asked, "--json")
     assert ran.json["calibration_images"] == 20
     assert ran.err.splitlines() == ["warning: 100 images were asked for, 'npz:data.npz' has 20: all are used."]
 
@@ -125,3 +126,10 @@ def test_a_network_without_images_takes_none(verb: str, here: Path, refused: Cal
     onnx.save(proto, here / "flat.onnx")
     command = [word.replace("net.onnx", "flat.onnx") for word in READERS[verb]]
     assert "the network takes a flat input of 64 values" in refused(*command, "digits")
+
+
+def test_a_file_that_states_no_normalisation_says_so(here: Path, run: Callable[..., Any]) -> None:
+    ran = run("convert", "net.onnx", "--calibration-data", "npz:data.npz", "--calibration-images", 20)
+    assert "does not state the mean and standard deviation" in ran.err
+    assert "--mean" in ran.err
+    assert not run("evaluate", "net.onnx", "--data", "npz:data.npz", "--mean", 0, "--std", 1).err
