@@ -69,7 +69,7 @@ def make_plan(model: Model, coupling: Coupling = Coupling.MEAN) -> Plan:
         coupling: of the network to be.
     """
     graph = model.graph
-    timing, ahead = analyse(graph), leads_to_site(graph)
+    timing, ahead = analyse(graph, coupling), leads_to_site(graph)
     unsupported = []
     for node in calls(graph):
         if node in ahead:

@@ -37,7 +37,7 @@ def spike(quantized: Model, timesteps: int, levels: int, coupling: Coupling = Co
         )
     model = quantized.copy()
     graph = model.graph
-    timing = analyse(graph)
+    timing = analyse(graph, coupling)
     for node, site in list(iter_sites(graph)):
         if not isinstance(site, QCFS):
             raise ModelError(f"{node.target} is a {type(site).__name__}, not QCFS: quantize the network first.")

@@ -18,6 +18,7 @@ from snnconv.graph.modules import (
     Arithmetic,
     AveragePool,
     Concat,
+    MaxPool,
     Pad,
     ReduceMean,
     Reshape,
@@ -27,6 +28,7 @@ from snnconv.graph.modules import (
     Unsqueeze,
 )
 from snnconv.graph.passes.fold_affine import LINEAR, NORMS
+from snnconv.neurons import Coupling
 
 __all__ = ["AFFINE", "Timing", "analyse", "leads_to_site"]
 
@@ -61,14 +63,14 @@ class Timing:
     on_means: frozenset[fx.Node]
 
 
-def analyse(graph: fx.GraphModule) -> Timing:
+def analyse(graph: fx.GraphModule, coupling: Coupling = Coupling.MEAN) -> Timing:
     """Follow time through a graph whose sites are in place."""
     temporal: set[fx.Node] = set()
     on_means: set[fx.Node] = set()
     for node in calls(graph):
         module = module_of(graph, node)
         changing = [arg for arg in operands(node) if arg in temporal]
-        if is_site(module):
+        if is_site(module) or (changing and coupling is Coupling.CAUSAL and _feeds_sites(graph, node)):
             temporal.add(node)
         elif changing:
             (temporal if _is_affine(module, node, temporal, len(changing)) else on_means).add(node)
@@ -88,6 +90,17 @@ def _is_affine(module: nn.Module, node: fx.Node, temporal: set[fx.Node], changin
     # a quotient is affine in its numerator only
     numerator_changes = not module.constant_first and operands(node)[0] in temporal
     return changing == 1 and numerator_changes
+
+
+def _feeds_sites(graph: fx.GraphModule, node: fx.Node) -> bool:
+    """Whether a node is a max-pooling of the currents of neurons.
+
+    Neurons that must not wait get the maximum of each step's currents. Its mean over time can exceed the maximum of the
+    means, which is one more source of unevenness.
+    """
+    users = list(node.users)
+    fires = bool(users) and all(user.op == "call_module" and is_site(module_of(graph, user)) for user in users)
+    return fires and isinstance(module_of(graph, node), MaxPool)
 
 
 def leads_to_site(graph: fx.GraphModule) -> frozenset[fx.Node]:
