@@ -22,7 +22,7 @@ from snnconv.errors import FileError, InvalidValueError, ModelError, SnnconvErro
 from snnconv.graph.access import module_of
 from snnconv.graph.importer import import_graph
 from snnconv.model import InputSpec, Model, Stage
-from snnconv.neurons import QCFS, MultiThreshold
+from snnconv.neurons import QCFS, SpikingSite
 from snnconv.neurons.site import require_positive_int
 
 __all__ = ["METADATA_KEY", "load", "load_module"]
@@ -206,7 +206,7 @@ def _to_model(proto: onnx.ModelProto, provenance: dict[str, Any], *, size: int |
     imported = import_graph(proto, size=size)
     graph = imported.graph
     sites = [module_of(graph, node) for node in graph.graph.nodes if node.op == "call_module"]
-    spiking = [site for site in sites if isinstance(site, MultiThreshold)]
+    spiking = [site for site in sites if isinstance(site, SpikingSite)]
     stage = Stage.SNN if spiking else Stage.QUANTIZED if any(isinstance(s, QCFS) for s in sites) else Stage.ANN
     spec = _input_spec(imported.input_shape, graph, metadata, size)
     model = Model(graph, stage, spec, imported.outputs, provenance={**metadata.get("provenance", {}), **provenance})

@@ -149,11 +149,9 @@ def _settings(timesteps: int, levels: int | None, coupling: Coupling | str, imag
     require_positive_int("calibration_images", images)
     if levels is not None:
         require_positive_int("levels", levels)
-    try:
-        return _Settings(timesteps, levels, Coupling(coupling))
-    except ValueError as error:
-        known = " or ".join(repr(choice.value) for choice in Coupling)
-        raise InvalidValueError(f"coupling is {coupling!r}: it must be {known}.") from error
+    if coupling not in (Coupling.MEAN, Coupling.CAUSAL):
+        raise InvalidValueError(f"coupling is {coupling!r}: it must be 'mean' or 'causal'.")
+    return _Settings(timesteps, levels, Coupling(coupling))
 
 
 @dataclass(frozen=True)

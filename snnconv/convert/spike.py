@@ -1,17 +1,19 @@
-"""Quantized ANN <-> SNN: swap the sites, and let time in and out where it begins and ends."""
+"""Sites become neurons: swap them, and let time in and out where it begins and ends. And the way back."""
 
 from __future__ import annotations
 
-from torch import fx
+from collections.abc import Callable
+
+from torch import fx, nn
 
 from snnconv.convert.sites import insert_after, iter_sites, swap
 from snnconv.convert.temporal import analyse
 from snnconv.errors import InvalidValueError, ModelError
 from snnconv.graph.access import calls, module_of, operands, output_of, results
 from snnconv.model import Model, Stage
-from snnconv.neurons import QCFS, Coupling, MultiThreshold, Repeat, Steps, TimeMean
+from snnconv.neurons import QCFS, Coupling, MultiThreshold, Repeat, SpikingSite, Steps, TimeMean
 
-__all__ = ["collapse", "spike"]
+__all__ = ["collapse", "default_levels", "spike", "unroll"]
 
 
 def spike(quantized: Model, timesteps: int, levels: int, coupling: Coupling = Coupling.MEAN) -> Model:
@@ -35,20 +37,41 @@ def spike(quantized: Model, timesteps: int, levels: int, coupling: Coupling = Co
         raise ModelError(
             f"Only a quantized ANN can be given spikes; this network is at the stage {quantized.stage.value}."
         )
-    model = quantized.copy()
-    graph = model.graph
-    timing = analyse(graph, coupling)
-    for node, site in list(iter_sites(graph)):
+
+    def neuron(node: fx.Node, site: nn.Module) -> SpikingSite:
         if not isinstance(site, QCFS):
             raise ModelError(f"{node.target} is a {type(site).__name__}, not QCFS: quantize the network first.")
-        neuron = MultiThreshold(site.ceiling, timesteps, levels, coupling=coupling, channel_axis=site.channel_axis)
-        swap(graph, node, neuron)
-    _let_time_in(graph, timing.temporal, timesteps)
-    _take_means(graph, timing.temporal, timing.on_means, timesteps)
-    _read_out(graph, timing.temporal, timesteps)
+        return MultiThreshold(site.ceiling, timesteps, levels, coupling=coupling, channel_axis=site.channel_axis)
+
+    return unroll(quantized, neuron)
+
+
+def unroll(model: Model, neuron: Callable[[fx.Node, nn.Module], SpikingSite]) -> Model:
+    """A copy whose sites are layers of neurons, with time let in before the first of them and out at the end.
+
+    Args:
+        model: an ANN or a quantized ANN.
+        neuron: makes the neurons that take the place of a site, given its node; all of one T, L and coupling.
+
+    Raises:
+        ModelError: there is no site.
+    """
+    unrolled = model.copy()
+    graph = unrolled.graph
+    neurons = [(node, neuron(node, site)) for node, site in iter_sites(graph)]
+    if not neurons:
+        raise ModelError("The network has no activation that could become a neuron.")
+    first = neurons[0][1]
+    timing = analyse(graph, first.coupling)
+    for node, made in neurons:
+        swap(graph, node, made)
+    _let_time_in(graph, timing.temporal, first.timesteps)
+    _take_means(graph, timing.temporal, timing.on_means, first.timesteps)
+    _read_out(graph, timing.temporal, first.timesteps)
     graph.recompile()
-    model.stage, model.timesteps, model.levels, model.coupling = Stage.SNN, timesteps, levels, coupling
-    return model
+    unrolled.stage, unrolled.timesteps, unrolled.levels = Stage.SNN, first.timesteps, first.levels
+    unrolled.coupling = first.coupling
+    return unrolled
 
 
 def _let_time_in(graph: fx.GraphModule, temporal: frozenset[fx.Node], timesteps: int) -> None:
@@ -88,7 +111,9 @@ def _read_out(graph: fx.GraphModule, temporal: frozenset[fx.Node], timesteps: in
 
 
 def collapse(snn: Model) -> Model:
-    """The quantized ANN that an SNN equals: exactly where every site is mean-coupled, in its limit where it is causal.
+    """The quantized ANN that an SNN equals: exactly where every site is mean-coupled.
+
+    Of other couplings it is where they started: the quantized ANN of the same weights and ceilings.
 
     Raises:
         ModelError: the network is not an SNN.
@@ -99,7 +124,7 @@ def collapse(snn: Model) -> Model:
     graph = model.graph
     total_levels = snn.timesteps * snn.levels
     for node, site in list(iter_sites(graph)):
-        if isinstance(site, MultiThreshold):
+        if isinstance(site, SpikingSite):
             swap(graph, node, QCFS(site.ceiling, total_levels, channel_axis=site.channel_axis))
     for node in calls(graph):
         if isinstance(module_of(graph, node), (Repeat, TimeMean, Steps)):

@@ -30,11 +30,11 @@ from snnconv.evaluate.sites import SiteActivity, SiteSums
 from snnconv.graph.access import module_of
 from snnconv.graph.modules import Arithmetic
 from snnconv.graph.passes.fold_affine import LINEAR, NORMS
-from snnconv.neurons import QCFS, MultiThreshold, Repeat, Steps, TimeMean
+from snnconv.neurons import QCFS, Fold, Repeat, SpikingSite, Steps, TimeMean
 
 __all__ = ["Activity", "measure"]
 
-TIME = (Repeat, Steps, TimeMean)
+TIME = (Fold, Repeat, Steps, TimeMean)
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class _Walk(fx.Interpreter):
         self.timesteps = timesteps
         timing = analyse(graph)
         self.temporal, self.on_means = timing.temporal, timing.on_means
-        self.stepped = any(isinstance(module, (MultiThreshold, *TIME)) for module in graph.modules())
+        self.stepped = any(isinstance(module, (SpikingSite, *TIME)) for module in graph.modules())
         self.counts: dict[fx.Node, Tensor] = {}
         self.averaged: set[fx.Node] = set()  # nodes whose spikes have landed in a time mean, in this batch
         self.sites: dict[fx.Node, SiteSums] = {}
@@ -113,7 +113,7 @@ class _Walk(fx.Interpreter):
             operands: list[Tensor | None] = [None for _ in node.args]
         else:
             operands = [self.counts.get(arg) for arg in node.args]  # type: ignore[arg-type]
-        if is_rectifier(module) or isinstance(module, (QCFS, MultiThreshold)):
+        if is_rectifier(module) or isinstance(module, (QCFS, SpikingSite)):
             self._land(operands, value)
             self._fire(node, module, value)
             return

@@ -25,7 +25,7 @@ from snnconv.graph.modules import (
     Transpose,
     Unsqueeze,
 )
-from snnconv.neurons import QCFS, MultiThreshold, unfold_time
+from snnconv.neurons import QCFS, SpikingSite, unfold_time
 
 __all__ = ["MOVES", "fired_levels", "route"]
 
@@ -45,7 +45,7 @@ def fired_levels(site: nn.Module, activation: Tensor) -> tuple[Tensor, int] | No
     """
     if isinstance(site, QCFS):
         return (activation * site.total_levels / site.ceiling_for(activation)).round(), site.total_levels
-    if isinstance(site, MultiThreshold):
+    if isinstance(site, SpikingSite):
         steps = (activation * site.levels / site.ceiling_for(activation)).round()
         return unfold_time(steps, site.timesteps).sum(0), site.timesteps * site.levels
     return None

@@ -1,57 +1,60 @@
-r"""M-HT, the multi-threshold neuron (Hao et al., LM-HT, NeurIPS 2024, eq. 5), without leak.
+r"""M-HT, the multi-threshold neuron (Hao et al., LM-HT, NeurIPS 2024, eq. 5).
 
-    m_t = v_{t-1} + I_t            I_t = sum_j omega_tj x_j
+    m_t = leak·v_{t-1} + I_t       I_t = sum_j ω_tj x_j
     s_t = clip(floor(m_t/θ), 0, L)
     v_t = m_t - θ·s_t              (soft reset)
 
-Symbols: x_t input current of step t, omega coupling of the steps (rows sum to 1), I_t what the neuron receives,
+Symbols: x_t input current of step t, ω coupling of the steps (rows sum to 1), I_t what the neuron receives,
 m membrane potential before firing, v after the reset with v_0 = θ/2, θ = λ/L firing threshold, L levels a step, s_t the
-level that fires (at m >= k·θ the level is at least k). The output θ·s_t is a current again, so weights stay as they
-are.
+level that fires (at m >= k·θ the level is at least k), leak 1 unless it is learned (learnable.py). The output θ·s_t is
+a current again, so weights stay as they are.
 
 With constant current or mean coupling, the time mean of the output is QCFS of the time mean of the input at N = L·T
 (LM-HT, Lemma 4.1 and Theorem 4.2).
+
+Backward (LM-HT, section 4.3): d(θ·s)/dm = 1 where θ/2 <= m <= (L + 1/2)·θ, else 0; the path through v_{t-1} is
+detached, so dL/dleak = sum_t dL/dm_t·v_{t-1} and dL/dI_t = dL/dm_t. From the same rule, with v in units of θ held
+fixed, d(θ·s)/dθ = s - I/θ inside and s outside: summed over the window that is the gradient of QCFS to its ceiling.
 """
 
 from __future__ import annotations
 
-from enum import StrEnum
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from snnconv.neurons.site import Site, require_positive_int
-from snnconv.neurons.time import fold_time, unfold_time
+from snnconv.neurons.coupling import Coupling, couple
+from snnconv.neurons.rectifier import rectify
+from snnconv.neurons.site import Observer, SpikingSite, require_positive_int
 
-__all__ = ["Coupling", "MultiThreshold", "couple", "multithreshold"]
-
-
-class Coupling(StrEnum):
-    """What a neuron sees of its window of T steps before it fires.
-
-    MEAN: every step receives the time mean of the input currents (omega = 1/T, LM-HT's T-GIM as it is initialised):
-    exact, but a layer waits for its whole window. CAUSAL: step t receives the current of step t (omega = identity, the
-    ordinary neuron), as a streaming chip does: no waiting, and unevenness errors.
-    """
-
-    MEAN = "mean"
-    CAUSAL = "causal"
-
-    def matrix(self, timesteps: int) -> Tensor:
-        """omega, `[T, T]`, float32; rows sum to 1."""
-        if self is Coupling.MEAN:
-            return torch.full((timesteps, timesteps), 1.0 / timesteps)
-        return torch.eye(timesteps)
+__all__ = ["MultiThreshold", "multithreshold"]
 
 
-def couple(currents: Tensor, coupling: Coupling) -> Tensor:
-    """Mix the input currents of T steps, `[T, ...]` to the same shape (expanded, not copied, under mean coupling)."""
-    if coupling is Coupling.MEAN:
-        return currents.mean(0, keepdim=True).expand_as(currents)
-    return currents
+class _Levels(torch.autograd.Function):
+    """floor(m) within 0..L; its gradient is 1 for m from 1/2 to L + 1/2."""
+
+    @staticmethod
+    def forward(ctx: Any, m: Tensor, levels: int) -> Tensor:
+        ctx.save_for_backward((m >= 0.5) & (m <= levels + 0.5))
+        return m.floor().clamp_(0, levels)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
+        (inside,) = ctx.saved_tensors
+        return grad * inside, None
 
 
-def multithreshold(currents: Tensor, threshold: Tensor, levels: int, *, initial: float = 0.5) -> Tensor:
+def multithreshold(
+    currents: Tensor,
+    threshold: Tensor,
+    levels: int,
+    *,
+    initial: float = 0.5,
+    leak: Tensor | None = None,
+    rectified: bool = False,
+    observe: Observer | None = None,
+) -> Tensor:
     """Run multi-threshold neurons through T steps.
 
     Args:
@@ -59,6 +62,9 @@ def multithreshold(currents: Tensor, threshold: Tensor, levels: int, *, initial:
         threshold: θ > 0, broadcastable to `currents[0]`, in units of the current.
         levels: L >= 1, the highest level that one step can fire.
         initial: v_0 in units of θ.
+        leak: share of the potential that is left after a step, a scalar; None: 1.
+        rectified: take the spike and its gradient of the rectified potential (MPR, rectifier.py); spikes are the same.
+        observe: given u_t = m_t/θ - 1/2 of each step before it fires.
 
     Returns:
         Output currents θ·s_t, `[T, ...]`.
@@ -73,23 +79,27 @@ def multithreshold(currents: Tensor, threshold: Tensor, levels: int, *, initial:
     tensor([1., 0., 2.])
     """
     require_positive_int("levels", levels)
-    fired = torch.empty_like(currents)
-    membrane = torch.full_like(currents[0], initial)
-    for step, current in enumerate(currents):
-        membrane = membrane + current / threshold
-        fired[step] = membrane.floor().clamp_(0, levels)
-        membrane = membrane - fired[step]
-    return fired * threshold
+    fired = []
+    left = torch.full_like(currents[0], initial)
+    for current in currents:
+        kept = left if leak is None else leak * left
+        membrane = kept + current / threshold
+        if observe is not None:
+            observe(membrane - 0.5)
+        fired.append(_Levels.apply(rectify(membrane - 0.5, levels) + 0.5 if rectified else membrane, levels))
+        left = (membrane - fired[-1]).detach()
+    return torch.stack(fired) * threshold
 
 
-class MultiThreshold(Site):
+class MultiThreshold(SpikingSite):
     """A site of an SNN: a layer of M-HT neurons over T steps.
 
     Args:
         ceiling: λ, scalar or `[C]`; the threshold is λ/L.
         timesteps: T.
         levels: L.
-        coupling: how the steps' currents mix before they reach the neurons.
+        coupling: mean or causal: how the steps' currents mix before they reach the neurons.
+        rectified: train with the membrane potential rectifier; inference is the same without it.
         channel_axis: axis of the channels.
     """
 
@@ -100,18 +110,13 @@ class MultiThreshold(Site):
         levels: int,
         *,
         coupling: Coupling = Coupling.MEAN,
+        rectified: bool = False,
         channel_axis: int = 1,
     ) -> None:
-        super().__init__(ceiling, channel_axis=channel_axis)
-        self.timesteps = require_positive_int("timesteps", timesteps)
-        self.levels = require_positive_int("levels", levels)
-        self.coupling = coupling
+        super().__init__(ceiling, timesteps, levels, coupling=coupling, channel_axis=channel_axis)
+        self.rectified = rectified
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Input currents `[T*B, ...]`, time-major, to output currents of the same shape."""
-        currents = couple(unfold_time(x, self.timesteps), self.coupling)
-        return fold_time(multithreshold(currents, self.ceiling_for(x) / self.levels, self.levels))
-
-    def extra_repr(self) -> str:
-        """Shown in a printed graph."""
-        return f"T={self.timesteps}, L={self.levels}, {self.coupling.value}, ceilings={self.ceiling.numel()}"
+    def run(self, currents: Tensor, threshold: Tensor, observe: Observer | None) -> Tensor:
+        received = couple(currents, self.coupling)
+        rectified = self.rectified and self.training
+        return multithreshold(received, threshold, self.levels, rectified=rectified, observe=observe)

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
+from collections.abc import Callable
+from typing import TypeAlias
+
 import torch
 from torch import Tensor, nn
 
 from snnconv.errors import InvalidValueError
+from snnconv.neurons.coupling import Coupling
+from snnconv.neurons.time import fold_time, unfold_time
 
-__all__ = ["Site", "along_channels", "require_positive_int"]
+__all__ = ["Observer", "Site", "SpikingSite", "along_channels", "require_positive_int"]
+
+Observer: TypeAlias = Callable[[Tensor], None]
 
 
 def require_positive_int(name: str, value: int) -> int:
@@ -47,3 +55,50 @@ class Site(nn.Module):
     def ceiling_for(self, x: Tensor) -> Tensor:
         """λ, shaped to broadcast over `x`."""
         return along_channels(self.ceiling, x.dim(), self.channel_axis)
+
+
+class SpikingSite(Site):
+    """A site of an SNN: a layer of neurons over T steps, which emit currents θ·s_t with s_t in 0..L and θ = λ/L.
+
+    Args:
+        ceiling: λ, scalar or `[C]`.
+        timesteps: T.
+        levels: L, the highest level that one step can fire.
+        coupling: what a neuron sees of its window.
+        channel_axis: axis of the channels.
+
+    Attributes:
+        observer: given the membrane potential u of each step before it fires, `[B, ...]` in units of θ and shifted so
+            that level k begins at k - 1/2; set by what regularises potentials in training.
+    """
+
+    def __init__(
+        self, ceiling: Tensor, timesteps: int, levels: int, *, coupling: Coupling, channel_axis: int = 1
+    ) -> None:
+        super().__init__(ceiling, channel_axis=channel_axis)
+        self.timesteps = require_positive_int("timesteps", timesteps)
+        self.levels = require_positive_int("levels", levels)
+        self.coupling = coupling
+        self.observer: Observer | None = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Input currents `[T*B, ...]`, time-major, to output currents of the same shape.
+
+        Potentials are kept in single precision where the currents are shorter floats.
+        """
+        currents = unfold_time(x, self.timesteps)
+        if x.dtype in (torch.bfloat16, torch.float16):
+            with torch.autocast(x.device.type, enabled=False):
+                return fold_time(self.run(currents.float(), self._threshold(x), self.observer)).to(x.dtype)
+        return fold_time(self.run(currents, self._threshold(x), self.observer))
+
+    def _threshold(self, x: Tensor) -> Tensor:
+        return self.ceiling_for(x) / self.levels
+
+    @abstractmethod
+    def run(self, currents: Tensor, threshold: Tensor, observe: Observer | None) -> Tensor:
+        """Input currents `[T, B, ...]` and θ to output currents `[T, B, ...]`."""
+
+    def extra_repr(self) -> str:
+        """Shown in a printed graph."""
+        return f"T={self.timesteps}, L={self.levels}, {self.coupling.value}, ceilings={self.ceiling.numel()}"

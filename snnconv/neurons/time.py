@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-__all__ = ["Repeat", "Steps", "TimeMean", "fold_time", "unfold_time"]
+__all__ = ["Fold", "Repeat", "Steps", "TimeMean", "fold_time", "unfold_time"]
 
 
 def unfold_time(x: Tensor, timesteps: int) -> Tensor:
@@ -25,6 +25,13 @@ class _Time(nn.Module):
 
     def extra_repr(self) -> str:
         return f"T={self.timesteps}"
+
+
+class Fold(_Time):
+    """An input of its own for every step, such as event frames: `[T, B, ...]` to `[T*B, ...]`."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return fold_time(x)
 
 
 class Repeat(_Time):

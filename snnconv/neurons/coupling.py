@@ -1,0 +1,62 @@
+"""What a neuron receives of its window of T steps before it fires.
+
+    I_t = sum_j ω_tj x_j
+
+Symbols: x_j input current of step j, ω coupling of the steps `[T, T]`, I_t what the neuron receives at step t.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import torch
+from torch import Tensor
+
+from snnconv.errors import InvalidValueError
+
+__all__ = ["Coupling", "couple"]
+
+
+class Coupling(StrEnum):
+    """What a neuron sees of its window of T steps before it fires.
+
+    MEAN: every step receives the time mean of the input currents (ω = 1/T, LM-HT's T-GIM as it is initialised):
+    exact, but a layer waits for its whole window. CAUSAL: step t receives the current of step t (ω = identity, the
+    ordinary neuron), as a streaming chip does: no waiting, and unevenness errors. LEARNED: ω is trained (LM-HT); a
+    layer waits for its window, and no quantized network equals it.
+    """
+
+    MEAN = "mean"
+    CAUSAL = "causal"
+    LEARNED = "learned"
+
+    def matrix(self, timesteps: int) -> Tensor:
+        """ω, `[T, T]`, float32; rows sum to 1.
+
+        Raises:
+            InvalidValueError: ω is learned, so each layer has its own.
+        """
+        if self is Coupling.LEARNED:
+            raise InvalidValueError("A learned coupling has no fixed matrix: it is a parameter of each neuron layer.")
+        if self is Coupling.MEAN:
+            return torch.full((timesteps, timesteps), 1.0 / timesteps)
+        return torch.eye(timesteps)
+
+
+def couple(currents: Tensor, coupling: Coupling | Tensor) -> Tensor:
+    """Mix the input currents of T steps.
+
+    Args:
+        currents: `[T, ...]`.
+        coupling: mean, causal, or a matrix ω `[T, T]`.
+
+    Returns:
+        What the neurons receive, `[T, ...]` (expanded, not copied, under mean coupling).
+    """
+    if isinstance(coupling, Tensor):
+        return torch.tensordot(coupling.to(currents.dtype), currents, dims=1)
+    if coupling is Coupling.MEAN:
+        return currents.mean(0, keepdim=True).expand_as(currents)
+    if coupling is Coupling.CAUSAL:
+        return currents
+    raise InvalidValueError("A learned coupling is a matrix: give ω itself.")

@@ -1,0 +1,136 @@
+r"""IF and LIF, the (leaky) integrate-and-fire neuron, with soft or hard reset, of one or more levels.
+
+    u_t = decay·r_{t-1} + x_t/θ
+    s_t = number of k in 1..L with u_t > k - 1/2
+    r_t = u_t - s_t                (soft reset)
+    r_t = u_t·(1 - min(s_t, 1))    (hard reset)
+
+Symbols: x_t input current of step t, θ = λ/L what one spike is worth, u membrane potential before firing in units of
+θ, r what the reset leaves with r_0 = 0, decay share of it that is left at the next step (1: IF), s_t the level that
+fires, strictly above k - 1/2. The output θ·s_t is a current.
+
+With one level this is the neuron of Guo et al. (ECCV 2022; ICCV 2023): unit spikes decided at 1/2. Deciding at the
+middle is the same as v_0 = θ/2 and firing at θ: with decay 1, soft reset and currents that meet no decision level
+exactly it is the multi-threshold neuron under causal coupling.
+
+Backward: the slope of a surrogate (surrogate.py), through time and through the reset; with the membrane potential
+rectifier (rectifier.py) the surrogate is taken of the rectified potential.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor
+
+from snnconv.errors import InvalidValueError
+from snnconv.neurons.coupling import Coupling
+from snnconv.neurons.rectifier import rectify
+from snnconv.neurons.site import Observer, SpikingSite, require_positive_int
+from snnconv.neurons.surrogate import Surrogate, fire, parse_surrogate
+
+__all__ = ["Leaky", "Reset", "leaky"]
+
+Reset = Literal["soft", "hard"]
+
+
+def leaky(
+    currents: Tensor,
+    threshold: Tensor,
+    levels: int = 1,
+    *,
+    decay: float = 1.0,
+    reset: Reset = "soft",
+    rectified: bool = False,
+    surrogate: Surrogate | None = None,
+    observe: Observer | None = None,
+) -> Tensor:
+    """Run integrate-and-fire neurons through T steps.
+
+    Args:
+        currents: `[T, ...]`.
+        threshold: θ > 0, broadcastable to `currents[0]`, in units of the current.
+        levels: L >= 1.
+        decay: share of the potential that is left after a step, from 0 to 1; 1 is IF.
+        reset: "soft" takes away what was fired, "hard" everything.
+        rectified: take the spike and its gradient of the rectified potential (MPR); spikes are the same.
+        surrogate: whose slope is the gradient of a spike; rectangular:1 by default.
+        observe: given u_t of each step before it fires.
+
+    Returns:
+        Output currents θ·s_t, `[T, ...]`.
+
+    Raises:
+        InvalidValueError: L is not a positive integer, the decay is not from 0 to 1, or the reset is unknown.
+
+    Source: Guo et al., "Reducing Information Loss for Spiking Neural Networks", ECCV 2022.
+
+    >>> leaky(torch.tensor([0.4, 0.4, 0.4, 0.4]), torch.tensor(1.0))
+    tensor([0., 1., 0., 1.])
+    """
+    require_positive_int("levels", levels)
+    if not 0 <= decay <= 1:
+        raise InvalidValueError(f"decay is {decay!r}: it must be a number from 0 to 1.")
+    if reset not in get_args(Reset):
+        raise InvalidValueError(f"reset is {reset!r}: it must be one of {', '.join(get_args(Reset))}.")
+    fired = []
+    left = torch.zeros_like(currents[0])
+    for current in currents:
+        u = decay * left + current / threshold
+        if observe is not None:
+            observe(u)
+        s = fire(rectify(u, levels) if rectified else u, levels, surrogate)
+        left = u - s if reset == "soft" else u * (1 - s.clamp(max=1))
+        fired.append(s)
+    return torch.stack(fired) * threshold
+
+
+class Leaky(SpikingSite):
+    """A site of an SNN: a layer of IF or LIF neurons over T steps.
+
+    Args:
+        ceiling: λ, scalar or `[C]`; θ = λ/L.
+        timesteps: T.
+        levels: L.
+        decay: share of the potential that is left after a step; 1 is IF.
+        reset: soft or hard.
+        rectified: train with the membrane potential rectifier; inference is the same without it.
+        surrogate: whose slope is the gradient of a spike.
+        channel_axis: axis of the channels.
+    """
+
+    def __init__(
+        self,
+        ceiling: Tensor,
+        timesteps: int,
+        levels: int = 1,
+        *,
+        decay: float = 1.0,
+        reset: Reset = "soft",
+        rectified: bool = False,
+        surrogate: Surrogate | str = "rectangular",
+        channel_axis: int = 1,
+    ) -> None:
+        super().__init__(ceiling, timesteps, levels, coupling=Coupling.CAUSAL, channel_axis=channel_axis)
+        self.decay = decay
+        self.reset = reset
+        self.rectified = rectified
+        self.surrogate = parse_surrogate(surrogate)
+
+    def run(self, currents: Tensor, threshold: Tensor, observe: Observer | None) -> Tensor:
+        return leaky(
+            currents,
+            threshold,
+            self.levels,
+            decay=self.decay,
+            reset=self.reset,
+            rectified=self.rectified and self.training,
+            surrogate=self.surrogate,
+            observe=observe,
+        )
+
+    def extra_repr(self) -> str:
+        """Shown in a printed graph."""
+        kind = "IF" if self.decay == 1 else f"decay={self.decay:g}"
+        return f"{super().extra_repr()}, {kind}, {self.reset} reset{', rectified' if self.rectified else ''}"

@@ -1,0 +1,46 @@
+r"""MPR, the membrane potential rectifier (Guo et al., "Reducing Information Loss for SNNs", ECCV 2022, eq. 9).
+
+    φ(u) = 1 - (1-u)^(1/3)                            u < 0
+           tanh(3(u - 1/2))/(2·tanh(3/2)) + 1/2       0 <= u <= 1
+           u^(1/3)                                    u > 1
+
+Symbols: u membrane potential before firing, in units where a spike is 1 and the decision level 1/2.
+
+φ is monotone and φ(1/2) = 1/2, so a rectified potential fires as the potential itself does: the rectifier shapes the
+gradient of training, and is left out of inference. For neurons of L levels the same φ is applied in each unit
+interval, φ_L(u) = k + φ(u - k) with k = clip(floor(u), 0, L - 1), which leaves every decision level k + 1/2 in place
+(derived; the papers have L = 1, where φ_1 = φ).
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+__all__ = ["rectify"]
+
+SHARPNESS = 3.0
+
+
+def rectify(u: Tensor, levels: int = 1) -> Tensor:
+    """Rectify membrane potentials.
+
+    Args:
+        u: potentials before firing, in units of the threshold, level k beginning at k - 1/2; any shape.
+        levels: L >= 1.
+
+    Returns:
+        φ_L(u), of the shape of `u`.
+
+    >>> rectify(torch.tensor([-7.0, 0.0, 0.5, 1.0, 8.0]))
+    tensor([-1.0000,  0.0000,  0.5000,  1.0000,  2.0000])
+    """
+    interval = u.detach().floor().clamp_(0, levels - 1)
+    x = u - interval
+    # each branch sees only its own arguments, so that no other branch's infinite slope reaches the gradient
+    middle = (SHARPNESS * (x.clamp(0, 1) - 0.5)).tanh() / (2 * math.tanh(SHARPNESS / 2)) + 0.5
+    below = 1 - (1 - x.clamp(max=0)).pow(1 / 3)
+    above = x.clamp(min=1).pow(1 / 3)
+    return interval + torch.where(x < 0, below, torch.where(x > 1, above, middle))
