@@ -40,13 +40,22 @@ def with_total_levels(model: Model, total_levels: int) -> Model:
 
 
 @torch.no_grad()  # not inference_mode: the parameters that are made here can be trained on
-def calibrate(ann: Model, batches: Sequence[Tensor], total_levels: int, *, progress: Progress = no_progress) -> Model:
+def calibrate(
+    ann: Model,
+    batches: Sequence[Tensor],
+    total_levels: int,
+    *,
+    anew: bool = False,
+    progress: Progress = no_progress,
+) -> Model:
     """Quantize every rectifier of an ANN, with ceilings and biases from unlabelled images.
 
     Args:
-        ann: as `plan.prepare` returns it; sites that are QCFS already keep their ceilings.
+        ann: as `plan.prepare` returns it; sites that are QCFS already keep their ceilings, unless `anew`.
         batches: normalised images, `[B, ...]` each.
         total_levels: N.
+        anew: find ceilings of sites that are QCFS already as well, for their new number of levels: at most as high as
+            they are, and with biases that keep every channel's mean output.
         progress: shows the work.
 
     Returns:
@@ -56,13 +65,14 @@ def calibrate(ann: Model, batches: Sequence[Tensor], total_levels: int, *, progr
         SnnconvWarning: no channel of some site was ever active.
     """
     means = _mean_activations(ann.graph, batches, progress)
-    model = with_total_levels(ann, total_levels)
+    model = ann.copy() if anew else with_total_levels(ann, total_levels)
     graph = model.graph
     nodes = calls(graph)
     silent = []
     with Frontier(graph, batches) as frontier:
         for node in progress(nodes, "calibrating", len(nodes)):
-            if is_rectifier(module_of(graph, node)):
+            module = module_of(graph, node)
+            if is_rectifier(module) or (anew and isinstance(module, QCFS)):
                 site = _fit(graph, node, frontier, total_levels)
                 if site is None:
                     silent.append(str(node.meta.get("onnx_name", node.target)))
@@ -112,10 +122,13 @@ def _mean_activations(graph: fx.GraphModule, batches: Sequence[Tensor], progress
 
 def _fit(graph: fx.GraphModule, node: fx.Node, frontier: Frontier, total_levels: int) -> QCFS | None:
     """The site with its ceilings; None where nothing was ever active."""
+    module = module_of(graph, node)
     axis = channel_axis(graph, node)
+    if isinstance(module, QCFS) and module.ceiling.dim():
+        axis = module.channel_axis
     source = operands(node)[0]
     largest = torch.stack([_by_channel(x, axis).amax(1) for x in frontier.values(source)]).amax(0)
-    search = CeilingSearch(largest, cap_of(module_of(graph, node)))
+    search = CeilingSearch(largest, module.ceiling.detach() if isinstance(module, QCFS) else cap_of(module))
     if not search.alive.any():
         return None
     generator = torch.Generator().manual_seed(0)

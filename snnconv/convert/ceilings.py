@@ -27,19 +27,19 @@ class CeilingSearch:
 
     Args:
         largest: the largest activation of each channel over all images, `[C]`.
-        cap: where the rectifier saturates; infinity for a ReLU.
+        cap: where the rectifier saturates, for all channels or one a channel `[C]`; infinity for a ReLU.
     """
 
-    def __init__(self, largest: Tensor, cap: float = math.inf) -> None:
-        self.cap = cap
+    def __init__(self, largest: Tensor, cap: float | Tensor = math.inf) -> None:
+        self.cap = cap.reshape(-1, 1) if isinstance(cap, Tensor) and cap.dim() else torch.as_tensor(cap)
         self.alive = largest > 0
-        self.scale = torch.where(self.alive, largest.clamp(max=cap), torch.ones_like(largest))
+        self.scale = torch.where(self.alive, torch.minimum(largest, self.cap.flatten()), torch.ones_like(largest))
         self.histogram = torch.zeros(largest.numel(), BINS, dtype=torch.float64)
 
     def observe(self, values: Tensor) -> None:
         """Count the positive ones of `[C, M]` values that the site receives."""
         channels = values.shape[0]
-        relative = (values.clamp(max=self.cap) / self.scale.unsqueeze(1)).clamp_(max=1.0)
+        relative = (torch.minimum(values, self.cap) / self.scale.unsqueeze(1)).clamp_(max=1.0)
         bins = (relative * BINS).ceil_().long() - 1 + torch.arange(channels).unsqueeze(1) * BINS
         counts = torch.bincount(bins[relative > 0], minlength=channels * BINS)
         self.histogram += counts.view(channels, BINS)

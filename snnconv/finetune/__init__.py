@@ -1,16 +1,26 @@
-"""Train quantized ANNs, which convert to spiking networks without loss."""
+"""Train: quantized ANNs, spiking networks from scratch, and spiking networks further."""
 
 from snnconv.finetune.build import build_network
-from snnconv.finetune.loop import DivergenceError, EpochMetrics, train
+from snnconv.finetune.finetune import finetune
+from snnconv.finetune.loop import DivergenceError
+from snnconv.finetune.metrics import EpochMetrics
 from snnconv.finetune.quantize import quantize_activations
-from snnconv.finetune.settings import TrainSettings, demo_settings
+from snnconv.finetune.run import RunFiles
+from snnconv.finetune.settings import FinetuneSettings, LoopSettings, TrainSettings, demo_settings
+from snnconv.finetune.spiking import spiking_network
+from snnconv.finetune.train import train
 
 __all__ = [
     "DivergenceError",
     "EpochMetrics",
+    "FinetuneSettings",
+    "LoopSettings",
+    "RunFiles",
     "TrainSettings",
     "build_network",
     "demo_settings",
+    "finetune",
     "quantize_activations",
+    "spiking_network",
     "train",
 ]

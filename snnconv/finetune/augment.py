@@ -1,68 +1,116 @@
-"""Random changes of a batch of images, all images at once where that can be.
+"""Random changes of a batch of images.
 
-The random numbers come from the generator that is given, so that a seed fixes them. Letters: B batch,
-C channels, H rows, W columns.
+What all images of a batch undergo is done at once, from uniform random numbers that are given, a row an image; what
+torchvision does image by image takes its random numbers from torch's generator, seeded an image. So an image is changed
+in the same way whatever batch, worker or process it meets.
+
+Letters: B batch, C channels, H rows, W columns.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import torch
 import torch.nn.functional as F
-from torch import Generator, Tensor
+from torch import Tensor
+from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional as VF
 
-__all__ = ["flip", "resized_crop", "shift"]
+__all__ = ["DRAWS", "each_image", "flip", "image_transform", "resized_crop", "shift"]
+
+DRAWS = 5  # uniform numbers an image: two to four of where, one of whether to flip
+SMALL = 64  # pixels: images up to this size are shifted, larger ones cropped
 
 
-def _uniform(count: int, low: float, high: float, generator: Generator) -> Tensor:
-    return torch.rand(count, generator=generator) * (high - low) + low
+def _integers(draws: Tensor, count: Tensor | int) -> Tensor:
+    """Whole numbers below `count` from uniform numbers in [0, 1)."""
+    return (draws * count).long()
 
 
-def shift(x: Tensor, generator: Generator) -> Tensor:
+def shift(x: Tensor, draws: Tensor) -> Tensor:
     """Shift each image by up to an eighth of its size, at least 1 pixel, and fill with 0.
 
     It is the random crop of a padded image.
 
     Args:
         x: `[B, C, H, W]` of any type.
-        generator: of the random numbers, on the CPU.
+        draws: uniform numbers in [0, 1), `[B, 2]`: down and right.
     """
-    batch, _, height, width = x.shape
+    _, _, height, width = x.shape
     reach_y, reach_x = max(1, height // 8), max(1, width // 8)
     padded = F.pad(x, (reach_x, reach_x, reach_y, reach_y))
-    top = torch.randint(2 * reach_y + 1, (batch, 1), generator=generator)
-    left = torch.randint(2 * reach_x + 1, (batch, 1), generator=generator)
-    rows = (top + torch.arange(height)).to(x.device)  # [B, H]
-    columns = (left + torch.arange(width)).to(x.device)  # [B, W]
-    members = torch.arange(batch, device=x.device)[:, None, None]
+    rows = _integers(draws[:, :1], 2 * reach_y + 1) + torch.arange(height)  # [B, H]
+    columns = _integers(draws[:, 1:], 2 * reach_x + 1) + torch.arange(width)  # [B, W]
+    members = torch.arange(len(x))[:, None, None]
     # the two slices keep C; indexing puts the indexed axes first: [B, H, W, C]
     return padded.movedim(1, -1)[members, rows[:, :, None], columns[:, None, :]].movedim(-1, 1).contiguous()
 
 
-def flip(x: Tensor, generator: Generator) -> Tensor:
-    """Mirror each image `[B, C, H, W]` left to right, or leave it, with the same probability."""
-    chosen = torch.rand(len(x), generator=generator) < 0.5
-    return torch.where(chosen.to(x.device)[:, None, None, None], x.flip(-1), x)
+def flip(x: Tensor, draws: Tensor) -> Tensor:
+    """Mirror each image `[B, C, H, W]` left to right where its number `[B]` is below 1/2."""
+    return torch.where((draws < 0.5)[:, None, None, None], x.flip(-1), x)
 
 
-def resized_crop(x: Tensor, generator: Generator) -> Tensor:
+def resized_crop(x: Tensor, draws: Tensor) -> Tensor:
     """Cut a random part out of each image and scale it to the whole size.
 
     The part has 8 to 100 % of the area, its sides are as 3:4 to 4:3.
 
     Args:
         x: `[B, C, H, W]`, floating point or uint8.
-        generator: of the random numbers, on the CPU.
+        draws: uniform numbers in [0, 1), `[B, 4]`: area, ratio of the sides, down and right.
     """
-    batch, _, height, width = x.shape
-    area = _uniform(batch, 0.08, 1.0, generator) * height * width
-    ratio = _uniform(batch, math.log(3 / 4), math.log(4 / 3), generator).exp()
-    heights = (area / ratio).sqrt().round().clamp(1, height).int()
-    widths = (area * ratio).sqrt().round().clamp(1, width).int()
-    tops = (_uniform(batch, 0, 1, generator) * (height - heights + 1)).int()
-    lefts = (_uniform(batch, 0, 1, generator) * (width - widths + 1)).int()
+    height, width = x.shape[-2:]
+    area = (0.08 + 0.92 * draws[:, 0]) * height * width
+    ratio = (math.log(3 / 4) + (math.log(4 / 3) - math.log(3 / 4)) * draws[:, 1]).exp()
+    heights = (area / ratio).sqrt().round().clamp(1, height).long()
+    widths = (area * ratio).sqrt().round().clamp(1, width).long()
+    tops = _integers(draws[:, 2], height - heights + 1)
+    lefts = _integers(draws[:, 3], width - widths + 1)
     boxes = torch.stack([tops, lefts, heights, widths], 1).tolist()
     size = [height, width]
     return torch.stack([VF.resized_crop(image, *box, size) for image, box in zip(x, boxes, strict=True)])
+
+
+def image_transform(auto_augment: str, cutout: int, size: tuple[int, int]) -> Callable[[Tensor], Tensor] | None:
+    """torchvision's changes of one image `[C, H, W]`, uint8 or float in 0..1; None where there is none.
+
+    Args:
+        auto_augment: none, autoaugment or randaugment.
+        cutout: side in pixels of a square that is set to 0, wholly within the image; 0: none.
+        size: H and W of the images.
+    """
+    steps: list[Callable[[Tensor], Tensor]] = []
+    if auto_augment == "autoaugment":
+        policy = v2.AutoAugmentPolicy.CIFAR10 if max(size) <= SMALL else v2.AutoAugmentPolicy.IMAGENET
+        steps.append(v2.AutoAugment(policy))
+    elif auto_augment == "randaugment":
+        steps.append(v2.RandAugment())
+    if cutout:
+        share = min(cutout, *size) ** 2 / math.prod(size)
+        steps.append(v2.RandomErasing(p=1.0, scale=(share, share), ratio=(1.0, 1.0), value=0.0))
+    return v2.Compose(steps) if steps else None
+
+
+def each_image(x: Tensor, change: Callable[[Tensor], Tensor], seeds: Tensor) -> Tensor:
+    """Apply `change` to each image of `[B, C, H, W]`, torch's generator seeded by the image's own seed `[B]`."""
+    with _kept_generator() as generator:
+        changed = []
+        for image, seed in zip(x, seeds.tolist(), strict=True):
+            generator.manual_seed(seed)
+            changed.append(change(image))
+    return torch.stack(changed)
+
+
+@contextmanager
+def _kept_generator() -> Iterator[torch.Generator]:
+    """torch's generator, which is as it was afterwards. (torch.manual_seed would seed GPUs as well, slowly.)"""
+    generator = torch.default_generator
+    state = generator.get_state()
+    try:
+        yield generator
+    finally:
+        generator.set_state(state)

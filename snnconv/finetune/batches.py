@@ -1,67 +1,121 @@
-"""The images of one epoch after the other: shuffled, augmented, normalised."""
+"""The images of one epoch after the other: shuffled, augmented, normalised.
+
+All that is random follows from the seed, the epoch and the image alone. So a training that goes on from a checkpoint, or
+that runs in several processes or with several workers, sees the same images in the same order, changed in the same way.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Generator, Tensor
+from torch.utils.data import DataLoader, Dataset
 
-from snnconv.finetune.augment import flip, resized_crop, shift
+from snnconv.finetune.augment import DRAWS, SMALL, each_image, flip, image_transform, resized_crop, shift
+from snnconv.finetune.settings import LoopSettings
 from snnconv.zoo.images import Images
 
 __all__ = ["Batches"]
 
-SMALL = 64  # pixels: images up to this size are held in memory and shifted, larger ones streamed and cropped
+MOST_WORKERS = 8
+Batch = tuple[Tensor, Tensor]
+
+
+def _generator(seed: int, epoch: int, stream: int) -> Generator:
+    """Random numbers of one epoch and one use of them."""
+    mixed = torch.tensor([seed % 2**31, seed // 2**31, epoch, stream], dtype=torch.int64)
+    mixed = (mixed * torch.tensor([6364136223846793005, 1442695040888963407, 3935559000370003845, 2691343689449507681])).sum()
+    return Generator().manual_seed(int(mixed) & (2**63 - 1))
+
+
+class _Augmented(Dataset[Batch]):
+    """Images by (epoch, positions); a whole batch at a time."""
+
+    def __init__(self, images: Images, settings: LoopSettings) -> None:
+        assert images.labels is not None
+        self.images = images
+        self.seed = settings.seed
+        self.augment = settings.augment
+        self.labels = torch.tensor(images.labels)
+        height, width = images.input.height or 0, images.input.width or 0
+        self.small = max(height, width) <= SMALL
+        self.flips = images.input.channels > 1
+        self.change = image_transform(settings.auto_augment, settings.cutout, (height, width))
+        self.drawn: tuple[int, Tensor, Tensor] | None = None
+
+    def __getitem__(self, batch: tuple[int, Sequence[int]]) -> Batch:
+        epoch, positions = batch
+        x = self.images.pixels_at(positions)
+        if self.augment or self.change is not None:
+            x = self._changed(x, *(table[torch.tensor(positions)] for table in self._draws(epoch)))
+        return self.images.normalise(x), self.labels[torch.tensor(positions)]
+
+    def _draws(self, epoch: int) -> tuple[Tensor, Tensor]:
+        """Uniform numbers `[n, DRAWS]` and a seed `[n]` of every image in this epoch."""
+        if self.drawn is None or self.drawn[0] != epoch:
+            count = len(self.images)
+            uniform = torch.rand(count, DRAWS, generator=_generator(self.seed, epoch, 1))
+            seeds = torch.randint(2**62, (count,), generator=_generator(self.seed, epoch, 2))
+            self.drawn = epoch, uniform, seeds
+        return self.drawn[1:]
+
+    def _changed(self, x: Tensor, draws: Tensor, seeds: Tensor) -> Tensor:
+        if self.augment:
+            x = shift(x, draws[:, :2]) if self.small else resized_crop(x, draws[:, :4])
+            x = flip(x, draws[:, 4]) if self.flips else x
+        return x if self.change is None else each_image(x, self.change, seeds)
 
 
 class Batches:
-    """Batches to train on; each iteration is an epoch in a new order.
+    """Batches to train on.
 
     Args:
         images: with labels.
-        batch_size: images a batch; an incomplete last batch is left out, unless it is the only one.
-        augment: whether to change the images at random.
-        seed: of the order and the augmentation.
+        settings: batch size, augmentation, workers and seed; an incomplete last batch is left out, unless it is the
+            only one.
         device: where the batches are wanted.
+        rank: of this process.
+        processes: how many share each batch, in equal parts.
     """
 
-    def __init__(self, images: Images, batch_size: int, *, augment: bool, seed: int, device: torch.device) -> None:
-        assert images.labels is not None
+    def __init__(
+        self, images: Images, settings: LoopSettings, device: torch.device, *, rank: int = 0, processes: int = 1
+    ) -> None:
         self.images = images
-        self.batch_size = min(batch_size, len(images))
-        self.augment = augment
+        self.batch_size = min(settings.batch_size, len(images) // processes * processes)
+        self.seed = settings.seed
         self.device = device
-        self.generator = Generator().manual_seed(seed)
-        self.channels_last = images.input.layout == "NHWC"
-        self.flips = images.input.channels > 1
-        self.labels = torch.tensor(images.labels).to(device)
-        self.pixels: Tensor | None = None
-        if max(images.input.height or 0, images.input.width or 0) <= SMALL:
-            self.pixels = torch.stack([images.pixels(index) for index in range(len(images))]).to(device)
+        self.rank, self.processes = rank, processes
+        self.data = _Augmented(images, settings)
+        beside_a_gpu = min(MOST_WORKERS, max(1, (os.cpu_count() or 1) - 1))
+        automatic = 0 if device.type == "cpu" else beside_a_gpu
+        self.workers = automatic if settings.workers < 0 else settings.workers
 
     def __len__(self) -> int:
         return len(self.images) // self.batch_size
 
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """One epoch: x `[B, *sample_shape]` float32 and labels `[B]` int64."""
-        order = torch.randperm(len(self.images), generator=self.generator)[: len(self) * self.batch_size]
-        return self._stream(order) if self.pixels is None else self._from_memory(self.pixels, order)
+    def positions(self, epoch: int, step: int) -> list[int]:
+        """Positions of the images of one whole batch; steps are counted from 1."""
+        return self._order(epoch)[(step - 1) * self.batch_size : step * self.batch_size]
 
-    def _from_memory(self, pixels: Tensor, order: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-        for chosen in torch.split(order.to(self.device), self.batch_size):
-            x = pixels[chosen]
-            if self.augment:
-                x = shift(x, self.generator)
-                x = flip(x, self.generator) if self.flips else x
-            yield self.images.normalise(x), self.labels[chosen]
+    def _order(self, epoch: int) -> list[int]:
+        order: list[int] = torch.randperm(len(self.images), generator=_generator(self.seed, epoch, 0)).tolist()
+        return order
 
-    def _stream(self, order: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-        for x, y in self.images.subset(order.tolist()).batches(self.batch_size):
-            yield (self._crop(x) if self.augment else x).to(self.device), y.to(self.device)
-
-    def _crop(self, x: Tensor) -> Tensor:
-        """Crop and flip what is normalised already; both commute with that."""
-        x = resized_crop(x.movedim(-1, 1) if self.channels_last else x, self.generator)
-        x = flip(x, self.generator) if self.flips else x
-        return x.movedim(1, -1).contiguous() if self.channels_last else x
+    def epoch(self, epoch: int, *, done: int = 0) -> Iterator[Batch]:
+        """This process's part of every batch after the first `done`: x `[B, ...]` float32 and labels `[B]` int64."""
+        order = self._order(epoch)
+        starts = range(done * self.batch_size, len(self) * self.batch_size, self.batch_size)
+        keys = [(epoch, order[start : start + self.batch_size][self.rank :: self.processes]) for start in starts]
+        loader = DataLoader(
+            self.data,
+            sampler=keys,
+            batch_size=None,
+            num_workers=self.workers,
+            pin_memory=self.device.type == "cuda",
+            generator=Generator(),  # else it draws from torch's own
+        )
+        for x, y in loader:
+            yield x.to(self.device, non_blocking=True), y.to(self.device, non_blocking=True)

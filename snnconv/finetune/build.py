@@ -117,7 +117,7 @@ def _info(images: Images) -> DataInfo:
 
 
 def open_training(
-    model: Model | nn.Module | str | os.PathLike[str], data: Images | str, *, seed: int = 0
+    model: Model | nn.Module | str | os.PathLike[str], data: Images | str, *, seed: int = 0, timesteps: int | None = None
 ) -> tuple[Model, Images]:
     """The network and the images that `train` was given, each in whatever form.
 

@@ -8,18 +8,19 @@ from snnconv.convert.sites import iter_sites
 from snnconv.errors import DataError, InvalidValueError, ModelError
 from snnconv.finetune.quantize import quantize_activations
 from snnconv.finetune.settings import TrainSettings
+from snnconv.finetune.spiking import spiking_network
 from snnconv.graph.access import module_of
 from snnconv.model import Model, Stage
 from snnconv.neurons import QCFS
 from snnconv.zoo.images import Images
 
-__all__ = ["prepare_training"]
+__all__ = ["check_data", "class_count", "prepare_training"]
 
 NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 
 
 def prepare_training(model: Model, images: Images, eval_data: Images | None, settings: TrainSettings) -> Model:
-    """A quantized copy that can be trained on these images.
+    """A copy that can be trained on these images: quantized, or with neurons.
 
     Raises:
         ModelError: the network is an SNN, does not end in logits, or has no activation.
@@ -27,23 +28,33 @@ def prepare_training(model: Model, images: Images, eval_data: Images | None, set
         DataError: labels are missing, or the data's classes or shape are not the network's.
         InvalidValueError: a quantized network has another N than the settings, or there is one image a batch.
     """
-    classes = _class_count(model)
-    for data in (images,) if eval_data is None else (images, eval_data):
-        _check_shape(model, data)
-        _check_classes(data, classes)
-    quantized = _quantized(model, settings)
-    batch = min(settings.batch_size, len(images))
-    if batch == 1 and any(isinstance(module, NORMS) for module in quantized.graph.modules()):
+    check_data(model, images, eval_data)
+    if model.stage is Stage.SNN:
+        raise ModelError("The network is an SNN already: train it further with finetune.")
+    prepared = _quantized(model, settings) if settings.neuron is None else _spiking(model, settings)
+    batch = min(settings.batch_size, len(images)) // settings.accumulate
+    if batch == 1 and any(isinstance(module, NORMS) for module in prepared.graph.modules()):
         raise InvalidValueError(
             f"batch_size is {settings.batch_size} and there are {len(images)} images: batch-norm cannot be "
             "trained on batches of one image. Give at least 2."
         )
-    return quantized
+    return prepared
+
+
+def check_data(model: Model, images: Images, eval_data: Images | None) -> None:
+    """Refuse data that a network cannot be trained or evaluated on.
+
+    Raises:
+        ModelError: the network does not end in logits.
+        DataError: labels are missing, or the data's classes or shape are not the network's.
+    """
+    classes = class_count(model)
+    for data in (images,) if eval_data is None else (images, eval_data):
+        _check_shape(model, data)
+        _check_classes(data, classes)
 
 
 def _quantized(model: Model, settings: TrainSettings) -> Model:
-    if model.stage is Stage.SNN:
-        raise ModelError("The network is an SNN already: train the ANN or the quantized ANN it was made from.")
     if model.stage is Stage.ANN:
         return quantize_activations(
             model, settings.total_levels, settings.initial_ceiling, average_pool=settings.average_pool
@@ -57,7 +68,23 @@ def _quantized(model: Model, settings: TrainSettings) -> Model:
     return model.copy()
 
 
-def _class_count(model: Model) -> int:
+def _spiking(model: Model, settings: TrainSettings) -> Model:
+    assert settings.neuron is not None
+    return spiking_network(
+        model,
+        settings.neuron,
+        average_pool=settings.average_pool,
+        threshold_norm=settings.threshold_norm,
+        train_ceilings=settings.train_ceilings,
+    )
+
+
+def class_count(model: Model) -> int:
+    """Number of classes of a network that ends in logits.
+
+    Raises:
+        ModelError: it does not.
+    """
     output = next(node for node in model.graph.graph.nodes if node.op == "output")
     first = output.args[0][0] if isinstance(output.args[0], tuple) else output.args[0]
     shape = tuple(first.meta["shape"])

@@ -1,186 +1,250 @@
-"""Train a quantized ANN: QCFS with straight-through gradients (Bu et al., ICLR 2022)."""
+"""The loop that every training runs: epochs, steps, checkpoints; in one process or in many, through accelerate."""
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from contextlib import nullcontext
 from typing import Any
 
 import torch
-import torch.nn.functional as F
-from torch import Tensor, fx, nn
+from torch import Tensor, fx
 
 from snnconv.convert.sites import iter_sites
-from snnconv.errors import SnnconvError
+from snnconv.errors import InvalidValueError, SnnconvError
 from snnconv.finetune.batches import Batches
-from snnconv.finetune.build import open_training
-from snnconv.finetune.fitting import prepare_training
-from snnconv.finetune.settings import OPTIMIZERS, TrainSettings
+from snnconv.finetune.checkpoint import Checkpoint, copy_into, save_checkpoint
+from snnconv.finetune.losses.objective import Objective, first_output
+from snnconv.finetune.metrics import EpochMetrics, write_metrics
+from snnconv.finetune.mixing import Mixing
+from snnconv.finetune.optimization import build_average, build_optimizer, build_schedule
+from snnconv.finetune.run import RunFiles
+from snnconv.finetune.settings import LoopSettings
 from snnconv.model import Model
 from snnconv.progress import Progress, no_progress
 from snnconv.zoo.images import Images
 
-__all__ = ["DivergenceError", "EpochMetrics", "train"]
+__all__ = ["DivergenceError", "fit"]
 
 SMALLEST_CEILING = 1e-3  # a ceiling must stay above 0 whatever the optimizer does
-RECIPE = TrainSettings()
+CHECKPOINT_S = 300.0  # seconds of one epoch between two checkpoints; the end of an epoch is always one
 
 
 class DivergenceError(SnnconvError):
     """A training that no longer computes finite numbers."""
 
 
-@dataclass(frozen=True)
-class EpochMetrics:
-    """One epoch.
-
-    Attributes:
-        epoch: from 1.
-        loss: mean over the epoch's steps.
-        accuracy: share of the training images, as augmented, that were classified rightly while the weights
-            changed.
-        eval_accuracy: share of the evaluation images after the epoch, or None where there are none.
-        lr: learning rate of the epoch's last step.
-        wall_s: seconds, evaluation included.
-    """
-
-    epoch: int
-    loss: float
-    accuracy: float
-    eval_accuracy: float | None
-    lr: float
-    wall_s: float
-
-
-def train(
-    model: Model | nn.Module | str | os.PathLike[str],
-    data: Images | str,
-    settings: TrainSettings = RECIPE,
+def fit(
+    model: Model,
+    images: Images,
+    settings: LoopSettings,
     *,
+    classes: int,
     eval_data: Images | None = None,
+    teacher: Model | None = None,
     progress: Progress = no_progress,
     on_epoch: Callable[[EpochMetrics], None] | None = None,
     device: torch.device | str | None = None,
-) -> Model:
-    """Quantize a network's activations and train it: weights, batch-norm and ceilings.
+    files: RunFiles | None = None,
+) -> list[dict[str, Any]]:
+    """Train a network in place: everything in it that has a gradient.
 
     Args:
-        model: an ANN, or a quantized ANN with N = `settings.total_levels` to go on with; an `nn.Module`;
-            `timm:NAME` or `zoo:NAME`, built for the data with random weights; or the path of an ONNX file. It
-            is not changed.
-        data: labelled images, or a data spec.
-        settings: by default the QCFS recipe.
+        model: whose graph is trained; afterwards it is on the CPU, in evaluation mode.
+        images: labelled.
+        settings: how.
+        classes: number of classes.
         eval_data: classified after every epoch; it does not influence the training.
+        teacher: the ANN to distil from.
         progress: shows the steps of each epoch.
-        on_epoch: called after every epoch.
-        device: where to train; by default a GPU where there is one. The result is on the CPU.
+        on_epoch: called after every epoch, in the main process.
+        device: where to train; by default a GPU where there is one, in a launched run the process's own.
+        files: where checkpoint and metrics are kept; None: nowhere.
 
     Returns:
-        The quantized ANN in evaluation mode, its settings, data and last metrics in the provenance.
+        The metrics of every epoch, JSON-ready.
 
     Raises:
-        UnsupportedOperatorsError: lists every activation that cannot become a neuron.
-        DataError: labels are missing, or the data's classes or shape are not the network's.
         DivergenceError: the loss or a parameter is no longer finite.
+        InvalidValueError: the batch cannot be shared by the processes, or a checkpoint is of another training.
+        FileError: a checkpoint is missing or damaged, or cannot be written.
+        ModelError: the network lacks what a loss needs.
     """
-    network, images = open_training(model, data, seed=settings.seed)
-    quantized = prepare_training(network, images, eval_data, settings)
-    where = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-    trainer = _Trainer(quantized.graph.to(where), images, settings, where)
-    for epoch in range(1, settings.epochs + 1):
-        metrics = trainer.epoch(epoch, eval_data, progress)
-        if on_epoch is not None:
-            on_epoch(metrics)
-    quantized.graph.to("cpu").eval()
-    quantized.provenance["finetune"] = _provenance(settings, images, eval_data, metrics)
-    return replace(quantized, input=replace(images.input, classes=images.classes or network.input.classes))
+    from accelerate import Accelerator
+
+    accelerator = Accelerator(cpu=device is not None and torch.device(device).type == "cpu")
+    where = accelerator.device if accelerator.num_processes > 1 or device is None else torch.device(device)
+    if teacher is not None:
+        teacher.graph.to(where)
+    objective = Objective(model.graph, settings, teacher)
+    trainer = _Trainer(model.graph, images, settings, objective, accelerator, where, classes)
+    trainer.files, trainer.identity = files, _identity(model, images, teacher)
+    trainer.restore()
+    with objective:
+        log = trainer.run(eval_data, progress, on_epoch)
+    model.graph.to("cpu").eval()
+    model.graph.to(memory_format=torch.contiguous_format)  # weights as a file holds them
+    return log
 
 
-def _provenance(
-    settings: TrainSettings, images: Images, eval_data: Images | None, metrics: EpochMetrics
-) -> dict[str, Any]:
-    """JSON-ready; without times, so that the same training writes the same file."""
-    final = {name: value for name, value in asdict(metrics).items() if name != "wall_s"}
+def _identity(model: Model, images: Images, teacher: Model | None) -> dict[str, Any]:
+    """What a checkpoint must agree with beside the settings."""
     return {
-        "settings": asdict(settings),
-        "seed": settings.seed,
         "data": images.spec,
         "images": len(images),
-        "eval_data": None if eval_data is None else eval_data.spec,
-        "metrics": final,
+        "source": model.provenance.get("source_sha256") or model.provenance.get("source"),
+        "stage": model.stage.value,
+        "timesteps": model.timesteps,
+        "levels": model.levels,
+        "teacher": None if teacher is None else teacher.provenance.get("source"),
     }
 
 
 class _Trainer:
     """A graph with its optimizer, schedule and data."""
 
-    def __init__(self, graph: fx.GraphModule, images: Images, settings: TrainSettings, device: torch.device) -> None:
-        from timm.optim import create_optimizer_v2
-        from timm.scheduler import create_scheduler_v2
-
-        self.graph = graph
+    def __init__(
+        self,
+        graph: fx.GraphModule,
+        images: Images,
+        settings: LoopSettings,
+        objective: Objective,
+        accelerator: Any,
+        device: torch.device,
+        classes: int,
+    ) -> None:
+        processes = accelerator.num_processes
+        if settings.batch_size % (processes * settings.accumulate) or len(images) < processes:
+            raise InvalidValueError(
+                f"batch_size is {settings.batch_size}: {processes} processes and accumulate={settings.accumulate} must "
+                "share it in equal parts. Give a multiple of their product."
+            )
+        self.graph = graph.to(device)
+        self.channels_last = settings.channels_last and all(parameter.dim() < 5 for parameter in graph.parameters())
+        if self.channels_last:
+            self.graph.to(memory_format=torch.channels_last)
         self.settings = settings
+        self.accelerator = accelerator
         self.device = device
-        self.ceilings = [site.get_parameter("ceiling") for _, site in iter_sites(graph)]
-        self.batches = Batches(images, settings.batch_size, augment=settings.augment, seed=settings.seed, device=device)
-        self.optimizer: torch.optim.Optimizer = create_optimizer_v2(
-            [parameter for parameter in graph.parameters() if parameter.requires_grad],
-            opt=OPTIMIZERS[settings.optimizer],
-            lr=settings.lr,
-            weight_decay=settings.weight_decay,
-            momentum=settings.momentum,
-            filter_bias_and_bn=False,
-        )
-        self.schedule, _ = create_scheduler_v2(
-            self.optimizer,
-            settings.scheduler,
-            num_epochs=settings.epochs,
-            warmup_epochs=settings.warmup_epochs,
-            warmup_lr=settings.lr / 100,
-            step_on_epochs=False,
-            updates_per_epoch=len(self.batches),
-        )
+        self.objective = objective
+        self.ceilings = [
+            site.get_parameter("ceiling") for _, site in iter_sites(graph) if site.get_parameter("ceiling").requires_grad
+        ]
+        self.batches = Batches(images, settings, device, rank=accelerator.process_index, processes=processes)
+        self.mixing = Mixing(settings, classes) if settings.mixup or settings.cutmix else None
+        self.optimizer = build_optimizer(graph, settings)
+        self.schedule = build_schedule(self.optimizer, settings, len(self.batches))
+        self.average = build_average(graph, settings)
+        self.network = accelerator.prepare_model(graph, device_placement=False) if processes > 1 else graph
+        self.files: RunFiles | None = None
+        self.identity: dict[str, Any] = {}
+        self.epoch, self.step = 1, 0
+        self.sums: dict[str, float] = {}
+        self.log: list[dict[str, Any]] = []
+        self.saved = 0.0
 
-    def epoch(self, epoch: int, eval_data: Images | None, progress: Progress) -> EpochMetrics:
-        """Train on every batch once, then evaluate."""
-        start = time.perf_counter()
+    def run(
+        self, eval_data: Images | None, progress: Progress, on_epoch: Callable[[EpochMetrics], None] | None
+    ) -> list[dict[str, Any]]:
+        """Train until the last epoch is done; the result is the moving average where there is one."""
+        while self.epoch <= self.settings.epochs:
+            metrics = self._epoch(eval_data, progress if self.accelerator.is_main_process else no_progress)
+            self.log.append(metrics.to_dict())
+            self.epoch, self.step, self.sums = self.epoch + 1, 0, {}
+            self.save()
+            if self.accelerator.is_main_process and on_epoch is not None:
+                on_epoch(metrics)
+        if self.average is not None:
+            self.graph.load_state_dict(self.average.module.state_dict())
+        return self.log
+
+    def _epoch(self, eval_data: Images | None, progress: Progress) -> EpochMetrics:
+        """Train on every batch that is left, then evaluate."""
+        start = self.saved = time.perf_counter()
         self.graph.train()
-        loss, right, seen, lr = 0.0, 0, 0, 0.0
-        steps = progress(self.batches, f"epoch {epoch}/{self.settings.epochs}", len(self.batches))
-        for step, (x, y) in enumerate(steps, start=1):
+        sums, lr = self.sums, self._lr()
+        left = len(self.batches) - self.step
+        batches = self.batches.epoch(self.epoch, done=self.step)
+        for x, y in progress(batches, f"epoch {self.epoch}/{self.settings.epochs}", left):
+            self.step += 1
             lr = self._lr()
-            value, logits = self._step(x, y, f"epoch {epoch}, step {step}")
-            if self.schedule is not None:
-                self.schedule.step_update((epoch - 1) * len(self.batches) + step)
-            loss, seen = loss + value * len(y), seen + len(y)
-            right += int((logits.argmax(1) == y).sum())
-        self._check_state(f"epoch {epoch}")
+            for name, value in self._step(x, y).items():
+                sums[name] = sums.get(name, 0.0) + value
+            if time.perf_counter() - self.saved > CHECKPOINT_S and self.step < len(self.batches):
+                self._check_state()
+                self.save()
+        trained_s = time.perf_counter() - start
+        self._check_state()
         eval_accuracy = None if eval_data is None else self._accuracy(eval_data)
-        return EpochMetrics(epoch, loss / seen, right / seen, eval_accuracy, lr, time.perf_counter() - start)
+        seen = sums["seen"]
+        return EpochMetrics(
+            epoch=self.epoch,
+            loss=sums["loss"] / seen,
+            accuracy=sums["right"] / seen,
+            eval_accuracy=eval_accuracy,
+            lr=lr,
+            images_per_s=left * self.batches.batch_size / trained_s,
+            wall_s=time.perf_counter() - start,
+            parts={name[5:]: value / seen for name, value in sums.items() if name.startswith("part.")},
+        )
 
-    def _step(self, x: Tensor, y: Tensor, when: str) -> tuple[float, Tensor]:
-        logits = _first(self.graph(x))
-        loss = F.cross_entropy(logits, y, label_smoothing=self.settings.label_smoothing)
-        if not torch.isfinite(loss):
-            raise self._diverged(f"The loss is {loss.item()} in {when}")
+    def _step(self, x: Tensor, y: Tensor) -> dict[str, float]:
+        """One step of the optimizer; returns sums over the batch, of all processes."""
+        if self.channels_last and x.dim() == 4:
+            x = x.contiguous(memory_format=torch.channels_last)
+        targets = y
+        if self.mixing is not None:
+            x, targets = self.mixing(x, y, epoch=self.epoch, step=self.step)
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        sums = torch.zeros(3, dtype=torch.float64)
+        parts: dict[str, float] = {}
+        pieces = list(zip(x.chunk(self.settings.accumulate), targets.chunk(self.settings.accumulate), strict=True))
+        for number, (inputs, wanted) in enumerate(pieces, start=1):
+            waits = self.accelerator.no_sync(self.network) if number < len(pieces) else nullcontext()
+            with waits:
+                loss, logits, each = self.objective(self.network, inputs, wanted, self.epoch)
+                (loss / len(pieces)).backward()
+            classes = wanted if wanted.dim() == 1 else wanted.argmax(1)
+            right = int((logits.detach().argmax(1) == classes).sum())
+            sums += torch.tensor([loss.item() * len(inputs), right, len(inputs)], dtype=torch.float64)
+            for name, value in each.items():
+                parts[name] = parts.get(name, 0.0) + value * len(inputs)
+        names = ["loss", "right", "seen", *(f"part.{name}" for name in parts)]
+        values = torch.cat([sums, torch.tensor([*parts.values()], dtype=torch.float64)])
+        if self.accelerator.num_processes > 1:
+            values = self.accelerator.reduce(values.to(self.device), reduction="sum").cpu()
+        if not torch.isfinite(values).all():
+            raise self._diverged(f"The loss is {float(values[0] / values[2])}")
+        if self.settings.clip:
+            torch.nn.utils.clip_grad_norm_(self.graph.parameters(), self.settings.clip)
         self.optimizer.step()
+        self._after_step()
+        return dict(zip(names, values.tolist(), strict=True))
+
+    def _after_step(self) -> None:
         with torch.no_grad():
             for ceiling in self.ceilings:
                 ceiling.clamp_(min=SMALLEST_CEILING)
-        return loss.item(), logits.detach()
+        done = (self.epoch - 1) * len(self.batches) + self.step
+        if self.average is not None:
+            self.average.update(self.graph, step=done)
+        if self.schedule is not None:
+            self.schedule.step_update(done)
 
-    def _check_state(self, when: str) -> None:
+    def _check_state(self) -> None:
         for name, values in self.graph.state_dict().items():
             if values.is_floating_point() and not torch.isfinite(values).all():
-                raise self._diverged(f"{name} is no longer finite after {when}, step {len(self.batches)}")
+                raise self._diverged(f"{name} is no longer finite")
 
     def _diverged(self, what: str) -> DivergenceError:
+        images = self.batches.positions(self.epoch, self.step)
+        shown = ", ".join(map(str, images[:8])) + (", ..." if len(images) > 8 else "")
+        kept = ""
+        if self.files is not None and self.files.checkpoint.exists():
+            kept = f" The last good checkpoint is kept in {self.files.checkpoint}."
         return DivergenceError(
-            f"{what}: the training diverged. Lower lr (it is {self.settings.lr:g}) or add warmup_epochs."
+            f"{what} in epoch {self.epoch}, step {self.step} (a batch of the images {shown} of the data): the training "
+            f"diverged. Lower lr (it is {self.settings.lr:g}), add warmup_epochs or clip gradients.{kept}"
         )
 
     def _lr(self) -> float:
@@ -188,14 +252,53 @@ class _Trainer:
 
     @torch.inference_mode()
     def _accuracy(self, images: Images) -> float:
-        self.graph.eval()
+        """Share of images classified rightly, by the moving average where there is one; the processes share them."""
+        graph = self.graph if self.average is None else self.average.module
+        graph.eval()
         right = 0
-        for x, y in images.batches(self.settings.batch_size):
-            right += int((_first(self.graph(x.to(self.device))).argmax(1).cpu() == y).sum())
+        rank, processes = self.batches.rank, self.batches.processes
+        for number, (x, y) in enumerate(images.batches(max(1, self.settings.batch_size // processes))):
+            if number % processes == rank:
+                right += int((first_output(graph(x.to(self.device))).argmax(1).cpu() == y).sum())
+        if processes > 1:
+            right = int(self.accelerator.reduce(torch.tensor(right, device=self.device), reduction="sum"))
         return right / len(images)
 
+    def save(self) -> None:
+        """Write the checkpoint and the metrics, in the main process."""
+        self.saved = time.perf_counter()
+        if self.files is None or not self.accelerator.is_main_process:
+            return
+        checkpoint = Checkpoint(
+            settings=self.settings.to_dict(),
+            identity=self.identity,
+            epoch=self.epoch,
+            step=self.step,
+            sums=self.sums,
+            log=self.log,
+            network=self.graph.state_dict(),
+            optimizer=self.optimizer.state_dict(),
+            average={} if self.average is None else self.average.module.state_dict(),
+        )
+        save_checkpoint(self.files.checkpoint, checkpoint)
+        write_metrics(self.files.metrics, self.log)
 
-def _first(out: Any) -> Tensor:
-    """The first output, the logits `[B, classes]`."""
-    logits: Tensor = out[0] if isinstance(out, tuple) else out
-    return logits
+    def restore(self) -> None:
+        """Go on from the checkpoint, where that is wanted.
+
+        Raises:
+            FileError: it is missing, damaged, or of another network.
+            InvalidValueError: it is of another training.
+        """
+        if self.files is None:
+            return
+        found = self.files.load(self.settings.to_dict(), self.identity)
+        if found is None:
+            return
+        copy_into(self.graph.state_dict(), found.network, self.files.checkpoint)
+        if self.average is not None:
+            copy_into(self.average.module.state_dict(), found.average, self.files.checkpoint)
+        self.optimizer.load_state_dict(found.optimizer)
+        self.epoch, self.step, self.sums, self.log = found.epoch, found.step, found.sums, found.log
+        if self.schedule is not None:
+            self.schedule.step_update((self.epoch - 1) * len(self.batches) + self.step)

@@ -14,7 +14,7 @@ from snnconv.model import Model, Stage
 from snnconv.neurons import QCFS
 from snnconv.neurons.site import require_positive_int
 
-__all__ = ["quantize_activations"]
+__all__ = ["average_pools", "hold_scalars", "quantize_activations"]
 
 
 def quantize_activations(
@@ -43,17 +43,22 @@ def quantize_activations(
     quantized = model.copy()
     graph = quantized.graph
     if average_pool:
-        _average_pools(graph)
+        average_pools(graph)
     for node, rectifier in list(iter_sites(graph)):
         ceiling = torch.tensor(min(initial_ceiling, cap_of(rectifier)))
         swap(graph, node, QCFS(ceiling, total_levels))
-    _hold_scalars(graph)
+    hold_scalars(graph)
     graph.recompile()
     quantized.stage = Stage.QUANTIZED
     return quantized
 
 
-def _average_pools(graph: fx.GraphModule) -> None:
+def average_pools(graph: fx.GraphModule) -> None:
+    """Replace max-pooling by the mean over the same window, in place.
+
+    Raises:
+        UnsupportedOperatorsError: lists every dilated window, which has no mean here.
+    """
     pools = [
         (node, module)
         for node in graph.graph.nodes
@@ -71,7 +76,7 @@ def _average_pools(graph: fx.GraphModule) -> None:
         swap(graph, node, AveragePool(pool.kernel, pool.stride, pool.pads))
 
 
-def _hold_scalars(graph: fx.GraphModule) -> None:
+def hold_scalars(graph: fx.GraphModule) -> None:
     """Keep single numbers from being trained: they are mostly structure, such as the 6 of a division by 6."""
     for module in graph.modules():
         if isinstance(module, Arithmetic) and module.constant is not None and module.constant.numel() == 1:

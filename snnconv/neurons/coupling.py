@@ -54,9 +54,16 @@ def couple(currents: Tensor, coupling: Coupling | Tensor) -> Tensor:
         What the neurons receive, `[T, ...]` (expanded, not copied, under mean coupling).
     """
     if isinstance(coupling, Tensor):
-        return torch.tensordot(coupling.to(currents.dtype), currents, dims=1)
+        return _matrix_product(coupling.to(currents.dtype), currents)
     if coupling is Coupling.MEAN:
         return currents.mean(0, keepdim=True).expand_as(currents)
     if coupling is Coupling.CAUSAL:
         return currents
     raise InvalidValueError("A learned coupling is a matrix: give ω itself.")
+
+
+def _matrix_product(omega: Tensor, currents: Tensor) -> Tensor:
+    """`[T, T]` times `[T, ...]`, in the memory layout of the currents: images may lie channels last."""
+    if currents.dim() == 5 and not currents.is_contiguous():
+        return _matrix_product(omega, currents.movedim(2, -1).contiguous()).movedim(-1, 2)
+    return (omega @ currents.flatten(1)).view_as(currents)

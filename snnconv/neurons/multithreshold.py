@@ -36,13 +36,79 @@ class _Levels(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, m: Tensor, levels: int) -> Tensor:
-        ctx.save_for_backward((m >= 0.5) & (m <= levels + 0.5))
+        ctx.save_for_backward(_inside(m, levels))
         return m.floor().clamp_(0, levels)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
         (inside,) = ctx.saved_tensors
         return grad * inside, None
+
+
+def _inside(m: Tensor, levels: int) -> Tensor:
+    return (m >= 0.5).logical_and_(m <= levels + 0.5)
+
+
+class _Window(torch.autograd.Function):
+    """All T steps at once: the arithmetic of `_step_by_step`, with as few passes over memory as its gradient needs."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, currents: Tensor, threshold: Tensor, leak: Tensor | None, levels: int, initial: float
+    ) -> Tensor:
+        to_threshold, to_leak = ctx.needs_input_grad[1:3]
+        membranes = currents / threshold
+        fired = torch.empty_like(membranes)
+        left: Tensor | float = initial
+        lefts = []
+        for membrane, s in zip(membranes, fired, strict=True):
+            if to_leak:
+                lefts.append(left)
+            membrane.add_(left if leak is None else leak * left)
+            torch.floor(membrane, out=s)
+            s.clamp_(0, levels)
+            left = membrane - s
+        ctx.levels, ctx.lefts, ctx.shape = levels, lefts, threshold.shape
+        if to_threshold:
+            ctx.save_for_backward(_inside(membranes, levels), threshold, currents, fired)
+            return fired * threshold
+        ctx.save_for_backward(_inside(membranes, levels), threshold)
+        return fired.mul_(threshold)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor | None, Tensor | None, None, None]:
+        inside, threshold, *rest = ctx.saved_tensors
+        to_currents = grad * inside
+        to_threshold = to_leak = None
+        if rest:
+            currents, fired = rest
+            to_threshold = (grad * fired - to_currents * (currents / threshold)).sum(0).sum_to_size(ctx.shape)
+        if ctx.lefts:
+            scaled = to_currents * threshold
+            to_leak = sum(((g * left).sum() for g, left in zip(scaled, ctx.lefts, strict=True)), start=grad.new_zeros(()))
+        return to_currents, to_threshold, to_leak, None, None
+
+
+def _step_by_step(
+    currents: Tensor,
+    threshold: Tensor,
+    levels: int,
+    initial: float,
+    leak: Tensor | None,
+    rectified: bool,
+    observe: Observer | None,
+) -> Tensor:
+    """One step after the other, each with its own place in the gradient's graph."""
+    fired = []
+    left = torch.full_like(currents[0], initial)
+    for current in currents:
+        kept = left if leak is None else leak * left
+        membrane = kept + current / threshold
+        if observe is not None:
+            observe(membrane - 0.5)
+        fired.append(_Levels.apply(rectify(membrane - 0.5, levels) + 0.5 if rectified else membrane, levels))
+        left = (membrane - fired[-1]).detach()
+    return torch.stack(fired) * threshold
 
 
 def multithreshold(
@@ -79,16 +145,10 @@ def multithreshold(
     tensor([1., 0., 2.])
     """
     require_positive_int("levels", levels)
-    fired = []
-    left = torch.full_like(currents[0], initial)
-    for current in currents:
-        kept = left if leak is None else leak * left
-        membrane = kept + current / threshold
-        if observe is not None:
-            observe(membrane - 0.5)
-        fired.append(_Levels.apply(rectify(membrane - 0.5, levels) + 0.5 if rectified else membrane, levels))
-        left = (membrane - fired[-1]).detach()
-    return torch.stack(fired) * threshold
+    if rectified or observe is not None:
+        return _step_by_step(currents, threshold, levels, initial, leak, rectified, observe)
+    out: Tensor = _Window.apply(currents, threshold, leak, levels, initial)
+    return out
 
 
 class MultiThreshold(SpikingSite):

@@ -69,7 +69,7 @@ class SpikingSite(Site):
 
     Attributes:
         observer: given the membrane potential u of each step before it fires, `[B, ...]` in units of θ and shifted so
-            that level k begins at k - 1/2; set by what regularises potentials in training.
+            that level k begins at k - 1/2; set by what regularises potentials, and called in training only.
     """
 
     def __init__(
@@ -87,10 +87,11 @@ class SpikingSite(Site):
         Potentials are kept in single precision where the currents are shorter floats.
         """
         currents = unfold_time(x, self.timesteps)
+        observe = self.observer if self.training else None
         if x.dtype in (torch.bfloat16, torch.float16):
             with torch.autocast(x.device.type, enabled=False):
-                return fold_time(self.run(currents.float(), self._threshold(x), self.observer)).to(x.dtype)
-        return fold_time(self.run(currents, self._threshold(x), self.observer))
+                return fold_time(self.run(currents.float(), self._threshold(x), observe)).to(x.dtype)
+        return fold_time(self.run(currents, self._threshold(x), observe))
 
     def _threshold(self, x: Tensor) -> Tensor:
         return self.ceiling_for(x) / self.levels

@@ -84,6 +84,10 @@ class Images(Dataset[tuple[Tensor, int]]):
         """One image `[C, H, W]` in the network's size, not normalised: uint8 (0..255) or float32 (0..1)."""
         return self._source.load(self._indices[index][None], self._geometry)[0]
 
+    def pixels_at(self, positions: Sequence[int]) -> Tensor:
+        """Several images, each as `pixels` gives it, on a leading axis."""
+        return self._source.load(self._indices[np.asarray(positions, dtype=np.int64)], self._geometry)
+
     def normalise(self, x: Tensor) -> Tensor:
         """Bring what `pixels` gave, one image or a batch, to what the network takes (see `normalise`)."""
         return normalise(x, self.input)

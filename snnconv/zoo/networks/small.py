@@ -1,16 +1,15 @@
-"""Small networks of our own, for demonstrations and tests; for anything else there is timm."""
+"""A small network, for demonstrations and tests."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from torch import Tensor, nn
 
-from snnconv.graph.registry import Registry
+from snnconv.zoo.networks.registry import NETWORKS
 
-__all__ = ["NETWORKS", "SmallCNN"]
+__all__ = ["SmallCNN"]
 
 
+@NETWORKS.register("small-cnn")
 class SmallCNN(nn.Module):
     """Three convolutions with batch-norm and ReLU, for images from 8 x 8 pixels up.
 
@@ -37,8 +36,3 @@ class SmallCNN(nn.Module):
 def _block(channels: int, filters: int) -> tuple[nn.Module, ...]:
     convolution = nn.Conv2d(channels, filters, 3, padding=1, bias=False)
     return convolution, nn.BatchNorm2d(filters), nn.ReLU()
-
-
-# name -> function of (channels, classes) that makes the network with random weights
-NETWORKS: Registry[str, Callable[[int, int], nn.Module]] = Registry("network")
-NETWORKS.register("small-cnn")(SmallCNN)

@@ -1,0 +1,159 @@
+"""Where a training stands, in one file: tensors as safetensors, the rest as JSON in its header.
+
+One file is replaced in one go, so that at every moment the last good checkpoint is there, whole. No pickle is read.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from snnconv.errors import FileError
+from snnconv.export.onnx import write_atomically
+
+__all__ = ["Checkpoint", "load_checkpoint", "optimizer_from", "optimizer_parts", "save_checkpoint"]
+
+KEY = "snnconv_checkpoint"
+VERSION = 1
+
+
+@dataclass
+class Checkpoint:
+    """Where a training stands after a step.
+
+    Attributes:
+        settings: JSON-ready; a training goes on only with the same.
+        identity: what is trained on what, JSON-ready; likewise.
+        epoch: in which it stands, from 1.
+        step: steps of that epoch that are done.
+        sums: running sums of the epoch's metrics.
+        log: metrics of the epochs that are done.
+        network: tensors of the network, by name.
+        average: of its moving average, by name; empty where there is none.
+        optimizer: the optimizer's `state_dict`.
+    """
+
+    settings: dict[str, Any]
+    identity: dict[str, Any]
+    epoch: int
+    step: int
+    sums: dict[str, float]
+    log: list[dict[str, Any]]
+    network: dict[str, Tensor]
+    optimizer: dict[str, Any]
+    average: dict[str, Tensor] = field(default_factory=dict)
+
+
+def optimizer_parts(state: dict[str, Any]) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """An optimizer's `state_dict` as tensors by `parameter.name` and a JSON-ready rest."""
+    tensors: dict[str, Tensor] = {}
+    numbers: dict[str, dict[str, Any]] = {}
+    for parameter, values in state["state"].items():
+        for name, value in values.items():
+            if isinstance(value, Tensor):
+                tensors[f"{parameter}.{name}"] = value
+            else:
+                numbers.setdefault(str(parameter), {})[name] = value
+    return tensors, {"numbers": numbers, "groups": state["param_groups"]}
+
+
+def optimizer_from(tensors: dict[str, Tensor], rest: dict[str, Any]) -> dict[str, Any]:
+    """The inverse of `optimizer_parts`."""
+    state: dict[int, dict[str, Any]] = {}
+    for key, value in tensors.items():
+        parameter, name = key.split(".", 1)
+        state.setdefault(int(parameter), {})[name] = value
+    for parameter, values in rest["numbers"].items():
+        state.setdefault(int(parameter), {}).update(values)
+    return {"state": state, "param_groups": rest["groups"]}
+
+
+def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
+    """Write a checkpoint in the place of the one before it.
+
+    Raises:
+        FileError: it cannot be written; the one before it is still there.
+    """
+    from safetensors.torch import save
+
+    moments, rest = optimizer_parts(checkpoint.optimizer)
+    tensors = {
+        f"{group}/{name}": value.detach().to("cpu", copy=True).contiguous()
+        for group, values in (
+            ("network", checkpoint.network),
+            ("average", checkpoint.average),
+            ("optimizer", moments),
+        )
+        for name, value in values.items()
+    }
+    header = {
+        "version": VERSION,
+        "settings": checkpoint.settings,
+        "identity": checkpoint.identity,
+        "epoch": checkpoint.epoch,
+        "step": checkpoint.step,
+        "sums": checkpoint.sums,
+        "log": checkpoint.log,
+        "optimizer": rest,
+    }
+    write_atomically(path, save(tensors, {KEY: json.dumps(header)}))
+
+
+def load_checkpoint(path: Path) -> Checkpoint:
+    """Read what `save_checkpoint` wrote.
+
+    Raises:
+        FileError: it is missing, damaged, or of another kind.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    if not os.path.isfile(path):
+        raise FileError(f"There is no checkpoint {path}: without --resume the training starts anew.")
+    try:
+        with safe_open(path, "pt") as file:
+            header = json.loads((file.metadata() or {})[KEY])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
+        if header["version"] != VERSION:
+            raise FileError(f"{path} is a checkpoint of version {header['version']}; {VERSION} is read here.")
+        groups: dict[str, dict[str, Tensor]] = {"network": {}, "average": {}, "optimizer": {}}
+        for name, value in tensors.items():
+            group, rest = name.split("/", 1)
+            groups[group][rest] = value
+        return Checkpoint(
+            settings=dict(header["settings"]),
+            identity=dict(header["identity"]),
+            epoch=int(header["epoch"]),
+            step=int(header["step"]),
+            sums=dict(header["sums"]),
+            log=list(header["log"]),
+            network=groups["network"],
+            average=groups["average"],
+            optimizer=optimizer_from(groups["optimizer"], header["optimizer"]),
+        )
+    except FileError:
+        raise
+    except (OSError, SafetensorError, KeyError, ValueError, TypeError, AttributeError) as error:
+        raise FileError(
+            f"{path} is no checkpoint of a training, or is damaged ({error}). Remove it to start anew."
+        ) from error
+
+
+def copy_into(target: dict[str, Tensor], source: dict[str, Tensor], path: Path) -> None:
+    """Copy tensors into others of the same names and shapes.
+
+    Raises:
+        FileError: the names or shapes differ.
+    """
+    differing = sorted(target.keys() ^ source.keys())
+    differing += [name for name in target.keys() & source.keys() if target[name].shape != source[name].shape]
+    if differing:
+        raise FileError(f"{path} is of another network: it differs in {', '.join(differing[:5])}.")
+    with torch.no_grad():
+        for name, value in target.items():
+            value.copy_(source[name])

@@ -1,0 +1,167 @@
+"""What fine-tuning starts from: the SNN that was given, with the neurons, T and L that are asked for.
+
+A network of multi-threshold neurons that gets another T or L starts from its quantized network, whose ceilings are
+calibrated anew for N = L·T levels. A mean-coupled one that becomes LM-HT is unchanged before the first step.
+"""
+
+from __future__ import annotations
+
+import copy
+import warnings
+
+from torch import Tensor, fx, nn
+
+from snnconv.convert.calibrate import calibrate
+from snnconv.convert.sites import iter_sites, swap
+from snnconv.convert.spike import collapse, spike, unroll
+from snnconv.errors import InvalidValueError, ModelError, SnnconvWarning
+from snnconv.finetune.quantize import hold_scalars
+from snnconv.finetune.settings import FinetuneSettings
+from snnconv.model import Model
+from snnconv.neurons import (
+    Coupling,
+    Leaky,
+    LearnableMultiThreshold,
+    MultiLevel,
+    MultiThreshold,
+    NeuronSettings,
+    SpikingSite,
+    build_neuron,
+)
+from snnconv.progress import Progress, no_progress
+from snnconv.zoo.images import Images
+
+__all__ = ["continued", "kind_of"]
+
+BATCH = 128
+
+
+def kind_of(site: SpikingSite) -> str:
+    """The name of a neuron, as `--neuron` takes it."""
+    if isinstance(site, Leaky):
+        return "if" if site.decay == 1 else "lif"
+    names: dict[type[SpikingSite], str] = {MultiThreshold: "mht", LearnableMultiThreshold: "lmht", MultiLevel: "mlf"}
+    return names[type(site)]
+
+
+def continued(
+    network: Model, images: Images, settings: FinetuneSettings, *, progress: Progress = no_progress
+) -> Model:
+    """A copy of an SNN that can be trained, with the neurons, T and L that the settings ask for.
+
+    Raises:
+        ModelError: its sites cannot be those neurons, or cannot have another T or L.
+
+    Warns:
+        SnnconvWarning: a learned coupling is lost, because it belongs to the old T.
+    """
+    assert network.timesteps is not None
+    assert network.levels is not None
+    timesteps, levels = settings.timesteps or network.timesteps, settings.levels or network.levels
+    student = network.copy()
+    if (timesteps, levels) != (network.timesteps, network.levels):
+        student = _resized(network, images, settings, timesteps, levels, progress)
+    _become(student, settings)
+    for _, site in iter_sites(student.graph):
+        site.get_parameter("ceiling").requires_grad_(settings.train_ceilings)
+    hold_scalars(student.graph)
+    return student
+
+
+def _resized(
+    network: Model, images: Images, settings: FinetuneSettings, timesteps: int, levels: int, progress: Progress
+) -> Model:
+    """The same network at another T or L."""
+    if network.input.timesteps is not None and timesteps != network.timesteps:
+        raise InvalidValueError(
+            f"The network takes {network.input.timesteps} frames a sample, so T stays {network.timesteps}: leave "
+            "--timesteps out."
+        )
+    sites = {str(node.target): site for node, site in iter_sites(network.graph) if isinstance(site, SpikingSite)}
+    multithreshold = all(isinstance(site, (MultiThreshold, LearnableMultiThreshold)) for site in sites.values())
+    if not multithreshold:
+        if levels != network.levels:
+            kinds = ", ".join(sorted({kind_of(site) for site in sites.values()}))
+            raise ModelError(
+                f"The neurons of this file ({kinds}) keep their {network.levels} levels: only mht and lmht can be "
+                "calibrated for others. Leave --levels out."
+            )
+        return _with_timesteps(network, sites, timesteps)
+    if timesteps != network.timesteps and network.coupling is Coupling.LEARNED:
+        warnings.warn(
+            f"The learned coupling and leak belong to T={network.timesteps}; at T={timesteps} they start anew.",
+            SnnconvWarning,
+            stacklevel=4,
+        )
+    sample = images.sample(min(settings.calibration_images, len(images)), settings.seed)
+    batches: list[Tensor] = [x for x, _ in sample.batches(BATCH)]
+    quantized = calibrate(collapse(network), batches, timesteps * levels, anew=True, progress=progress)
+    coupling = Coupling.CAUSAL if network.coupling is Coupling.CAUSAL else Coupling.MEAN
+    resized = spike(quantized, timesteps, levels, coupling)
+    if network.coupling is Coupling.LEARNED:
+        _to_learnable(resized, mpr=False)
+        if timesteps == network.timesteps:
+            _keep_coupling(resized, sites)
+    return resized
+
+
+def _with_timesteps(network: Model, sites: dict[str, SpikingSite], timesteps: int) -> Model:
+    def neuron(node: fx.Node, _: nn.Module) -> SpikingSite:
+        made = copy.deepcopy(sites[str(node.target)])
+        made.timesteps = timesteps
+        return made
+
+    return unroll(collapse(network), neuron)
+
+
+def _keep_coupling(network: Model, sites: dict[str, SpikingSite]) -> None:
+    for node, site in iter_sites(network.graph):
+        old = sites[str(node.target)]
+        assert isinstance(site, LearnableMultiThreshold)
+        assert isinstance(old, LearnableMultiThreshold)
+        site.mixing.data.copy_(old.mixing.data)
+        site.leakage.data.copy_(old.leakage.data)
+
+
+def _become(student: Model, settings: FinetuneSettings) -> None:
+    """Give the sites the neurons that are asked for, in place."""
+    sites = [site for _, site in iter_sites(student.graph) if isinstance(site, SpikingSite)]
+    own = {kind_of(site) for site in sites}
+    wanted = settings.neuron or ("lmht" if own == {"mht"} and student.coupling is Coupling.MEAN else None)
+    if wanted is not None and own != {wanted}:
+        if not (wanted == "lmht" and own == {"mht"} and student.coupling is Coupling.MEAN):
+            raise ModelError(_why_not(own, wanted, student.coupling))
+        _to_learnable(student, mpr=settings.mpr)
+        return
+    if not settings.mpr:
+        return
+    for site in sites:
+        if isinstance(site, MultiLevel):
+            raise ModelError("MPR is of neurons with one membrane; MLF neurons have several. Leave --mpr out.")
+        assert isinstance(site, (Leaky, MultiThreshold, LearnableMultiThreshold))
+        site.rectified = True
+
+
+def _why_not(own: set[str], wanted: str, coupling: Coupling | None) -> str:
+    having = ", ".join(sorted(own))
+    if wanted == "lmht" and own == {"mht"}:
+        return (
+            "The network is causally coupled, and LM-HT's coupling starts as the mean of the window: continue it as it "
+            "is with --neuron mht, or convert with --coupling mean."
+        )
+    return (
+        f"The network's neurons are {having} ({coupling} coupling) and cannot become {wanted}: only mean-coupled mht can "
+        "become lmht. Leave --neuron out to continue it as it is, or train one from scratch with "
+        f"`snnconv train --neuron {wanted}`."
+    )
+
+
+def _to_learnable(network: Model, *, mpr: bool) -> None:
+    """M-HT under mean coupling to LM-HT at its start, which computes the same."""
+    assert network.timesteps is not None
+    settings = NeuronSettings("lmht", network.timesteps, network.levels, mpr=mpr)
+    for node, site in list(iter_sites(network.graph)):
+        assert isinstance(site, MultiThreshold)
+        made = build_neuron(settings, site.ceiling, channel_axis=site.channel_axis, converted=True)
+        swap(network.graph, node, made)
+    network.coupling = Coupling.LEARNED

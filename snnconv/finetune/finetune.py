@@ -1,0 +1,89 @@
+"""The verb `finetune`: train a spiking network further, as it spikes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import replace
+
+import torch
+
+from snnconv.errors import ModelError
+from snnconv.finetune.continuation import continued
+from snnconv.finetune.fitting import check_data, class_count
+from snnconv.finetune.loop import fit
+from snnconv.finetune.metrics import EpochMetrics
+from snnconv.finetune.run import RunFiles
+from snnconv.finetune.settings import FinetuneSettings
+from snnconv.finetune.teacher import open_teacher
+from snnconv.finetune.train import origin
+from snnconv.loading import load
+from snnconv.model import Model, Stage
+from snnconv.progress import Progress, no_progress
+from snnconv.zoo.datasets import open_data
+from snnconv.zoo.images import Images
+
+__all__ = ["finetune"]
+
+RECIPE = FinetuneSettings()
+
+
+def finetune(
+    model: Model | str | os.PathLike[str],
+    data: Images | str,
+    settings: FinetuneSettings = RECIPE,
+    *,
+    eval_data: Images | None = None,
+    teacher: Model | str | os.PathLike[str] | None = None,
+    progress: Progress = no_progress,
+    on_epoch: Callable[[EpochMetrics], None] | None = None,
+    device: torch.device | str | None = None,
+    files: RunFiles | None = None,
+) -> Model:
+    """Train a spiking network further: weights, and of LM-HT neurons coupling and leak.
+
+    Args:
+        model: an SNN, or the path of its ONNX file. It is not changed.
+        data: labelled images, or a data spec.
+        settings: by default the hybrid recipe of LM-HT. Another T or L than the network's starts from the equivalent
+            with ceilings calibrated anew.
+        eval_data: classified after every epoch; it does not influence the training.
+        teacher: the ANN to distil from.
+        progress: shows the steps of each epoch.
+        on_epoch: called after every epoch.
+        device: where to train; by default a GPU where there is one. The result is on the CPU.
+        files: where checkpoint and metrics are kept, and whether to go on from there; None: nowhere.
+
+    Returns:
+        The SNN in evaluation mode, its settings, data and last metrics in the provenance.
+
+    Raises:
+        ModelError: the network is no SNN, or its sites cannot be the neurons that are asked for.
+        DataError: labels are missing, or the data's classes or shape are not the network's.
+        DivergenceError: the loss or a parameter is no longer finite.
+        FileError: a file or a checkpoint is missing or damaged.
+        InvalidValueError: settings do not fit the network, the data, or the checkpoint.
+    """
+    network = load(model)
+    if network.stage is not Stage.SNN:
+        raise ModelError(
+            f"Only an SNN is fine-tuned; this network is at the stage {network.stage.value}: convert it first, or train "
+            "it with `train`."
+        )
+    images = open_data(data, network.input, purpose="train") if isinstance(data, str) else data
+    check_data(network, images, eval_data)
+    student = continued(network, images, settings, progress=progress)
+    log = fit(
+        student,
+        images,
+        settings,
+        classes=class_count(student),
+        eval_data=eval_data,
+        teacher=open_teacher(teacher, student),
+        progress=progress,
+        on_epoch=on_epoch,
+        device=device,
+        files=files,
+    )
+    student.provenance["finetune"] = origin(settings, images, eval_data, log)
+    return replace(student, input=replace(network.input, classes=images.classes or network.input.classes))

@@ -1,0 +1,101 @@
+r"""Distillation from the ANN: its logits, and its activations at the sites.
+
+    L_logits   = τ²·KL(softmax(teacher/τ) || softmax(student/τ))        (Hinton et al., 2015)
+    L_features = mean over sites of  mean((a_student - a_teacher)²) / mean(a_teacher²)
+
+Symbols: τ temperature, a activations; of a layer of neurons the time mean of its output currents, which has the units
+of the activation that it came from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, fx, nn
+
+from snnconv.convert.sites import iter_sites
+from snnconv.errors import ModelError
+from snnconv.model import Model
+from snnconv.neurons import SpikingSite, unfold_time
+
+__all__ = ["Distillation", "feature_loss", "logit_loss"]
+
+
+def logit_loss(student: Tensor, teacher: Tensor, temperature: float = 4.0) -> Tensor:
+    """τ²·KL(teacher || student) of logits `[B, classes]`, mean over the batch."""
+    log_student = F.log_softmax(student / temperature, 1)
+    log_teacher = F.log_softmax(teacher / temperature, 1)
+    return temperature**2 * F.kl_div(log_student, log_teacher, reduction="batchmean", log_target=True)
+
+
+def feature_loss(student: Tensor, teacher: Tensor) -> Tensor:
+    """Mean squared difference of two activations of one shape, relative to the teacher's mean square."""
+    return (student - teacher).square().mean() / teacher.square().mean().clamp(min=1e-12)
+
+
+class Distillation:
+    """Runs the teacher beside a student and compares.
+
+    Args:
+        student: the network in training.
+        teacher: an ANN of the same classes, in evaluation mode, on the same device; prepared as the student was
+            (`convert.prepare`), so that its sites have the same names.
+        logits: weight of the logits.
+        features: weight of the activations.
+        temperature: τ.
+
+    Raises:
+        ModelError: features are wanted, and the networks have not the same sites.
+    """
+
+    def __init__(
+        self, student: fx.GraphModule, teacher: Model, *, logits: float, features: float, temperature: float
+    ) -> None:
+        self.teacher = teacher.graph.eval()
+        self.logits, self.features, self.temperature = logits, features, temperature
+        self.found: dict[str, Tensor] = {}
+        self.wanted: dict[str, Tensor] = {}
+        self.own = {str(node.target): site for node, site in iter_sites(student)}
+        self.others = {str(node.target): site for node, site in iter_sites(self.teacher)}
+        if features and self.own.keys() != self.others.keys():
+            raise ModelError(
+                "Activations can be compared where the teacher has the student's sites; these are in one network only: "
+                f"{', '.join(sorted(self.own.keys() ^ self.others.keys()))}. Give the ANN that the SNN was converted "
+                "from, or --distill-features 0."
+            )
+
+    def __enter__(self) -> Distillation:
+        self.handles = []
+        if self.features:
+            for sites, kept, training in ((self.own, self.found, True), (self.others, self.wanted, False)):
+                for name, site in sites.items():
+                    self.handles.append(site.register_forward_hook(_keep(kept, name, training)))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for handle in self.handles:
+            handle.remove()
+
+    def loss(self, x: Tensor, logits: Tensor) -> Tensor:
+        """The weighted sum for a batch `x` that the student has just answered with `logits`."""
+        with torch.no_grad():
+            out = self.teacher(x)
+        total = self.logits * logit_loss(logits, out[0] if isinstance(out, tuple) else out, self.temperature)
+        if self.features:
+            losses = [feature_loss(self.found[name].to(wanted.dtype), wanted) for name, wanted in self.wanted.items()]
+            total = total + self.features * torch.stack(losses).mean()
+        self.found.clear()
+        self.wanted.clear()
+        return total
+
+
+def _keep(kept: dict[str, Tensor], name: str, training: bool) -> Callable[[nn.Module, object, Tensor], None]:
+    """A hook that keeps a site's activation; of the student only while it is trained, not while it is evaluated."""
+
+    def hook(site: nn.Module, _: object, out: Tensor) -> None:
+        if site.training == training:
+            kept[name] = unfold_time(out, site.timesteps).mean(0) if isinstance(site, SpikingSite) else out
+
+    return hook

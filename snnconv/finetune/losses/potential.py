@@ -1,0 +1,92 @@
+r"""RMP-Loss, the membrane potential regulariser (Guo et al., ICCV 2023).
+
+    L_RMP = mean over layers, time, batch and units of  min_k |u - k|²        k in 0..L
+
+Symbols: u membrane potential before firing in units where a spike is 1 and level k begins at k - 1/2, L levels of the
+neuron. At L = 1 it is the paper's min(|u|, |1 - u|)². For more levels it is the distance to the level that fires
+(derived).
+
+The weight of L_RMP is a triangle over the epochs, 0 at both ends, with its peak at mid-training. (The paper's own
+schedule could not be verified.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, fx
+
+from snnconv.convert.sites import iter_sites
+from snnconv.errors import ModelError
+from snnconv.neurons import MultiLevel, SpikingSite
+
+__all__ = ["PotentialLoss", "potential_loss", "triangle"]
+
+
+def potential_loss(u: Tensor, levels: int = 1) -> Tensor:
+    """Mean squared distance of membrane potentials to the level that they fire.
+
+    Args:
+        u: potentials before firing, in units of the threshold, level k beginning at k - 1/2; any shape.
+        levels: L >= 1.
+
+    Returns:
+        A scalar, at least 0.
+
+    >>> float(potential_loss(torch.tensor([-1.0, 0.0, 0.5, 3.0])))
+    1.3125
+    """
+    nearest = u.detach().round().clamp_(0, levels)
+    return (u - nearest).square().mean()
+
+
+def triangle(epoch: int, epochs: int, peak: float) -> float:
+    """Weight in one epoch, counted from 1: a triangle whose peak is at mid-training, taken at the epoch's middle.
+
+    >>> [triangle(epoch, 5, 0.1) for epoch in (1, 3, 5)]
+    [0.02, 0.1, 0.02]
+    """
+    middle = (epoch - 0.5) / epochs
+    return round(peak * (1 - abs(2 * middle - 1)), 15)
+
+
+class PotentialLoss:
+    """Watches the neurons of a network; `take` gives the loss of what they computed since.
+
+    Args:
+        graph: of a spiking network.
+        sites: inner: all sites but the first and the last; all.
+
+    Raises:
+        ModelError: there is no such site, or its neurons have several membranes (MLF).
+    """
+
+    def __init__(self, graph: fx.GraphModule, sites: str = "inner") -> None:
+        found = [site for _, site in iter_sites(graph) if isinstance(site, SpikingSite)]
+        if any(isinstance(site, MultiLevel) for site in found):
+            raise ModelError("RMP-Loss is of neurons with one membrane; MLF neurons have several. Leave it out.")
+        self.sites = found[1:-1] if sites == "inner" else found
+        if not self.sites:
+            raise ModelError(
+                f"RMP-Loss leaves out the first and the last of {len(found)} sites, and so all of them: let it take all "
+                "(--rmp-sites all)."
+            )
+        self.losses: list[Tensor] = []
+
+    def __enter__(self) -> PotentialLoss:
+        for site in self.sites:
+            site.observer = self._watch(site.levels)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for site in self.sites:
+            site.observer = None
+
+    def _watch(self, levels: int) -> Callable[[Tensor], None]:
+        return lambda u: self.losses.append(potential_loss(u, levels))
+
+    def take(self) -> Tensor:
+        """Mean over the sites and their steps, and forget them."""
+        losses, self.losses = self.losses, []
+        return torch.stack(losses).mean()

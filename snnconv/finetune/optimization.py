@@ -1,0 +1,58 @@
+"""Optimizer, schedule and weight average: timm's, set up from our settings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import fx
+
+from snnconv.finetune.settings import LoopSettings, optimizer_name
+
+__all__ = ["build_average", "build_optimizer", "build_schedule"]
+
+
+def build_optimizer(graph: fx.GraphModule, settings: LoopSettings) -> torch.optim.Optimizer:
+    """timm's optimizer of all trainable parameters; weight decay takes every one of them, as in the recipes."""
+    from timm.optim import create_optimizer_v2
+
+    optimizer: torch.optim.Optimizer = create_optimizer_v2(
+        [parameter for parameter in graph.parameters() if parameter.requires_grad],
+        opt=optimizer_name(settings.optimizer),
+        lr=settings.lr,
+        weight_decay=settings.weight_decay,
+        momentum=settings.momentum,
+        filter_bias_and_bn=False,
+    )
+    return optimizer
+
+
+def build_schedule(optimizer: torch.optim.Optimizer, settings: LoopSettings, steps: int) -> Any:
+    """timm's schedule, moved on by `step_update(steps so far)`; None where the rate is constant.
+
+    Args:
+        optimizer: whose learning rate it sets.
+        settings: scheduler, epochs, warm-up.
+        steps: steps an epoch.
+    """
+    from timm.scheduler import create_scheduler_v2
+
+    schedule, _ = create_scheduler_v2(
+        optimizer,
+        settings.scheduler,
+        num_epochs=settings.epochs,
+        decay_epochs=settings.step_epochs,
+        decay_rate=settings.step_rate,
+        warmup_epochs=settings.warmup_epochs,
+        warmup_lr=settings.lr / 100,
+        step_on_epochs=False,
+        updates_per_epoch=steps,
+    )
+    return schedule
+
+
+def build_average(graph: fx.GraphModule, settings: LoopSettings) -> Any:
+    """timm's moving average of weights and statistics; None where none is wanted."""
+    from timm.utils import ModelEmaV3
+
+    return ModelEmaV3(graph, decay=settings.ema, use_warmup=True) if settings.ema else None

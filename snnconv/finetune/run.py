@@ -1,0 +1,76 @@
+"""Where a training keeps itself, and how it goes on: the checkpoint and the metrics beside the result."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from snnconv.errors import FileError, InvalidValueError
+from snnconv.export import require_writable
+from snnconv.finetune.checkpoint import Checkpoint, load_checkpoint
+
+__all__ = ["RunFiles"]
+
+CHECKPOINT, METRICS = ".checkpoint", ".metrics.jsonl"
+
+
+@dataclass(frozen=True)
+class RunFiles:
+    """The files of one training, beside the file of its result.
+
+    Attributes:
+        checkpoint: where the training stands; removed when the result is written.
+        metrics: one JSON object an epoch.
+        resume: go on from the checkpoint.
+    """
+
+    checkpoint: Path
+    metrics: Path
+    resume: bool = False
+
+    @staticmethod
+    def beside(output: str | os.PathLike[str], *, resume: bool = False) -> RunFiles:
+        """`NAME.checkpoint` and `NAME.metrics.jsonl` beside `NAME.onnx`."""
+        stem = Path(output).with_suffix("") if Path(output).suffix == ".onnx" else Path(output)
+        return RunFiles(Path(f"{stem}{CHECKPOINT}"), Path(f"{stem}{METRICS}"), resume)
+
+    def check(self) -> None:
+        """Refuse what would be lost, before any work.
+
+        Raises:
+            FileError: there is no checkpoint to go on from, there is one that would be overwritten, or a file cannot be
+                written.
+        """
+        if self.resume:
+            load_checkpoint(self.checkpoint)
+        elif os.path.exists(self.checkpoint):
+            raise FileError(
+                f"{self.checkpoint} is the checkpoint of a training that did not finish: go on with --resume, or remove "
+                "it to start anew."
+            )
+        for path in (self.checkpoint, self.metrics):
+            require_writable(path)
+
+    def load(self, settings: dict[str, Any], identity: dict[str, Any]) -> Checkpoint | None:
+        """The checkpoint to go on from, None to start anew.
+
+        Raises:
+            FileError: it is missing or damaged.
+            InvalidValueError: it is of another training than this one; what differs is named.
+        """
+        if not self.resume:
+            return None
+        found = load_checkpoint(self.checkpoint)
+        for what, mine, its in (("settings", settings, found.settings), ("training", identity, found.identity)):
+            differing = [name for name in mine.keys() | its.keys() if mine.get(name) != its.get(name)]
+            if differing:
+                told = "; ".join(
+                    f"{name} is {mine.get(name)!r}, the checkpoint's {its.get(name)!r}" for name in sorted(differing)
+                )
+                raise InvalidValueError(
+                    f"The checkpoint {self.checkpoint} belongs to another {what}: {told}. Give the same, or remove the "
+                    "checkpoint to start anew."
+                )
+        return found

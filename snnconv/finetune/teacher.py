@@ -1,0 +1,37 @@
+"""The network that another is distilled from."""
+
+from __future__ import annotations
+
+import os
+
+from snnconv.convert import prepare
+from snnconv.errors import ModelError
+from snnconv.finetune.fitting import class_count
+from snnconv.loading import load
+from snnconv.model import Model, Stage
+
+__all__ = ["open_teacher"]
+
+
+def open_teacher(source: Model | str | os.PathLike[str] | None, student: Model) -> Model | None:
+    """Load a teacher for a student and prepare it as a conversion does, so that its sites keep the student's names.
+
+    Raises:
+        ModelError: it is a spiking network, or its classes or its input are not the student's.
+        FileError: it cannot be read.
+    """
+    if source is None:
+        return None
+    teacher = load(source)
+    if teacher.stage is Stage.SNN:
+        raise ModelError("The teacher is a spiking network: give the ANN that knowledge is to be distilled from.")
+    own, its = class_count(student), class_count(teacher)
+    if own != its:
+        raise ModelError(f"The network has {own} classes, the teacher {its}: give a teacher of the same classes.")
+    given, taken = student.input.sample_shape(), teacher.input.sample_shape()
+    if given != taken or student.input.layout != teacher.input.layout:
+        raise ModelError(
+            f"The network takes inputs {list(given)} ({student.input.layout}), the teacher {list(taken)} "
+            f"({teacher.input.layout}): both must see the same images."
+        )
+    return prepare(teacher)

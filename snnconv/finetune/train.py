@@ -1,0 +1,97 @@
+"""The verb `train`: a quantized ANN (QCFS, Bu et al., ICLR 2022), or a spiking network from scratch."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import nn
+
+from snnconv.finetune.build import open_training
+from snnconv.finetune.fitting import class_count, prepare_training
+from snnconv.finetune.loop import fit
+from snnconv.finetune.metrics import EpochMetrics
+from snnconv.finetune.run import RunFiles
+from snnconv.finetune.settings import LoopSettings, TrainSettings
+from snnconv.finetune.teacher import open_teacher
+from snnconv.model import Model
+from snnconv.progress import Progress, no_progress
+from snnconv.zoo.images import Images
+
+__all__ = ["origin", "train"]
+
+RECIPE = TrainSettings()
+
+
+def train(
+    model: Model | nn.Module | str | os.PathLike[str],
+    data: Images | str,
+    settings: TrainSettings = RECIPE,
+    *,
+    eval_data: Images | None = None,
+    teacher: Model | str | os.PathLike[str] | None = None,
+    progress: Progress = no_progress,
+    on_epoch: Callable[[EpochMetrics], None] | None = None,
+    device: torch.device | str | None = None,
+    files: RunFiles | None = None,
+) -> Model:
+    """Train a quantized ANN, which converts to a spiking network without loss, or a spiking network from scratch.
+
+    Args:
+        model: an ANN, or a quantized ANN with N = `settings.total_levels` to go on with; an `nn.Module`;
+            `timm:NAME` or `zoo:NAME`, built for the data with random weights; or the path of an ONNX file. It
+            is not changed.
+        data: labelled images, or a data spec.
+        settings: by default the QCFS recipe; with `neuron` a spiking network is trained.
+        eval_data: classified after every epoch; it does not influence the training.
+        teacher: an ANN of the same classes to distil from.
+        progress: shows the steps of each epoch.
+        on_epoch: called after every epoch.
+        device: where to train; by default a GPU where there is one. The result is on the CPU.
+        files: where checkpoint and metrics are kept, and whether to go on from there; None: nowhere.
+
+    Returns:
+        The quantized ANN or SNN in evaluation mode, its settings, data and last metrics in the provenance.
+
+    Raises:
+        UnsupportedOperatorsError: lists every activation that cannot become a neuron.
+        DataError: labels are missing, or the data's classes or shape are not the network's.
+        DivergenceError: the loss or a parameter is no longer finite.
+        FileError: a checkpoint is missing or damaged.
+        InvalidValueError: settings do not fit the network, the data, or the checkpoint.
+    """
+    timesteps = None if settings.neuron is None else settings.neuron.timesteps
+    network, images = open_training(model, data, seed=settings.seed, timesteps=timesteps)
+    prepared = prepare_training(network, images, eval_data, settings)
+    log = fit(
+        prepared,
+        images,
+        settings,
+        classes=class_count(prepared),
+        eval_data=eval_data,
+        teacher=open_teacher(teacher, prepared),
+        progress=progress,
+        on_epoch=on_epoch,
+        device=device,
+        files=files,
+    )
+    prepared.provenance["finetune"] = origin(settings, images, eval_data, log)
+    return replace(prepared, input=replace(images.input, classes=images.classes or network.input.classes))
+
+
+def origin(
+    settings: LoopSettings, images: Images, eval_data: Images | None, log: list[dict[str, Any]]
+) -> dict[str, Any]:
+    """JSON-ready; without times, so that the same training writes the same file."""
+    final = {name: value for name, value in log[-1].items() if name not in ("wall_s", "images_per_s")}
+    return {
+        "settings": settings.to_dict(),
+        "seed": settings.seed,
+        "data": images.spec,
+        "images": len(images),
+        "eval_data": None if eval_data is None else eval_data.spec,
+        "metrics": final,
+    }
