@@ -21,17 +21,21 @@ if TYPE_CHECKING:
     from snnconv.convert.verify import verify
     from snnconv.evaluate import evaluate
     from snnconv.export import save
-    from snnconv.finetune import TrainSettings, train
+    from snnconv.finetune import FinetuneSettings, TrainSettings, finetune, train
     from snnconv.loading import load, load_module
     from snnconv.model import InputSpec, Model
+    from snnconv.neurons import NeuronSettings
     from snnconv.zoo import open_data
 
 __all__ = [
+    "FinetuneSettings",
     "InputSpec",
     "Model",
+    "NeuronSettings",
     "TrainSettings",
     "convert",
     "evaluate",
+    "finetune",
     "load",
     "load_module",
     "open_data",
@@ -43,11 +47,14 @@ __all__ = [
 __version__ = version("snnconv")
 
 _HOMES = {
+    "FinetuneSettings": "snnconv.finetune",
     "InputSpec": "snnconv.model",
     "Model": "snnconv.model",
+    "NeuronSettings": "snnconv.neurons",
     "TrainSettings": "snnconv.finetune",
     "convert": "snnconv.convert",
     "evaluate": "snnconv.evaluate",
+    "finetune": "snnconv.finetune",
     "load": "snnconv.loading",
     "load_module": "snnconv.loading",
     "open_data": "snnconv.zoo",
@@ -60,7 +67,7 @@ _HOMES = {
 class _Package(ModuleType):
     """This package, whose verbs are looked up on their first use.
 
-    Two verbs are named like the sub-packages they live in. Importing a sub-package binds it as an attribute of its
+    Verbs are named like the sub-packages they live in. Importing a sub-package binds it as an attribute of its
     parent; here the verb stays, and the sub-package is reached by `from snnconv.convert import ...`.
     """
 

@@ -20,9 +20,9 @@ from torch import fx, nn
 import snnconv.domain  # noqa: F401 - fills the registries
 from snnconv.errors import FileError, InvalidValueError, ModelError, SnnconvError
 from snnconv.graph.access import module_of
-from snnconv.graph.importer import import_graph
+from snnconv.graph.importer import Imported, import_graph
 from snnconv.model import InputSpec, Model, Stage
-from snnconv.neurons import QCFS, SpikingSite
+from snnconv.neurons import QCFS, Fold, SpikingSite
 from snnconv.neurons.site import require_positive_int
 
 __all__ = ["METADATA_KEY", "load", "load_module"]
@@ -207,8 +207,10 @@ def _to_model(proto: onnx.ModelProto, provenance: dict[str, Any], *, size: int |
     graph = imported.graph
     sites = [module_of(graph, node) for node in graph.graph.nodes if node.op == "call_module"]
     spiking = [site for site in sites if isinstance(site, SpikingSite)]
+    if imported.frames is not None:
+        _require_steps(imported.frames, {site.timesteps for site in spiking})
     stage = Stage.SNN if spiking else Stage.QUANTIZED if any(isinstance(s, QCFS) for s in sites) else Stage.ANN
-    spec = _input_spec(imported.input_shape, graph, metadata, size)
+    spec = _input_spec(imported, metadata, size, spiking=bool(spiking))
     model = Model(graph, stage, spec, imported.outputs, provenance={**metadata.get("provenance", {}), **provenance})
     if metadata.get("provenance"):
         model.provenance["history"] = [
@@ -222,6 +224,20 @@ def _to_model(proto: onnx.ModelProto, provenance: dict[str, Any], *, size: int |
         model.timesteps, model.levels, model.coupling = windows.pop()
         model.outputs = imported.outputs[: len(imported.outputs) // 2]
     return model
+
+
+def _require_steps(frames: int, timesteps: set[int]) -> None:
+    """Refuse frames that no neurons take step by step."""
+    if not timesteps:
+        raise ModelError(
+            f"The network takes {frames} frames, folded over time, and has no neurons that could: only a spiking "
+            "network's input changes over time. Export the network for single frames."
+        )
+    if timesteps != {frames}:
+        raise ModelError(
+            f"The input has {frames} frames, the neurons have T={', '.join(map(str, sorted(timesteps)))} steps: each "
+            "step takes one frame, so both must be the same."
+        )
 
 
 def _summary(provenance: dict[str, Any]) -> dict[str, Any]:
@@ -244,7 +260,12 @@ def _metadata(proto: onnx.ModelProto) -> dict[str, Any]:
     return dict(values)
 
 
-def _input_spec(shape: tuple[int, ...], graph: fx.GraphModule, metadata: dict[str, Any], size: int | None) -> InputSpec:
+def _input_spec(imported: Imported, metadata: dict[str, Any], size: int | None, *, spiking: bool) -> InputSpec:
+    """What the file states, else what its shape tells.
+
+    A network that does not spike takes single frames also where its data change over time, which only the file states.
+    """
+    shape = imported.input_shape
     if metadata.get("input") is not None:
         stored = InputSpec.from_dict(metadata["input"]).override(size=size)
         if stored.sample_shape() != shape:
@@ -252,22 +273,34 @@ def _input_spec(shape: tuple[int, ...], graph: fx.GraphModule, metadata: dict[st
                 f"The file's own {METADATA_KEY} metadata is damaged: it states inputs {list(stored.sample_shape())}, "
                 f"the network takes {list(shape)}."
             )
+        if spiking and stored.timesteps != imported.frames:
+            raise FileError(
+                f"The file's own {METADATA_KEY} metadata is damaged: it states {_frames(stored.timesteps)}, the "
+                f"network takes {_frames(imported.frames)}."
+            )
         return stored
     if len(shape) == 1:
-        return InputSpec(shape[0], None, None, layout="NC").override(size=size)
+        return InputSpec(shape[0], None, None, layout="NC", timesteps=imported.frames).override(size=size)
     if len(shape) != 3:
         raise ModelError(
             f"The input has shape {list(shape)} beside the batch; images have three axes, flat inputs one."
         )
-    channels_last = shape[2] in (1, 3, 4) and (shape[0] not in (1, 3, 4) or _starts_with_transpose(graph))
+    channels_last = shape[2] in (1, 3, 4) and (shape[0] not in (1, 3, 4) or _starts_with_transpose(imported.graph))
     if channels_last:
-        return InputSpec(shape[2], shape[0], shape[1], layout="NHWC")
-    return InputSpec(shape[0], shape[1], shape[2])
+        return InputSpec(shape[2], shape[0], shape[1], layout="NHWC", timesteps=imported.frames)
+    return InputSpec(shape[0], shape[1], shape[2], timesteps=imported.frames)
+
+
+def _frames(count: int | None) -> str:
+    return "still inputs" if count is None else f"inputs of {count} frames"
 
 
 def _starts_with_transpose(graph: fx.GraphModule) -> bool:
     from snnconv.graph.modules import Transpose
 
     first = next(iter(graph.graph.nodes))
+    for user in first.users:
+        if user.op == "call_module" and isinstance(module_of(graph, user), Fold):
+            first = user
     called = [module_of(graph, user) for user in first.users if user.op == "call_module"]
     return any(isinstance(module, Transpose) and module.order == (0, 3, 1, 2) for module in called)

@@ -17,6 +17,7 @@ from snnconv.neurons import Coupling
 __all__ = ["InputSpec", "Model", "Stage"]
 
 Layout = Literal["NCHW", "NHWC", "NC"]
+SIZES = ("channels", "height", "width", "resize", "timesteps")  # what counts something, of an InputSpec
 
 
 class Stage(StrEnum):
@@ -40,6 +41,9 @@ class InputSpec:
         std: per channel, divides what is left; None: not known.
         resize: short side in pixels that an image is scaled to before the centre crop; None: no scaling.
         classes: class names by index, or None.
+        timesteps: number T of frames of one sample, where the input changes over time; None: a still input. The graph
+            of an SNN then takes `[T, B, ...]`. That of an ANN takes single frames `[B, ...]` all the same, and the
+            number says what its data are.
     """
 
     channels: int
@@ -50,6 +54,7 @@ class InputSpec:
     std: tuple[float, ...] | None = None
     resize: int | None = None
     classes: tuple[str, ...] | None = None
+    timesteps: int | None = None
 
     def __post_init__(self) -> None:
         if self.layout not in get_args(Layout):
@@ -69,13 +74,15 @@ class InputSpec:
                 raise InvalidValueError(f"{name} is {values}: every value must be finite.")
         if self.std is not None and any(not value > 0 for value in self.std):
             raise InvalidValueError(f"std is {self.std}: every value must be above 0.")
-        for name in ("channels", "height", "width", "resize"):
+        for name in SIZES:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise InvalidValueError(f"{name} is {value}: it must be at least 1.")
 
     def sample_shape(self) -> tuple[int, ...]:
         """Shape of one input without the batch axis, in the network's layout: three axes of an image, one if flat.
+
+        Of an input that changes over time, the shape of one frame.
 
         Raises:
             ModelError: the file leaves the height or the width open.
@@ -87,6 +94,27 @@ class InputSpec:
         if self.layout == "NHWC":
             return (self.height, self.width, self.channels)
         return (self.channels, self.height, self.width)
+
+    @property
+    def batch_axis(self) -> int:
+        """Axis of a batch's members: 0 of still inputs `[B, ...]`, 1 of frames `[T, B, ...]`."""
+        return 0 if self.timesteps is None else 1
+
+    def batch_shape(self, batch: int) -> tuple[int, ...]:
+        """Shape of a batch: `[B, *sample_shape()]`, of an input that changes over time `[T, B, *sample_shape()]`.
+
+        >>> InputSpec(2, 34, 34, timesteps=4).batch_shape(8)
+        (4, 8, 2, 34, 34)
+
+        Raises:
+            ModelError: the file leaves the height or the width open.
+        """
+        time = () if self.timesteps is None else (self.timesteps,)
+        return (*time, batch, *self.sample_shape())
+
+    def batch_of(self, x: Tensor) -> int:
+        """Number of members B of a batch, `[B, ...]` or `[T, B, ...]`."""
+        return x.shape[self.batch_axis]
 
     def override(
         self,
@@ -121,7 +149,7 @@ class InputSpec:
         for name, kind in (("mean", float), ("std", float), ("classes", str)):
             if known.get(name) is not None:
                 known[name] = tuple(kind(value) for value in known[name])
-        sizes = [known.get(name) for name in ("channels", "height", "width", "resize")]
+        sizes = [known.get(name) for name in SIZES]
         if sizes[0] is None or any(not isinstance(size, (int, type(None))) for size in sizes):
             raise TypeError(f"its sizes {sizes} are not integers")
         return InputSpec(**known)
@@ -132,7 +160,8 @@ class Model:
     """A network at one stage of the road from ANN to SNN.
 
     Attributes:
-        graph: modules called one by one; `placeholder`, `call_module` and `output` nodes only.
+        graph: modules called one by one; `placeholder`, `call_module` and `output` nodes only. A node's
+            `meta["shape"]` is of one sample and one time step, without the axes of both; so is the placeholder's.
         stage: ANN, quantized ANN or SNN.
         input: what one input looks like.
         outputs: names of the outputs.
@@ -156,6 +185,8 @@ class Model:
     @torch.inference_mode()
     def __call__(self, x: Tensor) -> Any:
         """Run on a batch `[B, *input.sample_shape()]`, already normalised.
+
+        An SNN whose input changes over time takes `input.batch_shape(B)`, that is `[T, B, *input.sample_shape()]`.
 
         Returns:
             The output `[B, ...]`, or a tuple of all outputs. An SNN returns the time mean of each output, followed by

@@ -12,6 +12,7 @@ import click
 from snnconv.cli.convert import convert
 from snnconv.cli.demo import demo
 from snnconv.cli.evaluate import evaluate
+from snnconv.cli.finetune import finetune
 from snnconv.cli.inspect import inspect
 from snnconv.cli.options import examples
 from snnconv.cli.output import accept_any_terminal, print_error, show_warning
@@ -40,7 +41,7 @@ def cli(debug: bool) -> None:
     """Turn trained neural networks into spiking neural networks."""
 
 
-for _command in (convert, demo, evaluate, inspect, train):
+for _command in (convert, demo, evaluate, finetune, inspect, train):
     cli.add_command(_command)
 
 

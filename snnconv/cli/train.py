@@ -7,22 +7,40 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from snnconv.cli.options import DATA_HELP, MOST_LEVELS, examples, input_options, json_option, output_path, seed_option
-from snnconv.cli.output import print_json, print_line, track
+from snnconv.cli.options import MOST_LEVELS, examples, input_options, json_option, output_path, seed_option
+from snnconv.cli.output import track
+from snnconv.cli.training_options import (
+    Reporter,
+    chosen,
+    data_options,
+    is_main_process,
+    loop_options,
+    require,
+    resume_option,
+)
 
 if TYPE_CHECKING:
-    from snnconv.finetune import EpochMetrics
+    from snnconv.finetune import TrainSettings
+
+NEURON = ("timesteps", "levels", "ceiling", "decay", "reset", "mpr", "surrogate", "coupling")
 
 
 @click.command(
     epilog=examples(
         "snnconv train --model timm:resnet18 --data cifar10:DIR --total-levels 8 --epochs 300 -o resnet18-qcfs.onnx",
         "snnconv convert resnet18-qcfs.onnx --timesteps 4",
+        "snnconv train --model zoo:resnet18 --neuron lmht -T 2 -L 2 --data cifar10:DIR --optimizer nesterov --lr 0.025",
+        "snnconv train --model zoo:ds-resnet20 --neuron mlf -T 4 --data cifar10:DIR --epochs 110",
+        "snnconv train --model zoo:resnet8 --neuron lif -T 8 --data events:nmnist.npz --epochs 20",
     )
 )
-@click.option("--model", required=True, metavar="NAME", help="timm:NAME, zoo:small-cnn, or an ONNX file.")
-@click.option("--data", required=True, metavar="DATA", help=f"Labelled images: {DATA_HELP}.")
-@click.option("--eval-data", metavar="DATA", help="Classified after every epoch; does not influence the training.")
+@click.option("--model", required=True, metavar="NAME", help="timm:NAME, zoo:NAME (snnconv zoo list), or an ONNX file.")
+@data_options
+@click.option(
+    "--neuron",
+    type=click.Choice(["mht", "lmht", "if", "lif", "mlf"]),
+    help="Train a spiking network of these from scratch.  [default: none, a quantized network]",
+)
 @click.option(
     "-N",
     "--total-levels",
@@ -30,80 +48,88 @@ if TYPE_CHECKING:
     metavar="N",
     default=8,
     show_default=True,
-    help="Levels of every activation; N = L*T later.",
+    help="Levels of every quantized activation; N = L*T later.",
 )
+@click.option("-T", "--timesteps", type=click.IntRange(1, 1024), metavar="T", help="Of neurons: time steps.  [default: 4]")
 @click.option(
-    "--epochs", type=click.IntRange(1), metavar="N", default=300, show_default=True, help="Passes over the data."
+    "-L",
+    "--levels",
+    type=click.IntRange(1, MOST_LEVELS),
+    metavar="L",
+    help="Of neurons: firing levels of a step.  [default: mht, lmht 2; if, lif 1; mlf 3]",
 )
+@click.option("--reset", type=click.Choice(["soft", "hard"]), help="Of if and lif.  [default: soft]")
+@click.option("--decay", type=float, help="Of lif and mlf: share of the potential left after a step.  [default: 0.25]")
+@click.option("--mpr", is_flag=True, help="Of all but mlf: train with the membrane potential rectifier.")
 @click.option(
-    "--batch-size", type=click.IntRange(1), metavar="N", default=128, show_default=True, help="Images a step."
+    "--surrogate",
+    metavar="NAME[:NUMBER]",
+    help="Of if, lif and mlf: rectangular, triangular, tanh, arctan or sigmoid.  [default: rectangular:1]",
 )
-@click.option("--lr", default=0.1, show_default=True, help="Learning rate at its highest.")
-@click.option("--weight-decay", default=5e-4, show_default=True, help="Of all parameters.")
-@click.option("--momentum", default=0.9, show_default=True, help="Of sgd and nesterov.")
-@click.option(
-    "--optimizer",
-    default="sgd",
-    show_default=True,
-    type=click.Choice(["sgd", "nesterov", "adam", "adamw"]),
-    help="timm's.",
-)
-@click.option(
-    "--scheduler",
-    default="cosine",
-    show_default=True,
-    type=click.Choice(["cosine", "step", "none"]),
-    help="timm's.",
-)
-@click.option("--warmup-epochs", default=0, show_default=True, help="Epochs in which the learning rate rises.")
-@click.option("--initial-ceiling", default=8.0, show_default=True, help="Ceiling of every activation at the start.")
-@click.option("--label-smoothing", default=0.0, show_default=True, help="Share of the target spread over all classes.")
-@click.option("--augment/--no-augment", default=True, show_default=True, help="Shift, crop and flip images.")
+@click.option("--coupling", type=click.Choice(["mean", "causal"]), help="Of mht.  [default: causal]")
+@click.option("--ceiling", type=float, help="Of neurons: largest mean output.  [default: mht, lmht 2; else L]")
+@click.option("--threshold-norm/--plain-norm", default=True, show_default=True, help="Batch-norms start at the threshold.")
+@click.option("--train-ceilings", is_flag=True, help="Of neurons: train thresholds too.")
+@click.option("--initial-ceiling", default=8.0, show_default=True, help="Of quantized activations, at the start.")
 @click.option("--average-pool/--max-pool", default=True, show_default=True, help="Pooling of the network.")
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="Where to.  [default: NAME-qcfs.onnx here]")
+@loop_options()
+@resume_option
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), help="Where to.  [default: NAME-qcfs.onnx or NAME-snn.onnx here]"
+)
 @input_options
 @seed_option
 @json_option
 def train(model: str, output: Path | None, as_json: bool, **options: Any) -> None:
-    """Train a network with quantized activations (QCFS), which converts to a spiking network without loss."""
+    """Train a network with quantized activations (QCFS), or a spiking network from scratch.
+
+    A quantized network converts to a spiking network without loss. With --neuron the spiking network itself is trained,
+    with surrogate gradients.
+    """
     from snnconv.export import save
-    from snnconv.finetune import TrainSettings, build_network
+    from snnconv.finetune import RunFiles, build_network
     from snnconv.finetune import train as run
     from snnconv.zoo import describe_data, open_data
 
-    target = output_path(output, model, "-qcfs")
-    names = set(TrainSettings.__dataclass_fields__)
-    settings = TrainSettings(**{name: value for name, value in options.items() if name in names})
+    settings = _settings(options)
+    target = output_path(output, model, "-qcfs" if settings.neuron is None else "-snn")
+    files = RunFiles.beside(target, resume=options["resume"])
+    if is_main_process():
+        files.check()
     network = build_network(
         model,
         describe_data(options["data"], purpose="train"),
         pretrained=options["pretrained"],
+        timesteps=None if settings.neuron is None else settings.neuron.timesteps,
         seed=options["seed"],
         **{name: options[name] for name in ("size", "resize", "mean", "std")},
     )
     held_out = options["eval_data"]
-    log: list[dict[str, Any]] = []
-
-    def report(metrics: EpochMetrics) -> None:
-        log.append(metrics.__dict__)
-        seen = "" if metrics.eval_accuracy is None else f", held out {100 * metrics.eval_accuracy:.2f} %"
-        click.echo(
-            f"epoch {metrics.epoch}/{settings.epochs}: loss {metrics.loss:.4f}, "
-            f"training {100 * metrics.accuracy:.2f} %{seen}, "
-            f"{metrics.wall_s:.1f} s",
-            err=True,
-        )
-
+    report = Reporter(settings.epochs, as_json=as_json)
     trained = run(
         network,
         open_data(options["data"], network.input, purpose="train"),
         settings,
         eval_data=None if held_out is None else open_data(held_out, network.input, purpose="eval"),
+        teacher=options["distill"],
         progress=track,
         on_epoch=report,
+        files=files,
     )
-    save(trained, target)
-    if as_json:
-        print_json({"model": model, "output": str(target), "total_levels": settings.total_levels, "epochs": log})
-    else:
-        print_line(f"Wrote {target}. Next: snnconv convert {target} --timesteps 4")
+    if is_main_process():
+        save(trained, target)
+        files.finish()
+        report.finish(trained, settings, target, files.metrics, model)
+
+
+def _settings(options: dict[str, Any]) -> TrainSettings:
+    from snnconv.finetune import TrainSettings
+    from snnconv.neurons import NeuronSettings
+
+    given = {name: options[name] for name in NEURON if options[name] not in (None, False)}
+    kind = options.pop("neuron")
+    if kind is None:
+        named = ", ".join(f"--{name}" for name in given)
+        require(not given, f"{named}: only neurons have that; give --neuron too, or leave it out.")
+        return TrainSettings(**chosen(TrainSettings, options))
+    return TrainSettings(neuron=NeuronSettings(kind, **given), **chosen(TrainSettings, options))

@@ -75,7 +75,7 @@ def convert(
 
     Raises:
         UnsupportedOperatorsError: nodes that cannot be converted, all at once, before any work.
-        ModelError: there is nothing to convert, or the network is spiking already.
+        ModelError: there is nothing to convert, the network is spiking already, or its data change over time.
         InvalidValueError: T, L, the coupling or the number of images is outside what is allowed, or a tensor of images
             does not fit.
         DataError: the calibration data does not fit.
@@ -90,6 +90,11 @@ def convert(
     source = load(model)
     if source.stage is Stage.SNN:
         raise ModelError("The network is an SNN already: convert the network that it came from.")
+    if source.input.timesteps is not None:
+        raise ModelError(
+            f"The network's data change over time ({source.input.timesteps} frames a sample): conversion is for still "
+            "inputs, where a quantized network tells what each neuron must fire. Train a spiking network on such data."
+        )
     ann = prepare(source)
     plan = make_plan(ann, settings.coupling)
     plan.require()

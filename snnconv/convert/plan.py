@@ -69,7 +69,8 @@ def make_plan(model: Model, coupling: Coupling = Coupling.MEAN) -> Plan:
         coupling: of the network to be.
     """
     graph = model.graph
-    timing, ahead = analyse(graph, coupling), leads_to_site(graph)
+    timing = analyse(graph, coupling, frames=model.input.timesteps is not None)
+    ahead = leads_to_site(graph)
     unsupported = []
     for node in calls(graph):
         if node in ahead:

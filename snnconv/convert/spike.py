@@ -11,9 +11,9 @@ from snnconv.convert.temporal import analyse
 from snnconv.errors import InvalidValueError, ModelError
 from snnconv.graph.access import calls, module_of, operands, output_of, results
 from snnconv.model import Model, Stage
-from snnconv.neurons import QCFS, Coupling, MultiThreshold, Repeat, SpikingSite, Steps, TimeMean
+from snnconv.neurons import QCFS, Coupling, Fold, MultiThreshold, Repeat, SpikingSite, Steps, TimeMean
 
-__all__ = ["collapse", "default_levels", "spike", "unroll"]
+__all__ = ["collapse", "default_levels", "of_one_frame", "spike", "unroll"]
 
 
 def spike(quantized: Model, timesteps: int, levels: int, coupling: Coupling = Coupling.MEAN) -> Model:
@@ -50,11 +50,13 @@ def unroll(model: Model, neuron: Callable[[fx.Node, nn.Module], SpikingSite]) ->
     """A copy whose sites are layers of neurons, with time let in before the first of them and out at the end.
 
     Args:
-        model: an ANN or a quantized ANN.
+        model: an ANN or a quantized ANN. Where its data change over time (`model.input.timesteps` is T) the spiking
+            network takes `[T, B, ...]`, frame t at step t, and computes every layer at every step.
         neuron: makes the neurons that take the place of a site, given its node; all of one T, L and coupling.
 
     Raises:
         ModelError: there is no site.
+        InvalidValueError: the input has another number of frames than the neurons have steps.
     """
     unrolled = model.copy()
     graph = unrolled.graph
@@ -62,6 +64,13 @@ def unroll(model: Model, neuron: Callable[[fx.Node, nn.Module], SpikingSite]) ->
     if not neurons:
         raise ModelError("The network has no activation that could become a neuron.")
     first = neurons[0][1]
+    if model.input.timesteps is not None:
+        if model.input.timesteps != first.timesteps:
+            raise InvalidValueError(
+                f"The input has {model.input.timesteps} frames, the neurons T={first.timesteps} steps: each step takes "
+                "one frame, so both must be the same."
+            )
+        _fold_input(graph, first.timesteps)
     timing = analyse(graph, first.coupling)
     for node, made in neurons:
         swap(graph, node, made)
@@ -74,11 +83,20 @@ def unroll(model: Model, neuron: Callable[[fx.Node, nn.Module], SpikingSite]) ->
     return unrolled
 
 
+def _fold_input(graph: fx.GraphModule, timesteps: int) -> None:
+    """Let the network take `[T, B, ...]`."""
+    given = next(node for node in graph.graph.nodes if node.op == "placeholder")
+    readers = list(given.users)
+    folded = insert_after(graph, given, Fold(timesteps), f"{given.target}_folded")
+    for reader in readers:
+        reader.replace_input_with(given, folded)
+
+
 def _let_time_in(graph: fx.GraphModule, temporal: frozenset[fx.Node], timesteps: int) -> None:
     """Repeat what does not depend on time where a temporal operator takes it."""
     repeated: dict[fx.Node, fx.Node] = {}
     for node in list(graph.graph.nodes):
-        if node not in temporal:
+        if node not in temporal or isinstance(module_of(graph, node), Fold):
             continue
         for arg in [arg for arg in operands(node) if arg not in temporal]:
             if arg not in repeated:
@@ -116,6 +134,20 @@ def collapse(snn: Model) -> Model:
     Of other couplings it is where they started: the quantized ANN of the same weights and ceilings.
 
     Raises:
+        ModelError: the network is not an SNN, or its input changes over time.
+    """
+    if snn.stage is Stage.SNN and snn.input.timesteps is not None:
+        raise ModelError(
+            f"The network's input changes over time ({snn.input.timesteps} frames a sample): no quantized network, "
+            "which takes one still input, equals it. Run the spiking network itself."
+        )
+    return of_one_frame(snn)
+
+
+def of_one_frame(snn: Model) -> Model:
+    """The quantized ANN of an SNN's weights and ceilings; of an input that changes over time it takes one frame.
+
+    Raises:
         ModelError: the network is not an SNN.
     """
     if snn.stage is not Stage.SNN or snn.timesteps is None or snn.levels is None:
@@ -127,7 +159,7 @@ def collapse(snn: Model) -> Model:
         if isinstance(site, SpikingSite):
             swap(graph, node, QCFS(site.ceiling, total_levels, channel_axis=site.channel_axis))
     for node in calls(graph):
-        if isinstance(module_of(graph, node), (Repeat, TimeMean, Steps)):
+        if isinstance(module_of(graph, node), (Fold, Repeat, TimeMean, Steps)):
             node.replace_all_uses_with(operands(node)[0])
             graph.graph.erase_node(node)
     found = results(graph)

@@ -1,9 +1,10 @@
 """Which tensors of a network change from time step to time step, and where that matters.
 
-A tensor is temporal where it depends on a site's output. An affine operator passes time through: the time mean of its
-output is its output for the time mean. Any other operator that is not a site (a maximum, a sigmoid, the product of two
-temporal tensors) is computed once, on the time means of its inputs; under mean coupling that is exact, because a site
-sees only the mean of its window anyway.
+A tensor is temporal where it depends on a site's output, or on an input that changes over time. An affine operator
+passes time through: the time mean of its output is its output for the time mean. Any other operator that is not a site
+(a maximum, a sigmoid, the product of two temporal tensors) is computed once, on the time means of its inputs; under
+mean coupling that is exact, because a site sees only the mean of its window anyway. What depends on an input's frames
+and on no site yet is computed frame by frame, whatever the operator is: no neuron waits for that.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from snnconv.graph.modules import (
     Unsqueeze,
 )
 from snnconv.graph.passes.fold_affine import LINEAR, NORMS
-from snnconv.neurons import Coupling
+from snnconv.neurons import Coupling, Fold, TimeMean
 
 __all__ = ["AFFINE", "Timing", "analyse", "leads_to_site"]
 
@@ -63,14 +64,28 @@ class Timing:
     on_means: frozenset[fx.Node]
 
 
-def analyse(graph: fx.GraphModule, coupling: Coupling = Coupling.MEAN) -> Timing:
-    """Follow time through a graph whose sites are in place."""
-    temporal: set[fx.Node] = set()
+def analyse(graph: fx.GraphModule, coupling: Coupling = Coupling.MEAN, *, frames: bool = False) -> Timing:
+    """Follow time through a graph whose sites are in place.
+
+    Args:
+        graph: of any stage.
+        coupling: of the neurons that the sites are or will be.
+        frames: the input changes over time; known without saying where the graph folds it.
+    """
+    analog = {node for node in graph.graph.nodes if frames and node.op == "placeholder"}  # frames, before any site
+    temporal: set[fx.Node] = set(analog)
     on_means: set[fx.Node] = set()
     for node in calls(graph):
         module = module_of(graph, node)
         changing = [arg for arg in operands(node) if arg in temporal]
-        if is_site(module) or (changing and coupling is Coupling.CAUSAL and _feeds_sites(graph, node)):
+        if isinstance(module, TimeMean):
+            continue
+        if is_site(module):
+            temporal.add(node)
+        elif isinstance(module, Fold) or (changing and analog.issuperset(changing)):
+            temporal.add(node)
+            analog.add(node)
+        elif changing and coupling is Coupling.CAUSAL and _feeds_sites(graph, node):
             temporal.add(node)
         elif changing:
             (temporal if _is_affine(module, node, temporal, len(changing)) else on_means).add(node)

@@ -58,11 +58,16 @@ def verify(quantized: Model, snn: Model, x: Tensor, *, ann: Model | None = None)
     Raises:
         VerificationError: the networks differ where they must be equal, in what their linear operators compute, or
             under mean coupling in any activation; or nothing could be compared.
-        ModelError: the models are not at these stages.
+        ModelError: the models are not at these stages, or the SNN's input changes over time.
         InvalidValueError: `x` holds no image.
     """
     if quantized.stage is not Stage.QUANTIZED or snn.stage is not Stage.SNN or snn.timesteps is None:
         raise ModelError(f"Compare a quantized ANN with an SNN, not {quantized.stage.value} with {snn.stage.value}.")
+    if snn.input.timesteps is not None:
+        raise ModelError(
+            f"The SNN's input changes over time ({snn.input.timesteps} frames a sample): no quantized ANN, which takes "
+            "one still input, equals it, so there is nothing to compare."
+        )
     if not x.shape[0]:
         raise InvalidValueError("There is no image to compare on.")
     reference, spiking = to_double(quantized.graph), to_double(snn.graph)

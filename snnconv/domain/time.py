@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from snnconv.domain.reading import DOMAIN, count
 from snnconv.graph.emission import EMITTERS, Emission
-from snnconv.graph.node import HANDLERS, Call, NodeView
+from snnconv.graph.node import HANDLERS, Call, NodeView, Refusal
 from snnconv.neurons import Fold, Repeat, Steps, TimeMean
 
 __all__ = ["TEXTS"]
@@ -67,6 +67,8 @@ KINDS = {"Fold": Fold, "Repeat": Repeat, "Steps": Steps, "TimeMean": TimeMean}
 
 @HANDLERS.register(*((DOMAIN, name) for name in KINDS))
 def _import_time(node: NodeView) -> Call:
+    if node.operator == "Fold" and node.activation().node.op != "placeholder":
+        raise Refusal("only the network's input, [T, batch, ...], is folded")
     return Call((KINDS[node.operator](count(node, "timesteps")),))
 
 

@@ -31,7 +31,7 @@ def predict(model: Model, x: Tensor) -> Predictions:
 
     Args:
         model: of any stage.
-        x: `[B, ...]`, normalised.
+        x: `[B, ...]`, of an input that changes over time `[T, B, ...]`; normalised.
     """
     out = model(x)
     outputs = out if isinstance(out, tuple) else (out,)

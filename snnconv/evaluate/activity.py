@@ -6,7 +6,7 @@ What an operator's operand is made of decides:
 |---|---|
 | spikes | one addition for each output that a unit spike feeds: a linear operator's exact fan-out |
 | real values that do not change over time | the operator's operations once |
-| real values of every step (no neuron since the last linear operator) | its operations, T times |
+| real values of every step (frames; no neuron since the last linear operator) | its operations, T times |
 
 Spikes that meet something else than a linear operator (a batch-norm, a neuron, the addition to a real-valued
 current, a mean over time) land there, one addition each. In a plain or quantized network everything is
@@ -57,14 +57,14 @@ def measure(graph: fx.GraphModule, batches: Iterable[Tensor], *, timesteps: int 
 
     Args:
         graph: of any stage, in evaluation mode.
-        batches: inputs `[B, ...]`, at least one.
+        batches: inputs `[B, ...]`, or `[T, B, ...]` where the graph folds them over time; at least one.
         timesteps: T of the spiking network that the graph is, or that it is the collapse of; None for a plain
             or quantized network, which has no spikes.
     """
     walk = _Walk(graph, timesteps)
     with torch.inference_mode():
         for batch in batches:
-            walk.images += len(batch)
+            walk.images += batch.shape[walk.batch_axis]
             walk.averaged.clear()
             walk.run(batch)
     return walk.result()
@@ -79,6 +79,7 @@ class _Walk(fx.Interpreter):
         self.timesteps = timesteps
         timing = analyse(graph)
         self.temporal, self.on_means = timing.temporal, timing.on_means
+        self.batch_axis = 1 if any(isinstance(module, Fold) for module in graph.modules()) else 0
         self.stepped = any(isinstance(module, (SpikingSite, *TIME)) for module in graph.modules())
         self.counts: dict[fx.Node, Tensor] = {}
         self.averaged: set[fx.Node] = set()  # nodes whose spikes have landed in a time mean, in this batch

@@ -12,7 +12,7 @@ import torch
 from torch import fx
 
 from snnconv.convert.sites import iter_sites
-from snnconv.convert.spike import collapse
+from snnconv.convert.spike import collapse, of_one_frame
 from snnconv.errors import DataError, InvalidValueError, ModelError
 from snnconv.evaluate.accuracy import Scores, predict, standard_error
 from snnconv.evaluate.activity import Activity, measure
@@ -50,8 +50,8 @@ def evaluate(
     """Accuracy, agreement, activity, operations and estimated energy of a network.
 
     A mean-coupled spiking network is evaluated collapsed, in one pass, as the quantized network that it
-    equals. A causal one is simulated, step by step. Simulated and collapsed may differ where a value lies on
-    the border of two levels.
+    equals. A causal one is simulated, step by step, and so is one whose input changes over time. Simulated and
+    collapsed may differ where a value lies on the border of two levels.
 
     Args:
         model: of any stage; it is not changed.
@@ -71,8 +71,8 @@ def evaluate(
         InvalidValueError: an option is out of its range, or `simulate` is set for a network without time.
         DataError: there is no image, the images are of another size than the network's, or labels do not fit
             its outputs.
-        ModelError: `against` has another number of outputs or another input size, or an output is not one of
-            classes.
+        ModelError: `against` has another number of outputs, another input size or another number of frames; an
+            output is not one of classes; or a network takes single frames of data that change over time.
     """
     _check_options(limit, batch_size, activity_images)
     mode = _mode(model, simulate)
@@ -98,6 +98,8 @@ def evaluate(
 def ann_energy(model: Model, *, size: int | None = None) -> Operations:
     """Operations of one image in the plain network, for comparison: every operator once, batch-norm folded.
 
+    Of data that change over time every operator counts once a frame: the plain network is run on each of them.
+
     Args:
         model: of any stage; a spiking network counts as the plain network of the same layers. It is not
             changed.
@@ -106,11 +108,16 @@ def ann_energy(model: Model, *, size: int | None = None) -> Operations:
     Raises:
         ModelError: the network leaves its input's size open and `size` is not given.
     """
-    plain = collapse(model) if model.stage is Stage.SNN else model.copy()
+    plain = of_one_frame(model) if model.stage is Stage.SNN else model.copy()
     fold_affine(plain.graph)
     plain.graph.eval()
     sample = torch.zeros(1, *model.input.override(size=size).sample_shape(), device=_device(plain))
-    return measure(plain.graph, [sample]).operations
+    once, frames = measure(plain.graph, [sample]).operations, model.input.timesteps or 1
+    return replace(
+        once,
+        macs_per_image=frames * once.macs_per_image,
+        additions_per_image=frames * once.additions_per_image,
+    )
 
 
 def _check_options(limit: int | None, batch_size: int | None, activity_images: int) -> None:
@@ -125,7 +132,13 @@ def _check_options(limit: int | None, batch_size: int | None, activity_images: i
 
 def _mode(model: Model, simulate: bool) -> Mode:
     if model.stage is Stage.SNN:
-        return "simulated" if simulate or model.coupling is not Coupling.MEAN else "collapsed"
+        steps = simulate or model.coupling is not Coupling.MEAN or model.input.timesteps is not None
+        return "simulated" if steps else "collapsed"
+    if model.input.timesteps is not None:
+        raise ModelError(
+            f"The network takes single frames, its data are recordings of {model.input.timesteps} frames: only a "
+            "spiking network is evaluated on them. Evaluate the spiking network that is made from it."
+        )
     if simulate:
         raise InvalidValueError(
             f"Only a spiking network can be simulated; this one is at the stage {model.stage.value}. "

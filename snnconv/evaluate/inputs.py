@@ -17,20 +17,20 @@ def adapt(x: Tensor, source: InputSpec, target: InputSpec) -> Tensor:
     A network that states no mean and no std is given what `source` gives.
 
     Args:
-        x: `[B, ...]`, normalised and laid out as `source` says.
+        x: `[B, ...]` or `[T, B, ...]`, normalised and laid out as `source` says.
         source: what the images were opened for.
-        target: what the other network expects; of the same channels, height and width.
+        target: what the other network expects; of the same channels, height, width and number of frames.
 
     Returns:
-        `[B, ...]`, float32.
+        Of the same leading axes, float32.
     """
-    channels_first = x.movedim(-1, 1) if source.layout == "NHWC" else x
+    channels_first = x.movedim(-1, -3) if source.layout == "NHWC" else x
     if target.mean is not None or target.std is not None:
         old, new = _normalisation(source), _normalisation(target)
         if any(not torch.equal(a, b) for a, b in zip(old, new, strict=True)):
             pixels = channels_first.double() * old[1].to(x.device) + old[0].to(x.device)
             channels_first = ((pixels - new[0].to(x.device)) / new[1].to(x.device)).to(x.dtype)
-    out = channels_first.movedim(1, -1) if target.layout == "NHWC" else channels_first
+    out = channels_first.movedim(-3, -1) if target.layout == "NHWC" else channels_first
     return out.contiguous()
 
 
@@ -42,11 +42,16 @@ def _normalisation(spec: InputSpec) -> tuple[Tensor, Tensor]:
 
 
 def check_data(given: InputSpec, wanted: InputSpec) -> None:
-    """Raise unless images are opened for a network of this size and layout.
+    """Raise unless images are opened for a network of this size, layout and number of frames.
 
     Raises:
         DataError: they are not.
     """
+    if given.timesteps != wanted.timesteps:
+        raise DataError(
+            f"The data are {_time(given)}, the network takes {_time(wanted)}: open the data with the network's own "
+            "input."
+        )
     if given.layout != wanted.layout or not _same_size(given, wanted):
         raise DataError(
             f"The images are {_size(given)} ({given.layout}), the network takes {_size(wanted)} "
@@ -55,11 +60,16 @@ def check_data(given: InputSpec, wanted: InputSpec) -> None:
 
 
 def check_against(given: InputSpec, against: InputSpec) -> None:
-    """Raise unless another network takes images of the same size.
+    """Raise unless another network takes images of the same size and number of frames.
 
     Raises:
         ModelError: it does not.
     """
+    if given.timesteps != against.timesteps:
+        raise ModelError(
+            f"The network takes {_time(given)}, the network it is compared with {_time(against)}: both must see the "
+            "same data. Compare with a network of the same number of time steps."
+        )
     if not _same_size(given, against):
         raise ModelError(
             f"The network takes {_size(given)}, the network it is compared with {_size(against)}: both must "
@@ -70,6 +80,10 @@ def check_against(given: InputSpec, against: InputSpec) -> None:
 def _same_size(given: InputSpec, wanted: InputSpec) -> bool:
     pairs = [(given.height, wanted.height), (given.width, wanted.width)]
     return given.channels == wanted.channels and all(a == b or b is None for a, b in pairs)
+
+
+def _time(spec: InputSpec) -> str:
+    return "still images" if spec.timesteps is None else f"recordings of T={spec.timesteps} frames"
 
 
 def _size(spec: InputSpec) -> str:

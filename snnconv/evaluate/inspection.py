@@ -54,9 +54,11 @@ class Inspection:
         """Whether it converts, in a sentence."""
         if self.model.stage is Stage.SNN:
             assert self.model.coupling is not None
+            frames = self.model.input.timesteps
             return (
                 f"It is a spiking network: T={self.model.timesteps}, L={self.model.levels}, "
-                f"{self.model.coupling.value} coupling."
+                f"{self.model.coupling.value} coupling"
+                f"{'' if frames is None else f'; its input changes over time, one of {frames} frames a step'}."
             )
         if self.plan.convertible:
             trained = self.model.stage is Stage.QUANTIZED

@@ -19,7 +19,8 @@ def run_onnx(source: str | os.PathLike[str] | onnx.ModelProto, batches: Iterable
 
     Args:
         source: a file, or the network itself.
-        batches: inputs `[B, ...]`, normalised and in the network's layout; at least one.
+        batches: inputs `[B, ...]`, or `[T, B, ...]` of an SNN whose input changes over time; normalised and in the
+            network's layout; at least one.
 
     Returns:
         The first output of all of them, `[n, ...]`: of an SNN the time mean.

@@ -16,7 +16,7 @@ from snnconv.graph.access import results
 from snnconv.graph.emission import OPSET
 from snnconv.graph.exporter import emit_graph
 from snnconv.loading import METADATA_KEY
-from snnconv.model import Model
+from snnconv.model import Model, Stage
 
 __all__ = ["require_writable", "save", "to_onnx", "write_atomically"]
 
@@ -27,14 +27,16 @@ def to_onnx(model: Model) -> onnx.ModelProto:
     """The model as an ONNX proto, with its input spec, settings and provenance in the metadata.
 
     Args:
-        model: any stage. An SNN's outputs are the time means `[batch, ...]`, named as the network's own outputs, and
-            then `<name>_steps`, the same outputs at every step, `[T, batch, ...]`.
+        model: any stage. The input is `[batch, ...]`, of an SNN whose input changes over time `[T, batch, ...]`. An
+            SNN's outputs are the time means `[batch, ...]`, named as the network's own outputs, and then
+            `<name>_steps`, the same outputs at every step, `[T, batch, ...]`.
 
     Raises:
         ModelError: a module has no ONNX form.
     """
     names, shapes = _outputs(model)
-    graph = emit_graph(model.graph, model.input.sample_shape(), names, shapes)
+    frames = model.input.timesteps if model.stage is Stage.SNN else None
+    graph = emit_graph(model.graph, model.input.sample_shape(), names, shapes, frames=frames)
     used = {node.op_type for node in graph.node if node.domain == DOMAIN}
     opsets = [onnx.helper.make_opsetid("", OPSET)]
     if used:

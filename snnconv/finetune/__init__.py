@@ -1,14 +1,14 @@
 """Train: quantized ANNs, spiking networks from scratch, and spiking networks further."""
 
 from snnconv.finetune.build import build_network
-from snnconv.finetune.finetune import finetune
 from snnconv.finetune.loop import DivergenceError
 from snnconv.finetune.metrics import EpochMetrics
 from snnconv.finetune.quantize import quantize_activations
 from snnconv.finetune.run import RunFiles
 from snnconv.finetune.settings import FinetuneSettings, LoopSettings, TrainSettings, demo_settings
 from snnconv.finetune.spiking import spiking_network
-from snnconv.finetune.train import train
+from snnconv.finetune.training import train
+from snnconv.finetune.tuning import finetune
 
 __all__ = [
     "DivergenceError",

@@ -76,7 +76,7 @@ def resized_crop(x: Tensor, draws: Tensor) -> Tensor:
 
 
 def image_transform(auto_augment: str, cutout: int, size: tuple[int, int]) -> Callable[[Tensor], Tensor] | None:
-    """torchvision's changes of one image `[C, H, W]`, uint8 or float in 0..1; None where there is none.
+    """Torchvision's changes of one image `[C, H, W]`, uint8 or float in 0..1; None where there is none.
 
     Args:
         auto_augment: none, autoaugment or randaugment.
@@ -107,7 +107,7 @@ def each_image(x: Tensor, change: Callable[[Tensor], Tensor], seeds: Tensor) -> 
 
 @contextmanager
 def _kept_generator() -> Iterator[torch.Generator]:
-    """torch's generator, which is as it was afterwards. (torch.manual_seed would seed GPUs as well, slowly.)"""
+    """Torch's generator, which is as it was afterwards; torch.manual_seed would seed GPUs as well, slowly."""
     generator = torch.default_generator
     state = generator.get_state()
     try:

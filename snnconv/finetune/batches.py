@@ -1,7 +1,8 @@
 """The images of one epoch after the other: shuffled, augmented, normalised.
 
-All that is random follows from the seed, the epoch and the image alone. So a training that goes on from a checkpoint, or
-that runs in several processes or with several workers, sees the same images in the same order, changed in the same way.
+All that is random follows from the seed, the epoch and the image alone. So a training that goes on from a checkpoint,
+or that runs in several processes or with several workers, sees the same images in the same order, changed in the same
+way.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 
+import numpy as np
 import torch
 from torch import Generator, Tensor
 from torch.utils.data import DataLoader, Dataset
@@ -25,9 +27,8 @@ Batch = tuple[Tensor, Tensor]
 
 def _generator(seed: int, epoch: int, stream: int) -> Generator:
     """Random numbers of one epoch and one use of them."""
-    mixed = torch.tensor([seed % 2**31, seed // 2**31, epoch, stream], dtype=torch.int64)
-    mixed = (mixed * torch.tensor([6364136223846793005, 1442695040888963407, 3935559000370003845, 2691343689449507681])).sum()
-    return Generator().manual_seed(int(mixed) & (2**63 - 1))
+    mixed = np.random.SeedSequence([seed, epoch, stream]).generate_state(1, np.uint64)
+    return Generator().manual_seed(int(mixed[0] >> np.uint64(1)))
 
 
 class _Augmented(Dataset[Batch]):

@@ -29,6 +29,7 @@ def build_network(
     resize: int | None = None,
     mean: tuple[float, ...] | None = None,
     std: tuple[float, ...] | None = None,
+    timesteps: int | None = None,
     seed: int = 0,
 ) -> Model:
     """Build a network with as many inputs and outputs as the data have channels and classes.
@@ -41,6 +42,7 @@ def build_network(
         resize: what the images' short side is scaled to before the centre is cropped.
         mean: of pixels in 0..1; by default timm's where it has as many channels, else 0.
         std: likewise, by default 1.
+        timesteps: T that event data are cut into; of images it has no meaning.
         seed: of random weights.
 
     Raises:
@@ -117,7 +119,11 @@ def _info(images: Images) -> DataInfo:
 
 
 def open_training(
-    model: Model | nn.Module | str | os.PathLike[str], data: Images | str, *, seed: int = 0, timesteps: int | None = None
+    model: Model | nn.Module | str | os.PathLike[str],
+    data: Images | str,
+    *,
+    seed: int = 0,
+    timesteps: int | None = None,
 ) -> tuple[Model, Images]:
     """The network and the images that `train` was given, each in whatever form.
 
@@ -125,6 +131,7 @@ def open_training(
         model: a Model; a module for images of the data's own size; or a name as `build_network` takes it.
         data: images, or a data spec, which is opened for training.
         seed: of random weights.
+        timesteps: T that event data are cut into.
 
     Raises:
         InvalidValueError: the size of the images is not known.

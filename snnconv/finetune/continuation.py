@@ -44,9 +44,7 @@ def kind_of(site: SpikingSite) -> str:
     return names[type(site)]
 
 
-def continued(
-    network: Model, images: Images, settings: FinetuneSettings, *, progress: Progress = no_progress
-) -> Model:
+def continued(network: Model, images: Images, settings: FinetuneSettings, *, progress: Progress = no_progress) -> Model:
     """A copy of an SNN that can be trained, with the neurons, T and L that the settings ask for.
 
     Raises:
@@ -150,8 +148,8 @@ def _why_not(own: set[str], wanted: str, coupling: Coupling | None) -> str:
             "is with --neuron mht, or convert with --coupling mean."
         )
     return (
-        f"The network's neurons are {having} ({coupling} coupling) and cannot become {wanted}: only mean-coupled mht can "
-        "become lmht. Leave --neuron out to continue it as it is, or train one from scratch with "
+        f"The network's neurons are {having} ({coupling} coupling) and cannot become {wanted}: only mean-coupled mht "
+        "can become lmht. Leave --neuron out to continue it as it is, or train one from scratch with "
         f"`snnconv train --neuron {wanted}`."
     )
 

@@ -127,9 +127,8 @@ class _Trainer:
         self.accelerator = accelerator
         self.device = device
         self.objective = objective
-        self.ceilings = [
-            site.get_parameter("ceiling") for _, site in iter_sites(graph) if site.get_parameter("ceiling").requires_grad
-        ]
+        ceilings = [site.get_parameter("ceiling") for _, site in iter_sites(graph)]
+        self.ceilings = [ceiling for ceiling in ceilings if ceiling.requires_grad]
         self.batches = Batches(images, settings, device, rank=accelerator.process_index, processes=processes)
         self.mixing = Mixing(settings, classes) if settings.mixup or settings.cutmix else None
         self.optimizer = build_optimizer(graph, settings)
@@ -203,7 +202,7 @@ class _Trainer:
             waits = self.accelerator.no_sync(self.network) if number < len(pieces) else nullcontext()
             with waits:
                 loss, logits, each = self.objective(self.network, inputs, wanted, self.epoch)
-                (loss / len(pieces)).backward()
+                (loss / len(pieces)).backward()  # type: ignore[no-untyped-call]
             classes = wanted if wanted.dim() == 1 else wanted.argmax(1)
             right = int((logits.detach().argmax(1) == classes).sum())
             sums += torch.tensor([loss.item() * len(inputs), right, len(inputs)], dtype=torch.float64)

@@ -38,7 +38,7 @@ class Mixing:
             InvalidValueError: the batch has an odd number of images, which timm cannot pair.
         """
         if len(x) % 2:
-            raise InvalidValueError(f"A batch has {len(x)} images: mixup and cutmix pair them. Give an even batch_size.")
+            raise InvalidValueError(f"A batch has {len(x)} images; mixup and cutmix pair them: give an even number.")
         state = np.random.get_state()
         try:
             np.random.seed([self.seed % 2**32, self.seed // 2**32, epoch, step])

@@ -13,7 +13,7 @@ __all__ = ["build_average", "build_optimizer", "build_schedule"]
 
 
 def build_optimizer(graph: fx.GraphModule, settings: LoopSettings) -> torch.optim.Optimizer:
-    """timm's optimizer of all trainable parameters; weight decay takes every one of them, as in the recipes."""
+    """Timm's optimizer of all trainable parameters; weight decay takes every one of them, as in the recipes."""
     from timm.optim import create_optimizer_v2
 
     optimizer: torch.optim.Optimizer = create_optimizer_v2(
@@ -28,7 +28,7 @@ def build_optimizer(graph: fx.GraphModule, settings: LoopSettings) -> torch.opti
 
 
 def build_schedule(optimizer: torch.optim.Optimizer, settings: LoopSettings, steps: int) -> Any:
-    """timm's schedule, moved on by `step_update(steps so far)`; None where the rate is constant.
+    """Timm's schedule, moved on by `step_update(steps so far)`; None where the rate is constant.
 
     Args:
         optimizer: whose learning rate it sets.
@@ -52,7 +52,7 @@ def build_schedule(optimizer: torch.optim.Optimizer, settings: LoopSettings, ste
 
 
 def build_average(graph: fx.GraphModule, settings: LoopSettings) -> Any:
-    """timm's moving average of weights and statistics; None where none is wanted."""
+    """Timm's moving average of weights and statistics; None where none is wanted."""
     from timm.utils import ModelEmaV3
 
     return ModelEmaV3(graph, decay=settings.ema, use_warmup=True) if settings.ema else None

@@ -47,11 +47,15 @@ class RunFiles:
             load_checkpoint(self.checkpoint)
         elif os.path.exists(self.checkpoint):
             raise FileError(
-                f"{self.checkpoint} is the checkpoint of a training that did not finish: go on with --resume, or remove "
-                "it to start anew."
+                f"{self.checkpoint} is the checkpoint of a training that did not finish: go on with --resume, or "
+                "remove it to start anew."
             )
         for path in (self.checkpoint, self.metrics):
             require_writable(path)
+
+    def finish(self) -> None:
+        """Remove the checkpoint: the result is written."""
+        self.checkpoint.unlink(missing_ok=True)
 
     def load(self, settings: dict[str, Any], identity: dict[str, Any]) -> Checkpoint | None:
         """The checkpoint to go on from, None to start anew.

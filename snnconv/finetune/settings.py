@@ -30,7 +30,7 @@ SITES = ("inner", "all")
 
 
 def optimizer_name(name: str) -> str:
-    """timm's name of an optimizer.
+    """Timm's name of an optimizer.
 
     Raises:
         InvalidValueError: timm has none of that name; near ones are named.
@@ -55,8 +55,8 @@ class LoopSettings:
 
     Attributes:
         epochs: passes over the data.
-        batch_size: images that one step of the optimizer takes, over all processes; an incomplete last batch of an epoch
-            is left out.
+        batch_size: images that one step of the optimizer takes, over all processes; an incomplete last batch of an
+            epoch is left out.
         accumulate: parts that a batch is split into, whose gradients are added up: less memory, the same step (but for
             batch-norm, which sees one part at a time).
         lr: learning rate at its highest.

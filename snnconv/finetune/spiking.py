@@ -40,7 +40,7 @@ def spiking_network(
         InvalidValueError: its input has another number of time steps than the neurons.
     """
     if model.stage is not Stage.ANN:
-        raise ModelError(f"Only an ANN can be given neurons to train; this network is at the stage {model.stage.value}.")
+        raise ModelError(f"Only an ANN can be given neurons; this network is at the stage {model.stage.value}.")
     if model.input.timesteps not in (None, neuron.timesteps):
         raise InvalidValueError(
             f"The data have {model.input.timesteps} frames, the neurons T={neuron.timesteps}: give the same."

@@ -21,12 +21,13 @@ class Builder:
         self._graph = fx.Graph()
         self._names = Names()
 
-    def input(self, name: str, shape: Sequence[int]) -> Activation:
-        """The network's input, of one sample of this shape."""
+    def input(self, name: str, shape: Sequence[int], frames: int | None = None) -> Activation:
+        """The network's input, of one sample of this shape; of `frames` such in front of the batch's axis."""
         node = self._graph.placeholder("input")
         node.meta["onnx_name"] = name
         node.meta["shape"] = tuple(shape)
-        first, second = ((probe, *shape) for probe in PROBES)
+        time = () if frames is None else (frames,)
+        first, second = ((*time, probe, *shape) for probe in PROBES)
         return Activation(node, (first, second))
 
     def chain(self, view: NodeView, call: Call) -> Activation:

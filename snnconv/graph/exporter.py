@@ -26,6 +26,8 @@ def emit_graph(
     input_shape: Sequence[int],
     outputs: Sequence[str],
     output_shapes: Sequence[Sequence[int | str]],
+    *,
+    frames: int | None = None,
 ) -> onnx.GraphProto:
     """Write a graph of modules as an ONNX graph with a dynamic batch.
 
@@ -34,6 +36,7 @@ def emit_graph(
         input_shape: of one input, without the batch axis.
         outputs: a name for each output.
         output_shapes: of each output; a string is a dynamic axis of that name.
+        frames: number T of such inputs in front of the batch's axis, where the input changes over time.
 
     Raises:
         ModelError: a module has no ONNX form.
@@ -43,6 +46,7 @@ def emit_graph(
     first = next(node for node in graph.graph.nodes if node.op == "placeholder")
     input_name = str(first.meta.get("onnx_name", first.target))
     emission = Emission({input_name, *outputs})
+    time = [] if frames is None else [frames]
     results = _emit_nodes(graph, emission, input_name)
     for found, wanted in zip(results, outputs, strict=True):
         if wanted == input_name and found != input_name:
@@ -52,7 +56,7 @@ def emit_graph(
     return onnx.helper.make_graph(
         emission.nodes,
         "snnconv",
-        [_tensor(input_name, ["batch", *input_shape])],
+        [_tensor(input_name, [*time, "batch", *input_shape])],
         [_tensor(name, shape) for name, shape in zip(outputs, output_shapes, strict=True)],
         list(emission.initializers.values()),
     )

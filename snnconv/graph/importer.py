@@ -29,7 +29,7 @@ from snnconv.graph.node import (
     Pieces,
     Refusal,
 )
-from snnconv.graph.reading import read_initializers, read_input, read_opsets
+from snnconv.graph.reading import InputShape, read_initializers, read_input, read_opsets
 
 __all__ = ["Imported", "import_graph"]
 
@@ -43,13 +43,15 @@ class Imported:
 
     Attributes:
         graph: the modules.
-        input_shape: of one input, without the batch axis.
+        input_shape: of one input, without the batch axis; of one frame where the input changes over time.
         outputs: names of the outputs.
+        frames: number T of the input's frames, `[T, B, *input_shape]`; None: a still input `[B, *input_shape]`.
     """
 
     graph: fx.GraphModule
     input_shape: tuple[int, ...]
     outputs: tuple[str, ...]
+    frames: int | None = None
 
 
 def _domain(node: onnx.NodeProto) -> str:
@@ -101,7 +103,7 @@ class _Importer:
         self.values.update(read_initializers(self.proto))
         given = read_input(self.proto, size)
         self.file_batch = given.batch
-        self.values[given.name] = self.builder.input(given.name, given.shape)
+        self.values[given.name] = self.builder.input(given.name, given.shape, given.frames)
         for node in self.proto.node:
             if self.live.isdisjoint(node.output):
                 continue
@@ -111,7 +113,7 @@ class _Importer:
             elif not self._take(node):
                 self.poisoned.update(node.output)
         self._raise_refused()
-        return self._finish(given.shape)
+        return self._finish(given)
 
     def _raise_refused(self) -> None:
         if self.not_finite and len(self.not_finite) == len(self.refused):
@@ -217,7 +219,7 @@ class _Importer:
             if name:
                 self.values[name] = self.builder.chain(view, call)
 
-    def _finish(self, shape: tuple[int, ...]) -> Imported:
+    def _finish(self, given: InputShape) -> Imported:
         names = tuple(value.name for value in self.proto.output)
         if not names:
             raise ModelError("The network has no output.")
@@ -229,7 +231,7 @@ class _Importer:
             if not isinstance(found, Activation):
                 raise ModelError(f"The output {name!r} does not depend on the input.")
             outputs.append(found)
-        return Imported(self.builder.finish(outputs), shape, names)
+        return Imported(self.builder.finish(outputs), given.shape, names, given.frames)
 
 
 def _all_finite(array: np.ndarray) -> bool:

@@ -165,6 +165,13 @@ class NodeView:
         """Number of axes of an activation, the batch's included."""
         return len(self.shape(position))
 
+    def file_length(self, position: int = 0) -> int | None:
+        """Length of an activation's axis 0 at the batch size that is written into the file; None where that is open.
+
+        It is the batch size itself, or where time is folded into the batch a multiple of it.
+        """
+        return None if self.file_batch is None else self.shape(position)[0] * self.file_batch // PROBES[0]
+
     def constant(self, position: int) -> Array | None:
         """The operand's array, None where left out; what depends on input or batch size is refused."""
         found = self.operand(position)

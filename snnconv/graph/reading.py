@@ -8,11 +8,14 @@ import onnx
 from onnx import TensorProto, numpy_helper
 
 from snnconv.errors import InvalidValueError, ModelError
-from snnconv.graph.node import Constant
+from snnconv.graph.inlining import OWN_DOMAIN
+from snnconv.graph.naming import readable_name
+from snnconv.graph.node import Constant, read_attributes
 
 __all__ = ["OLDEST_OPSET", "InputShape", "read_initializers", "read_input", "read_opsets"]
 
 OLDEST_OPSET = 7
+FOLD = "Fold"  # of our domain, and read by name: it alone may take an input `[T, B, ...]`
 FLOATS = (TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.DOUBLE, TensorProto.BFLOAT16)
 
 
@@ -22,13 +25,15 @@ class InputShape:
 
     Attributes:
         name: in the file.
-        shape: of one input, without the batch axis.
+        shape: of one input, without the batch axis; of one frame where the input changes over time.
         batch: the batch size that is written into the file, None where it is open.
+        frames: number T of frames, the leading axis of an input that is folded over time; None: a still input.
     """
 
     name: str
     shape: tuple[int, ...]
     batch: int | None
+    frames: int | None = None
 
 
 def read_opsets(model: onnx.ModelProto) -> dict[str, int]:
@@ -90,9 +95,38 @@ def read_input(graph: onnx.GraphProto, size: int | None) -> InputShape:
     if not kind.tensor_type.HasField("shape"):
         raise ModelError(f"The input {name!r} states no shape: export it with one.")
     sizes = [dim.dim_value if dim.HasField("dim_value") else 0 for dim in kind.tensor_type.shape.dim]
+    frames = _frames(graph, name, sizes)
+    batch, *rest = sizes if frames is None else sizes[1:]
+    return InputShape(name, _with_size(rest, size), batch if batch > 0 else None, frames)
+
+
+def _frames(graph: onnx.GraphProto, name: str, sizes: list[int]) -> int | None:
+    """T of an input `[T, B, ...]`, which one `Fold` reads; None of an input `[B, ...]`.
+
+    Raises:
+        ModelError: something else reads the input as well, or its axes are not those of frames.
+    """
+    readers = [node for node in graph.node if name in node.input]
+    folds = [node for node in readers if (node.domain, node.op_type) == (OWN_DOMAIN, FOLD)]
     if not sizes:
         raise ModelError(f"The input {name!r} is a scalar; a batch of inputs is needed.")
-    return InputShape(name, _with_size(sizes[1:], size), sizes[0] if sizes[0] > 0 else None)
+    if not folds:
+        return None
+    if len(readers) > 1 or any(value.name == name for value in graph.output):
+        raise ModelError(
+            f"The input {name!r} is folded over time by {readable_name(folds[0])!r}, which nothing but that may read."
+        )
+    stated = read_attributes(folds[0]).get("timesteps")
+    if len(sizes) < 2:
+        raise ModelError(
+            f"The input {name!r} is a vector; time steps of a batch of inputs, [T, batch, ...], are needed."
+        )
+    if sizes[0] < 1 or stated != sizes[0]:
+        raise ModelError(
+            f"The input {name!r} has {sizes[0] or 'an open number of'} frames along its first axis, "
+            f"{readable_name(folds[0])!r} folds {stated} time steps: both must be the same fixed number."
+        )
+    return sizes[0]
 
 
 def _with_size(sizes: list[int], size: int | None) -> tuple[int, ...]:

@@ -23,23 +23,32 @@ __all__ = ["NEURONS", "NeuronSettings", "build_neuron"]
 
 @dataclass(frozen=True)
 class _Kind:
-    """What a name stands for: in words, its own defaults, and the choices beside T, L and ceiling that it has."""
+    """What a name stands for.
+
+    Attributes:
+        words: in the field's terms.
+        levels: L where none is given.
+        ceiling: λ of a network trained from scratch, of L.
+        first: where the first spike begins, in units of θ: what threshold-dependent batch-norm scales to.
+        choices: those of `NeuronSettings` that it has, beside T, L and ceiling.
+        decay: where none is given.
+    """
 
     words: str
     levels: int
-    ceiling: Callable[[int], float]  # λ of a network trained from scratch, of L
-    threshold_norm: float  # of batch-norms before it: what one spike takes, in units of the current
+    ceiling: Callable[[int], float]
+    first: float
     choices: frozenset[str]
     decay: float = 1.0
 
 
+_LEAKY = frozenset({"reset", "mpr", "surrogate"})
+
 NEURONS: dict[str, _Kind] = {
-    "mht": _Kind("M-HT, multi-threshold, causal or mean coupling", 2, lambda _: 2.0, 1.0, frozenset({"mpr", "coupling"})),
+    "mht": _Kind("M-HT, multi-threshold, fixed coupling", 2, lambda _: 2.0, 1.0, frozenset({"mpr", "coupling"})),
     "lmht": _Kind("LM-HT, multi-threshold, learned coupling and leak", 2, lambda _: 2.0, 1.0, frozenset({"mpr"})),
-    "if": _Kind("IF, integrate and fire", 1, float, 1.0, frozenset({"reset", "mpr", "surrogate"})),
-    "lif": _Kind(
-        "LIF, leaky integrate and fire", 1, float, 1.0, frozenset({"reset", "mpr", "surrogate", "decay"}), decay=0.25
-    ),
+    "if": _Kind("IF, integrate and fire", 1, float, 0.5, _LEAKY),
+    "lif": _Kind("LIF, leaky integrate and fire", 1, float, 0.5, _LEAKY | {"decay"}, decay=0.25),
     "mlf": _Kind("MLF, multi-level firing", 3, float, FIRST, frozenset({"surrogate", "decay"}), decay=0.25),
 }
 
@@ -82,7 +91,9 @@ class NeuronSettings:
         for name in ("decay", "reset", "mpr", "surrogate", "coupling"):
             if getattr(self, name) not in (None, False) and name not in NEURONS[self.kind].choices:
                 having = ", ".join(kind for kind, known in NEURONS.items() if name in known.choices)
-                raise InvalidValueError(f"{name} is {getattr(self, name)!r}, which a neuron {self.kind} has not: {having} have.")
+                raise InvalidValueError(
+                    f"{name} is {getattr(self, name)!r}, which a neuron {self.kind} has not: {having} have."
+                )
         self._require("ceiling", self.ceiling is None or 0 < self.ceiling < math.inf, "a finite number above 0")
         self._require("decay", self.decay is None or 0 <= self.decay <= 1, "a number from 0 to 1")
         self._require("reset", self.reset in (None, *get_args(Reset)), f"one of {', '.join(get_args(Reset))}")
@@ -106,8 +117,14 @@ class NeuronSettings:
 
     @property
     def norm_threshold(self) -> float:
-        """θ of the threshold-dependent batch-norms before such neurons: where the first spike begins."""
-        return NEURONS[self.kind].threshold_norm * self.initial_ceiling / self.firing_levels
+        """What batch-norms before such neurons are scaled to (tdBN), in units of the current.
+
+        The potential at which the first spike begins. Multi-threshold neurons keep the deviation 1 of batch-norm at
+        their ceiling of 2, whatever L: it is their range that currents must fill.
+        """
+        if self.kind in ("mht", "lmht"):
+            return self.initial_ceiling / 2
+        return NEURONS[self.kind].first * self.initial_ceiling / self.firing_levels
 
 
 def build_neuron(

@@ -36,7 +36,7 @@ def coupling_matrix(a: Tensor) -> Tensor:
 
 
 def leak_factor(a: Tensor) -> Tensor:
-    """leak = sigmoid(a) + 1/2 of a parameter `[]`; between 1/2 and 3/2, 1 at a = 0."""
+    """Leak = sigmoid(a) + 1/2 of a parameter `[]`; between 1/2 and 3/2, 1 at a = 0."""
     return a.sigmoid() + 0.5
 
 

@@ -26,6 +26,7 @@ from torch import Tensor
 
 from snnconv.neurons.coupling import Coupling, couple
 from snnconv.neurons.rectifier import rectify
+from snnconv.neurons.reduction import sum_of_products
 from snnconv.neurons.site import Observer, SpikingSite, require_positive_int
 
 __all__ = ["MultiThreshold", "multithreshold"]
@@ -56,36 +57,33 @@ class _Window(torch.autograd.Function):
     def forward(
         ctx: Any, currents: Tensor, threshold: Tensor, leak: Tensor | None, levels: int, initial: float
     ) -> Tensor:
-        to_threshold, to_leak = ctx.needs_input_grad[1:3]
+        to_currents, to_threshold, to_leak = ctx.needs_input_grad[:3]
         membranes = currents / threshold
         fired = torch.empty_like(membranes)
-        left: Tensor | float = initial
-        lefts = []
-        for membrane, s in zip(membranes, fired, strict=True):
-            if to_leak:
-                lefts.append(left)
-            membrane.add_(left if leak is None else leak * left)
+        left = torch.empty_like(membranes) if to_leak else None  # v_{t-1} of every step
+        kept = torch.full_like(membranes[0], initial)
+        for step, (membrane, s) in enumerate(zip(membranes, fired, strict=True)):
+            if left is not None:
+                left[step] = kept
+            membrane.add_(kept if leak is None else kept.mul_(leak))
             torch.floor(membrane, out=s)
-            s.clamp_(0, levels)
-            left = membrane - s
-        ctx.levels, ctx.lefts, ctx.shape = levels, lefts, threshold.shape
-        if to_threshold:
-            ctx.save_for_backward(_inside(membranes, levels), threshold, currents, fired)
-            return fired * threshold
-        ctx.save_for_backward(_inside(membranes, levels), threshold)
-        return fired.mul_(threshold)
+            torch.sub(membrane, s.clamp_(0, levels), out=kept)
+        if not (to_currents or to_threshold or to_leak):
+            return fired.mul_(threshold)
+        kept_for = (currents, fired) if to_threshold else (None, None)
+        ctx.save_for_backward(_inside(membranes, levels), threshold, left, *kept_for)
+        return fired * threshold if to_threshold else fired.mul_(threshold)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor | None, Tensor | None, None, None]:
-        inside, threshold, *rest = ctx.saved_tensors
+        inside, threshold, left, currents, fired = ctx.saved_tensors
         to_currents = grad * inside
         to_threshold = to_leak = None
-        if rest:
-            currents, fired = rest
-            to_threshold = (grad * fired - to_currents * (currents / threshold)).sum(0).sum_to_size(ctx.shape)
-        if ctx.lefts:
-            scaled = to_currents * threshold
-            to_leak = sum(((g * left).sum() for g, left in zip(scaled, ctx.lefts, strict=True)), start=grad.new_zeros(()))
+        if fired is not None:
+            to_threshold = sum_of_products(grad, fired, threshold.shape)
+            to_threshold -= sum_of_products(to_currents, currents, threshold.shape) / threshold
+        if left is not None:
+            to_leak = (sum_of_products(to_currents, left, threshold.shape) * threshold).sum()
         return to_currents, to_threshold, to_leak, None, None
 
 

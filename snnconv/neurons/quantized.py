@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from snnconv.neurons.reduction import sum_of_products
 from snnconv.neurons.site import Site, require_positive_int
 
 __all__ = ["QCFS", "qcfs"]
@@ -25,18 +26,20 @@ class _QCFSFunction(torch.autograd.Function):
     def forward(ctx: Any, z: Tensor, ceiling: Tensor, total_levels: int) -> Tensor:
         step = ceiling / total_levels
         activation = (z / step).add_(0.5).floor_().clamp_(0, total_levels).mul_(step)
-        ctx.save_for_backward(z, ceiling, activation)
-        ctx.total_levels = total_levels
+        if any(ctx.needs_input_grad):
+            half = ceiling / (2 * total_levels)
+            ctx.save_for_backward(z, ceiling, activation, (z > -half).logical_and_(z < ceiling - half))
         return activation
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None]:
-        z, ceiling, activation = ctx.saved_tensors
-        half = ceiling / (2 * ctx.total_levels)
-        above = z >= ceiling - half
-        inside = (z > -half) & ~above
-        to_ceiling = torch.where(inside, (activation - z) / ceiling, above.to(z.dtype)) * grad
-        return grad * inside, to_ceiling.sum_to_size(ceiling.shape), None
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor | None, None]:
+        z, ceiling, activation, inside = ctx.saved_tensors
+        to_z = grad * inside
+        if not ctx.needs_input_grad[1]:
+            return to_z, None, None
+        # above the window a = λ, below it a = 0: so grad·a/λ, less grad·z/λ inside, is all three cases at once
+        difference = sum_of_products(grad, activation, ceiling.shape) - sum_of_products(to_z, z, ceiling.shape)
+        return to_z, difference / ceiling, None
 
 
 def qcfs(z: Tensor, ceiling: Tensor, total_levels: int) -> Tensor:

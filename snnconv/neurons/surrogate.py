@@ -56,7 +56,7 @@ class Surrogate(ABC):
 
     def __post_init__(self) -> None:
         if not 0 < self.shape < math.inf:
-            raise InvalidValueError(f"The surrogate {self.name} has {self.shape!r}: it must be a finite number above 0.")
+            raise InvalidValueError(f"surrogate {self.name} has {self.shape!r}: it must be a finite number above 0.")
 
     def __str__(self) -> str:
         return f"{self.name}:{self.shape:g}"
@@ -141,9 +141,7 @@ class Sigmoid(Surrogate):
         return self.shape * sigma * (1 - sigma)
 
 
-SURROGATES: dict[str, type[Surrogate]] = {
-    kind.name: kind for kind in (Rectangular, Triangular, Tanh, Arctan, Sigmoid)
-}
+SURROGATES: dict[str, type[Surrogate]] = {kind.name: kind for kind in (Rectangular, Triangular, Tanh, Arctan, Sigmoid)}
 
 
 def parse_surrogate(text: str | Surrogate) -> Surrogate:

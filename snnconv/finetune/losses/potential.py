@@ -69,8 +69,8 @@ class PotentialLoss:
         self.sites = found[1:-1] if sites == "inner" else found
         if not self.sites:
             raise ModelError(
-                f"RMP-Loss leaves out the first and the last of {len(found)} sites, and so all of them: let it take all "
-                "(--rmp-sites all)."
+                f"RMP-Loss leaves out the first and the last of {len(found)} sites, and so all of them: let it take "
+                "all (--rmp-sites all)."
             )
         self.losses: list[Tensor] = []
 

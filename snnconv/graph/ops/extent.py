@@ -9,7 +9,7 @@ import torch
 
 from snnconv.graph.emission import EMITTERS, Emission
 from snnconv.graph.modules import Concat, Pad, Slice
-from snnconv.graph.node import HANDLERS, PROBES, Activation, Call, Constant, NodeView, Refusal
+from snnconv.graph.node import HANDLERS, Call, Constant, NodeView, Refusal
 
 OPEN_END = np.iinfo(np.int32).max  # exporters write this or more for "to the end"
 
@@ -19,20 +19,20 @@ def _import_concat(node: NodeView) -> Call:
     positions = tuple(i for i in range(len(node.operands)) if not node.is_constant(i))
     axis = node.axis(int(node.attributes["axis"]), node.rank(positions[0]))
     constants = {
-        position: _per_sample(operand, node.activation(positions[0]), node.file_batch)
+        position: _per_sample(operand, node, positions[0])
         for position, operand in enumerate(node.operands)
         if isinstance(operand, Constant)
     }
     return Call((Concat(axis, constants),), positions)
 
 
-def _per_sample(constant: Constant, beside: Activation, file_batch: int | None) -> torch.Tensor:
+def _per_sample(constant: Constant, node: NodeView, position: int) -> torch.Tensor:
     """A constant `[B, ...]` that is the same for each member of the batch, as `[1, ...]`."""
     sample = constant.values[0][:1]
-    for value, probe in zip(constant.values, PROBES, strict=True):
+    for value, shape in zip(constant.values, node.activation(position).shapes, strict=True):
         if (
-            value.ndim != len(beside.shapes[0])
-            or value.shape[0] not in (1, probe, file_batch)
+            value.ndim != len(shape)
+            or value.shape[0] not in (1, shape[0], node.file_length(position))
             or value.shape[1:] != sample.shape[1:]
             or (value != sample).any()
         ):
@@ -48,7 +48,7 @@ def _import_slice(node: NodeView) -> Call:
     axes = node.ints("axes", 3)
     axes = list(range(len(starts))) if axes is None else axes
     steps = node.ints("steps", 4) or [1] * len(starts)
-    whole = min(node.file_batch or OPEN_END, OPEN_END)  # a stop that takes in the whole batch
+    whole = min(node.file_length() or OPEN_END, OPEN_END)  # a stop that takes in the whole batch
     kept: list[tuple[int, int, int, int]] = []
     for axis, start, stop, step in zip(axes, starts, stops, steps, strict=True):
         if step < 1:

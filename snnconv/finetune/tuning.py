@@ -16,7 +16,7 @@ from snnconv.finetune.metrics import EpochMetrics
 from snnconv.finetune.run import RunFiles
 from snnconv.finetune.settings import FinetuneSettings
 from snnconv.finetune.teacher import open_teacher
-from snnconv.finetune.train import origin
+from snnconv.finetune.training import origin
 from snnconv.loading import load
 from snnconv.model import Model, Stage
 from snnconv.progress import Progress, no_progress
@@ -67,8 +67,8 @@ def finetune(
     network = load(model)
     if network.stage is not Stage.SNN:
         raise ModelError(
-            f"Only an SNN is fine-tuned; this network is at the stage {network.stage.value}: convert it first, or train "
-            "it with `train`."
+            f"Only an SNN is fine-tuned; this network is at the stage {network.stage.value}: convert it first, or "
+            "train it with `train`."
         )
     images = open_data(data, network.input, purpose="train") if isinstance(data, str) else data
     check_data(network, images, eval_data)

@@ -1,0 +1,89 @@
+"""`snnconv finetune`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from snnconv.cli.options import (
+    MOST_LEVELS,
+    examples,
+    input_options,
+    json_option,
+    load_model,
+    output_path,
+    seed_option,
+    warn_of_unknown_pixels,
+)
+from snnconv.cli.output import track
+from snnconv.cli.training_options import Reporter, chosen, data_options, is_main_process, loop_options, resume_option
+
+
+@click.command(
+    epilog=examples(
+        "snnconv finetune resnet18-snn.onnx --data cifar10:DIR --epochs 3",
+        "snnconv finetune resnet18-snn.onnx --data cifar10:DIR --distill resnet18.onnx --distill-features 0.1",
+        "snnconv finetune resnet18-snn.onnx --data cifar10:DIR --timesteps 2 --levels 2 --rmp-loss 0.1 --mpr",
+    )
+)
+@click.argument("source")
+@data_options
+@click.option(
+    "--neuron",
+    type=click.Choice(["mht", "lmht", "if", "lif", "mlf"]),
+    help="What the neurons become.  [default: lmht of a mean-coupled file, else the file's own]",
+)
+@click.option(
+    "-T", "--timesteps", type=click.IntRange(1, 1024), metavar="T", help="Of the result.  [default: the file's own]"
+)
+@click.option(
+    "-L", "--levels", type=click.IntRange(1, MOST_LEVELS), metavar="L", help="Of the result.  [default: the file's own]"
+)
+@click.option("--mpr", is_flag=True, help="Train with the membrane potential rectifier.")
+@click.option("--train-ceilings", is_flag=True, help="Train thresholds too.")
+@click.option(
+    "--calibration-images",
+    type=click.IntRange(1),
+    metavar="N",
+    default=1024,
+    show_default=True,
+    help="Training images that calibrate the ceilings where T or L changes.",
+)
+@loop_options(epochs=30, lr=5e-4)
+@resume_option
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Where to.  [default: NAME-tuned.onnx here]")
+@input_options
+@seed_option
+@json_option
+def finetune(source: str, output: Path | None, as_json: bool, **options: Any) -> None:
+    """Train SOURCE, the ONNX file of a spiking network, further, as it spikes."""
+    from snnconv.export import save
+    from snnconv.finetune import FinetuneSettings, RunFiles
+    from snnconv.finetune import finetune as run
+    from snnconv.zoo import open_data
+
+    target = output_path(output, source, "-tuned")
+    settings = FinetuneSettings(**chosen(FinetuneSettings, options))
+    files = RunFiles.beside(target, resume=options["resume"])
+    if is_main_process():
+        files.check()
+    model = load_model(source, options)
+    warn_of_unknown_pixels(model)
+    held_out = options["eval_data"]
+    report = Reporter(settings.epochs, as_json=as_json)
+    tuned = run(
+        model,
+        open_data(options["data"], model.input, purpose="train"),
+        settings,
+        eval_data=None if held_out is None else open_data(held_out, model.input, purpose="eval"),
+        teacher=options["distill"],
+        progress=track,
+        on_epoch=report,
+        files=files,
+    )
+    if is_main_process():
+        save(tuned, target)
+        files.finish()
+        report.finish(tuned, settings, target, files.metrics, source)
