@@ -207,8 +207,11 @@ def _to_model(proto: onnx.ModelProto, provenance: dict[str, Any], *, size: int |
     graph = imported.graph
     sites = [module_of(graph, node) for node in graph.graph.nodes if node.op == "call_module"]
     spiking = [site for site in sites if isinstance(site, SpikingSite)]
-    if imported.frames is not None:
-        _require_steps(imported.frames, {site.timesteps for site in spiking})
+    if imported.frames is not None and not spiking:
+        raise ModelError(
+            f"The network takes {imported.frames} frames, folded over time, and has no neurons that could: only a "
+            "spiking network's input changes over time. Export the network for single frames."
+        )
     stage = Stage.SNN if spiking else Stage.QUANTIZED if any(isinstance(s, QCFS) for s in sites) else Stage.ANN
     spec = _input_spec(imported, metadata, size, spiking=bool(spiking))
     model = Model(graph, stage, spec, imported.outputs, provenance={**metadata.get("provenance", {}), **provenance})
@@ -224,20 +227,6 @@ def _to_model(proto: onnx.ModelProto, provenance: dict[str, Any], *, size: int |
         model.timesteps, model.levels, model.coupling = windows.pop()
         model.outputs = imported.outputs[: len(imported.outputs) // 2]
     return model
-
-
-def _require_steps(frames: int, timesteps: set[int]) -> None:
-    """Refuse frames that no neurons take step by step."""
-    if not timesteps:
-        raise ModelError(
-            f"The network takes {frames} frames, folded over time, and has no neurons that could: only a spiking "
-            "network's input changes over time. Export the network for single frames."
-        )
-    if timesteps != {frames}:
-        raise ModelError(
-            f"The input has {frames} frames, the neurons have T={', '.join(map(str, sorted(timesteps)))} steps: each "
-            "step takes one frame, so both must be the same."
-        )
 
 
 def _summary(provenance: dict[str, Any]) -> dict[str, Any]:

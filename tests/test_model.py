@@ -50,6 +50,7 @@ def test_an_open_size_is_asked_for(open_axis):
         {"height": 0},
         {"width": -3},
         {"resize": 0},
+        {"timesteps": 0},
         {"layout": "CHW"},
         {"layout": "NC"},
         {"layout": "NC", "height": None, "width": None, "resize": 8},
@@ -73,7 +74,15 @@ def test_overrides_replace_only_what_is_given():
     assert (changed.mean, changed.std, changed.resize, changed.height) == ((0.9,), (0.5,), 20, 8)
 
 
-@pytest.mark.parametrize("spec", [FULL, InputSpec(7, None, None, layout="NC"), InputSpec(1, 2, 3, layout="NHWC")])
+@pytest.mark.parametrize(
+    "spec",
+    [
+        FULL,
+        InputSpec(7, None, None, layout="NC"),
+        InputSpec(1, 2, 3, layout="NHWC"),
+        InputSpec(2, 34, 34, timesteps=4),
+    ],
+)
 def test_it_survives_json(spec):
     assert InputSpec.from_dict(json.loads(json.dumps(spec.to_dict()))) == spec
 
@@ -84,6 +93,7 @@ def test_it_survives_json(spec):
         {"channels": "3"},
         {"channels": None},
         {"height": 8.5},
+        {"timesteps": 2.5},
         {"mean": ["a"]},
         {"mean": 3},
         {"std": [0]},

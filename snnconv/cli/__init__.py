@@ -17,6 +17,7 @@ from snnconv.cli.inspect import inspect
 from snnconv.cli.options import examples
 from snnconv.cli.output import accept_any_terminal, print_error, show_warning
 from snnconv.cli.train import train
+from snnconv.cli.zoo import zoo
 from snnconv.errors import SnnconvError, SnnconvWarning
 
 __all__ = ["cli", "main"]
@@ -41,7 +42,7 @@ def cli(debug: bool) -> None:
     """Turn trained neural networks into spiking neural networks."""
 
 
-for _command in (convert, demo, evaluate, finetune, inspect, train):
+for _command in (convert, demo, evaluate, finetune, inspect, train, zoo):
     cli.add_command(_command)
 
 

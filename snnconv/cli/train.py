@@ -126,7 +126,7 @@ def _settings(options: dict[str, Any]) -> TrainSettings:
     from snnconv.finetune import TrainSettings
     from snnconv.neurons import NeuronSettings
 
-    given = {name: options[name] for name in NEURON if options[name] not in (None, False)}
+    given = {name: options[name] for name in NEURON if options[name] is not None and options[name] is not False}
     kind = options.pop("neuron")
     if kind is None:
         named = ", ".join(f"--{name}" for name in given)

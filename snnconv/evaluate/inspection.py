@@ -60,6 +60,11 @@ class Inspection:
                 f"{self.model.coupling.value} coupling"
                 f"{'' if frames is None else f'; its input changes over time, one of {frames} frames a step'}."
             )
+        if self.model.input.timesteps is not None:
+            return (
+                f"It does not convert: its data change over time ({self.model.input.timesteps} frames a sample). Train "
+                "a spiking network of its layers on such data."
+            )
         if self.plan.convertible:
             trained = self.model.stage is Stage.QUANTIZED
             return f"It converts{', with trained ceilings' if trained else '; its ceilings need calibration data'}."
@@ -87,7 +92,7 @@ class Inspection:
             "sites": [asdict(site) for site in self.sites],
             "on_means": list(self.plan.on_means),
             "unsupported": [asdict(node) for node in self.plan.unsupported],
-            "convertible": self.plan.convertible and model.stage is not Stage.SNN,
+            "convertible": self.plan.convertible and model.stage is not Stage.SNN and model.input.timesteps is None,
             "verdict": self.verdict,
             "provenance": model.provenance,
         }

@@ -51,27 +51,45 @@ class Checkpoint:
 
 
 def optimizer_parts(state: dict[str, Any]) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """An optimizer's `state_dict` as tensors by `parameter.name` and a JSON-ready rest."""
+    """An optimizer's `state_dict`, whatever it nests, as tensors by `place.in.it` and a JSON-ready rest."""
     tensors: dict[str, Tensor] = {}
-    numbers: dict[str, dict[str, Any]] = {}
-    for parameter, values in state["state"].items():
-        for name, value in values.items():
-            if isinstance(value, Tensor):
-                tensors[f"{parameter}.{name}"] = value
-            else:
-                numbers.setdefault(str(parameter), {})[name] = value
-    return tensors, {"numbers": numbers, "groups": state["param_groups"]}
+    return tensors, _without_tensors(state, "", tensors)
 
 
 def optimizer_from(tensors: dict[str, Tensor], rest: dict[str, Any]) -> dict[str, Any]:
     """The inverse of `optimizer_parts`."""
-    state: dict[int, dict[str, Any]] = {}
-    for key, value in tensors.items():
-        parameter, name = key.split(".", 1)
-        state.setdefault(int(parameter), {})[name] = value
-    for parameter, values in rest["numbers"].items():
-        state.setdefault(int(parameter), {}).update(values)
-    return {"state": state, "param_groups": rest["groups"]}
+    state: dict[str, Any] = _with_tensors(rest, tensors)
+    return state
+
+
+def _without_tensors(value: Any, place: str, tensors: dict[str, Tensor]) -> Any:
+    """What JSON has no form for becomes an object of one key; tensors go to `tensors`."""
+    if isinstance(value, Tensor):
+        tensors[place] = value
+        return {"tensor": place}
+    if isinstance(value, torch.dtype):
+        return {"dtype": str(value).removeprefix("torch.")}
+    if isinstance(value, dict):  # whose keys may be numbers
+        return {"items": [[key, _without_tensors(each, f"{place}.{key}", tensors)] for key, each in value.items()]}
+    if isinstance(value, (list, tuple)):
+        members = [_without_tensors(each, f"{place}.{number}", tensors) for number, each in enumerate(value)]
+        return members if isinstance(value, list) else {"tuple": members}
+    return value
+
+
+def _with_tensors(value: Any, tensors: dict[str, Tensor]) -> Any:
+    if isinstance(value, list):
+        return [_with_tensors(each, tensors) for each in value]
+    if not isinstance(value, dict):
+        return value
+    ((kind, held),) = value.items()
+    if kind == "tensor":
+        return tensors[held]
+    if kind == "dtype":
+        return getattr(torch, held)
+    if kind == "tuple":
+        return tuple(_with_tensors(each, tensors) for each in held)
+    return {key: _with_tensors(each, tensors) for key, each in held}
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:

@@ -33,7 +33,7 @@ def prepare_training(model: Model, images: Images, eval_data: Images | None, set
         raise ModelError("The network is an SNN already: train it further with finetune.")
     prepared = _quantized(model, settings) if settings.neuron is None else _spiking(model, settings)
     batch = min(settings.batch_size, len(images)) // settings.accumulate
-    if batch == 1 and any(isinstance(module, NORMS) for module in prepared.graph.modules()):
+    if batch <= 1 and any(isinstance(module, NORMS) for module in prepared.graph.modules()):
         raise InvalidValueError(
             f"batch_size is {settings.batch_size} and there are {len(images)} images: batch-norm cannot be "
             "trained on batches of one image. Give at least 2."

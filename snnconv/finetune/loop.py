@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -72,7 +73,9 @@ def fit(
     """
     from accelerate import Accelerator
 
-    accelerator = Accelerator(cpu=device is not None and torch.device(device).type == "cpu")
+    # One process names its device itself: accelerate keeps its first one for as long as the process lives.
+    launched = int(os.environ.get("WORLD_SIZE", "1")) > 1
+    accelerator = Accelerator(cpu=launched and device is not None and torch.device(device).type == "cpu")
     where = accelerator.device if accelerator.num_processes > 1 or device is None else torch.device(device)
     if teacher is not None:
         teacher.graph.to(where)
@@ -173,6 +176,7 @@ class _Trainer:
                 self._check_state()
                 self.save()
         trained_s = time.perf_counter() - start
+        self._share_statistics()
         self._check_state()
         eval_accuracy = None if eval_data is None else self._accuracy(eval_data)
         seen = sums["seen"]
@@ -202,7 +206,7 @@ class _Trainer:
             waits = self.accelerator.no_sync(self.network) if number < len(pieces) else nullcontext()
             with waits:
                 loss, logits, each = self.objective(self.network, inputs, wanted, self.epoch)
-                (loss / len(pieces)).backward()  # type: ignore[no-untyped-call]
+                (loss * (len(inputs) / len(x))).backward()  # type: ignore[no-untyped-call]
             classes = wanted if wanted.dim() == 1 else wanted.argmax(1)
             right = int((logits.detach().argmax(1) == classes).sum())
             sums += torch.tensor([loss.item() * len(inputs), right, len(inputs)], dtype=torch.float64)
@@ -229,6 +233,13 @@ class _Trainer:
             self.average.update(self.graph, step=done)
         if self.schedule is not None:
             self.schedule.step_update(done)
+
+    def _share_statistics(self) -> None:
+        """Give every process the main one's batch-norm statistics, which are the result's."""
+        if self.accelerator.num_processes > 1:
+            average = [] if self.average is None else [*self.average.module.buffers()]
+            for buffer in [*self.graph.buffers(), *average]:
+                torch.distributed.broadcast(buffer, 0)
 
     def _check_state(self) -> None:
         for name, values in self.graph.state_dict().items():
@@ -298,6 +309,13 @@ class _Trainer:
         if self.average is not None:
             copy_into(self.average.module.state_dict(), found.average, self.files.checkpoint)
         self.optimizer.load_state_dict(found.optimizer)
+        for parameter, values in self.optimizer.state.items():
+            for name, value in values.items():
+                if isinstance(value, Tensor) and value.shape == parameter.shape:
+                    # laid out as the parameter is, so that sums over it are rounded as they would have been
+                    values[name] = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
         self.epoch, self.step, self.sums, self.log = found.epoch, found.step, found.sums, found.log
         if self.schedule is not None:
             self.schedule.step_update((self.epoch - 1) * len(self.batches) + self.step)
+        if self.accelerator.is_main_process:
+            write_metrics(self.files.metrics, self.log)  # a kill may have left them an epoch behind

@@ -7,23 +7,33 @@ from typing import Any
 import torch
 from torch import fx
 
+from snnconv.errors import InvalidValueError
 from snnconv.finetune.settings import LoopSettings, optimizer_name
 
 __all__ = ["build_average", "build_optimizer", "build_schedule"]
 
 
 def build_optimizer(graph: fx.GraphModule, settings: LoopSettings) -> torch.optim.Optimizer:
-    """Timm's optimizer of all trainable parameters; weight decay takes every one of them, as in the recipes."""
+    """Timm's optimizer of all trainable parameters; weight decay takes every one of them, as in the recipes.
+
+    Raises:
+        InvalidValueError: it needs what is not installed, or second derivatives.
+    """
     from timm.optim import create_optimizer_v2
 
-    optimizer: torch.optim.Optimizer = create_optimizer_v2(
-        [parameter for parameter in graph.parameters() if parameter.requires_grad],
-        opt=optimizer_name(settings.optimizer),
-        lr=settings.lr,
-        weight_decay=settings.weight_decay,
-        momentum=settings.momentum,
-        filter_bias_and_bn=False,
-    )
+    try:
+        optimizer: torch.optim.Optimizer = create_optimizer_v2(
+            [parameter for parameter in graph.parameters() if parameter.requires_grad],
+            opt=optimizer_name(settings.optimizer),
+            lr=settings.lr,
+            weight_decay=settings.weight_decay,
+            momentum=settings.momentum,
+            filter_bias_and_bn=False,
+        )
+    except (AssertionError, ImportError) as error:  # timm's own checks
+        raise InvalidValueError(f"optimizer is {settings.optimizer!r}, which cannot be had here: {error}.") from error
+    if getattr(optimizer, "is_second_order", False):
+        raise InvalidValueError(f"optimizer is {settings.optimizer!r}: it needs second derivatives. Give another one.")
     return optimizer
 
 

@@ -116,15 +116,17 @@ def _frames(graph: onnx.GraphProto, name: str, sizes: list[int]) -> int | None:
         raise ModelError(
             f"The input {name!r} is folded over time by {readable_name(folds[0])!r}, which nothing but that may read."
         )
-    stated = read_attributes(folds[0]).get("timesteps")
     if len(sizes) < 2:
         raise ModelError(
             f"The input {name!r} is a vector; time steps of a batch of inputs, [T, batch, ...], are needed."
         )
-    if sizes[0] < 1 or stated != sizes[0]:
+    own = [read_attributes(node).get("timesteps") for node in graph.node if node.domain == OWN_DOMAIN]
+    steps = {str(value) for value in own if value is not None}
+    if sizes[0] < 1 or steps != {str(sizes[0])}:
         raise ModelError(
-            f"The input {name!r} has {sizes[0] or 'an open number of'} frames along its first axis, "
-            f"{readable_name(folds[0])!r} folds {stated} time steps: both must be the same fixed number."
+            f"The input {name!r} has {sizes[0] or 'an open number of'} frames along its first axis, the nodes of "
+            f"{OWN_DOMAIN} are of T={' and '.join(sorted(steps)) or '?'} steps: each step takes one frame, so both "
+            "must be the same fixed number."
         )
     return sizes[0]
 

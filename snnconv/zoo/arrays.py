@@ -5,8 +5,6 @@ Arrays keep their type, uint8 mostly, so that 50,000 CIFAR images take 150 MB; a
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +14,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from snnconv.errors import DataError, FileError
+from snnconv.errors import DataError
+from snnconv.zoo.archive import read_arrays
 from snnconv.zoo.dataspec import Purpose
 from snnconv.zoo.geometry import Geometry
 from snnconv.zoo.sources import Fit, Indices, Labels, Source, to_labels
@@ -117,20 +116,12 @@ def read_npz(where: str, purpose: Purpose) -> ArraySource:
 
 
 def _read_part(path: Path) -> tuple[NDArray[Any], Labels | None]:
-    if not path.is_file():
-        raise FileError(f"{path} is not there or is no file. Give one or more .npz files: npz:FILE[,FILE...].")
-    try:
-        with path.open("rb") as stream:
-            archive = np.load(stream, allow_pickle=False)
-            if not isinstance(archive, np.lib.npyio.NpzFile):
-                raise FileError(f"{path} is no .npz file: make one with numpy.savez(FILE, x=images, y=labels).")
-            names = archive.files
-            found = {name: archive[name] for name in ("x", "y") if name in names}
-    except (OSError, EOFError, ValueError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
-        raise FileError(
-            f"{path} cannot be read as .npz ({error}). Make it with numpy.savez(FILE, x=images, y=labels) "
-            "from arrays of numbers; pickled objects are refused."
-        ) from error
+    names, found = read_arrays(
+        path,
+        lambda _: ("x", "y"),
+        form="one or more .npz files: npz:FILE[,FILE...]",
+        make="numpy.savez(FILE, x=images, y=labels)",
+    )
     if "x" not in found:
         raise DataError(f"{path} holds {names or 'nothing'}: the images must be called 'x', the labels 'y'.")
     _check_pixels(found["x"], path)

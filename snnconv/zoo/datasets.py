@@ -7,6 +7,8 @@
 | `imagefolder:DIR` | one subfolder a class, optionally below `train` and `val` or `test` |
 | `csv:FILE` | columns `file` and, for labels, `index` |
 | `npz:FILE[,FILE...]` | `x`, and `y` for labels |
+| `events:FILE` | recordings of an event camera in an `.npz` file (see `events.py`) |
+| `tonic:NAME:DIR` | a data set of tonic |
 
 Each may end with a Python slice of the whole, such as `npz:a.npz,b.npz[45000:50000]` or `digits[::2]`.
 
@@ -16,6 +18,9 @@ An image comes to the network's H x W in two steps. Its short side is scaled to 
 antialiased); where that is None arrays are not scaled, and image files are scaled to
 round(max(H, W) * 256 / 224), the usual evaluation transform, unless they are H x W already. Then the centre
 is cropped. Where the network leaves H or W open the images' own size is taken.
+
+A recording becomes T frames of event counts `[T, 2, H, W]`, T the network's `input.timesteps`. They are counts and not
+pixels in 0..1: nothing divides them but `input.std`.
 """
 
 from __future__ import annotations
@@ -28,11 +33,14 @@ from snnconv.model import InputSpec
 from snnconv.zoo.arrays import read_digits, read_npz
 from snnconv.zoo.cifar import read_cifar10, read_cifar100
 from snnconv.zoo.dataspec import FORMS, DataSpec, Purpose, parse_spec
+from snnconv.zoo.events import read_events
 from snnconv.zoo.geometry import Geometry
 from snnconv.zoo.imagefolder import read_imagefolder
 from snnconv.zoo.imagelist import read_csv
 from snnconv.zoo.images import Images
+from snnconv.zoo.recordings import Recordings
 from snnconv.zoo.sources import Source
+from snnconv.zoo.tonicsets import read_tonic
 
 __all__ = ["DataInfo", "Images", "Purpose", "describe_data", "open_data"]
 
@@ -43,6 +51,8 @@ _READERS: dict[str, Callable[[str, Purpose], Source]] = {
     "imagefolder": read_imagefolder,
     "csv": read_csv,
     "npz": read_npz,
+    "events": read_events,
+    "tonic": read_tonic,
 }
 assert _READERS.keys() == FORMS.keys()
 
@@ -58,6 +68,8 @@ class DataInfo:
         classes: number of classes of the whole data set, or None without labels.
         class_names: names by class index, or None.
         length: number of images, after the slice.
+        temporal: whether a sample changes over time, as a recording of events does. It is cut into as many frames as
+            the network has time steps, so T is free, and the network's `input.timesteps` must state it.
     """
 
     channels: int
@@ -66,6 +78,7 @@ class DataInfo:
     classes: int | None
     class_names: tuple[str, ...] | None
     length: int
+    temporal: bool = False
 
 
 def describe_data(spec: str, *, purpose: Purpose) -> DataInfo:
@@ -88,6 +101,7 @@ def describe_data(spec: str, *, purpose: Purpose) -> DataInfo:
         classes=source.class_count(),
         class_names=source.classes,
         length=len(parsed.indices(len(source))),
+        temporal=isinstance(source, Recordings),
     )
 
 
@@ -96,7 +110,7 @@ def open_data(spec: str, input: InputSpec, *, purpose: Purpose) -> Images:  # no
 
     Args:
         spec: see the head of this file.
-        input: the network's channels, size, layout and normalisation, the user's own values applied.
+        input: the network's channels, size, layout, normalisation and number of frames, the user's own values applied.
         purpose: what the images are for, where the data set is split.
 
     Raises:
@@ -114,7 +128,7 @@ def open_data(spec: str, input: InputSpec, *, purpose: Purpose) -> Images:  # no
             "takes such inputs as a tensor."
         )
     source, parsed = _read(spec, purpose)
-    source = source.with_channels(input.channels)
+    source = _in_time(source, input.timesteps, spec).with_channels(input.channels)
     height, width = _target(source, input, spec)
     geometry = source.geometry(height, width, input.resize)
     known = replace(input, height=height, width=width)
@@ -124,6 +138,23 @@ def open_data(spec: str, input: InputSpec, *, purpose: Purpose) -> Images:  # no
 def _read(spec: str, purpose: Purpose) -> tuple[Source, DataSpec]:
     parsed = parse_spec(spec)
     return _READERS[parsed.scheme](parsed.where, purpose), parsed
+
+
+def _in_time(source: Source, timesteps: int | None, spec: str) -> Source:
+    """Recordings cut into the network's frames, or images for a network that takes still ones."""
+    if isinstance(source, Recordings):
+        if timesteps is None:
+            raise DataError(
+                f"{spec!r} holds recordings that change over time, the network takes still images. Give a spiking "
+                "network that was made for frames; in Python, its input states how many: InputSpec(..., timesteps=T)."
+            )
+        return source.with_timesteps(timesteps)
+    if timesteps is not None:
+        raise DataError(
+            f"{spec!r} holds still images, the network takes recordings of T={timesteps} frames. Give "
+            f"{FORMS['events']} or {FORMS['tonic']}, or a network for still images."
+        )
+    return source
 
 
 def _target(source: Source, input: InputSpec, spec: str) -> tuple[int, int]:  # noqa: A002

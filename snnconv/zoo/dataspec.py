@@ -23,6 +23,8 @@ FORMS: dict[str, str] = {
     "imagefolder": "imagefolder:DIR",
     "csv": "csv:FILE",
     "npz": "npz:FILE[,FILE...]",
+    "events": "events:FILE",
+    "tonic": "tonic:NAME:DIR",
 }
 """How each scheme is written."""
 
@@ -38,7 +40,7 @@ class DataSpec:
     Attributes:
         text: the spec as it was given.
         scheme: a key of `FORMS`.
-        where: the file or folder, empty for embedded data.
+        where: the file or folder, of tonic the name of the data set before it; empty for embedded data.
         window: the part of the whole that is wanted.
     """
 

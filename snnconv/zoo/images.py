@@ -22,7 +22,7 @@ def normalise(x: Tensor, input: InputSpec) -> Tensor:  # noqa: A002 - the name t
     """(pixels - mean) / std in the network's layout; mean None is 0, std None is 1.
 
     Args:
-        x: pixels `[C, H, W]` or `[B, C, H, W]`, uint8 in 0..255 or float in 0..1.
+        x: pixels `[..., C, H, W]`, uint8 in 0..255 or float in 0..1; or counts of events, float, which are not scaled.
         input: mean, std (for pixels in 0..1) and layout.
 
     Returns:
@@ -40,6 +40,8 @@ def normalise(x: Tensor, input: InputSpec) -> Tensor:  # noqa: A002 - the name t
 
 class Images(Dataset[tuple[Tensor, int]]):
     """Images, or a part of them, for one network. Nothing changes it; `subset` and `sample` return new ones.
+
+    Where the network's input changes over time (`input.timesteps` is T) an image is a recording of T frames.
 
     Attributes:
         spec: the data spec that was opened.
@@ -69,19 +71,25 @@ class Images(Dataset[tuple[Tensor, int]]):
 
     @property
     def sample_shape(self) -> tuple[int, ...]:
-        """Shape of one image in the network's layout."""
+        """Shape of one image in the network's layout; of a recording the shape of one frame."""
         return self.input.sample_shape()
 
     def __len__(self) -> int:
         return len(self._indices)
 
     def __getitem__(self, index: int) -> tuple[Tensor, int]:
-        """One image, normalised float32 `[*sample_shape]`, and its label, -1 where there is none."""
+        """One image, normalised float32 `[*sample_shape]`, and its label, -1 where there is none.
+
+        A recording is `[T, *sample_shape]`.
+        """
         x = self.normalise(self.pixels(index))
         return x, -1 if self.labels is None else int(self.labels[index])
 
     def pixels(self, index: int) -> Tensor:
-        """One image `[C, H, W]` in the network's size, not normalised: uint8 (0..255) or float32 (0..1)."""
+        """One image `[C, H, W]` in the network's size, not normalised: uint8 (0..255) or float32 (0..1).
+
+        A recording is `[T, C, H, W]`, float32 counts of events.
+        """
         return self._source.load(self._indices[index][None], self._geometry)[0]
 
     def pixels_at(self, positions: Sequence[int]) -> Tensor:
@@ -89,11 +97,18 @@ class Images(Dataset[tuple[Tensor, int]]):
         return self._source.load(self._indices[np.asarray(positions, dtype=np.int64)], self._geometry)
 
     def normalise(self, x: Tensor) -> Tensor:
-        """Bring what `pixels` gave, one image or a batch, to what the network takes (see `normalise`)."""
+        """Bring what `pixels` or `pixels_at` gave to what the network takes (see `normalise`).
+
+        Of several recordings `[B, T, C, H, W]` time becomes the leading axis, `[T, B, *sample_shape]`.
+        """
+        if self.input.timesteps is not None and x.dim() == 5:
+            x = x.transpose(0, 1)
         return normalise(x, self.input)
 
     def batches(self, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
         """All images in order: x `[B, *sample_shape]` float32, labels `[B]` int64; the last may be smaller.
+
+        Of recordings x is `[T, B, *sample_shape]`, as `input.batch_shape(B)` says.
 
         Raises:
             InvalidValueError: `batch_size` is below 1.
@@ -155,7 +170,8 @@ class Images(Dataset[tuple[Tensor, int]]):
         if self.labels is None or missing:
             raise DataError(
                 f"{self.spec!r}: {missing} of {len(self)} images have no label. Accuracy needs labels: "
-                "'y' in an npz, a column 'index' in a csv, or class folders."
+                "'y' in an npz, 'train_label' and 'test_label' in an events file, a column 'index' in a csv, or class "
+                "folders."
             )
         if self.labels.max() >= classes:
             at = int(self.labels.argmax())

@@ -61,7 +61,10 @@ class Source(ABC):
 
     @abstractmethod
     def load(self, indices: Indices, fit: Fit) -> Tensor:
-        """Pixels `[B, C, H, W]` of some images: a copy, uint8 in 0..255 or float32 in 0..1."""
+        """Pixels `[B, C, H, W]` of some images: a copy, uint8 in 0..255 or float32 in 0..1.
+
+        Of recordings the frames `[B, T, C, H, W]`, float32 counts.
+        """
 
     def stream(self, chunks: Iterable[Indices], fit: Fit) -> Iterator[Tensor]:
         """`load` for one chunk after the other."""

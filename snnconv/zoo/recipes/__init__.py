@@ -1,0 +1,65 @@
+"""Recipes: one TOML file a published result, with its hyper-parameters, its figure, and what we measured.
+
+The files lie beside this one; docs/zoo.md explains them.
+"""
+
+from __future__ import annotations
+
+import os
+from importlib.resources import files
+from pathlib import Path
+
+from snnconv.errors import InvalidValueError
+from snnconv.zoo.recipes.recipe import Conversion, DataTable, Figure, Measured, NetworkTable, Paper, Recipe
+from snnconv.zoo.recipes.tables import fill, nearest, parse, read_bytes
+
+__all__ = [
+    "Conversion",
+    "DataTable",
+    "Figure",
+    "Measured",
+    "NetworkTable",
+    "Paper",
+    "Recipe",
+    "list_recipes",
+    "read_recipe",
+]
+
+SUFFIX = ".toml"
+
+
+def list_recipes() -> tuple[str, ...]:
+    """Names of the recipes that come with the package.
+
+    >>> "qcfs-resnet20-cifar10" in list_recipes()
+    True
+    """
+    names = (file.name for file in files(__name__).iterdir())
+    return tuple(sorted(name.removesuffix(SUFFIX) for name in names if name.endswith(SUFFIX)))
+
+
+def read_recipe(source: str | os.PathLike[str]) -> Recipe:
+    """Read a recipe; the settings of its stages are checked by `snnconv.finetune.recipes.stages_of`.
+
+    Args:
+        source: a name of `list_recipes`, or the path of a TOML file.
+
+    Raises:
+        FileError: the file is missing, or is no TOML.
+        InvalidValueError: the name is unknown, a key is unknown or missing, or a value is not allowed.
+
+    >>> read_recipe("lmht-resnet18-cifar10").figure.value
+    96.25
+    """
+    name = os.fspath(source)
+    if name in list_recipes():
+        text = (files(__name__) / f"{name}{SUFFIX}").read_bytes()
+    elif name.endswith(SUFFIX):
+        text = read_bytes(name)
+    else:
+        raise InvalidValueError(
+            f"Unknown recipe {name!r}: {nearest(name, list_recipes())} A recipe of your own is named by its file, "
+            f"NAME{SUFFIX}."
+        )
+    of = f"Recipe {name!r}"
+    return fill(Recipe, parse(text, of), of, name=Path(name).name.removesuffix(SUFFIX))
