@@ -16,7 +16,13 @@ from benchmarks.grid import arguments, run_grid, summary, write_report
 TIMESTEPS = 2
 DEPTHS = (14, 32, 68)
 IMAGES, EPOCHS = 10_000, 8
-SETTINGS: dict[str, Any] = {"batch_size": 64, "lr": 0.1, "weight_decay": 1e-4, "scheduler": "cosine", "warmup_epochs": 1}
+SETTINGS: dict[str, Any] = {
+    "batch_size": 64,
+    "lr": 0.1,
+    "weight_decay": 1e-4,
+    "scheduler": "cosine",
+    "warmup_epochs": 1,
+}
 KINDS = {"plain": "resnet", "DS": "ds-resnet"}
 
 
@@ -46,9 +52,7 @@ def main() -> None:
         found = snnconv.evaluate(snn, held_out(given.shared), precision="float32", activity_images=0)
         return {"accuracy": found.accuracy, "training_accuracy": 100 * log[-1].accuracy, "loss": log[-1].loss}
 
-    cases = [
-        {"kind": kind, "depth": depth, "seed": seed} for seed in given.seeds for depth in DEPTHS for kind in KINDS
-    ]
+    cases = [{"kind": kind, "depth": depth, "seed": seed} for seed in given.seeds for depth in DEPTHS for kind in KINDS]
     rows = run_grid(given, cases, run)
     table = summary(rows, ("kind", "depth"), "accuracy")
     for line in table:

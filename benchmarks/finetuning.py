@@ -2,7 +2,7 @@
 
     python -m benchmarks.finetuning ../shared --output benchmarks/results/finetuning.json
 
-cifar10_resnet20.onnx (made by others, and trained by them on all of CIFAR-10's training images, 45000..49999 among them)
+cifar10_resnet20.onnx (made by others, who trained it on all training images of CIFAR-10, 45000..49999 among them)
 is converted without training, then fine-tuned as LM-HT on images 0..44999.
 """
 

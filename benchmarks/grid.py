@@ -27,7 +27,9 @@ def arguments(description: str | None, seeds: Sequence[int]) -> argparse.Argumen
     parser.add_argument("--images", type=int)
     parser.add_argument("--threads", type=int, default=1, help="of this process")
     parser.add_argument("--part", default="1/1", help="of the trainings: 1/2 in one process, 2/2 in another")
-    parser.add_argument("--lines", type=Path, required=True, help="where the result of each training is kept, a line each")
+    parser.add_argument(
+        "--lines", type=Path, required=True, help="where the result of each training is kept, a line each"
+    )
     parser.add_argument("--output", type=Path, help="write the whole report here (JSON)")
     return parser
 

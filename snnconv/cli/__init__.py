@@ -64,8 +64,9 @@ def main(arguments: list[str] | None = None) -> Any:
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
-    except (click.Abort, KeyboardInterrupt):
-        _fail("interrupted; nothing was written", INTERRUPTED, debug=False)
+    except (click.Abort, KeyboardInterrupt) as error:
+        told = str(error.__cause__ or error)  # click turns an interrupt into its Abort
+        _fail(told or "interrupted; nothing was written", INTERRUPTED, debug=False)
     except BrokenPipeError:
         sys.exit(OWN_ERROR)
     except Exception as error:

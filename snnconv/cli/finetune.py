@@ -18,7 +18,15 @@ from snnconv.cli.options import (
     warn_of_unknown_pixels,
 )
 from snnconv.cli.output import track
-from snnconv.cli.training_options import Reporter, chosen, data_options, is_main_process, loop_options, resume_option
+from snnconv.cli.training_options import (
+    Reporter,
+    chosen,
+    data_options,
+    is_main_process,
+    loop_options,
+    resumable,
+    resume_option,
+)
 
 
 @click.command(
@@ -73,16 +81,17 @@ def finetune(source: str, output: Path | None, as_json: bool, **options: Any) ->
     warn_of_unknown_pixels(model)
     held_out = options["eval_data"]
     report = Reporter(settings.epochs, as_json=as_json)
-    tuned = run(
-        model,
-        open_data(options["data"], model.input, purpose="train"),
-        settings,
-        eval_data=None if held_out is None else open_data(held_out, model.input, purpose="eval"),
-        teacher=options["distill"],
-        progress=track,
-        on_epoch=report,
-        files=files,
-    )
+    with resumable(files):
+        tuned = run(
+            model,
+            open_data(options["data"], model.input, purpose="train"),
+            settings,
+            eval_data=None if held_out is None else open_data(held_out, model.input, purpose="eval"),
+            teacher=options["distill"],
+            progress=track,
+            on_epoch=report,
+            files=files,
+        )
     if is_main_process():
         save(tuned, target)
         files.finish()

@@ -30,8 +30,8 @@ __all__ = [
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 DATA_HELP = (
-    "digits, cifar10:DIR, cifar100:DIR, imagefolder:DIR, csv:FILE or npz:FILE[,FILE...]; a slice may follow, as in "
-    "npz:a.npz[0:1024]"
+    "digits, cifar10:DIR, cifar100:DIR, imagefolder:DIR, csv:FILE, npz:FILE[,FILE...], events:FILE or "
+    "tonic:NAME:DIR; a slice may follow, as in npz:a.npz[0:1024]"
 )
 
 
@@ -133,7 +133,7 @@ def load_model(source: str, options: dict[str, Any]) -> Model:
 
 def warn_of_unknown_pixels(model: Model) -> None:
     """Say that a network does not state its normalisation, the commonest cause of a collapse of accuracy."""
-    if model.input.mean is None and model.input.std is None:
+    if model.input.mean is None and model.input.std is None and model.input.timesteps is None:
         warnings.warn(
             "The network's file does not state the mean and standard deviation of its pixels; it gets them in 0..1. "
             "Give --mean and --std (--mean 0 --std 1 where 0..1 is right).",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import io
 import json
+import os
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -50,8 +51,8 @@ def show_warning(
     file: Any = None,
     line: str | None = None,
 ) -> None:
-    """Show our warnings to the user in one line; those of libraries are not the user's concern."""
-    if issubclass(category, SnnconvWarning):
+    """Show our warnings to the user in one line, of launched processes the first one's; not those of libraries."""
+    if issubclass(category, SnnconvWarning) and os.environ.get("RANK", "0") == "0":
         click.echo(f"warning: {_visible(' '.join(str(message).split()))}", err=True)
 
 

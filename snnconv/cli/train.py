@@ -16,6 +16,7 @@ from snnconv.cli.training_options import (
     is_main_process,
     loop_options,
     require,
+    resumable,
     resume_option,
 )
 
@@ -50,7 +51,9 @@ NEURON = ("timesteps", "levels", "ceiling", "decay", "reset", "mpr", "surrogate"
     show_default=True,
     help="Levels of every quantized activation; N = L*T later.",
 )
-@click.option("-T", "--timesteps", type=click.IntRange(1, 1024), metavar="T", help="Of neurons: time steps.  [default: 4]")
+@click.option(
+    "-T", "--timesteps", type=click.IntRange(1, 1024), metavar="T", help="Of neurons: time steps.  [default: 4]"
+)
 @click.option(
     "-L",
     "--levels",
@@ -68,7 +71,9 @@ NEURON = ("timesteps", "levels", "ceiling", "decay", "reset", "mpr", "surrogate"
 )
 @click.option("--coupling", type=click.Choice(["mean", "causal"]), help="Of mht.  [default: causal]")
 @click.option("--ceiling", type=float, help="Of neurons: largest mean output.  [default: mht, lmht 2; else L]")
-@click.option("--threshold-norm/--plain-norm", default=True, show_default=True, help="Batch-norms start at the threshold.")
+@click.option(
+    "--threshold-norm/--plain-norm", default=True, show_default=True, help="Batch-norms start at the threshold."
+)
 @click.option("--train-ceilings", is_flag=True, help="Of neurons: train thresholds too.")
 @click.option("--initial-ceiling", default=8.0, show_default=True, help="Of quantized activations, at the start.")
 @click.option("--average-pool/--max-pool", default=True, show_default=True, help="Pooling of the network.")
@@ -106,16 +111,17 @@ def train(model: str, output: Path | None, as_json: bool, **options: Any) -> Non
     )
     held_out = options["eval_data"]
     report = Reporter(settings.epochs, as_json=as_json)
-    trained = run(
-        network,
-        open_data(options["data"], network.input, purpose="train"),
-        settings,
-        eval_data=None if held_out is None else open_data(held_out, network.input, purpose="eval"),
-        teacher=options["distill"],
-        progress=track,
-        on_epoch=report,
-        files=files,
-    )
+    with resumable(files):
+        trained = run(
+            network,
+            open_data(options["data"], network.input, purpose="train"),
+            settings,
+            eval_data=None if held_out is None else open_data(held_out, network.input, purpose="eval"),
+            teacher=options["distill"],
+            progress=track,
+            on_epoch=report,
+            files=files,
+        )
     if is_main_process():
         save(trained, target)
         files.finish()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -13,10 +15,10 @@ from snnconv.cli.output import print_json, print_line
 from snnconv.errors import InvalidValueError
 
 if TYPE_CHECKING:
-    from snnconv.finetune import EpochMetrics, LoopSettings
+    from snnconv.finetune import EpochMetrics, LoopSettings, RunFiles
     from snnconv.model import Model
 
-__all__ = ["Reporter", "chosen", "data_options", "is_main_process", "loop_options", "resume_option"]
+__all__ = ["Reporter", "chosen", "data_options", "is_main_process", "loop_options", "resumable", "resume_option"]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -24,7 +26,9 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 def data_options(command: Command) -> Command:
     """`--data` and `--eval-data`."""
     for option in (
-        click.option("--eval-data", metavar="DATA", help="Classified after every epoch; does not influence the training."),
+        click.option(
+            "--eval-data", metavar="DATA", help="Classified after every epoch; does not influence the training."
+        ),
         click.option("--data", required=True, metavar="DATA", help=f"Labelled data: {DATA_HELP}."),
     ):
         command = option(command)
@@ -73,7 +77,9 @@ def loop_options(**defaults: Any) -> Callable[[Command], Command]:
         for option in (
             click.option("--channels-last/--channels-first", default=True, show_default=True, help="Layout in memory."),
             click.option("--bf16", is_flag=True, help="Compute in bfloat16; potentials stay in single precision."),
-            click.option("--augment/--no-augment", default=True, show_default=True, help="Shift, crop and flip images."),
+            click.option(
+                "--augment/--no-augment", default=True, show_default=True, help="Shift, crop and flip images."
+            ),
             click.option("--distill", metavar="FILE", help="An ANN of the same classes to distil from."),
         ):
             command = option(command)
@@ -128,9 +134,20 @@ def chosen(kind: type[Any], options: dict[str, Any]) -> dict[str, Any]:
 
 def is_main_process() -> bool:
     """Whether this process of a launched run is the one that prints and writes."""
-    from accelerate import PartialState
+    from snnconv.finetune import processes
 
-    return bool(PartialState().is_main_process)
+    return processes.is_main_process()
+
+
+@contextmanager
+def resumable(files: RunFiles) -> Iterator[None]:
+    """Say of an interrupted training how to go on with it."""
+    try:
+        yield
+    except KeyboardInterrupt as interrupt:
+        if not files.checkpoint.exists():
+            raise
+        raise KeyboardInterrupt(f"interrupted; {files.checkpoint} is kept: go on with --resume") from interrupt
 
 
 class Reporter:
@@ -174,7 +191,7 @@ class Reporter:
                     "levels": model.levels,
                     "coupling": model.coupling.value if model.coupling else None,
                     "settings": settings.to_dict(),
-                    "epochs": self.log,
+                    "epochs": [json.loads(line) for line in metrics.read_text().splitlines()],
                 }
             )
         else:

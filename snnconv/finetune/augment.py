@@ -19,6 +19,8 @@ from torch import Tensor
 from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional as VF
 
+from snnconv.errors import InvalidValueError
+
 __all__ = ["DRAWS", "each_image", "flip", "image_transform", "resized_crop", "shift"]
 
 DRAWS = 5  # uniform numbers an image: two to four of where, one of whether to flip
@@ -82,7 +84,12 @@ def image_transform(auto_augment: str, cutout: int, size: tuple[int, int]) -> Ca
         auto_augment: none, autoaugment or randaugment.
         cutout: side in pixels of a square that is set to 0, wholly within the image; 0: none.
         size: H and W of the images.
+
+    Raises:
+        InvalidValueError: the square is not smaller than the images.
     """
+    if cutout and cutout >= min(size):
+        raise InvalidValueError(f"cutout is {cutout}, the images are {size[0]} x {size[1]} pixels: give less.")
     steps: list[Callable[[Tensor], Tensor]] = []
     if auto_augment == "autoaugment":
         policy = v2.AutoAugmentPolicy.CIFAR10 if max(size) <= SMALL else v2.AutoAugmentPolicy.IMAGENET
@@ -90,7 +97,7 @@ def image_transform(auto_augment: str, cutout: int, size: tuple[int, int]) -> Ca
     elif auto_augment == "randaugment":
         steps.append(v2.RandAugment())
     if cutout:
-        share = min(cutout, *size) ** 2 / math.prod(size)
+        share = cutout**2 / math.prod(size)
         steps.append(v2.RandomErasing(p=1.0, scale=(share, share), ratio=(1.0, 1.0), value=0.0))
     return v2.Compose(steps) if steps else None
 

@@ -42,15 +42,16 @@ class _Augmented(Dataset[Batch]):
         self.labels = torch.tensor(images.labels)
         height, width = images.input.height or 0, images.input.width or 0
         self.small = max(height, width) <= SMALL
-        self.flips = images.input.channels > 1
+        self.flips = images.input.channels > 1 and images.input.timesteps is None
         self.change = image_transform(settings.auto_augment, settings.cutout, (height, width))
         self.drawn: tuple[int, Tensor, Tensor] | None = None
 
     def __getitem__(self, batch: tuple[int, Sequence[int]]) -> Batch:
         epoch, positions = batch
-        x = self.images.pixels_at(positions)
+        x = self.images.pixels_at(positions)  # [B, C, H, W], of frames [B, T, C, H, W]
         if self.augment or self.change is not None:
-            x = self._changed(x, *(table[torch.tensor(positions)] for table in self._draws(epoch)))
+            flat = x.flatten(1, -3)  # all frames of a sample are changed alike
+            x = self._changed(flat, *(table[torch.tensor(positions)] for table in self._draws(epoch))).view_as(x)
         return self.images.normalise(x), self.labels[torch.tensor(positions)]
 
     def _draws(self, epoch: int) -> tuple[Tensor, Tensor]:

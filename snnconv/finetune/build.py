@@ -11,7 +11,7 @@ from torch import nn
 
 from snnconv.errors import DataError, InvalidValueError, ModelError
 from snnconv.loading import load, load_module
-from snnconv.model import InputSpec, Model
+from snnconv.model import InputSpec, Model, Stage
 from snnconv.zoo.datasets import DataInfo, Images, describe_data, open_data
 from snnconv.zoo.networks import NETWORKS
 
@@ -52,8 +52,16 @@ def build_network(
         FileError: the file cannot be read.
     """
     name = os.fspath(name)
+    if info.temporal and timesteps is None:
+        raise DataError(
+            "The data are events, which change over time: only a spiking network takes them. Give its neuron and T "
+            "(--neuron and --timesteps)."
+        )
     if not name.startswith((TIMM, ZOO)):
-        return _overridden(load(name, size=size), mean, std, resize)
+        model = _overridden(load(name, size=size), mean, std, resize)
+        if info.temporal and model.stage is Stage.ANN:
+            model.input = replace(model.input, timesteps=timesteps)
+        return model
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         module, known = _module(name, info, pretrained)
@@ -69,6 +77,7 @@ def build_network(
         mean=_of_channels(known.get("mean"), info.channels, 0.0),
         std=_of_channels(known.get("std"), info.channels, 1.0),
         classes=info.class_names,
+        timesteps=timesteps if info.temporal else None,
     )
     model.provenance["pretrained"] = pretrained
     return _overridden(model, mean, std, resize)
@@ -115,7 +124,8 @@ def _info(images: Images) -> DataInfo:
     if images.classes is not None:
         classes = len(images.classes)
     given = images.input
-    return DataInfo(given.channels, given.height, given.width, classes, images.classes, len(images))
+    temporal = given.timesteps is not None
+    return DataInfo(given.channels, given.height, given.width, classes, images.classes, len(images), temporal)
 
 
 def open_training(
@@ -141,9 +151,10 @@ def open_training(
         return model, open_data(data, model.input, purpose="train") if isinstance(data, str) else data
     info = describe_data(data, purpose="train") if isinstance(data, str) else _info(data)
     if not isinstance(model, nn.Module):
-        network = build_network(model, info, seed=seed)
+        network = build_network(model, info, timesteps=timesteps, seed=seed)
     elif info.height is None or info.width is None:
         raise InvalidValueError("The images are of several sizes: load the module with load_module and its shape.")
     else:
         network = load_module(model, (info.channels, info.height, info.width))
+        network.input = replace(network.input, timesteps=timesteps if info.temporal else None)
     return network, open_data(data, network.input, purpose="train") if isinstance(data, str) else data

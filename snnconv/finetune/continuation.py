@@ -70,10 +70,10 @@ def _resized(
     network: Model, images: Images, settings: FinetuneSettings, timesteps: int, levels: int, progress: Progress
 ) -> Model:
     """The same network at another T or L."""
-    if network.input.timesteps is not None and timesteps != network.timesteps:
+    if network.input.timesteps is not None:
         raise InvalidValueError(
-            f"The network takes {network.input.timesteps} frames a sample, so T stays {network.timesteps}: leave "
-            "--timesteps out."
+            f"The network takes {network.input.timesteps} frames a sample, so it stays at T={network.timesteps}, "
+            f"L={network.levels}: leave --timesteps and --levels out."
         )
     sites = {str(node.target): site for node, site in iter_sites(network.graph) if isinstance(site, SpikingSite)}
     multithreshold = all(isinstance(site, (MultiThreshold, LearnableMultiThreshold)) for site in sites.values())

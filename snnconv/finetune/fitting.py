@@ -98,6 +98,13 @@ def class_count(model: Model) -> int:
 
 def _check_shape(model: Model, data: Images) -> None:
     taken, given = model.input.sample_shape(), data.sample_shape
+    if model.input.timesteps != data.input.timesteps:
+        own, its = (
+            f"{frames} frames" if frames else "still images" for frames in (model.input.timesteps, data.input.timesteps)
+        )
+        raise DataError(
+            f"{data.spec!r} was opened as {its}, the network takes {own}: open it with the network's own input."
+        )
     if taken != given or model.input.layout != data.input.layout:
         raise DataError(
             f"{data.spec!r} was opened for inputs {list(given)} ({data.input.layout}), the network takes "

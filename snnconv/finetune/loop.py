@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -19,6 +18,7 @@ from snnconv.finetune.losses.objective import Objective, first_output
 from snnconv.finetune.metrics import EpochMetrics, write_metrics
 from snnconv.finetune.mixing import Mixing
 from snnconv.finetune.optimization import build_average, build_optimizer, build_schedule
+from snnconv.finetune.processes import open_accelerator
 from snnconv.finetune.run import RunFiles
 from snnconv.finetune.settings import LoopSettings
 from snnconv.model import Model
@@ -71,11 +71,7 @@ def fit(
         FileError: a checkpoint is missing or damaged, or cannot be written.
         ModelError: the network lacks what a loss needs.
     """
-    from accelerate import Accelerator
-
-    # One process names its device itself: accelerate keeps its first one for as long as the process lives.
-    launched = int(os.environ.get("WORLD_SIZE", "1")) > 1
-    accelerator = Accelerator(cpu=launched and device is not None and torch.device(device).type == "cpu")
+    accelerator = open_accelerator(device)
     where = accelerator.device if accelerator.num_processes > 1 or device is None else torch.device(device)
     if teacher is not None:
         teacher.graph.to(where)
@@ -201,17 +197,18 @@ class _Trainer:
         self.optimizer.zero_grad(set_to_none=True)
         sums = torch.zeros(3, dtype=torch.float64)
         parts: dict[str, float] = {}
-        pieces = list(zip(x.chunk(self.settings.accumulate), targets.chunk(self.settings.accumulate), strict=True))
+        count = self.settings.accumulate
+        pieces = list(zip(x.chunk(count, self.batches.images.input.batch_axis), targets.chunk(count), strict=True))
         for number, (inputs, wanted) in enumerate(pieces, start=1):
             waits = self.accelerator.no_sync(self.network) if number < len(pieces) else nullcontext()
             with waits:
                 loss, logits, each = self.objective(self.network, inputs, wanted, self.epoch)
-                (loss * (len(inputs) / len(x))).backward()  # type: ignore[no-untyped-call]
+                (loss * (len(wanted) / len(y))).backward()  # type: ignore[no-untyped-call]
             classes = wanted if wanted.dim() == 1 else wanted.argmax(1)
             right = int((logits.detach().argmax(1) == classes).sum())
-            sums += torch.tensor([loss.item() * len(inputs), right, len(inputs)], dtype=torch.float64)
+            sums += torch.tensor([loss.item() * len(wanted), right, len(wanted)], dtype=torch.float64)
             for name, value in each.items():
-                parts[name] = parts.get(name, 0.0) + value * len(inputs)
+                parts[name] = parts.get(name, 0.0) + value * len(wanted)
         names = ["loss", "right", "seen", *(f"part.{name}" for name in parts)]
         values = torch.cat([sums, torch.tensor([*parts.values()], dtype=torch.float64)])
         if self.accelerator.num_processes > 1:

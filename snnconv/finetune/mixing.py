@@ -32,17 +32,21 @@ class Mixing:
         )
 
     def __call__(self, x: Tensor, y: Tensor, *, epoch: int, step: int) -> tuple[Tensor, Tensor]:
-        """Images `[B, C, H, W]` and labels `[B]` to mixed images and probabilities `[B, classes]`.
+        """Images `[B, C, H, W]`, or frames `[T, B, C, H, W]`, and labels `[B]` to mixed ones and `[B, classes]`.
 
         Raises:
             InvalidValueError: the batch has an odd number of images, which timm cannot pair.
         """
-        if len(x) % 2:
-            raise InvalidValueError(f"A batch has {len(x)} images; mixup and cutmix pair them: give an even number.")
+        if len(y) % 2:
+            raise InvalidValueError(f"A batch has {len(y)} images; mixup and cutmix pair them: give an even number.")
         state = np.random.get_state()
         try:
             np.random.seed([self.seed % 2**32, self.seed // 2**32, epoch, step])
-            mixed: tuple[Tensor, Tensor] = self.mixup(x.clone(), y)
+            if x.dim() == 5:  # all frames of a sample are mixed alike
+                folded = x.transpose(0, 1)
+                frames, targets = self.mixup(folded.flatten(1, 2), y)
+                return frames.view(folded.shape).transpose(0, 1).contiguous(), targets.to(torch.float32)
+            mixed, targets = self.mixup(x.clone(), y)
         finally:
             np.random.set_state(state)
-        return mixed[0], mixed[1].to(torch.float32)
+        return mixed, targets.to(torch.float32)

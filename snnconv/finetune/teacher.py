@@ -22,6 +22,8 @@ def open_teacher(source: Model | str | os.PathLike[str] | None, student: Model) 
     """
     if source is None:
         return None
+    if student.input.timesteps is not None:
+        raise ModelError("An ANN takes still images and cannot teach a network that takes frames: leave it out.")
     teacher = load(source)
     if teacher.stage is Stage.SNN:
         raise ModelError("The teacher is a spiking network: give the ANN that knowledge is to be distilled from.")

@@ -25,9 +25,11 @@ from snnconv.graph.importer import import_graph
 from snnconv.loading import load
 from snnconv.model import Model
 from snnconv.neurons import (
+    Coupling,
     Leaky,
     LearnableMultiThreshold,
     MultiLevel,
+    MultiThreshold,
     NeuronSettings,
     SpikingSite,
     build_neuron,
@@ -80,11 +82,11 @@ def spiking(network: Model, make: Callable[[Tensor, int], SpikingSite]) -> Model
     return snn
 
 
-def frames() -> Model:
+def frames(timesteps: int = T) -> Model:
     """Neurons directly on an input that changes from step to step, each channel with its own convolution of one tap."""
     weight = np.array([1.0, -1.0, 0.5], np.float32).reshape(3, 1, 1, 1)
     made = model_of(proto_of([node("Conv", "input w", "c", group=3), node("Relu", "c", "out")], {"w": weight}))
-    made.input = replace(made.input, timesteps=T)
+    made.input = replace(made.input, timesteps=timesteps)
     return made
 
 
@@ -149,6 +151,27 @@ def test_onnxruntime_fires_the_same_spikes_at_every_step(kind, tmp_path, capfd):
     assert_comes_back(model, x, tmp_path / "network.onnx", exact=True)
     captured = capfd.readouterr()
     assert captured.out + captured.err == ""
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda one: MultiThreshold(one * 2, 4, 2, coupling=Coupling.CAUSAL),
+        lambda one: MultiThreshold(one * 2, 4, 2, coupling=Coupling.MEAN),
+        lambda one: LearnableMultiThreshold(one * 2, 4, 2),
+        lambda one: LearnableMultiThreshold(one * 2, 4, 2, initial=0.0),
+        lambda one: Leaky(one * 2, 4, 2),
+        lambda one: Leaky(one * 2, 4, 2, reset="hard"),
+        lambda one: Leaky(one, 4, decay=0.5),
+        lambda one: MultiLevel(one * 2, 4, 2, first=0.75),
+    ],
+)
+def test_onnxruntime_decides_as_we_do_on_the_levels_themselves(make, tmp_path):
+    """Quarters of theta are exact in every step, and many of the potentials are where a level begins."""
+    model = unroll(frames(4), lambda *_: make(torch.tensor(2.0)))
+    model.graph.eval()
+    x = torch.tensor(np.random.default_rng(3).integers(-8, 24, model.input.batch_shape(8)) / 2, dtype=torch.float32)
+    assert_comes_back(model, x, tmp_path / "network.onnx", exact=True)
 
 
 @pytest.mark.parametrize("kind", ["mht mean mpr", "lmht", "lif", "mlf"])

@@ -1,49 +1,59 @@
+"""Random changes of images: from numbers that are given, a row an image."""
+
 from __future__ import annotations
 
-import numpy as np
 import pytest
 import torch
 from torch import Generator
 
-from snnconv.finetune.augment import flip, resized_crop, shift
-from snnconv.finetune.batches import Batches
-from snnconv.model import InputSpec
-from snnconv.zoo import Images, open_data
-
-CPU = torch.device("cpu")
+from snnconv.errors import InvalidValueError
+from snnconv.finetune.augment import each_image, flip, image_transform, resized_crop, shift
 
 
 def _seeded(seed: int = 0) -> Generator:
     return Generator().manual_seed(seed)
 
 
+def _draws(count: int, width: int, seed: int = 1) -> torch.Tensor:
+    return torch.rand(count, width, generator=_seeded(seed))
+
+
 @pytest.mark.parametrize("dtype", [torch.uint8, torch.float32])
 def test_a_shift_is_a_crop_of_the_padded_image(dtype):
     x = torch.randint(1, 255, (40, 2, 8, 16), generator=_seeded()).to(dtype)
-    shifted = shift(x, _seeded(1))
+    draws = _draws(40, 2)
+    shifted = shift(x, draws)
     assert (shifted.dtype, shifted.shape) == (x.dtype, x.shape)
     padded = torch.nn.functional.pad(x, (2, 2, 1, 1))
     seen = set()
-    for image, before in zip(shifted, padded, strict=True):
-        crops = {(i, j): before[:, i : i + 8, j : j + 16] for i in range(3) for j in range(5)}
-        found = [place for place, crop in crops.items() if torch.equal(crop, image)]
-        assert len(found) == 1
-        seen.update(found)
+    for image, before, (down, right) in zip(shifted, padded, draws.tolist(), strict=True):
+        top, left = int(down * 3), int(right * 5)
+        assert torch.equal(image, before[:, top : top + 8, left : left + 16])
+        seen.add((top, left))
     assert len(seen) > 8  # of 15
+
+
+@pytest.mark.parametrize("number", [0.0, 1 - 2**-24])
+def test_the_outermost_numbers_stay_within_the_image(number):
+    x = torch.rand(1, 1, 70, 70, generator=_seeded())
+    assert shift(x, torch.full((1, 2), number)).shape == x.shape
+    assert resized_crop(x, torch.full((1, 4), number)).shape == x.shape
 
 
 def test_a_flip_mirrors_about_half_of_the_images():
     x = torch.rand(200, 1, 4, 5, generator=_seeded())
-    flipped = flip(x, _seeded(1))
+    draws = _draws(200, 1)[:, 0]
+    flipped = flip(x, draws)
     mirrored = (flipped == x.flip(-1)).flatten(1).all(1)
     kept = (flipped == x).flatten(1).all(1)
     assert (mirrored ^ kept).all()
+    assert torch.equal(mirrored, draws < 0.5)
     assert 70 < mirrored.sum() < 130
 
 
 def test_a_resized_crop_is_a_part_of_the_image():
     ramp = torch.linspace(0, 1, 80).expand(20, 3, 72, 80)  # rises from left to right
-    cropped = resized_crop(ramp, _seeded())
+    cropped = resized_crop(ramp, _draws(20, 4))
     assert cropped.shape == ramp.shape
     row = cropped[:, 0, 0]
     assert (row.diff(dim=1) >= -1e-5).all()
@@ -53,48 +63,64 @@ def test_a_resized_crop_is_a_part_of_the_image():
     assert widths.std() > 0.05
 
 
-def _images(tmp_path, shape: tuple[int, ...], layout="NCHW") -> Images:
-    rng = np.random.default_rng(0)
-    np.savez(tmp_path / "x.npz", x=rng.integers(0, 255, shape, np.uint8), y=np.arange(shape[0]) % 3)
-    spec = InputSpec(shape[3], *shape[1:3], layout=layout, mean=(0.5,), std=(0.25,))
-    return open_data(f"npz:{tmp_path / 'x.npz'}", spec, purpose="train")
+def test_a_resized_crop_may_be_the_whole_image():
+    x = torch.randint(0, 255, (1, 3, 70, 70), generator=_seeded(), dtype=torch.uint8)
+    whole = torch.tensor([[1 - 2**-24, 0.5, 0.3, 0.3]])  # all of the area, as wide as high
+    assert torch.equal(resized_crop(x, whole), x)
 
 
-@pytest.mark.parametrize("size", [8, 65])
-@pytest.mark.parametrize("layout", ["NCHW", "NHWC"])
-def test_without_augmentation_an_epoch_is_the_images_in_another_order(tmp_path, size, layout):
-    images = _images(tmp_path, (7, size, size, 3), layout)
-    batches = Batches(images, 3, augment=False, seed=0, device=CPU)
-    assert (batches.pixels is None) == (size > 64)
-    x, y = next(images.batches(7))
-    xs, ys = zip(*batches, strict=True)
-    assert [len(part) for part in xs] == [3, 3] == [3] * len(batches)  # the seventh is left out
-    drawn = [next(i for i in range(7) if torch.equal(x[i], image)) for image in torch.cat(xs)]
-    assert len(set(drawn)) == 6
-    assert torch.equal(y[drawn], torch.cat(ys))
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.float32])
+@pytest.mark.parametrize("side", [1, 3, 7])
+def test_cutout_erases_exactly_one_square(dtype, side):
+    change = image_transform("none", side, (8, 10))
+    assert change is not None
+    corners = set()
+    for image in each_image(torch.ones(60, 2, 8, 10, dtype=dtype), change, torch.arange(60)):
+        assert image.dtype == dtype
+        rows, columns = (image == 0).all(0).nonzero(as_tuple=True)
+        top, left = int(rows.min()), int(columns.min())
+        expected = torch.ones(2, 8, 10, dtype=dtype)
+        expected[:, top : top + side, left : left + side] = 0
+        assert torch.equal(image, expected)
+        corners.add((top, left))
+    assert len(corners) >= min((9 - side) * (11 - side), 20) / 2
 
 
-@pytest.mark.parametrize("size", [8, 65])
-@pytest.mark.parametrize("layout", ["NCHW", "NHWC"])
-def test_the_seed_fixes_order_and_augmentation(tmp_path, size, layout):
-    images = _images(tmp_path, (6, size, size, 3), layout)
-
-    def epochs(seed: int) -> list[torch.Tensor]:
-        batches = Batches(images, 3, augment=True, seed=seed, device=CPU)
-        return [torch.cat([x for x, _ in batches]) for _ in range(2)]
-
-    first, same, other = epochs(0), epochs(0), epochs(1)
-    assert first[0].shape == (6, *images.sample_shape)
-    assert all(torch.equal(a, b) for a, b in zip(first, same, strict=True))
-    assert not torch.equal(first[0], other[0])
-    assert not torch.equal(first[0], first[1])
+@pytest.mark.parametrize("side", [8, 9])
+def test_a_square_that_hides_the_whole_image_is_refused(side):
+    with pytest.raises(InvalidValueError, match=rf"cutout is {side}, the images are 8 x 10 pixels"):
+        image_transform("none", side, (8, 10))
 
 
-def test_grey_images_are_not_flipped(tmp_path):
-    images = _images(tmp_path, (40, 8, 8, 1))
-    assert not Batches(images, 4, augment=True, seed=0, device=CPU).flips
+def test_nothing_asked_for_is_nothing_done():
+    assert image_transform("none", 0, (8, 8)) is None
 
 
-def test_fewer_images_than_a_batch_are_one_batch(tmp_path):
-    batches = Batches(_images(tmp_path, (5, 8, 8, 3)), 64, augment=True, seed=0, device=CPU)
-    assert [len(y) for _, y in batches] == [5]
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.float32])
+@pytest.mark.parametrize(("policy", "size"), [("autoaugment", 32), ("autoaugment", 80), ("randaugment", 32)])
+def test_each_image_is_changed_by_its_own_seed_alone(policy, size, dtype):
+    x = torch.randint(0, 255, (8, 3, size, size), generator=_seeded(), dtype=torch.uint8)
+    x = x if dtype == torch.uint8 else x / 255
+    change, seeds = image_transform(policy, 4, (size, size)), torch.arange(8) * 1_000_003
+    assert change is not None
+    changed = each_image(x, change, seeds)
+    assert (changed.dtype, changed.shape) == (x.dtype, x.shape)
+    backwards = torch.arange(7, -1, -1)
+    assert torch.equal(each_image(x[backwards], change, seeds[backwards])[backwards], changed)
+    other = each_image(x, change, seeds + 1)
+    assert sum(torch.equal(a, b) for a, b in zip(changed, other, strict=True)) < 4
+
+
+def test_torchs_generator_goes_on_as_it_would_have():
+    change = image_transform("randaugment", 2, (8, 8))
+    assert change is not None
+    before = torch.get_rng_state()
+    each_image(torch.zeros(4, 3, 8, 8), change, torch.arange(4))
+    assert torch.equal(torch.get_rng_state(), before)
+
+    def fails(image: torch.Tensor) -> torch.Tensor:
+        raise KeyError(float(torch.rand(())))
+
+    with pytest.raises(KeyError):
+        each_image(torch.zeros(1, 3, 8, 8), fails, torch.arange(1))
+    assert torch.equal(torch.get_rng_state(), before)

@@ -143,7 +143,7 @@ def test_steps_of_the_learning_rate_keep_their_place_in_fewer_epochs():
 
 
 def test_a_warm_up_ends_before_the_epochs():
-    assert stages_of(read_recipe("qcfs-resnet20-cifar10-short"), epochs=1).train.warmup_epochs == 0
+    assert stages_of(read_recipe("qcfs-resnet8-cifar10-short"), epochs=1).train.warmup_epochs == 0
 
 
 @pytest.mark.parametrize(
@@ -200,7 +200,7 @@ def test_whole_numbers_are_numbers(mine):
         (("epochs = 2", "optimizer = 3"), r"optimizer is 3: it must be text"),
         (("epochs = 2", "lr = 2026-01-01"), r"lr is 2026-01-01: it must be a number"),
         (("epochs = 2", 'neuron = "lif"'), r"train.neuron is 'lif'; it must be a table, \[train.neuron\]"),
-        (('title = "mine"', ""), r"Recipe .mine.: title must stand at the top of the file"),
+        (('title = "mine"', ""), r"Recipe .*: title must stand at the top of the file"),
         (('title = "mine"', 'title = "mine"\ndiffers = "much"'), r"differs is 'much': it must be a list"),
         (('title = "mine"', 'title = "mine"\ndiffers = [1]'), r"differs is 1: it must be text"),
         (("[network]", "[[network]]"), r"network is \[.*it must be a table"),

@@ -1,0 +1,184 @@
+"""Optimizers, schedules, the moving average, and what must not change the steps that are taken."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from comparing import state
+from reference import schedules as reference
+from torch import nn
+
+from snnconv.errors import InvalidValueError
+from snnconv.finetune import LoopSettings, TrainSettings, train
+from snnconv.finetune.optimization import build_optimizer, build_schedule
+from snnconv.neurons import NeuronSettings
+
+FAMILIES = ["sgd", "nesterov", "adam", "adamw", "lamb", "lion", "rmsprop"]
+PLAIN = TrainSettings(
+    epochs=1, batch_size=40, lr=0.1, momentum=0.0, weight_decay=0.0, scheduler="none", initial_ceiling=4.0, augment=False
+)
+SPIKING = replace(PLAIN, neuron=NeuronSettings("lmht", 2), lr=0.05)
+
+
+def _rates(settings: LoopSettings, steps: int) -> list[float]:
+    """Learning rate of every step of a training with so many steps an epoch."""
+    optimizer = build_optimizer(nn.Linear(2, 2), settings)
+    schedule, rates = build_schedule(optimizer, settings, steps), []
+    for done in range(1, settings.epochs * steps + 1):
+        rates.append(optimizer.param_groups[0]["lr"])
+        if schedule is not None:
+            schedule.step_update(done)
+    return rates
+
+
+@pytest.mark.parametrize("warmup", [0, 2])
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+def test_a_cosine(optimizer, warmup):
+    settings = LoopSettings(epochs=6, lr=0.3, warmup_epochs=warmup, optimizer=optimizer)
+    expected = [reference.cosine(step, 0.3, 30, 5 * warmup) for step in range(30)]
+    np.testing.assert_allclose(_rates(settings, 5), expected, rtol=1e-9)
+
+
+@pytest.mark.parametrize("warmup", [0, 1])
+def test_stairs(warmup):
+    settings = LoopSettings(
+        epochs=6, lr=0.3, scheduler="step", step_epochs=2, step_rate=0.25, warmup_epochs=warmup
+    )
+    expected = [reference.stairs(step, 0.3, 2 * 5, 0.25, 5 * warmup) for step in range(30)]
+    np.testing.assert_allclose(_rates(settings, 5), expected, rtol=1e-9)
+
+
+def test_a_constant_rate():
+    assert _rates(LoopSettings(epochs=3, lr=0.3, scheduler="none"), 4) == [0.3] * 12
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_every_family_trains(name, plain_ann, few_digits):
+    log = []
+    settings = replace(PLAIN, epochs=3, optimizer=name, lr=0.03 if name in ("sgd", "nesterov") else 2e-3, momentum=0.9)
+    trained = train(plain_ann, few_digits, settings, on_epoch=log.append, device="cpu")
+    assert log[-1].loss < log[0].loss
+    assert trained.provenance["finetune"]["settings"]["optimizer"] == name
+
+
+def test_sgd_is_not_nesterovs():
+    groups = {name: build_optimizer(nn.Linear(2, 2), LoopSettings(optimizer=name)).param_groups[0] for name in FAMILIES}
+    assert (groups["sgd"]["nesterov"], groups["nesterov"]["nesterov"]) == (False, True)
+    assert groups["sgd"]["momentum"] == groups["nesterov"]["momentum"] == 0.9
+
+
+def test_weight_decay_takes_every_parameter_that_is_trained():
+    module = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.Linear(2, 2))
+    module[2].weight.requires_grad_(False)
+    groups = build_optimizer(module, LoopSettings(weight_decay=0.125)).param_groups
+    assert [group["weight_decay"] for group in groups] == [0.125]
+    assert sum(len(group["params"]) for group in groups) == 5
+
+
+@pytest.mark.parametrize(("name", "near"), [("sdg", "sgd"), ("adamww", "adamw"), ("lamp", "lamb"), ("", "sgd")])
+def test_an_unknown_optimizer_names_near_ones(name, near):
+    with pytest.raises(InvalidValueError, match=rf"optimizer is '{name}'.*near it:.*{near}"):
+        LoopSettings(optimizer=name)
+
+
+@pytest.mark.parametrize(("name", "said"), [("fusedadam", "cannot be had here"), ("adahessian", "second derivatives")])
+def test_an_optimizer_that_cannot_be_used_is_refused(name, said, plain_ann, few_digits):
+    with pytest.raises(InvalidValueError, match=rf"optimizer is '{name}'.*{said}"):
+        train(plain_ann, few_digits, replace(PLAIN, optimizer=name), device="cpu")
+
+
+def _one_step(model, images, **changed):
+    """What one step of plain gradient descent takes from every parameter: the learning rate times the gradient."""
+    settings = replace(PLAIN, **{"batch_size": len(images), **changed})
+    before = state(model)
+    after = state(train(model, images, settings, device="cpu"))
+    trained = before.keys() & after.keys()
+    return {name: (before[name] - after[name]) / settings.lr for name in trained}
+
+
+def _norm(step):
+    return float(torch.stack([value.double().square().sum() for value in step.values()]).sum().sqrt())
+
+
+@pytest.fixture(scope="module")
+def quantized(plain_ann, few_digits):
+    """Without batch-norm; its gradient is not 0."""
+    return train(plain_ann, few_digits, PLAIN, device="cpu")
+
+
+def test_gradients_are_scaled_down_to_the_norm_that_is_allowed(quantized, few_digits):
+    free = _one_step(quantized, few_digits)
+    norm = _norm(free)
+    assert norm > 0.1
+    clipped = _one_step(quantized, few_digits, clip=norm / 4)
+    assert _norm(clipped) == pytest.approx(norm / 4, rel=1e-4)
+    for name, value in free.items():
+        torch.testing.assert_close(clipped[name], value / 4, rtol=1e-3, atol=1e-5)  # a ceiling of 4 is rounded to 5e-7
+    untouched = _one_step(quantized, few_digits, clip=norm * 4)
+    assert all(torch.equal(untouched[name], free[name]) for name in free)
+
+
+@pytest.mark.parametrize(("images", "accumulate"), [(40, 2), (40, 4), (10, 4)])  # 10 in parts of 3, 3, 3, 1
+def test_parts_of_a_batch_add_up_to_its_gradient(quantized, few_digits, images, accumulate):
+    few = few_digits.subset(range(images))
+    whole = _one_step(quantized, few, batch_size=40)
+    parts = _one_step(quantized, few, batch_size=40, accumulate=accumulate)
+    largest = max(float(value.abs().max()) for value in whole.values())
+    assert largest > 0.01
+    for name, value in whole.items():
+        torch.testing.assert_close(parts[name], value, rtol=1e-4, atol=1e-5 * largest)
+
+
+@pytest.mark.parametrize("neuron", [None, SPIKING.neuron], ids=["quantized", "spiking"])
+def test_channels_last_is_the_same_step(small_cnn, few_digits, neuron):
+    few = few_digits.subset(range(40))
+    last, first = (_one_step(small_cnn, few, neuron=neuron, channels_last=choice) for choice in (True, False))
+    for name, value in first.items():
+        if name.endswith("weight"):
+            error = _norm({name: last[name] - value})
+            assert error < 0.02 * _norm({name: value})  # one value that is rounded to another level makes 1e-3
+
+
+@pytest.mark.parametrize("settings", [PLAIN, SPIKING], ids=["quantized", "spiking"])
+def test_bfloat16_is_nearly_the_same_training(small_cnn, few_digits, settings):
+    logs = {True: [], False: []}
+    for choice, log in logs.items():
+        train(small_cnn, few_digits, replace(settings, bf16=choice), on_epoch=log.append, device="cpu")
+    assert logs[True][0].loss != logs[False][0].loss
+    assert logs[True][0].loss == pytest.approx(logs[False][0].loss, rel=0.03)
+
+
+def test_the_moving_average_is_the_result(small_cnn, few_digits):
+    settings = replace(PLAIN, batch_size=len(few_digits))  # one step an epoch
+    first = state(train(small_cnn, few_digits, settings, device="cpu"))
+    second = state(train(small_cnn, few_digits, replace(settings, epochs=2), device="cpu"))
+    log = []
+    for decay in (0.2, 0.999):
+        averaged = train(
+            small_cnn,
+            few_digits,
+            replace(settings, epochs=2, ema=decay),
+            eval_data=few_digits,
+            on_epoch=log.append,
+            device="cpu",
+        )
+        share = min(decay, 1 - 2 ** (-2 / 3))  # timm's warm-up: nothing of the start, less than `ema` at first
+        for name, found in state(averaged).items():
+            if found.is_floating_point():
+                torch.testing.assert_close(found, share * first[name] + (1 - share) * second[name])
+            else:
+                assert torch.equal(found, second[name])
+        assert not torch.equal(averaged.graph.state_dict()["head.weight"], second["head.weight"])
+        right = sum(int((averaged.logits(x).argmax(1) == y).sum()) for x, y in few_digits.batches(50))
+        assert log[-1].eval_accuracy == right / len(few_digits)  # what is evaluated is what is returned
+
+
+def test_a_warm_up_starts_low_and_trains(small_cnn, few_digits):
+    log = []
+    settings = replace(PLAIN, epochs=4, scheduler="cosine", warmup_epochs=2)
+    train(small_cnn, few_digits, settings, on_epoch=log.append, device="cpu")
+    expected = [reference.cosine(epoch * 5 - 1, settings.lr, 20, 10) for epoch in range(1, 5)]
+    np.testing.assert_allclose([metrics.lr for metrics in log], expected, rtol=1e-9)

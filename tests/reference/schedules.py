@@ -1,0 +1,24 @@
+"""Learning rates step by step, steps counted from 0."""
+
+from __future__ import annotations
+
+import math
+
+
+def warming(step: int, lr: float, warmup: int) -> float:
+    """From a hundredth of the rate in a straight line, `warmup` steps long."""
+    return lr * (0.01 + 0.99 * step / warmup)
+
+
+def cosine(step: int, lr: float, steps: int, warmup: int = 0) -> float:
+    """Down to 0 over all steps; the warm-up hides its beginning."""
+    if step < warmup:
+        return warming(step, lr, warmup)
+    return lr * (1 + math.cos(math.pi * step / steps)) / 2
+
+
+def stairs(step: int, lr: float, every: int, rate: float, warmup: int = 0) -> float:
+    """Multiplied by `rate` after every so many steps."""
+    if step < warmup:
+        return warming(step, lr, warmup)
+    return lr * rate ** (step // every)
