@@ -76,7 +76,7 @@ def calibrate(
                 site = _fit(graph, node, frontier, total_levels)
                 if site is None:
                     silent.append(str(node.meta.get("onnx_name", node.target)))
-                    site = QCFS(torch.tensor(1.0), total_levels)
+                    site = _unfitted(module, total_levels)
                 swap(graph, node, site)
                 _correct(graph, node, site, frontier, means[str(node.target)])
             frontier.run(node)
@@ -90,6 +90,13 @@ def calibrate(
     model.stage = Stage.QUANTIZED
     graph.recompile()
     return model
+
+
+def _unfitted(module: nn.Module, total_levels: int) -> QCFS:
+    """A site about which nothing is known: the ceilings that it has, else 1."""
+    if isinstance(module, QCFS):
+        return QCFS(module.ceiling, total_levels, channel_axis=module.channel_axis)
+    return QCFS(torch.tensor(1.0), total_levels)
 
 
 def _by_channel(x: Tensor, axis: int | None) -> Tensor:

@@ -45,12 +45,13 @@ class CeilingSearch:
         self.histogram += counts.view(channels, BINS)
 
     def ceilings(self, total_levels: int) -> Tensor:
-        """λ of each channel, `[C]`. A channel that was never active gets the median of the others."""
+        """λ of each channel, `[C]`. A channel that was never active gets the median of the others, within its cap."""
         centres = (torch.arange(BINS, dtype=torch.float64) + 0.5) / BINS
         steps = (FRACTIONS.double() / total_levels).unsqueeze(1)
         quantized = (centres / steps + 0.5).floor().clamp(0, total_levels) * steps
         error = self.histogram @ (quantized - centres).square().T
         found = FRACTIONS[error.argmin(1)] * self.scale
         if self.alive.any():
-            found[~self.alive] = found[self.alive].median()
+            median = torch.minimum(found[self.alive].median(), self.cap.flatten()).expand_as(found)
+            found[~self.alive] = median[~self.alive]
         return found

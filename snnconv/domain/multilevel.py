@@ -65,7 +65,8 @@ def _import_multilevel(node: NodeView) -> Call:
     decay, thresholds = number(node, "decay"), node.need_constant(2)
     if not 0 <= decay <= 1:
         raise Refusal(f"its decay is {decay}: it must be from 0 to 1")
-    if thresholds.shape != (levels,) or not np.allclose(thresholds, thresholds[0] + np.arange(levels)):
+    finite = thresholds.shape == (levels,) and np.isfinite(thresholds).all()
+    if not finite or not np.allclose(thresholds, thresholds[0] + np.arange(levels)):
         raise Refusal(f"its thresholds are {thresholds.tolist()}: they must be {levels}, each 1 above the one before")
     first = shortest(thresholds[0])
     try:

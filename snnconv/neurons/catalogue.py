@@ -89,7 +89,11 @@ class NeuronSettings:
         if self.levels is not None:
             require_positive_int("levels", self.levels)
         for name in ("decay", "reset", "mpr", "surrogate", "coupling"):
-            if getattr(self, name) not in (None, False) and name not in NEURONS[self.kind].choices:
+            if (
+                getattr(self, name) is not None
+                and getattr(self, name) is not False
+                and name not in NEURONS[self.kind].choices
+            ):
                 having = ", ".join(kind for kind, known in NEURONS.items() if name in known.choices)
                 raise InvalidValueError(
                     f"{name} is {getattr(self, name)!r}, which a neuron {self.kind} has not: {having} have."

@@ -81,9 +81,15 @@ def leaky(
         if observe is not None:
             observe(u)
         s = fire(rectify(u, levels) if rectified else u, levels, surrogate)
-        left = u - s if reset == "soft" else u * (1 - s.clamp(max=1))
+        left = u - s if reset == "soft" else _hard_reset(u, s, levels)
         fired.append(s)
     return torch.stack(fired) * threshold
+
+
+def _hard_reset(u: Tensor, s: Tensor, levels: int) -> Tensor:
+    """u·(1 - min(s, 1)); a clamp would lose the gradient at s = 1, its edge."""
+    left = u * (1 - s)
+    return left if levels == 1 else torch.where(s > 1, torch.zeros_like(u), left)
 
 
 class Leaky(SpikingSite):

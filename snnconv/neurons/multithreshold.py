@@ -14,7 +14,8 @@ With constant current or mean coupling, the time mean of the output is QCFS of t
 
 Backward (LM-HT, section 4.3): d(θ·s)/dm = 1 where θ/2 <= m <= (L + 1/2)·θ, else 0; the path through v_{t-1} is
 detached, so dL/dleak = sum_t dL/dm_t·v_{t-1} and dL/dI_t = dL/dm_t. From the same rule, with v in units of θ held
-fixed, d(θ·s)/dθ = s - I/θ inside and s outside: summed over the window that is the gradient of QCFS to its ceiling.
+fixed, d(θ·s)/dθ = s - I/θ inside and s outside: where every step is inside, its mean over a window of constant current
+is L times the gradient of QCFS to its ceiling.
 """
 
 from __future__ import annotations

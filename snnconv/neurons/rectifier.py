@@ -39,8 +39,9 @@ def rectify(u: Tensor, levels: int = 1) -> Tensor:
     """
     interval = u.detach().floor().clamp_(0, levels - 1)
     x = u - interval
-    # each branch sees only its own arguments, so that no other branch's infinite slope reaches the gradient
-    middle = (SHARPNESS * (x.clamp(0, 1) - 0.5)).tanh() / (2 * math.tanh(SHARPNESS / 2)) + 0.5
-    below = 1 - (1 - x.clamp(max=0)).pow(1 / 3)
-    above = x.clamp(min=1).pow(1 / 3)
+    one = torch.ones_like(x)
+    # each root sees only its own arguments, so that the other branch's infinite slope does not reach the gradient
+    below = 1 - torch.where(x < 0, 1 - x, one).pow(1 / 3)
+    above = torch.where(x > 1, x, one).pow(1 / 3)
+    middle = (SHARPNESS * (x - 0.5)).tanh() / (2 * math.tanh(SHARPNESS / 2)) + 0.5
     return interval + torch.where(x < 0, below, torch.where(x > 1, above, middle))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import TypeAlias
 
 import torch
@@ -57,6 +58,12 @@ class Site(nn.Module):
         return along_channels(self.ceiling, x.dim(), self.channel_axis)
 
 
+def _single_precision(device: torch.device) -> AbstractContextManager[object]:
+    """No autocast; some devices, such as meta, know none."""
+    known = torch.amp.is_autocast_available(device.type)
+    return torch.autocast(device.type, enabled=False) if known else nullcontext()
+
+
 class SpikingSite(Site):
     """A site of an SNN: a layer of neurons over T steps, which emit currents θ·s_t with s_t in 0..L and θ = λ/L.
 
@@ -89,9 +96,9 @@ class SpikingSite(Site):
         currents = unfold_time(x, self.timesteps)
         observe = self.observer if self.training else None
         if x.dtype in (torch.bfloat16, torch.float16):
-            with torch.autocast(x.device.type, enabled=False):
-                return fold_time(self.run(currents.float(), self._threshold(x), observe)).to(x.dtype)
-        return fold_time(self.run(currents, self._threshold(x), observe))
+            currents = currents.float()
+        with _single_precision(x.device):
+            return fold_time(self.run(currents, self._threshold(x), observe)).to(x.dtype)
 
     def _threshold(self, x: Tensor) -> Tensor:
         return self.ceiling_for(x) / self.levels

@@ -1,13 +1,13 @@
 r"""Surrogate gradients: a spike is a step of the membrane potential, its backward pass the slope of a smooth step.
 
-    s = number of k in 1..L with d_k > 0 (or >= 0), d_k = u - (k - 1/2)        ds/du := sum_k σ'(d_k)
+    s = number of k in 1..L with d_k > 0, d_k = u - (k - 1/2)        ds/du := sum_k σ'(d_k)
 
 Symbols: u membrane potential in units of the threshold, shifted so that the level nearest to it fires (k at u from
 k - 1/2 to k + 1/2); d distance from where level k begins; σ the smooth step that a surrogate states.
 
 | name | σ(d) | σ'(d) |
 |---|---|---|
-| rectangular:w | clip(d/w + 1/2, 0, 1) | 1/w where \|d\| <= w/2 |
+| rectangular:w | clip(d/w + 1/2, 0, 1) | 1/w where -w/2 <= d < w/2 |
 | triangular:w | the integral of σ' | (1 - \|d\|/w)/w where \|d\| < w |
 | tanh:k | tanh(k·d)/(2·tanh(k/2)) + 1/2 where \|d\| <= 1/2, else 0 or 1 | k·(1 - tanh²(k·d))/(2·tanh(k/2)) there |
 | arctan:a | arctan(π/2·a·d)/π + 1/2 | a/2/(1 + (π/2·a·d)²) |
@@ -59,7 +59,7 @@ class Surrogate(ABC):
             raise InvalidValueError(f"surrogate {self.name} has {self.shape!r}: it must be a finite number above 0.")
 
     def __str__(self) -> str:
-        return f"{self.name}:{self.shape:g}"
+        return f"{self.name}:{float(self.shape)!r}".removesuffix(".0")
 
     @abstractmethod
     def smooth(self, d: Tensor) -> Tensor:
@@ -80,7 +80,7 @@ class Rectangular(Surrogate):
         return (d / self.shape + 0.5).clamp(0, 1)
 
     def slope(self, d: Tensor) -> Tensor:
-        return (d.abs() <= self.shape / 2).to(d.dtype) / self.shape
+        return ((d >= -self.shape / 2) & (d < self.shape / 2)).to(d.dtype) / self.shape
 
 
 @dataclass(frozen=True)
@@ -195,30 +195,27 @@ def spike(d: Tensor, surrogate: Surrogate | None = None) -> Tensor:
 
 class _Fire(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, u: Tensor, levels: int, surrogate: Surrogate, at_threshold: bool) -> Tensor:
+    def forward(ctx: Any, u: Tensor, levels: int, surrogate: Surrogate) -> Tensor:
         ctx.save_for_backward(u)
         ctx.levels, ctx.surrogate = levels, surrogate
-        if at_threshold:
-            return (u + 0.5).floor_().clamp_(0, levels)
         return (u - 0.5).ceil_().clamp_(0, levels).abs_()  # of -0.0
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None, None]:
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
         (u,) = ctx.saved_tensors
         slope = ctx.surrogate.slope(u - 0.5)
         for level in range(2, ctx.levels + 1):
             slope = slope + ctx.surrogate.slope(u - (level - 0.5))
-        return grad * slope, None, None, None
+        return grad * slope, None, None
 
 
-def fire(u: Tensor, levels: int = 1, surrogate: Surrogate | None = None, *, at_threshold: bool = False) -> Tensor:
+def fire(u: Tensor, levels: int = 1, surrogate: Surrogate | None = None) -> Tensor:
     """Levels that fire at a membrane potential, with a surrogate gradient.
 
     Args:
-        u: membrane potential in units of the threshold, shifted so that level k begins at k - 1/2; any shape.
+        u: membrane potential in units of the threshold, shifted so that level k fires above k - 1/2; any shape.
         levels: L, the highest level.
         surrogate: whose slope is the gradient; rectangular:1 by default.
-        at_threshold: a level fires where u is at its beginning (>=); else only above it (>).
 
     Returns:
         s in 0..L, of the shape of `u`.
@@ -229,5 +226,5 @@ def fire(u: Tensor, levels: int = 1, surrogate: Surrogate | None = None, *, at_t
     >>> s.tolist(), u.grad.tolist()
     ([0.0, 1.0, 2.0, 2.0], [1.0, 1.0, 1.0, 0.0])
     """
-    fired: Tensor = _Fire.apply(u, levels, surrogate or Rectangular(), at_threshold)
+    fired: Tensor = _Fire.apply(u, levels, surrogate or Rectangular())
     return fired

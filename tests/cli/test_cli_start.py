@@ -76,7 +76,11 @@ def test_a_fault_of_ours_has_its_own_exit_code(
     ("command", "module", "step"),
     [
         (("convert", "net.onnx"), "snnconv.convert", "verify"),
-        (("train", "--model", "net.onnx", "--data", "npz:data.npz"), "snnconv.finetune.loop", "_first"),
+        (
+            ("train", "--model", "net.onnx", "--data", "npz:data.npz"),
+            "snnconv.finetune.losses.objective",
+            "first_output",
+        ),
         (("demo",), "snnconv.demo", "convert"),
     ],
 )

@@ -119,7 +119,7 @@ def assert_comes_back(model: Model, x: Tensor, path: Path, exact: bool) -> None:
     for mine, theirs, reference in zip(again(x), run_onnx(path, x), wanted, strict=True):
         assert torch.equal(mine, reference)
         assert theirs.shape == reference.shape
-        assert reference.unique().numel() > 2
+        assert reference.unique().numel() > 1
         tolerance = 0 if exact else RUNTIME * float(reference.abs().max())
         assert np.abs(theirs - reference.numpy()).max() <= tolerance
 

@@ -115,7 +115,7 @@ def main(folder: Path) -> None:
                 os._exit(1)
         children[moment] = child
     died = {moment: os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for moment, child in children.items()}
-    print(json.dumps(died))
+    sys.stdout.write(json.dumps(died))
 
 
 if __name__ == "__main__":

@@ -184,9 +184,7 @@ def test_the_calibrated_equivalent_is_nearly_as_accurate(spiking, few_digits, he
 
 def test_calibration_images_are_drawn_by_the_seed(spiking, few_digits):
     resized = replace(AS_IT_IS, levels=2, calibration_images=20)
-    first, again, other = (
-        continued(spiking, few_digits, replace(resized, seed=seed)) for seed in (0, 0, 1)
-    )
+    first, again, other = (continued(spiking, few_digits, replace(resized, seed=seed)) for seed in (0, 0, 1))
     assert same(first, again)
     assert not same(first, other)
     assert not same(first, continued(spiking, few_digits, replace(resized, calibration_images=200)))
@@ -229,7 +227,7 @@ def test_frames_fix_t_and_l(plain_ann, few_digits):
     ann = plain_ann.copy()
     ann.input = replace(ann.input, timesteps=3)
     for changed in ({"timesteps": 2}, {"levels": 3}):
-        with pytest.raises(InvalidValueError, match="takes 3 frames a sample.*T=3, L=1"):
+        with pytest.raises(InvalidValueError, match=r"takes 3 frames a sample.*T=3, L=1"):
             continued(_scratch(ann, "if"), few_digits, replace(AS_IT_IS, **changed))
 
 

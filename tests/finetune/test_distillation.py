@@ -150,9 +150,7 @@ def test_label_smoothing(plain_ann, few_digits, smoothing):
 
 
 def test_networks_without_the_same_sites_have_no_features_in_common(plain_ann, converted, few_digits):
-    other = load_module(
-        nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(144, 10)), (1, 8, 8)
-    )
+    other = load_module(nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(144, 10)), (1, 8, 8))
     snn = converted(timesteps=2, levels=2)
     features = FinetuneSettings(epochs=1, batch_size=50, distill_features=0.1)
     with pytest.raises(ModelError, match="--distill-features 0"):

@@ -82,9 +82,9 @@ def test_frames_of_a_recording_are_mixed_alike():
 
 
 def test_an_odd_batch_cannot_be_paired(few_digits, small_cnn):
-    with pytest.raises(InvalidValueError, match="5 images.*even"):
+    with pytest.raises(InvalidValueError, match=r"5 images.*even"):
         Mixing(LoopSettings(mixup=0.1), 4)(X[:5], Y[:5], epoch=1, step=1)
-    with pytest.raises(InvalidValueError, match="25 images.*even"):
+    with pytest.raises(InvalidValueError, match=r"25 images.*even"):
         train(small_cnn, few_digits, TrainSettings(epochs=1, batch_size=25, cutmix=1.0), device="cpu")
 
 

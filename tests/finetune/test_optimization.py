@@ -18,7 +18,14 @@ from snnconv.neurons import NeuronSettings
 
 FAMILIES = ["sgd", "nesterov", "adam", "adamw", "lamb", "lion", "rmsprop"]
 PLAIN = TrainSettings(
-    epochs=1, batch_size=40, lr=0.1, momentum=0.0, weight_decay=0.0, scheduler="none", initial_ceiling=4.0, augment=False
+    epochs=1,
+    batch_size=40,
+    lr=0.1,
+    momentum=0.0,
+    weight_decay=0.0,
+    scheduler="none",
+    initial_ceiling=4.0,
+    augment=False,
 )
 SPIKING = replace(PLAIN, neuron=NeuronSettings("lmht", 2), lr=0.05)
 
@@ -44,9 +51,7 @@ def test_a_cosine(optimizer, warmup):
 
 @pytest.mark.parametrize("warmup", [0, 1])
 def test_stairs(warmup):
-    settings = LoopSettings(
-        epochs=6, lr=0.3, scheduler="step", step_epochs=2, step_rate=0.25, warmup_epochs=warmup
-    )
+    settings = LoopSettings(epochs=6, lr=0.3, scheduler="step", step_epochs=2, step_rate=0.25, warmup_epochs=warmup)
     expected = [reference.stairs(step, 0.3, 2 * 5, 0.25, 5 * warmup) for step in range(30)]
     np.testing.assert_allclose(_rates(settings, 5), expected, rtol=1e-9)
 

@@ -26,7 +26,7 @@ from snnconv.neurons import NeuronSettings
 TIMES = ("wall_s", "images_per_s")
 
 
-class Stop(Exception):
+class StoppedError(Exception):
     """Ends a training in this process."""
 
 
@@ -115,7 +115,7 @@ def test_it_goes_on_after_any_step(kind, small_cnn, spiking, trained, few_digits
             for batch in batches:
                 if "epoch" in description:  # else it calibrates
                     if taken[0] == step:
-                        raise Stop
+                        raise StoppedError
                     taken[0] += 1
                 yield batch
 
@@ -123,10 +123,10 @@ def test_it_goes_on_after_any_step(kind, small_cnn, spiking, trained, few_digits
 
     (tmp_path / "whole").mkdir()
     whole = run(tmp_path / "whole")
-    for step in range(1, 2 * 4):
+    for step in (1, 3, 4, 6):  # of two epochs of four
         folder = tmp_path / str(step)
         folder.mkdir()
-        with pytest.raises(Stop):
+        with pytest.raises(StoppedError):
             run(folder, progress=stopping(step))
         found = load_checkpoint(RunFiles.beside(folder / NAME).checkpoint)
         assert (found.epoch - 1) * 4 + found.step == step
@@ -141,13 +141,13 @@ def test_a_training_that_is_stopped_twice(small_cnn, never_stopped, tmp_path, mo
         def progress(batches: Iterable[Any], description: str, total: int | None = None) -> Iterator[Any]:
             for number, batch in enumerate(batches):
                 if number == steps:
-                    raise Stop
+                    raise StoppedError
                 yield batch
 
         return progress
 
     for resume, steps in ((False, 3), (True, 1)):
-        with pytest.raises(Stop):
+        with pytest.raises(StoppedError):
             interrupted.run(small_cnn, tmp_path, resume=resume, progress=after(steps))
     assert same(interrupted.run(small_cnn, tmp_path, resume=True), never_stopped[0])
 
@@ -170,10 +170,10 @@ def stopped(small_cnn, few_digits, tmp_path):
     settings = TrainSettings(epochs=2, batch_size=50)
 
     def stop(_: object) -> None:
-        raise Stop
+        raise StoppedError
 
     files = RunFiles.beside(tmp_path / NAME)
-    with pytest.raises(Stop):
+    with pytest.raises(StoppedError):
         train(small_cnn, few_digits, settings, files=files, on_epoch=stop, device="cpu")
     return settings, replace(files, resume=True)
 
@@ -276,7 +276,9 @@ def test_weights_that_are_no_numbers_are_not_kept(ema, small_cnn, few_digits, tm
     monkeypatch.setattr(loop, "CHECKPOINT_S", 0.0)
     files = RunFiles.beside(tmp_path / NAME)
     with pytest.raises(DivergenceError, match=r"in epoch 1, step \d .*Lower lr \(it is 1e\+30\)"):
-        train(small_cnn, few_digits, TrainSettings(epochs=2, batch_size=50, lr=1e30, ema=ema), files=files, device="cpu")
+        train(
+            small_cnn, few_digits, TrainSettings(epochs=2, batch_size=50, lr=1e30, ema=ema), files=files, device="cpu"
+        )
     if files.checkpoint.exists():
         assert all(torch.isfinite(value).all() for value in load_checkpoint(files.checkpoint).network.values())
 

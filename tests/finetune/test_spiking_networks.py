@@ -113,7 +113,9 @@ def test_max_pooling_becomes_average_pooling_or_moves_before_the_neurons(neuron,
     for average, (gone, kept) in {True: (MaxPool, AveragePool), False: (AveragePool, MaxPool)}.items():
         settings = replace(SHORT, neuron=neuron, average_pool=average)
         model = train(ann, few_digits, settings, device="cpu")
-        kinds = [type(model.graph.get_submodule(str(n.target))) for n in model.graph.graph.nodes if n.op == "call_module"]
+        kinds = [
+            type(model.graph.get_submodule(str(n.target))) for n in model.graph.graph.nodes if n.op == "call_module"
+        ]
         assert gone not in kinds
         site = next(i for i, kind in enumerate(kinds) if kind is type(_sites(model)[0]))
         assert (kinds.index(kept) < site) == (not average)

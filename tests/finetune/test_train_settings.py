@@ -35,6 +35,25 @@ def test_the_defaults_are_the_recipe():
         {"initial_ceiling": 0.0},
         {"label_smoothing": 1.0},
         {"seed": -1},
+        {"seed": 2**63},
+        {"accumulate": 0},
+        {"accumulate": 3},  # of a batch of 128
+        {"step_epochs": 0},
+        {"step_rate": 0.0},
+        {"step_rate": 1.5},
+        {"clip": -1.0},
+        {"ema": 1.0},
+        {"auto_augment": "augmix"},
+        {"cutout": -1},
+        {"cutout": 2.5},
+        {"mixup": -0.1},
+        {"cutmix": math.inf},
+        {"rmp_loss": 0.1},  # of a quantized network
+        {"rmp_sites": "outer"},
+        {"distill_logits": -1.0},
+        {"distill_features": math.nan},
+        {"distill_temperature": 0.0},
+        {"workers": -2},
     ],
 )
 def test_what_is_not_allowed_is_refused_by_name(values):

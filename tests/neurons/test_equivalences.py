@@ -192,14 +192,11 @@ def test_one_threshold_fires_as_often_until_charge_is_left_on_the_wrong_side(tim
     [
         ([-1.75, 2.5], 1.0, [0, 2], [0, 1]),
         ([2.5, -1.75], 1.0, [2, 0], [2, 1]),
-        ([0.2, -0.1], 1.5, [1, 0], [1, 0]),  # above the range only by its leak: 1.05 begins no window
-        ([0.2, 0.0, -0.02], 1.5, [1, 0, 0], [1, 0, 0]),
-        ([0.12, -0.2], 1.5, [0, 1], [0, 1]),
-        ([0.12, -0.3], 1.5, [0, 0], [0, 1]),
+        ([0.12, -0.3], 1.5, [0, 0], [0, 1]),  # the leak lifts what is left above lam
     ],
 )
 def test_where_one_threshold_fires_otherwise(currents, leak, fired_levels, spikes):
-    """lam = 1, L = 2."""
+    """lam = 1, L = 2: what is left of the first window is on one side of 0..lam, the second current on the other."""
     x = np.array(currents)[:, None]
     found, _ = single_threshold(np.repeat(x, 2, axis=0), np.array(1.0), 2, np.eye(len(x)), leak=leak)
     out = multithreshold(torch.tensor(x), _double(0.5), 2, leak=_double(leak))

@@ -85,40 +85,38 @@ def test_the_slope_integrates_to_1_and_is_even(kind, shape):
 
 
 def test_rectangular_windows_of_width_1_tile_the_axis():
-    """One gradient everywhere from 0 to L, also where two windows meet."""
+    """One gradient everywhere from 0 up to L, also where two windows meet: each has its lower edge, not its upper."""
     u = torch.arange(0.0, 3.25, 0.25, requires_grad=True)
     fire(u, 3).sum().backward()
-    assert u.grad.tolist() == [1.0] * 13
+    assert u.grad.tolist() == [1.0] * 12 + [0.0]
 
 
 def test_the_rectangular_of_one_level_is_the_gradient_of_clamp():
-    u = torch.tensor([-0.1, 0.0, 0.3, 1.0, 1.1], requires_grad=True)
+    u = torch.tensor([-0.1, 0.0, 0.3, 0.9, 1.1], requires_grad=True)
     fire(u).sum().backward()
     assert u.grad.tolist() == [0.0, 1.0, 1.0, 1.0, 0.0]
 
 
-def _counted(u: torch.Tensor, top: int, at_threshold: bool) -> torch.Tensor:
-    """How many levels begin below a potential (or at it)."""
+def _counted(u: torch.Tensor, top: int) -> torch.Tensor:
+    """How many levels begin below a potential."""
     begins = torch.arange(1, top + 1, dtype=u.dtype) - 0.5
-    reached = u[..., None] >= begins if at_threshold else u[..., None] > begins
-    return reached.sum(-1).to(u.dtype)
+    return (u[..., None] > begins).sum(-1).to(u.dtype)
 
 
 @few
-@given(levels, seeds, st.booleans())
-def test_what_fires_is_the_number_of_levels_that_began(top, seed, at_threshold):
+@given(levels, seeds)
+def test_what_fires_is_the_number_of_levels_that_began(top, seed):
     u = torch.tensor(np.random.default_rng(seed).normal(top / 2, top, 500))
-    assert torch.equal(fire(u, top, at_threshold=at_threshold), _counted(u, top, at_threshold))
+    assert torch.equal(fire(u, top), _counted(u, top))
 
 
 @pytest.mark.parametrize(("dtype", "kind"), FLOATS)
-@pytest.mark.parametrize("at_threshold", [False, True])
 @pytest.mark.parametrize("top", range(1, 7))
-def test_what_fires_next_to_a_decision_level(top, at_threshold, dtype, kind):
+def test_what_fires_next_to_a_decision_level(top, dtype, kind):
     begins = (np.arange(-1, top + 2) + 0.5).astype(kind)
     u = torch.tensor(np.concatenate([begins, np.nextafter(begins, kind(-99)), np.nextafter(begins, kind(99))]))
     assert u.dtype == dtype
-    assert torch.equal(fire(u, top, at_threshold=at_threshold), _counted(u, top, at_threshold))
+    assert torch.equal(fire(u, top), _counted(u, top))
 
 
 def test_nothing_fires_at_minus_zero():
@@ -127,12 +125,12 @@ def test_nothing_fires_at_minus_zero():
 
 
 @few
-@given(kinds, shapes, levels, seeds, st.booleans())
-def test_the_gradient_of_levels_is_the_sum_of_their_slopes(kind, shape, top, seed, at_threshold):
+@given(kinds, shapes, levels, seeds)
+def test_the_gradient_of_levels_is_the_sum_of_their_slopes(kind, shape, top, seed):
     surrogate = SURROGATES[kind](shape)
     rng = np.random.default_rng(seed)
     u, upstream = torch.tensor(rng.normal(top / 2, top, 100), requires_grad=True), torch.tensor(rng.normal(size=100))
-    fire(u, top, surrogate, at_threshold=at_threshold).backward(upstream)
+    fire(u, top, surrogate).backward(upstream)
     slopes = torch.stack([surrogate.slope(u.detach() - (k - 0.5)) for k in range(1, top + 1)])
     torch.testing.assert_close(u.grad, upstream * slopes.sum(0), rtol=1e-12, atol=1e-12)
 

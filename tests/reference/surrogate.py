@@ -45,7 +45,7 @@ STEPS: dict[str, Callable[[float, float], float]] = {
 
 
 def rectangular_slope(d: float, w: float = 1.0) -> float:
-    return 1 / w if abs(d) <= w / 2 else 0.0
+    return 1 / w if -w / 2 <= d < w / 2 else 0.0
 
 
 def sigmoid_slope(d: float, a: float) -> float:
