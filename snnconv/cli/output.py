@@ -57,16 +57,24 @@ def show_warning(
 
 
 def track(iterable: Iterable[T], description: str, total: int | None = None) -> Iterator[T]:
-    """A progress bar with the time left, on standard error; where that is no terminal, a line now and then."""
+    """A progress bar with rate and time left, on standard error; where that is no terminal, a line now and then."""
     from rich.console import Console
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
         Progress,
+        ProgressColumn,
+        Task,
         TextColumn,
         TimeElapsedColumn,
         TimeRemainingColumn,
     )
+
+    class RateColumn(ProgressColumn):
+        """Items a second."""
+
+        def render(self, task: Task) -> str:
+            return "" if task.speed is None else f"{task.speed:.3g}/s"
 
     console = Console(stderr=True)
     if not console.is_terminal:
@@ -76,6 +84,7 @@ def track(iterable: Iterable[T], description: str, total: int | None = None) -> 
         TextColumn("{task.description:<22}"),
         BarColumn(),
         MofNCompleteColumn(),
+        RateColumn(),
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),
@@ -89,8 +98,9 @@ def _plainly(iterable: Iterable[T], description: str, total: int | None) -> Iter
     for done, item in enumerate(iterable):
         now = time.monotonic()
         if done and now - last >= QUIET_S:
-            left = f", about {(now - started) / done * (total - done):.0f} s left" if total else ""
-            click.echo(f"{description}: {done}{f' of {total}' if total else ''}{left}", err=True)
+            rate = done / (now - started)
+            left = f", about {(total - done) / rate:.0f} s left" if total else ""
+            click.echo(f"{description}: {done}{f' of {total}' if total else ''}, {rate:.3g}/s{left}", err=True)
             last = now
         yield item
 

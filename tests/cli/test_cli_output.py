@@ -176,7 +176,7 @@ def test_slow_progress_without_a_terminal(capsys: pytest.CaptureFixture[str], mo
     assert list(track(range(6), "Counting", 6)) == list(range(6))
     lines = capsys.readouterr().err.splitlines()
     assert lines == [
-        "Counting: 1 of 6, about 70 s left",
-        "Counting: 3 of 6, about 28 s left",
-        "Counting: 5 of 6, about 8 s left",
+        "Counting: 1 of 6, 0.0714/s, about 70 s left",
+        "Counting: 3 of 6, 0.107/s, about 28 s left",
+        "Counting: 5 of 6, 0.119/s, about 8 s left",
     ]
