@@ -14,7 +14,7 @@ from snnconv.finetune import TrainSettings
 def test_train_convert_evaluate(run: Callable[..., Any], here: Path) -> None:
     trained = run("train", "--model", "zoo:small-cnn", "--data", "digits[:300]", "--epochs", 1, "-N", 8, "--json").json
     assert trained["output"] == "small-cnn-qcfs.onnx"
-    assert trained["total_levels"] == 8
+    assert trained["settings"]["total_levels"] == 8
 
     converted = run("convert", "small-cnn-qcfs.onnx", "-T", 4, "-o", "snn.onnx", "--json")
     assert converted.err == ""

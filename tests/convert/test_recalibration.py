@@ -78,6 +78,20 @@ def test_few_levels_get_lower_ceilings_and_a_smaller_error():
         assert (lower < 0.95 * its).any()
 
 
+def test_the_biases_are_what_keeps_the_means():
+    old = quantize(prepared("chain"), OLD)
+    batches = _batches(old)
+    new = calibrate(old, batches, 2, anew=True)
+    uncorrected = new.copy()
+    for part in ("c1", "c2"):
+        uncorrected.graph.get_submodule(part).bias = old.graph.get_submodule(part).bias
+        assert torch.equal(uncorrected.graph.get_submodule(part).weight, old.graph.get_submodule(part).weight)
+    wanted, after, before = (_outputs(model, batches) for model in (old, new, uncorrected))
+    for name, out in wanted.items():
+        error, without = ((found[name].mean(1) - out.mean(1)).abs().max() for found in (after, before))
+        assert error < 0.5 * without
+
+
 def test_without_anew_ceilings_and_biases_stay():
     old = quantize(prepared("chain"), OLD)
     new = calibrate(old, _batches(old), NEW)

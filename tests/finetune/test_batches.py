@@ -71,6 +71,21 @@ def test_seed_and_epoch_alone_fix_the_images(images, size, layout, choices):
     assert not _equal(first, _batches(few, 3, seed=1, **choices).epoch(2))
 
 
+@pytest.mark.parametrize(
+    "choices", [{}, {"augment": False, "cutout": 3}, {"augment": False, "auto_augment": "randaugment"}]
+)
+def test_every_epoch_changes_an_image_anew(images, choices):
+    few = images((24, 8, 8, 3))
+    batches = _batches(few, 24, **choices)
+
+    def by_position(epoch: int) -> torch.Tensor:
+        ((x, _),) = batches.epoch(epoch)
+        return x[torch.tensor(batches.positions(epoch, 1)).argsort()]
+
+    first, second = by_position(1), by_position(2)
+    assert (first == second).flatten(1).all(1).sum() < 12
+
+
 @pytest.mark.parametrize("choices", CHANGES)
 def test_an_image_is_changed_alike_in_any_batch(images, choices):
     few = images((12, 8, 8, 3))

@@ -13,9 +13,10 @@ from torch import nn
 from snnconv.convert import collapse
 from snnconv.convert.sites import channel_axis, iter_sites
 from snnconv.errors import InvalidValueError, ModelError, SnnconvWarning
+from snnconv.export import save
 from snnconv.finetune import FinetuneSettings, finetune, spiking_network
 from snnconv.finetune.continuation import continued, kind_of
-from snnconv.loading import load_module
+from snnconv.loading import load, load_module
 from snnconv.model import Stage
 from snnconv.neurons import (
     Coupling,
@@ -231,12 +232,13 @@ def test_frames_fix_t_and_l(plain_ann, few_digits):
             continued(_scratch(ann, "if"), few_digits, replace(AS_IT_IS, **changed))
 
 
-def test_single_numbers_are_not_trained(few_digits):
+def test_single_numbers_of_a_file_are_not_trained(few_digits, tmp_path):
     class Shifted(nn.Module):
         def forward(self, x):
             return (x + 3.0) / 6.0
 
     module = nn.Sequential(nn.Conv2d(1, 4, 8), nn.ReLU(), Shifted(), nn.Flatten(), nn.Linear(4, 10))
-    student = continued(_scratch(load_module(module, (1, 8, 8)), "lif"), few_digits, AS_IT_IS)
+    path = save(_scratch(load_module(module, (1, 8, 8)), "lif"), tmp_path / "snn.onnx")
+    student = continued(load(path), few_digits, AS_IT_IS)
     held = sorted(round(p.item(), 4) for p in student.graph.parameters() if not p.requires_grad)
     assert held in ([1.0, 3.0, 6.0], [0.1667, 1.0, 3.0])  # the ceiling is 1
