@@ -13,7 +13,7 @@ from benchmarks.cifar import MEAN, STD, held_out, training
 from benchmarks.grid import arguments, run_grid, summary, write_report
 
 TIMESTEPS = 2
-IMAGES, EPOCHS = 10_000, 6
+IMAGES, EPOCHS = 8_000, 5
 SETTINGS: dict[str, Any] = {"batch_size": 64, "lr": 0.05, "weight_decay": 5e-4, "warmup_epochs": 1}
 NEURONS: dict[str, dict[str, Any]] = {
     "IF, hard reset": {"kind": "if", "reset": "hard"},

@@ -15,7 +15,7 @@ from benchmarks.grid import arguments, run_grid, summary, write_report
 
 TIMESTEPS = 2
 DEPTHS = (14, 32, 68)
-IMAGES, EPOCHS = 4_000, 8
+IMAGES, EPOCHS = 4_000, 6
 SETTINGS: dict[str, Any] = {
     "batch_size": 64,
     "lr": 0.1,

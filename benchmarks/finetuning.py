@@ -22,7 +22,7 @@ from benchmarks.environment import environment
 TIMESTEPS, LEVELS = 2, 2
 SETTINGS: dict[str, Any] = {
     "epochs": 3,
-    "batch_size": 128,
+    "batch_size": 32,
     "optimizer": "adamw",
     "lr": 3e-4,
     "weight_decay": 0.0,

@@ -1,11 +1,31 @@
-"""Fixtures for all tests."""
+"""Fixtures for all tests.
+
+One thread computes: tiny networks are faster so, and sums are rounded alike in every process.
+"""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
+
+
+def pytest_configure() -> None:
+    """Before any test or fixture; a process that a test starts takes it from the environment."""
+    os.environ["OMP_NUM_THREADS"] = "1"
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def _threads(request: pytest.FixtureRequest) -> Iterator[None]:
+    """All threads for the real networks of ../shared."""
+    real = request.node.get_closest_marker("shared") is not None
+    torch.set_num_threads(os.cpu_count() or 1 if real else 1)
+    yield
+    torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")
@@ -15,14 +35,3 @@ def shared() -> Path:
     if not folder.is_dir():
         pytest.skip("../shared is absent: real networks and data are needed for this test")
     return folder
-
-
-@pytest.fixture(scope="module")
-def one_thread() -> Iterator[None]:
-    """Compute on one thread: tiny networks are faster so, and sums are rounded alike in every process."""
-    import torch
-
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)

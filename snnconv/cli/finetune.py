@@ -81,7 +81,7 @@ def finetune(source: str, output: Path | None, as_json: bool, **options: Any) ->
     warn_of_unknown_pixels(model)
     held_out = options["eval_data"]
     report = Reporter(settings.epochs, as_json=as_json)
-    with resumable(files):
+    with resumable(files.checkpoint):
         tuned = run(
             model,
             open_data(options["data"], model.input, purpose="train"),

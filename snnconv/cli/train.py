@@ -23,6 +23,8 @@ from snnconv.cli.training_options import (
 if TYPE_CHECKING:
     from snnconv.finetune import TrainSettings
 
+OF_NEURONS = ("threshold_norm", "train_ceilings")
+OF_QUANTIZED = ("total_levels", "initial_ceiling")
 NEURON = ("timesteps", "levels", "ceiling", "decay", "reset", "mpr", "surrogate", "coupling")
 
 
@@ -111,7 +113,7 @@ def train(model: str, output: Path | None, as_json: bool, **options: Any) -> Non
     )
     held_out = options["eval_data"]
     report = Reporter(settings.epochs, as_json=as_json)
-    with resumable(files):
+    with resumable(files.checkpoint):
         trained = run(
             network,
             open_data(options["data"], network.input, purpose="train"),
@@ -137,5 +139,14 @@ def _settings(options: dict[str, Any]) -> TrainSettings:
     if kind is None:
         named = ", ".join(f"--{name}" for name in given)
         require(not given, f"{named}: only neurons have that; give --neuron too, or leave it out.")
+        _refuse(OF_NEURONS, "only neurons have that; give --neuron too, or leave it out")
         return TrainSettings(**chosen(TrainSettings, options))
+    _refuse(OF_QUANTIZED, f"only a quantized network has that; leave it out, or --neuron {kind}")
     return TrainSettings(neuron=NeuronSettings(kind, **given), **chosen(TrainSettings, options))
+
+
+def _refuse(names: tuple[str, ...], why: str) -> None:
+    """Refuse options that were given and have no meaning here."""
+    source = click.get_current_context().get_parameter_source
+    given = [name for name in names if source(name) is click.core.ParameterSource.COMMANDLINE]
+    require(not given, f"{', '.join('--' + name.replace('_', '-') for name in given)}: {why}.")

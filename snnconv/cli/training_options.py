@@ -15,10 +15,19 @@ from snnconv.cli.output import print_json, print_line
 from snnconv.errors import InvalidValueError
 
 if TYPE_CHECKING:
-    from snnconv.finetune import EpochMetrics, LoopSettings, RunFiles
+    from snnconv.finetune import EpochMetrics, LoopSettings
     from snnconv.model import Model
 
-__all__ = ["Reporter", "chosen", "data_options", "is_main_process", "loop_options", "resumable", "resume_option"]
+__all__ = [
+    "Reporter",
+    "chosen",
+    "data_options",
+    "is_main_process",
+    "loop_options",
+    "read_metrics",
+    "resumable",
+    "resume_option",
+]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -140,14 +149,15 @@ def is_main_process() -> bool:
 
 
 @contextmanager
-def resumable(files: RunFiles) -> Iterator[None]:
+def resumable(*checkpoints: Path) -> Iterator[None]:
     """Say of an interrupted training how to go on with it."""
     try:
         yield
     except KeyboardInterrupt as interrupt:
-        if not files.checkpoint.exists():
+        kept = next((path for path in checkpoints if path.exists()), None)
+        if kept is None:
             raise
-        raise KeyboardInterrupt(f"interrupted; {files.checkpoint} is kept: go on with --resume") from interrupt
+        raise KeyboardInterrupt(f"interrupted; {kept} is kept: go on with --resume") from interrupt
 
 
 class Reporter:
@@ -191,11 +201,16 @@ class Reporter:
                     "levels": model.levels,
                     "coupling": model.coupling.value if model.coupling else None,
                     "settings": settings.to_dict(),
-                    "epochs": [json.loads(line) for line in metrics.read_text().splitlines()],
+                    "epochs": read_metrics(metrics),
                 }
             )
         else:
             print_line(f"Wrote {target}; metrics of every epoch in {metrics}.")
+
+
+def read_metrics(path: Path) -> list[dict[str, Any]]:
+    """What a metrics file holds: of a resumed training more than this run's epochs."""
+    return [json.loads(line) for line in path.read_text().splitlines()]
 
 
 def _duration(seconds: float) -> str:

@@ -10,7 +10,7 @@ import click
 
 from snnconv.cli.options import DATA_HELP, LARGEST_SEED, examples, json_option, output_path
 from snnconv.cli.output import print_json, print_line, print_table, track
-from snnconv.cli.training_options import Reporter, is_main_process, resume_option
+from snnconv.cli.training_options import Reporter, is_main_process, read_metrics, resumable, resume_option
 
 if TYPE_CHECKING:
     from snnconv.finetune import EpochMetrics, LoopSettings
@@ -206,17 +206,18 @@ def train(recipe: str, output: Path | None, resume: bool, as_json: bool, **optio
     if is_main_process():
         files.check(found)
     report = _Report(found, as_json=as_json)
-    made = run_recipe(
-        found,
-        options["data"],
-        eval_data=options["eval_data"],
-        epochs=options["epochs"],
-        seed=options["seed"],
-        progress=track,
-        on_stage=report.stage,
-        on_epoch=report.epoch,
-        files=files,
-    )
+    with resumable(files.only.checkpoint, files.first.checkpoint, files.last.checkpoint):
+        made = run_recipe(
+            found,
+            options["data"],
+            eval_data=options["eval_data"],
+            epochs=options["epochs"],
+            seed=options["seed"],
+            progress=track,
+            on_stage=report.stage,
+            on_epoch=report.epoch,
+            files=files,
+        )
     if is_main_process():
         save(made, target)
         files.finish(found)
@@ -265,8 +266,8 @@ class _Report:
                 "levels": made.levels,
                 "coupling": made.coupling.value if made.coupling else None,
                 "stages": [
-                    {"name": name, "settings": settings.to_dict(), "epochs": reporter.log}
-                    for name, settings, reporter in self.stages
+                    {"name": name, "settings": settings.to_dict(), "epochs": read_metrics(path)}
+                    for (name, settings, _), path in zip(self.stages, metrics[-len(self.stages) :], strict=True)
                 ],
             }
         )

@@ -12,8 +12,6 @@ import pytest
 from snnconv.cli.training_options import Reporter
 from snnconv.loading import load
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 DATA = ("--data", "npz:data.npz", "--epochs", 2, "--batch-size", 8)
 TUNE = ("finetune", "snn.onnx", *DATA)
 KEYS = {"source", "output", "metrics", "stage", "timesteps", "levels", "coupling", "settings", "epochs"}

@@ -16,8 +16,6 @@ from snnconv.cli.training_options import Reporter
 from snnconv.errors import SnnconvWarning
 from snnconv.loading import load
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 TRAIN = ("train", "--model", "net.onnx", "--data", "npz:data.npz", "--epochs", 2, "--batch-size", 8)
 KEYS = {"source", "output", "metrics", "stage", "timesteps", "levels", "coupling", "settings", "epochs"}
 EPOCH_KEYS = {"epoch", "loss", "accuracy", "eval_accuracy", "lr", "images_per_s", "wall_s", "parts"}

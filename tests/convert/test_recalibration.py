@@ -14,8 +14,6 @@ from snnconv.errors import SnnconvWarning
 from snnconv.model import Stage
 from snnconv.neurons import QCFS, Coupling
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 OLD, NEW = 16, 5
 MEAN_ERROR = 0.01  # of a ceiling: what two rounds of bias correction may leave of a mean
 NAMES = [name for name in CASES if name != "relu_on_the_input"]  # whose site no bias precedes

@@ -16,11 +16,6 @@ from snnconv.model import Model
 from snnconv.zoo import Images, describe_data, open_data
 
 
-@pytest.fixture(scope="module", autouse=True)
-def always_one_thread(one_thread: None) -> None:
-    """Of every test here."""
-
-
 @pytest.fixture(scope="session")
 def small_cnn() -> Model:
     """Three sites, with batch-norm."""

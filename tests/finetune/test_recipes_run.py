@@ -59,15 +59,6 @@ class KilledError(Exception):
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _one_thread():
-    """The networks are tiny: threads would only wait for each other."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
-@pytest.fixture(scope="module", autouse=True)
 def _networks_are_built_once():
     """Building one takes ten times as long as training it here; what is built is not changed."""
     with pytest.MonkeyPatch.context() as patch:

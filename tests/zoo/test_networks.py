@@ -31,12 +31,8 @@ SUPPORTED = {
 
 
 @pytest.fixture(autouse=True)
-def _seed_and_one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
+def _seed():
     torch.manual_seed(0)
-    yield
-    torch.set_num_threads(threads)
 
 
 def without_memory(name, channels=3, classes=10):
