@@ -68,14 +68,14 @@ def multilevel(
     fired = []
     for current in currents:
         drive = current / threshold
-        total = torch.zeros_like(drive)
+        total = drive
         for k in range(levels):
             u = decay * left[k] + drive
             if observe is not None and k == 0:
                 observe(u + (0.5 - first))
             o = spike(u - (first + k), surrogate)
             left[k] = u * (1 - o)
-            total = total + o
+            total = o if k == 0 else total + o
         fired.append(total)
     return torch.stack(fired) * threshold
 

@@ -69,6 +69,13 @@ class Surrogate(ABC):
     def slope(self, d: Tensor) -> Tensor:
         """σ'(d), the derivative of `smooth`."""
 
+    def slopes(self, u: Tensor, levels: int) -> Tensor:
+        """Sum of σ'(d) over the distances d = u - (k - 1/2) to every level k in 1..`levels`."""
+        total = self.slope(u - 0.5)
+        for level in range(2, levels + 1):
+            total = total + self.slope(u - (level - 0.5))
+        return total
+
 
 @dataclass(frozen=True)
 class Rectangular(Surrogate):
@@ -81,6 +88,11 @@ class Rectangular(Surrogate):
 
     def slope(self, d: Tensor) -> Tensor:
         return ((d >= -self.shape / 2) & (d < self.shape / 2)).to(d.dtype) / self.shape
+
+    def slopes(self, u: Tensor, levels: int) -> Tensor:
+        if self.shape != 1:
+            return super().slopes(u, levels)
+        return (u >= 0).logical_and_(u < levels)  # windows that tile the axis are one window
 
 
 @dataclass(frozen=True)
@@ -198,15 +210,14 @@ class _Fire(torch.autograd.Function):
     def forward(ctx: Any, u: Tensor, levels: int, surrogate: Surrogate) -> Tensor:
         ctx.save_for_backward(u)
         ctx.levels, ctx.surrogate = levels, surrogate
+        if levels == 1:
+            return (u > 0.5).to(u.dtype)
         return (u - 0.5).ceil_().clamp_(0, levels).abs_()  # of -0.0
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
         (u,) = ctx.saved_tensors
-        slope = ctx.surrogate.slope(u - 0.5)
-        for level in range(2, ctx.levels + 1):
-            slope = slope + ctx.surrogate.slope(u - (level - 0.5))
-        return grad * slope, None, None
+        return grad * ctx.surrogate.slopes(u, ctx.levels), None, None
 
 
 def fire(u: Tensor, levels: int = 1, surrogate: Surrogate | None = None) -> Tensor:

@@ -334,3 +334,16 @@ def test_event_frames(make: Callable[..., str], run: Callable[..., Any], here: P
     refusal = run(*command)
     assert refusal.code == 2
     assert "only a spiking network takes them. Give its neuron and T" in refusal.err
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        (("--plain-norm",), "--threshold-norm: only neurons"),
+        (("--train-ceilings",), "--train-ceilings: only neurons"),
+        (("--neuron", "lif", "-N", 4), "--total-levels: only a quantized network"),
+        (("--neuron", "lif", "--initial-ceiling", 2), "--initial-ceiling: only a quantized network"),
+    ],
+)
+def test_options_of_the_other_kind_of_network_are_refused(options, named, refused):
+    assert named in refused("train", "--model", "net.onnx", "--data", "npz:data.npz", *options)
