@@ -2,7 +2,8 @@
 
     python -m benchmarks.ablation ../shared --lines /tmp/ablation.jsonl --output benchmarks/results/ablation.json
 
-A ResNet-8 of width 8 on a part of CIFAR-10, trained from scratch; accuracy on images 45000..49999 after the last epoch.
+A ResNet-8 of width 8 on a part of CIFAR-10 at 16 x 16 pixels, trained from scratch; accuracy on images 45000..49999
+after the last epoch.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from benchmarks.cifar import MEAN, STD, held_out, training
 from benchmarks.grid import arguments, run_grid, summary, write_report
 
 TIMESTEPS = 2
-IMAGES, EPOCHS = 8_000, 5
+SIZE = 16
+IMAGES, EPOCHS = 10_000, 10
 SETTINGS: dict[str, Any] = {"batch_size": 64, "lr": 0.05, "weight_decay": 5e-4, "warmup_epochs": 1}
 NEURONS: dict[str, dict[str, Any]] = {
     "IF, hard reset": {"kind": "if", "reset": "hard"},
@@ -43,7 +45,13 @@ def main() -> None:
         settings = TrainSettings(neuron=neuron, epochs=epochs, seed=case["seed"], rmp_loss=rmp_loss, **SETTINGS)
         data = training(given.shared, images)
         network = build_network(
-            "zoo:resnet8-w8", describe_data(data, purpose="train"), mean=MEAN, std=STD, seed=case["seed"]
+            "zoo:resnet8-w8",
+            describe_data(data, purpose="train"),
+            size=SIZE,
+            resize=SIZE,
+            mean=MEAN,
+            std=STD,
+            seed=case["seed"],
         )
         log: list[Any] = []
         snn = train(network, open_data(data, network.input, purpose="train"), settings, on_epoch=log.append)
@@ -62,7 +70,14 @@ def main() -> None:
     for line in table:
         deviation = line["standard_deviation"]
         print(f"{line['neuron']:28} L={line['levels']}  {line['mean']:.2f} +- {deviation or float('nan'):.2f}")
-    settings = {**SETTINGS, "timesteps": TIMESTEPS, "images": images, "epochs": epochs, "network": "zoo:resnet8-w8"}
+    settings = {
+        **SETTINGS,
+        "timesteps": TIMESTEPS,
+        "images": images,
+        "epochs": epochs,
+        "network": "zoo:resnet8-w8",
+        "size": SIZE,
+    }
     write_report(given, settings, rows, summary=table)
 
 

@@ -2,8 +2,8 @@
 
     python -m benchmarks.depth ../shared --lines /tmp/depth.jsonl --output benchmarks/results/depth.json
 
-MLF neurons, T=2, on a part of CIFAR-10 from scratch; loss on the training images and accuracy on images 45000..49999
-after the last epoch. A network degrades where a deeper one learns its own training images worse.
+MLF neurons, T=2, on a part of CIFAR-10 at 16 x 16 pixels, from scratch; loss on the training images and accuracy on
+images 45000..49999 after the last epoch. A network degrades where a deeper one learns its own training images worse.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from benchmarks.grid import arguments, run_grid, summary, write_report
 
 TIMESTEPS = 2
 DEPTHS = (14, 32, 68)
-IMAGES, EPOCHS = 4_000, 6
+SIZE = 16
+IMAGES, EPOCHS = 5_000, 10
 SETTINGS: dict[str, Any] = {
     "batch_size": 64,
     "lr": 0.1,
@@ -43,6 +44,8 @@ def main() -> None:
         network = build_network(
             f"zoo:{KINDS[case['kind']]}{case['depth']}-w8",
             describe_data(data, purpose="train"),
+            size=SIZE,
+            resize=SIZE,
             mean=MEAN,
             std=STD,
             seed=case["seed"],
@@ -58,6 +61,7 @@ def main() -> None:
     for line in table:
         print(f"{line['kind']:6} {line['depth']:3}  {line['mean']:.2f} ({line['seeds']} seeds)")
     settings = {**SETTINGS, "timesteps": TIMESTEPS, "images": images, "epochs": epochs, "neuron": "mlf", "width": 8}
+    settings["size"] = SIZE
     write_report(given, settings, rows, summary=table)
 
 
