@@ -19,16 +19,17 @@ rectifier (rectifier.py) the surrogate is taken of the rectified potential.
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor
 
 from snnconv.errors import InvalidValueError
 from snnconv.neurons.coupling import Coupling
-from snnconv.neurons.rectifier import rectify
+from snnconv.neurons.rectifier import rectified_slopes, rectify
+from snnconv.neurons.reduction import sum_of_products
 from snnconv.neurons.site import Observer, SpikingSite, require_positive_int
-from snnconv.neurons.surrogate import Surrogate, fire, parse_surrogate
+from snnconv.neurons.surrogate import Rectangular, Surrogate, fire, parse_surrogate
 
 __all__ = ["Leaky", "Reset", "leaky"]
 
@@ -74,12 +75,29 @@ def leaky(
         raise InvalidValueError(f"decay is {decay!r}: it must be a number from 0 to 1.")
     if reset not in get_args(Reset):
         raise InvalidValueError(f"reset is {reset!r}: it must be one of {', '.join(get_args(Reset))}.")
+    kind = surrogate or Rectangular()
+    if observe is not None:
+        return _step_by_step(currents, threshold, levels, decay, reset, rectified, kind, observe)
+    out: Tensor = _Window.apply(currents, threshold, levels, decay, reset, rectified, kind)
+    return out
+
+
+def _step_by_step(
+    currents: Tensor,
+    threshold: Tensor,
+    levels: int,
+    decay: float,
+    reset: Reset,
+    rectified: bool,
+    surrogate: Surrogate,
+    observe: Observer,
+) -> Tensor:
+    """One step after the other, each potential with its own place in the gradient's graph."""
     fired = []
     left = torch.zeros_like(currents[0])
     for current in currents:
         u = decay * left + current / threshold
-        if observe is not None:
-            observe(u)
+        observe(u)
         s = fire(rectify(u, levels) if rectified else u, levels, surrogate)
         left = u - s if reset == "soft" else _hard_reset(u, s, levels)
         fired.append(s)
@@ -90,6 +108,59 @@ def _hard_reset(u: Tensor, s: Tensor, levels: int) -> Tensor:
     """u·(1 - min(s, 1)); a clamp would lose the gradient at s = 1, its edge."""
     left = u * (1 - s)
     return left if levels == 1 else torch.where(s > 1, torch.zeros_like(u), left)
+
+
+class _Window(torch.autograd.Function):
+    """All T steps at once: the arithmetic of `_step_by_step`, with as few passes over memory as its gradient needs."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        currents: Tensor,
+        threshold: Tensor,
+        levels: int,
+        decay: float,
+        reset: Reset,
+        rectified: bool,
+        surrogate: Surrogate,
+    ) -> Tensor:
+        potentials = currents / threshold
+        fired = torch.empty_like(potentials)
+        left: Tensor | None = None
+        for u, s in zip(potentials, fired, strict=True):
+            if left is not None:
+                u.add_(left, alpha=decay)
+            s.copy_(fire(u, levels))  # as a rectified potential would fire
+            left = u - s if reset == "soft" else _hard_reset(u, s, levels)
+        if not any(ctx.needs_input_grad):
+            return fired.mul_(threshold)
+        ctx.choices = levels, decay, reset, rectified, surrogate
+        ctx.save_for_backward(potentials, threshold, fired, currents if ctx.needs_input_grad[1] else None)
+        return fired * threshold
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        potentials, threshold, fired, currents = ctx.saved_tensors
+        levels, decay, reset, rectified, surrogate = ctx.choices
+        to_spikes = grad * threshold
+        to_potentials = torch.empty_like(potentials)
+        to_left: Tensor | None = None
+        for u, s, to_s, to_u in reversed(list(zip(potentials, fired, to_spikes, to_potentials, strict=True))):
+            slopes = rectified_slopes(u, levels, surrogate) if rectified else surrogate.slopes(u, levels)
+            if to_left is None:
+                torch.mul(to_s, slopes, out=to_u)
+            elif reset == "soft":
+                torch.mul(to_s.sub_(to_left), slopes, out=to_u).add_(to_left)
+            else:
+                kept = to_left if levels == 1 else to_left * (s <= 1)
+                torch.mul(to_s.sub_(u * kept), slopes, out=to_u).add_(kept * (1 - s))
+            to_left = decay * to_u
+        to_currents = to_potentials.div_(threshold)
+        to_threshold = None
+        if currents is not None:
+            to_threshold = sum_of_products(grad, fired, threshold.shape)
+            to_threshold -= sum_of_products(to_currents, currents, threshold.shape) / threshold
+        return to_currents, to_threshold, None, None, None, None, None
 
 
 class Leaky(SpikingSite):

@@ -26,9 +26,10 @@ import torch
 from torch import Tensor
 
 from snnconv.neurons.coupling import Coupling, couple
-from snnconv.neurons.rectifier import rectify
+from snnconv.neurons.rectifier import rectified_slopes, rectify
 from snnconv.neurons.reduction import sum_of_products
 from snnconv.neurons.site import Observer, SpikingSite, require_positive_int
+from snnconv.neurons.surrogate import Rectangular
 
 __all__ = ["MultiThreshold", "multithreshold"]
 
@@ -56,7 +57,13 @@ class _Window(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, currents: Tensor, threshold: Tensor, leak: Tensor | None, levels: int, initial: float
+        ctx: Any,
+        currents: Tensor,
+        threshold: Tensor,
+        leak: Tensor | None,
+        levels: int,
+        initial: float,
+        rectified: bool,
     ) -> Tensor:
         to_currents, to_threshold, to_leak = ctx.needs_input_grad[:3]
         membranes = currents / threshold
@@ -72,20 +79,23 @@ class _Window(torch.autograd.Function):
         if not (to_currents or to_threshold or to_leak):
             return fired.mul_(threshold)
         kept_for = (currents, fired) if to_threshold else (None, None)
-        ctx.save_for_backward(_inside(membranes, levels), threshold, left, *kept_for)
+        slopes = _inside(membranes, levels)
+        if rectified:
+            slopes = slopes * rectified_slopes(membranes - 0.5, levels, Rectangular())
+        ctx.save_for_backward(slopes, threshold, left, *kept_for)
         return fired * threshold if to_threshold else fired.mul_(threshold)
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor | None, Tensor | None, None, None]:
-        inside, threshold, left, currents, fired = ctx.saved_tensors
-        to_currents = grad * inside
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        slopes, threshold, left, currents, fired = ctx.saved_tensors
+        to_currents = grad * slopes
         to_threshold = to_leak = None
         if fired is not None:
             to_threshold = sum_of_products(grad, fired, threshold.shape)
             to_threshold -= sum_of_products(to_currents, currents, threshold.shape) / threshold
         if left is not None:
             to_leak = (sum_of_products(to_currents, left, threshold.shape) * threshold).sum()
-        return to_currents, to_threshold, to_leak, None, None
+        return to_currents, to_threshold, to_leak, None, None, None
 
 
 def _step_by_step(
@@ -95,7 +105,7 @@ def _step_by_step(
     initial: float,
     leak: Tensor | None,
     rectified: bool,
-    observe: Observer | None,
+    observe: Observer,
 ) -> Tensor:
     """One step after the other, each with its own place in the gradient's graph."""
     fired = []
@@ -103,8 +113,7 @@ def _step_by_step(
     for current in currents:
         kept = left if leak is None else leak * left
         membrane = kept + current / threshold
-        if observe is not None:
-            observe(membrane - 0.5)
+        observe(membrane - 0.5)
         fired.append(_Levels.apply(rectify(membrane - 0.5, levels) + 0.5 if rectified else membrane, levels))
         left = (membrane - fired[-1]).detach()
     return torch.stack(fired) * threshold
@@ -144,9 +153,9 @@ def multithreshold(
     tensor([1., 0., 2.])
     """
     require_positive_int("levels", levels)
-    if rectified or observe is not None:
+    if observe is not None:
         return _step_by_step(currents, threshold, levels, initial, leak, rectified, observe)
-    out: Tensor = _Window.apply(currents, threshold, leak, levels, initial)
+    out: Tensor = _Window.apply(currents, threshold, leak, levels, initial, rectified)
     return out
 
 

@@ -19,7 +19,9 @@ import math
 import torch
 from torch import Tensor
 
-__all__ = ["rectify"]
+from snnconv.neurons.surrogate import Rectangular, Surrogate
+
+__all__ = ["rectified_slopes", "rectify"]
 
 SHARPNESS = 3.0
 
@@ -45,3 +47,27 @@ def rectify(u: Tensor, levels: int = 1) -> Tensor:
     above = torch.where(x > 1, x, one).pow(1 / 3)
     middle = (SHARPNESS * (x - 0.5)).tanh() / (2 * math.tanh(SHARPNESS / 2)) + 0.5
     return interval + torch.where(x < 0, below, torch.where(x > 1, above, middle))
+
+
+def _slope(x: Tensor) -> Tensor:
+    """φ' within the unit interval, of x = u - k."""
+    return (1 - (SHARPNESS * (x - 0.5)).tanh_().square_()) * (SHARPNESS / (2 * math.tanh(SHARPNESS / 2)))
+
+
+def rectified_slopes(u: Tensor, levels: int, surrogate: Surrogate) -> Tensor:
+    """Gradient of what fires at a rectified potential: of a surrogate at φ_L(u), times φ_L'(u).
+
+    Args:
+        u: potentials as in `rectify`.
+        levels: L.
+        surrogate: whose slopes are taken.
+
+    Returns:
+        Of the shape of `u`.
+    """
+    x = u - u.floor().clamp_(0, levels - 1)
+    if surrogate == Rectangular(1.0):  # its window is 0 <= φ < L, which is 0 <= u < L
+        return _slope(x) * surrogate.slopes(u, levels)
+    below, above = x < 0, x > 1
+    root = torch.where(below, 1 - x, torch.where(above, x, torch.ones_like(x))).pow_(-2 / 3) / 3
+    return surrogate.slopes(rectify(u, levels), levels) * torch.where(below | above, root, _slope(x))
