@@ -65,12 +65,7 @@ def main() -> None:
         for levels in (1, 2)
         for neuron in NEURONS
     ]
-    rows = run_grid(given, cases, run)
-    table = summary(rows, ("neuron", "levels"), "accuracy")
-    for line in table:
-        deviation = line["standard_deviation"]
-        print(f"{line['neuron']:28} L={line['levels']}  {line['mean']:.2f} +- {deviation or float('nan'):.2f}")
-    settings = {
+    budget = {
         **SETTINGS,
         "timesteps": TIMESTEPS,
         "images": images,
@@ -78,7 +73,12 @@ def main() -> None:
         "network": "zoo:resnet8-w8",
         "size": SIZE,
     }
-    write_report(given, settings, rows, summary=table)
+    rows = run_grid(given, cases, run, budget)
+    table = summary(rows, ("neuron", "levels"), "accuracy")
+    for line in table:
+        deviation = line["standard_deviation"]
+        print(f"{line['neuron']:28} L={line['levels']}  {line['mean']:.2f} +- {deviation or float('nan'):.2f}")
+    write_report(given, budget, rows, summary=table)
 
 
 if __name__ == "__main__":

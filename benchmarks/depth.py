@@ -56,13 +56,13 @@ def main() -> None:
         return {"accuracy": found.accuracy, "training_accuracy": 100 * log[-1].accuracy, "loss": log[-1].loss}
 
     cases = [{"kind": kind, "depth": depth, "seed": seed} for seed in given.seeds for depth in DEPTHS for kind in KINDS]
-    rows = run_grid(given, cases, run)
+    budget = {**SETTINGS, "timesteps": TIMESTEPS, "images": images, "epochs": epochs, "neuron": "mlf", "width": 8}
+    budget["size"] = SIZE
+    rows = run_grid(given, cases, run, budget)
     table = summary(rows, ("kind", "depth"), "accuracy")
     for line in table:
         print(f"{line['kind']:6} {line['depth']:3}  {line['mean']:.2f} ({line['seeds']} seeds)")
-    settings = {**SETTINGS, "timesteps": TIMESTEPS, "images": images, "epochs": epochs, "neuron": "mlf", "width": 8}
-    settings["size"] = SIZE
-    write_report(given, settings, rows, summary=table)
+    write_report(given, budget, rows, summary=table)
 
 
 if __name__ == "__main__":

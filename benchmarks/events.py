@@ -45,12 +45,12 @@ def main() -> None:
         return {"accuracy": found.accuracy, "accuracy_at": found.accuracy_at, "loss": log[-1].loss}
 
     cases = [{"neuron": neuron, "seed": seed} for seed in given.seeds for neuron in NEURONS]
-    rows = run_grid(given, cases, run)
+    budget = {**SETTINGS, "timesteps": TIMESTEPS, "epochs": epochs, "network": "zoo:resnet8-w8"}
+    rows = run_grid(given, cases, run, budget)
     table = summary(rows, ("neuron",), "accuracy")
     for line in table:
         print(f"{line['neuron']:6} {line['mean']:.1f} +- {line['standard_deviation'] or float('nan'):.1f}")
-    settings = {**SETTINGS, "timesteps": TIMESTEPS, "epochs": epochs, "network": "zoo:resnet8-w8"}
-    write_report(given, settings, rows, summary=table)
+    write_report(given, budget, rows, summary=table)
 
 
 if __name__ == "__main__":

@@ -39,25 +39,29 @@ def _key(case: Mapping[str, Any]) -> str:
 
 
 def run_grid(
-    given: argparse.Namespace, cases: Iterable[dict[str, Any]], run: Callable[[dict[str, Any]], dict[str, Any]]
+    given: argparse.Namespace,
+    cases: Iterable[dict[str, Any]],
+    run: Callable[[dict[str, Any]], dict[str, Any]],
+    settings: dict[str, Any],
 ) -> list[dict[str, Any]]:
-    """Run what is not done yet; returns every line of the file."""
+    """Run what is not done yet with these settings; returns the lines of all that is."""
     torch.set_num_threads(given.threads)
     number, parts = (int(word) for word in given.part.split("/"))
-    done = {_key(row["case"]) for row in _lines(given.lines)}
+    done = {_key(row["case"]) for row in _lines(given.lines, settings)}
     for index, case in enumerate(cases):
         if index % parts != number - 1 or _key(case) in done:
             continue
         start = time.perf_counter()
-        row = {"case": case, **run(case), "wall_s": round(time.perf_counter() - start, 1)}
+        row = {"case": case, "settings": settings, **run(case), "wall_s": round(time.perf_counter() - start, 1)}
         with given.lines.open("a") as file:
             file.write(json.dumps(row) + "\n")
         print(json.dumps(row), flush=True)
-    return _lines(given.lines)
+    return _lines(given.lines, settings)
 
 
-def _lines(path: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+def _lines(path: Path, settings: dict[str, Any]) -> list[dict[str, Any]]:
+    lines = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    return [line for line in lines if _key(line["settings"]) == _key(settings)]
 
 
 def summary(rows: Iterable[dict[str, Any]], by: Sequence[str], value: str) -> list[dict[str, Any]]:
@@ -79,5 +83,6 @@ def summary(rows: Iterable[dict[str, Any]], by: Sequence[str], value: str) -> li
 def write_report(given: argparse.Namespace, settings: dict[str, Any], rows: list[dict[str, Any]], **more: Any) -> None:
     """The whole of it with the hardware it ran on."""
     if given.output:
-        report = {"environment": environment(), "settings": settings, **more, "rows": rows}
+        kept = [{name: value for name, value in row.items() if name != "settings"} for row in rows]
+        report = {"environment": environment(), "settings": settings, **more, "rows": kept}
         given.output.write_text(json.dumps(report, indent=1) + "\n")

@@ -17,10 +17,14 @@ def build_optimizer(graph: fx.GraphModule, settings: LoopSettings) -> torch.opti
     """Timm's optimizer of all trainable parameters; weight decay takes every one of them, as in the recipes.
 
     Raises:
-        InvalidValueError: it needs what is not installed, or second derivatives.
+        InvalidValueError: it needs what is not installed, or second derivatives, or is random by itself.
     """
     from timm.optim import create_optimizer_v2
 
+    if settings.optimizer.startswith("kron"):
+        raise InvalidValueError(
+            f"optimizer is {settings.optimizer!r}, which draws random numbers that no seed fixes: give another one."
+        )
     try:
         optimizer: torch.optim.Optimizer = create_optimizer_v2(
             [parameter for parameter in graph.parameters() if parameter.requires_grad],
@@ -47,10 +51,13 @@ def build_schedule(optimizer: torch.optim.Optimizer, settings: LoopSettings, ste
     """
     from timm.scheduler import create_scheduler_v2
 
+    # The cosine begins at the highest rate when the warm-up ends, and is 0 at the last epoch's end.
+    after = settings.epochs - settings.warmup_epochs
     schedule, _ = create_scheduler_v2(
         optimizer,
         settings.scheduler,
-        num_epochs=settings.epochs,
+        num_epochs=after if settings.scheduler == "cosine" else settings.epochs,
+        warmup_prefix=settings.scheduler == "cosine",
         decay_epochs=settings.step_epochs,
         decay_rate=settings.step_rate,
         warmup_epochs=settings.warmup_epochs,
