@@ -40,6 +40,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--images", type=int, default=45_000)
     parser.add_argument("--epochs", type=int, default=SETTINGS["epochs"])
+    parser.add_argument("--change", type=json.loads, default={}, help='other settings, as in {"mixup": 1.0}')
     parser.add_argument("--no-teacher", action="store_true", help="labels only, without distillation")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--output", type=Path)
@@ -59,7 +60,7 @@ def main() -> None:
     snn = snnconv.convert(ann, timesteps=TIMESTEPS, levels=LEVELS, calibration_data=data)
     rows = [{"network": "ANN", **accuracies(ann)}, {"network": "SNN, converted", **accuracies(snn)}]
     print(json.dumps(rows), flush=True)
-    settings = {**SETTINGS, "epochs": given.epochs}
+    settings = {**SETTINGS, "epochs": given.epochs, **given.change}
     for seed in given.seeds:
         start = time.perf_counter()
         tuned = finetune(

@@ -15,6 +15,7 @@ from snnconv.cli.options import (
     json_option,
     load_model,
     output_path,
+    pretrained_option,
     seed_option,
     warn_of_unknown_pixels,
 )
@@ -67,6 +68,7 @@ MOST_TIMESTEPS = 1024  # far beyond what is of use, yet carried by memory
     help="Use at most so many of them.",
 )
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Where to.  [default: NAME-snn.onnx here]")
+@pretrained_option(default=True)
 @input_options
 @seed_option
 @json_option

@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from snnconv.cli.options import DATA_HELP, examples, input_options, json_option, load_model, warn_of_unknown_pixels
+from snnconv.cli.options import (
+    DATA_HELP,
+    examples,
+    input_options,
+    json_option,
+    load_model,
+    pretrained_option,
+    warn_of_unknown_pixels,
+)
 from snnconv.cli.output import print_json, print_line, print_table, track
 
 if TYPE_CHECKING:
@@ -28,6 +36,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="In float64 no rounding moves a value over a level; auto takes it for what has levels, on a CPU.",
 )
+@pretrained_option(default=True)
 @input_options
 @json_option
 def evaluate(file: str, data: str, against: str | None, as_json: bool, **options: Any) -> None:

@@ -14,6 +14,7 @@ from snnconv.cli.options import (
     json_option,
     load_model,
     output_path,
+    pretrained_option,
     seed_option,
     warn_of_unknown_pixels,
 )
@@ -24,6 +25,8 @@ from snnconv.cli.training_options import (
     data_options,
     is_main_process,
     loop_options,
+    refuse,
+    refuse_idle,
     resumable,
     resume_option,
 )
@@ -62,6 +65,7 @@ from snnconv.cli.training_options import (
 @loop_options(epochs=30, lr=5e-4)
 @resume_option
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Where to.  [default: NAME-tuned.onnx here]")
+@pretrained_option(default=True)
 @input_options
 @seed_option
 @json_option
@@ -73,6 +77,9 @@ def finetune(source: str, output: Path | None, as_json: bool, **options: Any) ->
     from snnconv.zoo import open_data
 
     target = output_path(output, source, "-tuned")
+    refuse_idle(options)
+    if options["timesteps"] is None and options["levels"] is None:
+        refuse(("calibration_images",), "ceilings are calibrated where T or L changes; give --timesteps or --levels")
     settings = FinetuneSettings(**chosen(FinetuneSettings, options))
     files = RunFiles.beside(target, resume=options["resume"])
     if is_main_process():

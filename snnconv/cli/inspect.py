@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from snnconv.cli.options import examples, input_options, json_option, load_model
+from snnconv.cli.options import examples, input_options, json_option, load_model, pretrained_option
 from snnconv.cli.output import print_json, print_line, print_table
 
 
@@ -21,6 +21,7 @@ from snnconv.cli.output import print_json, print_line, print_table
     show_default=True,
     help="Of the plan.",
 )
+@pretrained_option(default=True)
 @input_options
 @json_option
 def inspect(source: str, coupling: str, as_json: bool, **options: Any) -> None:

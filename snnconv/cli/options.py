@@ -23,6 +23,7 @@ __all__ = [
     "json_option",
     "load_model",
     "output_path",
+    "pretrained_option",
     "seed_option",
     "warn_of_unknown_pixels",
 ]
@@ -52,14 +53,19 @@ def _numbers(text: str) -> tuple[float, ...]:
         raise click.BadParameter(f"{text!r} is not a list of numbers like 0.485,0.456,0.406.") from error
 
 
+def pretrained_option(default: bool) -> Callable[[Command], Command]:
+    """`--pretrained/--no-pretrained`."""
+    word = "pretrained" if default else "random"
+    return click.option(
+        "--pretrained/--no-pretrained",
+        default=default,
+        help=f"Of timm:NAME, whether to take timm's trained weights.  [default: {word}]",
+    )
+
+
 def input_options(command: Command) -> Command:
     """What a network expects of an image, where the file does not say it or says it otherwise."""
     for option in (
-        click.option(
-            "--pretrained/--no-pretrained",
-            default=True,
-            help="Of timm:NAME, whether to take timm's trained weights.  [default: pretrained]",
-        ),
         click.option("--resize", type=click.IntRange(1), metavar="N", help="Short side before the centre crop."),
         click.option("--size", type=click.IntRange(1), metavar="N", help="Height and width of the centre crop."),
         click.option(

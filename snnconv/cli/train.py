@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from snnconv.cli.options import MOST_LEVELS, examples, input_options, json_option, output_path, seed_option
+from snnconv.cli.options import (
+    MOST_LEVELS,
+    examples,
+    input_options,
+    json_option,
+    output_path,
+    pretrained_option,
+    seed_option,
+)
 from snnconv.cli.output import track
 from snnconv.cli.training_options import (
     Reporter,
@@ -15,6 +23,8 @@ from snnconv.cli.training_options import (
     data_options,
     is_main_process,
     loop_options,
+    refuse,
+    refuse_idle,
     require,
     resumable,
     resume_option,
@@ -84,6 +94,7 @@ NEURON = ("timesteps", "levels", "ceiling", "decay", "reset", "mpr", "surrogate"
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), help="Where to.  [default: NAME-qcfs.onnx or NAME-snn.onnx here]"
 )
+@pretrained_option(default=False)
 @input_options
 @seed_option
 @json_option
@@ -98,6 +109,7 @@ def train(model: str, output: Path | None, as_json: bool, **options: Any) -> Non
     from snnconv.finetune import train as run
     from snnconv.zoo import describe_data, open_data
 
+    refuse_idle(options)
     settings = _settings(options)
     target = output_path(output, model, "-qcfs" if settings.neuron is None else "-snn")
     files = RunFiles.beside(target, resume=options["resume"])
@@ -139,14 +151,7 @@ def _settings(options: dict[str, Any]) -> TrainSettings:
     if kind is None:
         named = ", ".join(f"--{name}" for name in given)
         require(not given, f"{named}: only neurons have that; give --neuron too, or leave it out.")
-        _refuse(OF_NEURONS, "only neurons have that; give --neuron too, or leave it out")
+        refuse(OF_NEURONS, "only neurons have that; give --neuron too, or leave it out")
         return TrainSettings(**chosen(TrainSettings, options))
-    _refuse(OF_QUANTIZED, f"only a quantized network has that; leave it out, or --neuron {kind}")
+    refuse(OF_QUANTIZED, f"only a quantized network has that; leave it out, or --neuron {kind}")
     return TrainSettings(neuron=NeuronSettings(kind, **given), **chosen(TrainSettings, options))
-
-
-def _refuse(names: tuple[str, ...], why: str) -> None:
-    """Refuse options that were given and have no meaning here."""
-    source = click.get_current_context().get_parameter_source
-    given = [name for name in names if source(name) is click.core.ParameterSource.COMMANDLINE]
-    require(not given, f"{', '.join('--' + name.replace('_', '-') for name in given)}: {why}.")

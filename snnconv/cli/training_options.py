@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -25,6 +25,8 @@ __all__ = [
     "is_main_process",
     "loop_options",
     "read_metrics",
+    "refuse",
+    "refuse_idle",
     "resumable",
     "resume_option",
 ]
@@ -139,6 +141,27 @@ def chosen(kind: type[Any], options: dict[str, Any]) -> dict[str, Any]:
     """The options that are settings of this kind."""
     names = set(kind.__dataclass_fields__)
     return {name: value for name, value in options.items() if name in names}
+
+
+def refuse(names: Iterable[str], why: str) -> None:
+    """Refuse options of the command line that have no meaning beside the others."""
+    source = click.get_current_context().get_parameter_source
+    given = [name for name in names if source(name) is click.core.ParameterSource.COMMANDLINE]
+    require(not given, f"{', '.join('--' + name.replace('_', '-') for name in given)}: {why}.")
+
+
+def refuse_idle(options: dict[str, Any]) -> None:
+    """Refuse options of `loop_options` that nothing would read."""
+    if options["distill"] is None:
+        refuse(
+            ("distill_logits", "distill_features", "distill_temperature"), "there is no teacher; give --distill FILE"
+        )
+    if not options["rmp_loss"]:
+        refuse(("rmp_sites",), "there is no RMP-Loss; give --rmp-loss K")
+    if options["scheduler"] != "step":
+        refuse(("step_epochs", "step_rate"), "only --scheduler step has steps")
+    if options["optimizer"] in ("adam", "adamw"):
+        refuse(("momentum",), f"{options['optimizer']} has momenta of its own")
 
 
 def is_main_process() -> bool:

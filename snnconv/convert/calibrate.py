@@ -45,7 +45,7 @@ def calibrate(
     batches: Sequence[Tensor],
     total_levels: int,
     *,
-    anew: bool = False,
+    anew: Model | None = None,
     progress: Progress = no_progress,
 ) -> Model:
     """Quantize every rectifier of an ANN, with ceilings and biases from unlabelled images.
@@ -55,7 +55,9 @@ def calibrate(
         batches: normalised images, `[B, ...]` each.
         total_levels: N.
         anew: find ceilings of sites that are QCFS already as well, for their new number of levels: at most as high as
-            they are, and with biases that keep every channel's mean output.
+            they are, and with biases that keep every channel's mean output in this network, the SNN that `ann` is the
+            collapse of. What only its neurons know (where potentials start, learned coupling and leak) is in those
+            means.
         progress: shows the work.
 
     Returns:
@@ -64,15 +66,15 @@ def calibrate(
     Warns:
         SnnconvWarning: no channel of some site was ever active.
     """
-    means = _mean_activations(ann.graph, batches, progress)
-    model = ann.copy() if anew else with_total_levels(ann, total_levels)
+    means = _mean_activations((anew or ann).graph, batches, progress)
+    model = ann.copy() if anew is not None else with_total_levels(ann, total_levels)
     graph = model.graph
     nodes = calls(graph)
     silent = []
     with Frontier(graph, batches) as frontier:
         for node in progress(nodes, "calibrating", len(nodes)):
             module = module_of(graph, node)
-            if is_rectifier(module) or (anew and isinstance(module, QCFS)):
+            if is_rectifier(module) or (anew is not None and isinstance(module, QCFS)):
                 site = _fit(graph, node, frontier, total_levels)
                 if site is None:
                     silent.append(str(node.meta.get("onnx_name", node.target)))

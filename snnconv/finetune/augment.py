@@ -77,17 +77,25 @@ def resized_crop(x: Tensor, draws: Tensor) -> Tensor:
     return torch.stack([VF.resized_crop(image, *box, size) for image, box in zip(x, boxes, strict=True)])
 
 
-def image_transform(auto_augment: str, cutout: int, size: tuple[int, int]) -> Callable[[Tensor], Tensor] | None:
+def image_transform(
+    auto_augment: str, cutout: int, size: tuple[int, int], channels: int = 3
+) -> Callable[[Tensor], Tensor] | None:
     """Torchvision's changes of one image `[C, H, W]`, uint8 or float in 0..1; None where there is none.
 
     Args:
         auto_augment: none, autoaugment or randaugment.
         cutout: side in pixels of a square that is set to 0, wholly within the image; 0: none.
         size: H and W of the images.
+        channels: C of the images.
 
     Raises:
-        InvalidValueError: the square is not smaller than the images.
+        InvalidValueError: the square is not smaller than the images, or they are neither grey nor in colours.
     """
+    if auto_augment != "none" and channels not in (1, 3):
+        raise InvalidValueError(
+            f"auto_augment is {auto_augment!r}, which changes grey and colour images; these have {channels} channels: "
+            "leave it out."
+        )
     if cutout and cutout >= min(size):
         raise InvalidValueError(f"cutout is {cutout}, the images are {size[0]} x {size[1]} pixels: give less.")
     steps: list[Callable[[Tensor], Tensor]] = []

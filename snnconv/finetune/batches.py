@@ -41,9 +41,12 @@ class _Augmented(Dataset[Batch]):
         self.augment = settings.augment
         self.labels = torch.tensor(images.labels)
         height, width = images.input.height or 0, images.input.width or 0
-        self.small = max(height, width) <= SMALL
+        self.shifts = max(height, width) <= SMALL or images.input.timesteps is not None  # frames count events
         self.flips = images.input.channels > 1 and images.input.timesteps is None
-        self.change = image_transform(settings.auto_augment, settings.cutout, (height, width))
+        frames = images.input.timesteps or 1
+        self.change = image_transform(
+            settings.auto_augment, settings.cutout, (height, width), images.input.channels * frames
+        )
         self.drawn: tuple[int, Tensor, Tensor] | None = None
 
     def __getitem__(self, batch: tuple[int, Sequence[int]]) -> Batch:
@@ -65,7 +68,7 @@ class _Augmented(Dataset[Batch]):
 
     def _changed(self, x: Tensor, draws: Tensor, seeds: Tensor) -> Tensor:
         if self.augment:
-            x = shift(x, draws[:, :2]) if self.small else resized_crop(x, draws[:, :4])
+            x = shift(x, draws[:, :2]) if self.shifts else resized_crop(x, draws[:, :4])
             x = flip(x, draws[:, 4]) if self.flips else x
         return x if self.change is None else each_image(x, self.change, seeds)
 

@@ -11,6 +11,7 @@ import warnings
 
 from torch import Tensor, fx, nn
 
+from snnconv.convert import MOST_LEVELS
 from snnconv.convert.calibrate import calibrate
 from snnconv.convert.sites import iter_sites, swap
 from snnconv.convert.spike import collapse, spike, unroll
@@ -56,6 +57,8 @@ def continued(network: Model, images: Images, settings: FinetuneSettings, *, pro
     assert network.timesteps is not None
     assert network.levels is not None
     timesteps, levels = settings.timesteps or network.timesteps, settings.levels or network.levels
+    if timesteps * levels > MOST_LEVELS:
+        raise InvalidValueError(f"N = L*T = {timesteps * levels} levels; at most {MOST_LEVELS} are allowed. Give less.")
     student = network.copy()
     if (timesteps, levels) != (network.timesteps, network.levels):
         student = _resized(network, images, settings, timesteps, levels, progress)
@@ -93,13 +96,18 @@ def _resized(
         )
     sample = images.sample(min(settings.calibration_images, len(images)), settings.seed)
     batches: list[Tensor] = [x for x, _ in sample.batches(BATCH)]
-    quantized = calibrate(collapse(network), batches, timesteps * levels, anew=True, progress=progress)
+    quantized = calibrate(collapse(network), batches, timesteps * levels, anew=network, progress=progress)
     coupling = Coupling.CAUSAL if network.coupling is Coupling.CAUSAL else Coupling.MEAN
     resized = spike(quantized, timesteps, levels, coupling)
     if network.coupling is Coupling.LEARNED:
         _to_learnable(resized, mpr=False)
         if timesteps == network.timesteps:
             _keep_coupling(resized, sites)
+    for node, site in iter_sites(resized.graph):
+        old = sites[str(node.target)]
+        assert isinstance(site, (MultiThreshold, LearnableMultiThreshold))
+        assert isinstance(old, (MultiThreshold, LearnableMultiThreshold))
+        site.rectified = old.rectified
     return resized
 
 
@@ -161,5 +169,7 @@ def _to_learnable(network: Model, *, mpr: bool) -> None:
     for node, site in list(iter_sites(network.graph)):
         assert isinstance(site, MultiThreshold)
         made = build_neuron(settings, site.ceiling, channel_axis=site.channel_axis, converted=True)
+        assert isinstance(made, LearnableMultiThreshold)
+        made.rectified = mpr or site.rectified
         swap(network.graph, node, made)
     network.coupling = Coupling.LEARNED

@@ -7,16 +7,15 @@ from torch import nn
 from snnconv.convert.sites import iter_sites
 from snnconv.errors import DataError, InvalidValueError, ModelError
 from snnconv.finetune.quantize import quantize_activations
-from snnconv.finetune.settings import TrainSettings
+from snnconv.finetune.settings import LoopSettings, TrainSettings
 from snnconv.finetune.spiking import spiking_network
 from snnconv.graph.access import module_of
+from snnconv.graph.passes.fold_affine import NORMS
 from snnconv.model import Model, Stage
 from snnconv.neurons import QCFS
 from snnconv.zoo.images import Images
 
-__all__ = ["check_data", "class_count", "prepare_training"]
-
-NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
+__all__ = ["check_batch", "check_data", "class_count", "prepare_training"]
 
 
 def prepare_training(model: Model, images: Images, eval_data: Images | None, settings: TrainSettings) -> Model:
@@ -32,13 +31,22 @@ def prepare_training(model: Model, images: Images, eval_data: Images | None, set
     if model.stage is Stage.SNN:
         raise ModelError("The network is an SNN already: train it further with finetune.")
     prepared = _quantized(model, settings) if settings.neuron is None else _spiking(model, settings)
+    check_batch(prepared, images, settings)
+    return prepared
+
+
+def check_batch(model: Model, images: Images, settings: LoopSettings) -> None:
+    """Refuse batches of one image where there is batch-norm.
+
+    Raises:
+        InvalidValueError: there are.
+    """
     batch = min(settings.batch_size, len(images)) // settings.accumulate
-    if batch <= 1 and any(isinstance(module, NORMS) for module in prepared.graph.modules()):
+    if batch <= 1 and any(isinstance(module, NORMS) for module in model.graph.modules()):
         raise InvalidValueError(
             f"batch_size is {settings.batch_size} and there are {len(images)} images: batch-norm cannot be "
             "trained on batches of one image. Give at least 2."
         )
-    return prepared
 
 
 def check_data(model: Model, images: Images, eval_data: Images | None) -> None:

@@ -17,7 +17,7 @@ from snnconv.finetune.checkpoint import Checkpoint, copy_into, save_checkpoint
 from snnconv.finetune.losses.objective import Objective, first_output
 from snnconv.finetune.metrics import EpochMetrics, write_metrics
 from snnconv.finetune.mixing import Mixing
-from snnconv.finetune.optimization import build_average, build_optimizer, build_schedule
+from snnconv.finetune.optimization import build_average, build_optimizer, build_schedule, hold_unused
 from snnconv.finetune.processes import open_accelerator
 from snnconv.finetune.run import RunFiles
 from snnconv.finetune.settings import LoopSettings
@@ -75,6 +75,7 @@ def fit(
     where = accelerator.device if accelerator.num_processes > 1 or device is None else torch.device(device)
     if teacher is not None:
         teacher.graph.to(where)
+    hold_unused(model.graph)
     objective = Objective(model.graph, settings, teacher)
     trainer = _Trainer(model.graph, images, settings, objective, accelerator, where, classes)
     trainer.files, trainer.identity = files, _identity(model, images, teacher)
@@ -128,6 +129,7 @@ class _Trainer:
         self.objective = objective
         ceilings = [site.get_parameter("ceiling") for _, site in iter_sites(graph)]
         self.ceilings = [ceiling for ceiling in ceilings if ceiling.requires_grad]
+        self.trained = [parameter for parameter in graph.parameters() if parameter.requires_grad]
         self.batches = Batches(images, settings, device, rank=accelerator.process_index, processes=processes)
         self.mixing = Mixing(settings, classes) if settings.mixup or settings.cutmix else None
         self.optimizer = build_optimizer(graph, settings)
@@ -218,6 +220,8 @@ class _Trainer:
         if self.settings.clip:
             torch.nn.utils.clip_grad_norm_(self.graph.parameters(), self.settings.clip)
         self.optimizer.step()
+        if not torch.isfinite(torch.nn.utils.get_total_norm(self.trained)):
+            self._check_state()
         self._after_step()
         return dict(zip(names, values.tolist(), strict=True))
 

@@ -9,8 +9,24 @@ from torch import fx
 
 from snnconv.errors import InvalidValueError
 from snnconv.finetune.settings import LoopSettings, optimizer_name
+from snnconv.graph.access import calls, module_of, results
 
-__all__ = ["build_average", "build_optimizer", "build_schedule"]
+__all__ = ["build_average", "build_optimizer", "build_schedule", "hold_unused"]
+
+
+def hold_unused(graph: fx.GraphModule) -> None:
+    """Take the gradient from parameters that the first output does not depend on: processes would wait for it."""
+    used: set[fx.Node] = set()
+    waiting = [results(graph)[0]]
+    while waiting:
+        node = waiting.pop()
+        if node not in used:
+            used.add(node)
+            waiting += node.all_input_nodes
+    needed = {id(p) for node in calls(graph) if node in used for p in module_of(graph, node).parameters()}
+    for parameter in graph.parameters():
+        if id(parameter) not in needed:
+            parameter.requires_grad_(False)
 
 
 def build_optimizer(graph: fx.GraphModule, settings: LoopSettings) -> torch.optim.Optimizer:

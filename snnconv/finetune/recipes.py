@@ -11,12 +11,13 @@ from typing import Any, TypeVar
 
 import torch
 
-from snnconv.convert import convert
+from snnconv.convert import MOST_LEVELS, convert
 from snnconv.convert.calibrate import with_total_levels
 from snnconv.errors import DataError, InvalidValueError
 from snnconv.export import save
 from snnconv.finetune.build import build_network
 from snnconv.finetune.metrics import EpochMetrics
+from snnconv.finetune.processes import is_main_process
 from snnconv.finetune.recipe_files import RecipeFiles
 from snnconv.finetune.run import RunFiles
 from snnconv.finetune.settings import FinetuneSettings, LoopSettings, TrainSettings
@@ -86,7 +87,26 @@ def stages_of(recipe: Recipe, *, epochs: int | None = None, seed: int | None = N
     of = f"Recipe {recipe.name!r}"
     first = fill(TrainSettings, recipe.train, of, "train")
     last = None if recipe.finetune is None else fill(FinetuneSettings, recipe.finetune, of, "finetune")
-    return Stages(_changed(first, epochs, seed), recipe.convert, None if last is None else _changed(last, epochs, seed))
+    stages = Stages(
+        _changed(first, epochs, seed), recipe.convert, None if last is None else _changed(last, epochs, seed)
+    )
+    _check_conversion(of, stages)
+    return stages
+
+
+def _check_conversion(of: str, stages: Stages) -> None:
+    """Refuse before the first stage what the later ones would refuse after it."""
+    if stages.convert is None:
+        return
+    if stages.total_levels > MOST_LEVELS or stages.convert.timesteps * stages.convert.levels > MOST_LEVELS:
+        raise InvalidValueError(f"{of}: N = L*T is above {MOST_LEVELS} levels. Give less.")
+    known = ("lmht", "mht") if stages.convert.coupling == "mean" else ("mht",)
+    wanted = None if stages.finetune is None else stages.finetune.neuron
+    if wanted not in (None, *known):
+        raise InvalidValueError(
+            f"{of}: neuron in [finetune] is {wanted!r}; under {stages.convert.coupling} coupling it must be "
+            f"{' or '.join(known)}."
+        )
 
 
 def _changed(settings: S, epochs: int | None, seed: int | None) -> S:
@@ -223,7 +243,7 @@ def _converted(quantized: Model, stages: Stages, progress: Progress) -> Model:
         levels=wanted.levels,
         coupling=wanted.coupling,
         seed=stages.train.seed,
-        progress=progress,
+        progress=progress if is_main_process() else no_progress,
     )
 
 

@@ -14,6 +14,7 @@ from snnconv.finetune.checkpoint import Checkpoint, load_checkpoint
 __all__ = ["RunFiles"]
 
 CHECKPOINT, METRICS = ".checkpoint", ".metrics.jsonl"
+FREE = ("workers",)  # settings that change nothing of the result
 
 
 @dataclass(frozen=True)
@@ -67,14 +68,15 @@ class RunFiles:
         if not self.resume:
             return None
         found = load_checkpoint(self.checkpoint)
-        for what, mine, its in (("settings", settings, found.settings), ("training", identity, found.identity)):
+        for mine, its in ((settings, found.settings), (identity, found.identity)):
             differing = [name for name in mine.keys() | its.keys() if mine.get(name) != its.get(name)]
+            differing = [name for name in differing if name not in FREE]
             if differing:
                 told = "; ".join(
                     f"{name} is {mine.get(name)!r}, the checkpoint's {its.get(name)!r}" for name in sorted(differing)
                 )
                 raise InvalidValueError(
-                    f"The checkpoint {self.checkpoint} belongs to another {what}: {told}. Give the same, or remove the "
-                    "checkpoint to start anew."
+                    f"The checkpoint {self.checkpoint} belongs to another training: {told}. Give the same, or remove "
+                    "the checkpoint to start anew."
                 )
         return found

@@ -69,7 +69,8 @@ class LoopSettings:
         warmup_epochs: epochs in which the learning rate rises linearly, counted in `epochs`.
         clip: the norm that gradients are scaled down to where it is exceeded; 0: not.
         ema: decay of the exponential moving average of the weights, which is then the result; 0: none.
-        augment: shift and flip images up to 64 pixels, crop and flip larger ones; grey ones never flip.
+        augment: shift and flip images up to 64 pixels, crop and flip larger ones; grey ones never flip, and frames of
+            events are shifted only.
         auto_augment: none, autoaugment (torchvision's, of CIFAR-10 up to 64 pixels, else of ImageNet) or randaugment.
         cutout: side in pixels of a square that is erased from every image; 0: none.
         mixup: alpha of mixup; 0: none. timm's.

@@ -7,6 +7,7 @@ import os
 from snnconv.convert import prepare
 from snnconv.errors import ModelError
 from snnconv.finetune.fitting import class_count
+from snnconv.finetune.losses.distillation import sites_that_differ
 from snnconv.loading import load
 from snnconv.model import Model, Stage
 
@@ -14,7 +15,7 @@ __all__ = ["open_teacher"]
 
 
 def open_teacher(source: Model | str | os.PathLike[str] | None, student: Model) -> Model | None:
-    """Load a teacher for a student and prepare it as a conversion does, so that its sites keep the student's names.
+    """Load a teacher for a student, prepared as the student was, so that its sites are the student's.
 
     Raises:
         ModelError: it is a spiking network, or its classes or its input are not the student's.
@@ -36,4 +37,6 @@ def open_teacher(source: Model | str | os.PathLike[str] | None, student: Model) 
             f"The network takes inputs {list(given)} ({student.input.layout}), the teacher {list(taken)} "
             f"({teacher.input.layout}): both must see the same images."
         )
-    return prepare(teacher)
+    # Max-pooling moved before the activations, as a conversion moves it, or where the network itself has it.
+    moved = prepare(teacher)
+    return teacher if sites_that_differ(student.graph, moved.graph) else moved

@@ -10,9 +10,10 @@ import torch
 
 from snnconv.errors import ModelError
 from snnconv.finetune.continuation import continued
-from snnconv.finetune.fitting import check_data, class_count
+from snnconv.finetune.fitting import check_batch, check_data, class_count
 from snnconv.finetune.loop import fit
 from snnconv.finetune.metrics import EpochMetrics
+from snnconv.finetune.processes import is_main_process
 from snnconv.finetune.run import RunFiles
 from snnconv.finetune.settings import FinetuneSettings
 from snnconv.finetune.teacher import open_teacher
@@ -72,7 +73,8 @@ def finetune(
         )
     images = open_data(data, network.input, purpose="train") if isinstance(data, str) else data
     check_data(network, images, eval_data)
-    student = continued(network, images, settings, progress=progress)
+    check_batch(network, images, settings)
+    student = continued(network, images, settings, progress=progress if is_main_process() else no_progress)
     log = fit(
         student,
         images,

@@ -40,12 +40,20 @@ def threshold_batch_norm(x: Tensor, threshold: float, alpha: float = 1.0, eps: f
     return alpha * threshold * (x - mean) * (variance + eps).rsqrt()
 
 
+def _is_new(norm: nn.Module) -> bool:
+    """Whether a batch-norm has weights that no training has changed."""
+    if not isinstance(norm.weight, Tensor) or not isinstance(norm.bias, Tensor):
+        return False
+    return bool((norm.weight == 1).all()) and not bool(norm.bias.any())
+
+
 @torch.no_grad()
 def scale_to_threshold(network: nn.Module, threshold: float, alpha: float = 1.0) -> int:
     """Turn a network's batch-norms into threshold-dependent ones: multiply each weight by α·θ, in place.
 
     Args:
-        network: any module; batch-norms without weights are left alone.
+        network: any module; batch-norms without weights are left alone, and so are those that were trained already
+            (γ other than 1, β other than 0), whose scale the network has come to depend on.
         threshold: θ > 0.
         alpha: α > 0.
 
@@ -58,7 +66,7 @@ def scale_to_threshold(network: nn.Module, threshold: float, alpha: float = 1.0)
     for name, value in (("threshold", threshold), ("alpha", alpha)):
         if not 0 < value < float("inf"):
             raise InvalidValueError(f"{name} is {value!r}: it must be a finite number above 0.")
-    norms = [module for module in network.modules() if isinstance(module, NORMS) and module.weight is not None]
+    norms = [module for module in network.modules() if isinstance(module, NORMS) and _is_new(module)]
     for norm in norms:
         norm.weight.mul_(alpha * threshold)
     return len(norms)

@@ -128,3 +128,42 @@ def test_demo_needs_a_folder(folder: str, refused: Callable[..., str]) -> None:
 )
 def test_words_that_are_not_understood(words: tuple[str, ...], said: str, refused: Callable[..., str]) -> None:
     assert said in refused(*words)
+
+
+TUNE = ("finetune", "net.onnx", "--data", "npz:data.npz")
+
+
+@pytest.mark.parametrize("command", [TRAIN, TUNE])
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--distill-logits", "2"), "--distill-logits: there is no teacher; give --distill FILE"),
+        (("--distill-temperature", "2"), "--distill-temperature: there is no teacher"),
+        (("--distill-features", "0"), "--distill-features: there is no teacher"),
+        (("--rmp-sites", "all"), "--rmp-sites: there is no RMP-Loss; give --rmp-loss K"),
+        (("--step-epochs", "2", "--step-rate", "0.5"), "--step-epochs, --step-rate: only --scheduler step has steps"),
+        (("--optimizer", "adamw", "--momentum", "0.5"), "--momentum: adamw has momenta of its own"),
+    ],
+)
+def test_options_that_nothing_would_read(
+    command: tuple[str, ...], options: tuple[str, ...], said: str, refused: Callable[..., str]
+) -> None:
+    assert said in refused(*command, *options)
+
+
+def test_calibration_images_without_a_calibration(refused: Callable[..., str]) -> None:
+    assert "give --timesteps or --levels" in refused(*TUNE, "--calibration-images", "64")
+
+
+def test_only_train_starts_from_random_weights() -> None:
+    from snnconv.cli import cli
+
+    defaults = {
+        name: option.default
+        for name, verb in cli.commands.items()
+        for option in verb.params
+        if option.name == "pretrained"
+    }
+    assert defaults.pop("train") is False
+    assert set(defaults.values()) == {True}
+    assert {"convert", "evaluate", "finetune", "inspect"} <= defaults.keys()

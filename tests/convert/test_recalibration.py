@@ -46,7 +46,7 @@ def test_no_ceiling_rises_and_every_mean_stays(name, total_levels):
     old = quantize(prepared(name), OLD)
     before = {key: value.clone() for key, value in old.graph.state_dict().items()}
     batches = _batches(old)
-    new = calibrate(old, batches, total_levels, anew=True)
+    new = calibrate(old, batches, total_levels, anew=old)
     assert new.stage is Stage.QUANTIZED
     assert all(torch.equal(before[key], value) for key, value in old.graph.state_dict().items())
     wanted, found = _outputs(old, batches), _outputs(new, batches)
@@ -63,7 +63,7 @@ def test_no_ceiling_rises_and_every_mean_stays(name, total_levels):
 def test_few_levels_get_lower_ceilings_and_a_smaller_error():
     old = quantize(prepared("chain"), OLD)
     batches = _batches(old)
-    kept, anew = calibrate(old, batches, 2), calibrate(old, batches, 2, anew=True)
+    kept, anew = calibrate(old, batches, 2), calibrate(old, batches, 2, anew=old)
     wanted = _outputs(old, batches)
 
     def error(model):
@@ -79,7 +79,7 @@ def test_few_levels_get_lower_ceilings_and_a_smaller_error():
 def test_the_biases_are_what_keeps_the_means():
     old = quantize(prepared("chain"), OLD)
     batches = _batches(old)
-    new = calibrate(old, batches, 2, anew=True)
+    new = calibrate(old, batches, 2, anew=old)
     uncorrected = new.copy()
     for part in ("c1", "c2"):
         uncorrected.graph.get_submodule(part).bias = old.graph.get_submodule(part).bias
@@ -103,7 +103,7 @@ def test_a_spiking_network_at_another_t_and_l(coupling):
     """Collapse, calibrate anew, spike: what `finetune` does with --timesteps and --levels."""
     snn = spike(quantize(prepared("residual_of_spikes"), 8), 4, 2, coupling)
     batches = _batches(snn)
-    resized = spike(calibrate(collapse(snn), batches, 6, anew=True), 2, 3, coupling)
+    resized = spike(calibrate(collapse(snn), batches, 6, anew=snn), 2, 3, coupling)
     assert (resized.timesteps, resized.levels, resized.coupling) == (2, 3, coupling)
     assert {(site.timesteps, site.levels) for _, site in iter_sites(resized.graph)} == {(2, 3)}
     wanted, found = _outputs(collapse(snn), batches), _outputs(collapse(resized), batches)
@@ -115,7 +115,7 @@ def test_one_ceiling_for_all_channels_becomes_one_a_channel():
     old = quantize(prepared("chain"), OLD)
     for place, _ in list(iter_sites(old.graph)):
         old.graph.add_submodule(str(place.target), QCFS(torch.tensor(0.9), OLD))
-    new = calibrate(old, _batches(old), NEW, anew=True)
+    new = calibrate(old, _batches(old), NEW, anew=old)
     for _, site in iter_sites(new.graph):
         assert site.ceiling.shape == (4,)
         assert (site.ceiling <= 0.9 * (1 + 1e-6)).all()
@@ -135,7 +135,7 @@ def test_a_site_that_is_silent_keeps_its_ceilings():
     )
     old = quantize(model, OLD)
     with pytest.warns(SnnconvWarning, match="Not one unit was active"):
-        new = calibrate(old, _batches(old), NEW, anew=True)
+        new = calibrate(old, _batches(old), NEW, anew=old)
     (_, before), (_, after) = next(iter_sites(old.graph)), next(iter_sites(new.graph))
     assert torch.equal(before.ceiling, after.ceiling)
     assert after.total_levels == NEW

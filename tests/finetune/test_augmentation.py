@@ -124,3 +124,11 @@ def test_torchs_generator_goes_on_as_it_would_have():
     with pytest.raises(KeyError):
         each_image(torch.zeros(1, 3, 8, 8), fails, torch.arange(1))
     assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("channels", [2, 4])
+@pytest.mark.parametrize("name", ["autoaugment", "randaugment"])
+def test_what_is_neither_grey_nor_in_colours_is_refused(name, channels):
+    with pytest.raises(InvalidValueError, match=rf"auto_augment is '{name}'.*have {channels} channels"):
+        image_transform(name, 0, (8, 8), channels)
+    assert image_transform("none", 3, (8, 8), channels) is not None

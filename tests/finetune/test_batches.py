@@ -177,3 +177,22 @@ def test_frames_of_a_recording_are_changed_alike(tmp_path):
             crops = [padded[..., i : i + 8, j : j + 8] for i in range(3) for j in range(3)]
             kept = [(found == crop).all(0).all(0) for crop in crops]  # what is not erased, in all frames at once
             assert max(int(places.sum()) for places in kept) >= 64 - 9
+
+
+def test_large_frames_are_shifted_and_never_scaled_or_flipped(tmp_path):
+    rng = np.random.default_rng(0)
+    side, events = 72, 400
+    np.savez(
+        tmp_path / "e.npz",
+        train_xyp=np.stack([rng.integers(0, high, events) for high in (side, side, 2)], 1),
+        train_t_us=np.sort(rng.integers(0, 1000, events)),
+        train_offset=np.array([0, events]),
+        train_label=np.array([0]),
+    )
+    few = open_data(f"events:{tmp_path / 'e.npz'}", InputSpec(2, side, side, timesteps=2), purpose="train")
+    far, before = side // 8, few.pixels(0)
+    padded = torch.nn.functional.pad(before, (far, far, far, far))
+    for epoch in range(1, 9):
+        ((x, _),) = _batches(few, 1).epoch(epoch)
+        crops = (padded[..., i : i + side, j : j + side] for i in range(2 * far + 1) for j in range(2 * far + 1))
+        assert any(torch.equal(x[:, 0], crop.to(x.dtype)) for crop in crops)

@@ -129,6 +129,18 @@ def test_mpr_of_what_becomes_lm_ht(spiking, few_digits):
         assert [site.rectified for site in _sites(student)] == [True] * 3
 
 
+@pytest.mark.parametrize("changed", [{}, {"neuron": "lmht"}, {"levels": 2}, {"timesteps": 3}])
+def test_mpr_that_a_file_has_stays(spiking, few_digits, changed):
+    kept = continued(spiking, few_digits, replace(AS_IT_IS, mpr=True, neuron="mht"))
+    student = continued(kept, few_digits, replace(AS_IT_IS, **changed))
+    assert [site.rectified for site in _sites(student)] == [True] * 3
+
+
+def test_more_levels_than_there_may_be(spiking, few_digits):
+    with pytest.raises(InvalidValueError, match=r"N = L\*T = 131072 levels; at most 65536"):
+        continued(spiking, few_digits, replace(AS_IT_IS, levels=65536))
+
+
 def test_mpr_is_not_of_several_membranes(plain_ann, few_digits):
     with pytest.raises(ModelError, match="MLF neurons have several"):
         continued(_scratch(plain_ann, "mlf"), few_digits, replace(AS_IT_IS, mpr=True))

@@ -168,3 +168,15 @@ def test_a_teacher_that_cannot_teach_is_refused(kind, spiking, small_cnn, few_di
         finetune(spiking, few_digits, TINY, teacher=teacher, device="cpu")
     with pytest.raises(ModelError, match=said):
         train(small_cnn, few_digits, TrainSettings(epochs=1, batch_size=50), teacher=teacher, device="cpu")
+
+
+def test_sites_of_other_shapes_have_no_features_in_common(few_digits):
+    """Same names, another stride: the teacher may teach its logits alone."""
+
+    def network(stride):
+        layers = nn.Conv2d(1, 4, 3, stride), nn.ReLU(), nn.Flatten(), nn.Linear({1: 144, 2: 36}[stride], 10)
+        return load_module(nn.Sequential(*layers), (1, 8, 8))
+
+    settings = TrainSettings(epochs=1, batch_size=50, distill_features=0.1)
+    with pytest.raises(ModelError, match=r"these differ: n_1\..*--distill-features 0"):
+        train(network(1), few_digits, settings, teacher=network(2), device="cpu")

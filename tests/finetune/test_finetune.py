@@ -157,3 +157,10 @@ def test_the_defaults_are_the_hybrid_recipe():
     given = FinetuneSettings()
     assert (given.epochs, given.lr, given.weight_decay, given.momentum) == (30, 5e-4, 5e-4, 0.9)
     assert (given.optimizer, given.scheduler, given.train_ceilings) == ("sgd", "cosine", False)
+
+
+def test_batch_norm_needs_more_than_one_image(small_cnn, few_digits):
+    snn = spiking_network(small_cnn, NeuronSettings("lif", 2))
+    for changed in ({"batch_size": 1}, {"batch_size": 4, "accumulate": 4}):
+        with pytest.raises(InvalidValueError, match="batch-norm cannot be trained on batches of one image"):
+            finetune(snn, few_digits, replace(SHORT, **changed), device="cpu")

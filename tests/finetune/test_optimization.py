@@ -14,6 +14,7 @@ from torch import nn
 from snnconv.errors import InvalidValueError
 from snnconv.finetune import LoopSettings, TrainSettings, train
 from snnconv.finetune.optimization import build_optimizer, build_schedule
+from snnconv.loading import load_module
 from snnconv.neurons import NeuronSettings
 
 FAMILIES = ["sgd", "nesterov", "adam", "adamw", "lamb", "lion", "rmsprop"]
@@ -196,3 +197,24 @@ def test_a_warm_up_starts_low_and_trains(small_cnn, few_digits):
     train(small_cnn, few_digits, settings, on_epoch=log.append, device="cpu")
     expected = [reference.cosine(epoch * 5 - 1, settings.lr, 20, 10) for epoch in range(1, 5)]
     np.testing.assert_allclose([metrics.lr for metrics in log], expected, rtol=1e-9)
+
+
+def test_what_only_other_outputs_depend_on_is_not_trained(few_digits):
+    class Two(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first, self.aside = nn.Conv2d(1, 4, 3), nn.Conv2d(1, 4, 3)
+            self.head, self.other = nn.Linear(144, 10), nn.Linear(144, 10)
+
+        def forward(self, x):
+            kept = torch.relu(self.first(x)).flatten(1)
+            return self.head(kept), self.other(torch.relu(self.aside(x)).flatten(1))
+
+    model = load_module(Two(), (1, 8, 8))
+    before = state(model)
+    settings = replace(PLAIN, optimizer="adamw", lr=0.01, weight_decay=0.5)
+    after = state(train(model, few_digits, settings, device="cpu"))
+    names = before.keys() & after.keys()
+    untouched = {name for name in names if torch.equal(before[name], after[name])}
+    assert untouched == {name for name in names if name.startswith(("aside", "other"))}
+    assert len(untouched) == 4

@@ -9,7 +9,7 @@ from snnconv.errors import DataError, FileError, InvalidValueError, SnnconvError
 from snnconv.finetune import recipes
 from snnconv.finetune.build import build_network
 from snnconv.finetune.recipe_files import RecipeFiles
-from snnconv.finetune.recipes import run_recipe
+from snnconv.finetune.recipes import run_recipe, stages_of
 from snnconv.loading import load
 from snnconv.model import Stage
 from snnconv.neurons import Coupling
@@ -257,3 +257,27 @@ def test_a_finished_run_may_start_anew(two_stages, files):
 def test_folders_that_are_not_there_are_refused_before_any_work(two_stages, tmp_path):
     with pytest.raises(FileError, match="does not exist"):
         RecipeFiles(tmp_path / "missing" / "net.onnx").check(two_stages)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("levels = 2", "levels = 65536", r"above 65536 levels"),
+        ("lr = 0.01", 'lr = 0.01\nneuron = "lif"', r"neuron in \[finetune\] is 'lif'; under mean.*lmht or mht"),
+        ("levels = 2", 'levels = 2\ncoupling = "causal"', None),
+        (
+            "levels = 2",
+            'levels = 2\ncoupling = "causal"\n[finetune]\nneuron = "lmht"',
+            r"is 'lmht'; under causal coupling it must be mht",
+        ),
+    ],
+)
+def test_a_second_stage_that_cannot_be_is_refused_before_the_first(old, new, said, tmp_path):
+    path = tmp_path / "two.toml"
+    text = TWO_STAGES.replace(old, new, 1)
+    path.write_text(text[: text.rindex("[finetune]")] if text.count("[finetune]") > 1 else text)
+    if said is None:
+        stages_of(read_recipe(path))
+    else:
+        with pytest.raises(InvalidValueError, match=said):
+            run_recipe(read_recipe(path), DATA, on_stage=lambda *_: pytest.fail("it began"), device="cpu")

@@ -185,7 +185,7 @@ def _contents(folder: Path) -> dict[str, bytes]:
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
-        ({"lr": 0.05}, r"another settings: lr is 0.05, the checkpoint's 0.1"),
+        ({"lr": 0.05}, r"another training: lr is 0.05, the checkpoint's 0.1"),
         ({"seed": 7, "epochs": 9}, r"epochs is 9, the checkpoint's 2; seed is 7, the checkpoint's 0"),
         ({"neuron": NeuronSettings("lif", 2)}, r"neuron is \{'kind': 'lif'.*, the checkpoint's None"),
         ({"total_levels": 4}, r"total_levels is 4, the checkpoint's 8"),
@@ -289,3 +289,33 @@ def test_without_files_nothing_is_kept_and_nothing_said_of_it(small_cnn, few_dig
         train(small_cnn, few_digits, TrainSettings(epochs=1, batch_size=50, lr=1e30), device="cpu")
     assert "checkpoint" not in str(caught.value)
     assert all(torch.equal(before[name], value) for name, value in state(small_cnn).items())
+
+
+def test_a_last_step_that_ruins_the_weights_is_seen(plain_ann, few_digits, tmp_path, monkeypatch):
+    """The loss is of before the step: no later loss tells of the last one."""
+
+    original = loop.build_optimizer
+
+    def ruinous(graph, settings):
+        optimizer = original(graph, settings)
+        step = optimizer.step
+
+        def ruin():
+            step()
+            with torch.no_grad():
+                next(graph.parameters()).view(-1)[0] = float("inf")
+
+        optimizer.step = ruin
+        return optimizer
+
+    monkeypatch.setattr(loop, "build_optimizer", ruinous)
+    settings = TrainSettings(epochs=1, batch_size=200, scheduler="none")
+    with pytest.raises(DivergenceError, match="epoch 1, step 1"):
+        train(plain_ann, few_digits, settings, files=RunFiles.beside(tmp_path / NAME), device="cpu")
+    assert not (tmp_path / NAME).exists()
+
+
+def test_workers_may_change(stopped, small_cnn, few_digits):
+    settings, files = stopped
+    resumed = train(small_cnn, few_digits, replace(settings, workers=1), files=files, device="cpu")
+    assert same(resumed, train(small_cnn, few_digits, settings, device="cpu"))

@@ -58,16 +58,24 @@ def test_every_batch_norm_that_has_a_weight_is_scaled_once():
     shared = nn.BatchNorm2d(3)
     plain, other = nn.BatchNorm2d(3, affine=False), nn.GroupNorm(1, 3)
     network = nn.ModuleList([shared, nn.Sequential(shared, nn.BatchNorm1d(2)), plain, other])
-    bias = torch.randn(3)
-    shared.bias.data = bias.clone()
     assert scale_to_threshold(network, 0.6, 0.5) == 2
     assert shared.weight.tolist() == pytest.approx([0.3] * 3)
     assert network[1][1].weight.tolist() == pytest.approx([0.3] * 2)
-    assert torch.equal(shared.bias, bias)
+    assert torch.equal(shared.bias, torch.zeros(3))
     assert torch.equal(other.weight, torch.ones(3))
     assert plain.weight is None
     assert shared.weight.requires_grad
     assert shared.weight.is_leaf
+
+
+@pytest.mark.parametrize("name", ["weight", "bias"])
+def test_a_batch_norm_that_was_trained_keeps_its_scale(name):
+    trained = nn.BatchNorm2d(2)
+    with torch.no_grad():
+        getattr(trained, name)[1] += 0.25
+    before = {key: value.clone() for key, value in trained.state_dict().items()}
+    assert scale_to_threshold(nn.Sequential(trained, nn.BatchNorm2d(2)), 0.5) == 1
+    assert all(torch.equal(value, before[key]) for key, value in trained.state_dict().items())
 
 
 def test_a_network_without_batch_norms_is_left_as_it_is():

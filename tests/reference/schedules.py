@@ -11,10 +11,10 @@ def warming(step: int, lr: float, warmup: int) -> float:
 
 
 def cosine(step: int, lr: float, steps: int, warmup: int = 0) -> float:
-    """Down to 0 over all steps; the warm-up hides its beginning."""
+    """From the highest rate, where the warm-up ends, down to 0 over the steps that are left."""
     if step < warmup:
         return warming(step, lr, warmup)
-    return lr * (1 + math.cos(math.pi * step / steps)) / 2
+    return lr * (1 + math.cos(math.pi * (step - warmup) / (steps - warmup))) / 2
 
 
 def stairs(step: int, lr: float, every: int, rate: float, warmup: int = 0) -> float:

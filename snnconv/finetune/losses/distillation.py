@@ -20,7 +20,7 @@ from snnconv.errors import ModelError
 from snnconv.model import Model
 from snnconv.neurons import SpikingSite, unfold_time
 
-__all__ = ["Distillation", "feature_loss", "logit_loss"]
+__all__ = ["Distillation", "feature_loss", "logit_loss", "sites_that_differ"]
 
 
 def logit_loss(student: Tensor, teacher: Tensor, temperature: float = 4.0) -> Tensor:
@@ -33,6 +33,14 @@ def logit_loss(student: Tensor, teacher: Tensor, temperature: float = 4.0) -> Te
 def feature_loss(student: Tensor, teacher: Tensor) -> Tensor:
     """Mean squared difference of two activations of one shape, relative to the teacher's mean square."""
     return (student - teacher).square().mean() / teacher.square().mean().clamp(min=1e-12)
+
+
+def sites_that_differ(student: fx.GraphModule, teacher: fx.GraphModule) -> list[str]:
+    """Names of the sites that only one network has, or that have other shapes in the other."""
+    own, others = (
+        {str(node.target): tuple(node.meta["shape"]) for node, _ in iter_sites(graph)} for graph in (student, teacher)
+    )
+    return sorted(name for name in own.keys() | others.keys() if own.get(name) != others.get(name))
 
 
 class Distillation:
@@ -59,11 +67,12 @@ class Distillation:
         self.wanted: dict[str, Tensor] = {}
         self.own = {str(node.target): site for node, site in iter_sites(student)}
         self.others = {str(node.target): site for node, site in iter_sites(self.teacher)}
-        if features and self.own.keys() != self.others.keys():
+        differing = sites_that_differ(student, self.teacher) if features else []
+        if differing:
             raise ModelError(
-                "Activations can be compared where the teacher has the student's sites; these are in one network only: "
-                f"{', '.join(sorted(self.own.keys() ^ self.others.keys()))}. Give the ANN that the SNN was converted "
-                "from, or --distill-features 0."
+                "Activations can be compared where the teacher has the student's sites, of the same shapes; these "
+                f"differ: {', '.join(differing[:5])}. Give the ANN that the SNN was converted from, or "
+                "--distill-features 0."
             )
 
     def __enter__(self) -> Distillation:
