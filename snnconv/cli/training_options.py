@@ -145,9 +145,14 @@ def chosen(kind: type[Any], options: dict[str, Any]) -> dict[str, Any]:
 
 def refuse(names: Iterable[str], why: str) -> None:
     """Refuse options of the command line that have no meaning beside the others."""
-    source = click.get_current_context().get_parameter_source
-    given = [name for name in names if source(name) is click.core.ParameterSource.COMMANDLINE]
-    require(not given, f"{', '.join('--' + name.replace('_', '-') for name in given)}: {why}.")
+    context = click.get_current_context()
+    options = {option.name: option for option in context.command.params}
+    written = click.core.ParameterSource.COMMANDLINE
+    given = [name for name in names if context.get_parameter_source(name) is written]
+    # --no-NAME where that is what was written
+    names_of = (options[name].secondary_opts if context.params[name] is False else options[name].opts for name in given)
+    flags = [max(found, key=len) for found in names_of]
+    require(not given, f"{', '.join(flags)}: {why}.")
 
 
 def refuse_idle(options: dict[str, Any]) -> None:

@@ -339,7 +339,7 @@ def test_event_frames(make: Callable[..., str], run: Callable[..., Any], here: P
 @pytest.mark.parametrize(
     ("options", "named"),
     [
-        (("--plain-norm",), "--threshold-norm: only neurons"),
+        (("--plain-norm",), "--plain-norm: only neurons"),
         (("--train-ceilings",), "--train-ceilings: only neurons"),
         (("--neuron", "lif", "-N", 4), "--total-levels: only a quantized network"),
         (("--neuron", "lif", "--initial-ceiling", 2), "--initial-ceiling: only a quantized network"),
