@@ -18,18 +18,15 @@ from snnconv.cli.options import (
     seed_option,
     warn_of_unknown_pixels,
 )
-from snnconv.cli.output import track
 from snnconv.cli.training_options import (
-    Reporter,
     chosen,
     data_options,
-    is_main_process,
     loop_options,
     refuse,
     refuse_idle,
-    resumable,
     resume_option,
 )
+from snnconv.cli.training_run import carry_out, is_main_process
 
 
 @click.command(
@@ -69,12 +66,10 @@ from snnconv.cli.training_options import (
 @input_options
 @seed_option
 @json_option
-def finetune(source: str, output: Path | None, as_json: bool, **options: Any) -> None:
+def finetune(source: str, output: Path | None, **options: Any) -> None:
     """Train SOURCE, the ONNX file of a spiking network, further, as it spikes."""
-    from snnconv.export import save
     from snnconv.finetune import FinetuneSettings, RunFiles
     from snnconv.finetune import finetune as run
-    from snnconv.zoo import open_data
 
     target = output_path(output, source, "-tuned")
     refuse_idle(options)
@@ -86,20 +81,4 @@ def finetune(source: str, output: Path | None, as_json: bool, **options: Any) ->
         files.check()
     model = load_model(source, options)
     warn_of_unknown_pixels(model)
-    held_out = options["eval_data"]
-    report = Reporter(settings.epochs, as_json=as_json)
-    with resumable(files.checkpoint):
-        tuned = run(
-            model,
-            open_data(options["data"], model.input, purpose="train"),
-            settings,
-            eval_data=None if held_out is None else open_data(held_out, model.input, purpose="eval"),
-            teacher=options["distill"],
-            progress=track,
-            on_epoch=report,
-            files=files,
-        )
-    if is_main_process():
-        save(tuned, target)
-        files.finish()
-        report.finish(tuned, settings, target, files.metrics, source)
+    carry_out(run, model, settings, files, target, source, options)

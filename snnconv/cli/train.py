@@ -16,19 +16,16 @@ from snnconv.cli.options import (
     pretrained_option,
     seed_option,
 )
-from snnconv.cli.output import track
 from snnconv.cli.training_options import (
-    Reporter,
     chosen,
     data_options,
-    is_main_process,
     loop_options,
     refuse,
     refuse_idle,
     require,
-    resumable,
     resume_option,
 )
+from snnconv.cli.training_run import carry_out, is_main_process
 
 if TYPE_CHECKING:
     from snnconv.finetune import TrainSettings
@@ -98,16 +95,15 @@ NEURON = ("timesteps", "levels", "ceiling", "decay", "reset", "mpr", "surrogate"
 @input_options
 @seed_option
 @json_option
-def train(model: str, output: Path | None, as_json: bool, **options: Any) -> None:
+def train(model: str, output: Path | None, **options: Any) -> None:
     """Train a network with quantized activations (QCFS), or a spiking network from scratch.
 
     A quantized network converts to a spiking network without loss. With --neuron the spiking network itself is trained,
     with surrogate gradients.
     """
-    from snnconv.export import save
     from snnconv.finetune import RunFiles, build_network
     from snnconv.finetune import train as run
-    from snnconv.zoo import describe_data, open_data
+    from snnconv.zoo import describe_data
 
     refuse_idle(options)
     settings = _settings(options)
@@ -123,23 +119,7 @@ def train(model: str, output: Path | None, as_json: bool, **options: Any) -> Non
         seed=options["seed"],
         **{name: options[name] for name in ("size", "resize", "mean", "std")},
     )
-    held_out = options["eval_data"]
-    report = Reporter(settings.epochs, as_json=as_json)
-    with resumable(files.checkpoint):
-        trained = run(
-            network,
-            open_data(options["data"], network.input, purpose="train"),
-            settings,
-            eval_data=None if held_out is None else open_data(held_out, network.input, purpose="eval"),
-            teacher=options["distill"],
-            progress=track,
-            on_epoch=report,
-            files=files,
-        )
-    if is_main_process():
-        save(trained, target)
-        files.finish()
-        report.finish(trained, settings, target, files.metrics, model)
+    carry_out(run, network, settings, files, target, model, options)
 
 
 def _settings(options: dict[str, Any]) -> TrainSettings:

@@ -1,33 +1,21 @@
-"""Options, progress and results that every verb which trains has in common."""
+"""Options that every verb which trains has in common."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
 
 import click
 
 from snnconv.cli.options import DATA_HELP
-from snnconv.cli.output import print_json, print_line
 from snnconv.errors import InvalidValueError
 
-if TYPE_CHECKING:
-    from snnconv.finetune import EpochMetrics, LoopSettings
-    from snnconv.model import Model
-
 __all__ = [
-    "Reporter",
     "chosen",
     "data_options",
-    "is_main_process",
     "loop_options",
-    "read_metrics",
     "refuse",
     "refuse_idle",
-    "resumable",
     "resume_option",
 ]
 
@@ -167,90 +155,6 @@ def refuse_idle(options: dict[str, Any]) -> None:
         refuse(("step_epochs", "step_rate"), "only --scheduler step has steps")
     if options["optimizer"] in ("adam", "adamw"):
         refuse(("momentum",), f"{options['optimizer']} has momenta of its own")
-
-
-def is_main_process() -> bool:
-    """Whether this process of a launched run is the one that prints and writes."""
-    from snnconv.finetune import processes
-
-    return processes.is_main_process()
-
-
-@contextmanager
-def resumable(*checkpoints: Path) -> Iterator[None]:
-    """Say of an interrupted training how to go on with it."""
-    try:
-        yield
-    except KeyboardInterrupt as interrupt:
-        kept = next((path for path in checkpoints if path.exists()), None)
-        if kept is None:
-            raise
-        raise KeyboardInterrupt(f"interrupted; {kept} is kept: go on with --resume") from interrupt
-
-
-class Reporter:
-    """Prints a line an epoch on standard error, and the result.
-
-    Args:
-        epochs: how many there will be.
-        as_json: print the result as JSON.
-    """
-
-    def __init__(self, epochs: int, *, as_json: bool) -> None:
-        self.epochs = epochs
-        self.as_json = as_json
-        self.log: list[dict[str, Any]] = []
-        self.seconds: list[float] = []
-
-    def __call__(self, metrics: EpochMetrics) -> None:
-        """Of one epoch."""
-        self.log.append(metrics.to_dict())
-        self.seconds.append(metrics.wall_s)
-        held_out = "" if metrics.eval_accuracy is None else f", held out {100 * metrics.eval_accuracy:.2f} %"
-        others = "".join(f", {name} {value:.4g}" for name, value in metrics.parts.items() if name != "task")
-        left = sum(self.seconds) / len(self.seconds) * (self.epochs - metrics.epoch)
-        click.echo(
-            f"epoch {metrics.epoch}/{self.epochs}: loss {metrics.loss:.4f}{others}, training "
-            f"{100 * metrics.accuracy:.2f} %{held_out}, {metrics.images_per_s:.0f} images/s, {metrics.wall_s:.1f} s"
-            f"{f', about {_duration(left)} left' if metrics.epoch < self.epochs else ''}",
-            err=True,
-        )
-
-    def finish(self, model: Model, settings: LoopSettings, target: Path, metrics: Path, source: str) -> None:
-        """Print what was written."""
-        if self.as_json:
-            print_json(
-                {
-                    "source": source,
-                    "output": str(target),
-                    "metrics": str(metrics),
-                    "stage": model.stage.value,
-                    "timesteps": model.timesteps,
-                    "levels": model.levels,
-                    "coupling": model.coupling.value if model.coupling else None,
-                    "settings": settings.to_dict(),
-                    "epochs": read_metrics(metrics),
-                }
-            )
-        else:
-            print_line(f"Wrote {target}; metrics of every epoch in {metrics}.")
-
-
-def read_metrics(path: Path) -> list[dict[str, Any]]:
-    """What a metrics file holds: of a resumed training more than this run's epochs."""
-    return [json.loads(line) for line in path.read_text().splitlines()]
-
-
-def _duration(seconds: float) -> str:
-    """In the largest unit that tells it apart.
-
-    >>> _duration(45), _duration(300), _duration(9000)
-    ('45 s', '5 min', '2 h 30 min')
-    """
-    minutes = round(seconds / 60)
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60} min"
 
 
 def require(condition: bool, message: str) -> None:

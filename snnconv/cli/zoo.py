@@ -10,7 +10,8 @@ import click
 
 from snnconv.cli.options import DATA_HELP, LARGEST_SEED, examples, json_option, output_path
 from snnconv.cli.output import print_json, print_line, print_table, track
-from snnconv.cli.training_options import Reporter, is_main_process, read_metrics, resumable, resume_option
+from snnconv.cli.training_options import resume_option
+from snnconv.cli.training_run import Reporter, is_main_process, read_metrics, resumable
 
 if TYPE_CHECKING:
     from snnconv.finetune import EpochMetrics, LoopSettings

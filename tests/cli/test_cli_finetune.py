@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from snnconv.cli.training_options import Reporter
+from snnconv.cli.training_run import Reporter
 from snnconv.loading import load
 
 DATA = ("--data", "npz:data.npz", "--epochs", 2, "--batch-size", 8)

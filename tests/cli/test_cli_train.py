@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from snnconv.cli.output import show_warning
-from snnconv.cli.training_options import Reporter
+from snnconv.cli.training_run import Reporter
 from snnconv.errors import SnnconvWarning
 from snnconv.loading import load
 
@@ -252,7 +252,7 @@ def test_an_unfinished_training_is_not_overwritten(stopped: Any, here: Path, ref
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (("--lr", 0.05), "another settings: lr is 0.05, the checkpoint's 0.1"),
+        (("--lr", 0.05), "another training: lr is 0.05, the checkpoint's 0.1"),
         (("-N", 4), "total_levels is 4, the checkpoint's 8"),
         (("--neuron", "lif", "-o", "net-qcfs.onnx"), "neuron is {'kind': 'lif'"),
         (("--data", "npz:data.npz[:16]"), "another training: data is 'npz:data.npz[:16]'"),

@@ -1,0 +1,145 @@
+"""What a training shows while it runs, and what it leaves: the same for every verb."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from snnconv.cli.output import print_json, print_line, track
+
+if TYPE_CHECKING:
+    from snnconv.finetune import EpochMetrics, LoopSettings, RunFiles
+    from snnconv.model import Model
+
+__all__ = ["Reporter", "carry_out", "is_main_process", "read_metrics", "resumable"]
+
+
+def is_main_process() -> bool:
+    """Whether this process of a launched run is the one that prints and writes."""
+    from snnconv.finetune import processes
+
+    return processes.is_main_process()
+
+
+@contextmanager
+def resumable(*checkpoints: Path) -> Iterator[None]:
+    """Say of an interrupted training how to go on with it."""
+    try:
+        yield
+    except KeyboardInterrupt as interrupt:
+        kept = next((path for path in checkpoints if path.exists()), None)
+        if kept is None:
+            raise
+        raise KeyboardInterrupt(f"interrupted; {kept} is kept: go on with --resume") from interrupt
+
+
+def carry_out(
+    run: Callable[..., Model],
+    model: Model,
+    settings: LoopSettings,
+    files: RunFiles,
+    target: Path,
+    source: str,
+    options: dict[str, Any],
+) -> None:
+    """Train by the options of `data_options`, then write the result and print what was written.
+
+    Args:
+        run: `snnconv.finetune.train` or `finetune`.
+        model: what it starts from.
+        settings: its settings.
+        files: where it keeps itself until it is done.
+        target: where the result goes.
+        source: what the user called the network.
+        options: all that the user gave.
+    """
+    from snnconv.export import save
+    from snnconv.zoo import open_data
+
+    held_out = options["eval_data"]
+    report = Reporter(settings.epochs, as_json=options["as_json"])
+    with resumable(files.checkpoint):
+        trained = run(
+            model,
+            open_data(options["data"], model.input, purpose="train"),
+            settings,
+            eval_data=None if held_out is None else open_data(held_out, model.input, purpose="eval"),
+            teacher=options["distill"],
+            progress=track,
+            on_epoch=report,
+            files=files,
+        )
+    if is_main_process():
+        save(trained, target)
+        files.finish()
+        report.finish(trained, settings, target, files.metrics, source)
+
+
+class Reporter:
+    """Prints a line an epoch on standard error, and the result.
+
+    Args:
+        epochs: how many there will be.
+        as_json: print the result as JSON.
+    """
+
+    def __init__(self, epochs: int, *, as_json: bool) -> None:
+        self.epochs = epochs
+        self.as_json = as_json
+        self.log: list[dict[str, Any]] = []
+        self.seconds: list[float] = []
+
+    def __call__(self, metrics: EpochMetrics) -> None:
+        """Of one epoch."""
+        self.log.append(metrics.to_dict())
+        self.seconds.append(metrics.wall_s)
+        held_out = "" if metrics.eval_accuracy is None else f", held out {100 * metrics.eval_accuracy:.2f} %"
+        others = "".join(f", {name} {value:.4g}" for name, value in metrics.parts.items() if name != "task")
+        left = sum(self.seconds) / len(self.seconds) * (self.epochs - metrics.epoch)
+        click.echo(
+            f"epoch {metrics.epoch}/{self.epochs}: loss {metrics.loss:.4f}{others}, training "
+            f"{100 * metrics.accuracy:.2f} %{held_out}, {metrics.images_per_s:.0f} images/s, {metrics.wall_s:.1f} s"
+            f"{f', about {_duration(left)} left' if metrics.epoch < self.epochs else ''}",
+            err=True,
+        )
+
+    def finish(self, model: Model, settings: LoopSettings, target: Path, metrics: Path, source: str) -> None:
+        """Print what was written."""
+        if self.as_json:
+            print_json(
+                {
+                    "source": source,
+                    "output": str(target),
+                    "metrics": str(metrics),
+                    "stage": model.stage.value,
+                    "timesteps": model.timesteps,
+                    "levels": model.levels,
+                    "coupling": model.coupling.value if model.coupling else None,
+                    "settings": settings.to_dict(),
+                    "epochs": read_metrics(metrics),
+                }
+            )
+        else:
+            print_line(f"Wrote {target}; metrics of every epoch in {metrics}.")
+
+
+def read_metrics(path: Path) -> list[dict[str, Any]]:
+    """What a metrics file holds: of a resumed training more than this run's epochs."""
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def _duration(seconds: float) -> str:
+    """In the largest unit that tells it apart.
+
+    >>> _duration(45), _duration(300), _duration(9000)
+    ('45 s', '5 min', '2 h 30 min')
+    """
+    minutes = round(seconds / 60)
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60} min"
