@@ -182,7 +182,7 @@ class TrainSettings(LoopSettings):
 
 @dataclass(frozen=True)
 class FinetuneSettings(LoopSettings):
-    """Choices of `finetune`; the defaults are the hybrid recipe of LM-HT (Hao et al., NeurIPS 2024).
+    """Choices of `finetune`; learning rate, weight decay and epochs are the hybrid recipe of LM-HT (Hao et al., 2024).
 
     Attributes:
         neuron: mht, lmht, if, lif or mlf; None: lmht of a mean-coupled file, else the file's own.

@@ -9,9 +9,9 @@ Symbols: x_t input current of step t, θ = λ/L what one spike is worth, u membr
 θ, r what the reset leaves with r_0 = 0, decay share of it that is left at the next step (1: IF), s_t the level that
 fires, strictly above k - 1/2. The output θ·s_t is a current.
 
-With one level this is the neuron of Guo et al. (ECCV 2022; ICCV 2023): unit spikes decided at 1/2. Deciding at the
-middle is the same as v_0 = θ/2 and firing at θ: with decay 1, soft reset and currents that meet no decision level
-exactly it is the multi-threshold neuron under causal coupling.
+With one level this is the neuron of Guo et al. (ECCV 2022, and their code of IM-Loss): unit spikes decided at 1/2.
+Deciding at the middle is the same as v_0 = θ/2 and firing at θ: with decay 1, soft reset and currents that meet no
+decision level exactly it is the multi-threshold neuron under causal coupling.
 
 Backward: the slope of a surrogate (surrogate.py), through time and through the reset; with the membrane potential
 rectifier (rectifier.py) the surrogate is taken of the rectified potential.

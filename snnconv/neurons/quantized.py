@@ -80,7 +80,9 @@ class QCFS(Site):
         self.total_levels = require_positive_int("total_levels", total_levels)
 
     def forward(self, z: Tensor) -> Tensor:
-        """`[B, ...]` to the same shape."""
+        """`[B, ...]` to the same shape and type; half precision is quantized in single precision."""
+        if z.dtype in (torch.bfloat16, torch.float16):
+            return qcfs(z.float(), self.ceiling_for(z), self.total_levels).to(z.dtype)
         return qcfs(z, self.ceiling_for(z), self.total_levels)
 
     def extra_repr(self) -> str:

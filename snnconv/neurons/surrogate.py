@@ -14,7 +14,7 @@ k - 1/2 to k + 1/2); d distance from where level k begins; σ the smooth step th
 | sigmoid:a | 1/(1 + exp(-a·d)) | a·σ·(1 - σ) |
 
 Sources: rectangular: Wu et al., STBP, 2018; triangular: Bellec et al., 2018; tanh: Guo et al., IM-Loss, NeurIPS 2022;
-arctan: Fang et al., ICCV 2021; sigmoid: Zenke and Ganguli, 2018.
+arctan: Fang et al., ICCV 2021; sigmoid: the logistic function, of no single source.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@ r"""tdBN, threshold-dependent batch-norm (Zheng et al., "Going Deeper With Direc
 
     y = γ·α·θ·(x - E[x])/sqrt(Var[x] + ε) + β        E, Var over time and batch together
 
-Symbols: x input currents `[T, B, C, ...]`, θ firing threshold of the neurons that follow, α a constant (1, or 1/sqrt(2)
-where two branches are added), γ, β trained.
+Symbols: x input currents `[T, B, C, ...]`, θ firing threshold of the neurons that follow, α a constant (in the paper
+1/sqrt(2) where two branches are added, else 1; every network here starts with α = 1), γ, β trained.
 
 Here time is folded into the batch, so that an ordinary batch-norm takes its statistics over both already; what is left
 of tdBN is the scale. It is kept in the weight, which starts at α·θ instead of 1: the same function, and any other

@@ -104,3 +104,16 @@ def test_levels_that_are_no_positive_integer_are_refused(total):
 def test_ceilings_that_are_no_positive_numbers_are_refused(ceiling):
     with pytest.raises(InvalidValueError, match="ceiling"):
         QCFS(torch.tensor(ceiling), 4)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_half_precision_is_quantized_in_single_precision(dtype):
+    """Many small gradients: sums in half precision lose a part of the ceiling's."""
+    z = (2 * torch.rand(200_000, generator=torch.Generator().manual_seed(0)) - 0.3).to(dtype)
+    site, exact = QCFS(torch.tensor(1.3), 8), QCFS(torch.tensor(1.3, dtype=torch.float64), 8)
+    out, wanted = site(z), exact(z.double())
+    assert out.dtype == dtype
+    torch.testing.assert_close(out, wanted.to(dtype), rtol=0, atol=0)
+    out.sum(dtype=torch.float32).backward()
+    wanted.sum().backward()
+    assert site.ceiling.grad.item() == pytest.approx(exact.ceiling.grad.item(), rel=1e-3)

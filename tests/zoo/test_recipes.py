@@ -35,6 +35,7 @@ PUBLISHED = {
     "mlf-ds-resnet14-cifar10dvs": (70.36, 10, "memory"),
     "mlf-ds-resnet20-cifar10": (94.25, 4, "memory"),
     "mlf-ds-resnet20-dvsgesture": (97.29, 40, "memory"),
+    "qcfs-resnet20-cifar100-t4": (34.17, 4, "second-hand"),
     "qcfs-resnet20-cifar100": (55.50, 8, "second-hand"),
     "rmp-resnet19-cifar100-t2": (74.66, 2, "second-hand"),
     "rmp-resnet19-cifar100-t4": (78.28, 4, "second-hand"),
