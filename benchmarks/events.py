@@ -10,8 +10,14 @@ from typing import Any
 from benchmarks.grid import arguments, run_grid, summary, write_report
 
 TIMESTEPS = 4
-EPOCHS = 20
-SETTINGS: dict[str, Any] = {"batch_size": 32, "lr": 0.05, "weight_decay": 5e-4, "warmup_epochs": 1}
+EPOCHS = 25
+SETTINGS: dict[str, Any] = {
+    "batch_size": 16,
+    "optimizer": "adamw",
+    "lr": 5e-3,
+    "weight_decay": 5e-4,
+    "warmup_epochs": 1,
+}
 NEURONS: dict[str, dict[str, Any]] = {
     "lif": {"kind": "lif", "decay": 0.5},
     "mlf": {"kind": "mlf"},
