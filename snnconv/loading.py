@@ -8,6 +8,7 @@ import io
 import json
 import logging
 import os
+import re
 import warnings
 from pathlib import Path
 from typing import Any
@@ -103,9 +104,16 @@ def _export(module: nn.Module, sample_shape: tuple[int, ...]) -> onnx.ModelProto
                 verbose=False,
             )
     except Exception as error:
-        raise ModelError(f"torch.onnx.export cannot export {type(module).__name__}: {error}") from error
+        raise ModelError(f"torch.onnx.export cannot export {type(module).__name__}: {_plain(error)}") from error
     assert program is not None
     return program.model_proto
+
+
+def _plain(error: Exception) -> str:
+    """What an error says, the first lines of it, without colours."""
+    lines = [line.strip() for line in re.sub(r"\x1b\[[0-9;]*m", "", str(error)).splitlines()]
+    said = [line for line in lines if line][:3]
+    return " ".join(said) or type(error).__name__
 
 
 def _load_timm(name: str, *, size: int | None, pretrained: bool) -> Model:
@@ -167,7 +175,7 @@ def _read(path: Path) -> bytes:
     try:
         data = path.read_bytes()
     except FileNotFoundError as error:
-        raise FileError(f"{path} does not exist. Name an ONNX file, or timm:NAME.") from error
+        raise FileError(f"{path} does not exist. Name an ONNX file, timm:NAME, or in `train` zoo:NAME.") from error
     except (OSError, ValueError) as error:  # ValueError: a name that no file can have
         raise FileError(f"{path} cannot be read: {getattr(error, 'strerror', error)}.") from error
     if not data:

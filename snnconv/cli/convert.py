@@ -77,7 +77,7 @@ def convert(source: str, output: Path | None, as_json: bool, **options: Any) -> 
     from snnconv.convert import convert as run
     from snnconv.export import save
 
-    target = output_path(output, source, "-snn")
+    target = output_path(output, source, "-snn", options)
     model = load_model(source, options)
     if options["calibration_data"] is not None:
         warn_of_unknown_pixels(model)

@@ -14,7 +14,8 @@ from snnconv.cli.options import (
     json_option,
     load_model,
     output_path,
-    pretrained_option,
+    refuse,
+    require,
     seed_option,
     warn_of_unknown_pixels,
 )
@@ -22,7 +23,6 @@ from snnconv.cli.training_options import (
     chosen,
     data_options,
     loop_options,
-    refuse,
     refuse_idle,
     resume_option,
 )
@@ -62,7 +62,6 @@ from snnconv.cli.training_run import carry_out, is_main_process
 @loop_options(epochs=30, lr=5e-4)
 @resume_option
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Where to.  [default: NAME-tuned.onnx here]")
-@pretrained_option(default=True)
 @input_options
 @seed_option
 @json_option
@@ -71,7 +70,11 @@ def finetune(source: str, output: Path | None, **options: Any) -> None:
     from snnconv.finetune import FinetuneSettings, RunFiles
     from snnconv.finetune import finetune as run
 
-    target = output_path(output, source, "-tuned")
+    require(
+        not source.startswith("timm:"),
+        f"{source} is an ANN, and only an SNN is fine-tuned: convert it first, or train it with `train`.",
+    )
+    target = output_path(output, source, "-tuned", options)
     refuse_idle(options)
     if options["timesteps"] is None and options["levels"] is None:
         refuse(("calibration_images",), "ceilings are calibrated where T or L changes; give --timesteps or --levels")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from snnconv.errors import FileError, SnnconvWarning
+from snnconv.errors import FileError, InvalidValueError, SnnconvWarning
 
 if TYPE_CHECKING:
     from snnconv.model import Model
@@ -24,6 +24,9 @@ __all__ = [
     "load_model",
     "output_path",
     "pretrained_option",
+    "refuse",
+    "refuse_pretrained",
+    "require",
     "seed_option",
     "warn_of_unknown_pixels",
 ]
@@ -102,22 +105,36 @@ def seed_option(command: Command) -> Command:
     )(command)
 
 
-def output_path(output: Path | None, source: str, suffix: str) -> Path:
+def output_path(output: Path | None, source: str, suffix: str, options: dict[str, Any]) -> Path:
     """Where a verb writes, checked before its work: `output`, or SOURCE's name and a suffix in the current folder.
 
     Raises:
-        FileError: it cannot be written, or it is the file that is read.
+        FileError: it cannot be written, or it is a file that is read.
+        DataError: a data spec among the options is malformed.
     """
     from snnconv.export import require_writable
 
     target = output or Path(f"{_stem(source)}{suffix}.onnx")
+    read = [source, *_files_read(options)]
     try:
-        if target.exists() and os.path.exists(source) and target.samefile(source):
-            raise FileError(f"{target} is the file that is read: name another one with -o, so that it is kept.")
+        if target.exists() and any(os.path.exists(path) and target.samefile(path) for path in read):
+            raise FileError(f"{target} is a file that is read: name another one with -o, so that it is kept.")
     except OSError as error:
         raise FileError(f"{target} cannot be written: {error.strerror}. Name another path with -o.") from error
     require_writable(target)
     return target
+
+
+def _files_read(options: dict[str, Any]) -> Iterator[str]:
+    """Of the options that name files beside SOURCE."""
+    from snnconv.zoo.dataspec import parse_spec
+
+    if options.get("distill"):
+        yield options["distill"]
+    for name in ("data", "eval_data", "calibration_data"):
+        if options.get(name):
+            where = parse_spec(options[name]).where
+            yield from (where, *where.split(","))
 
 
 def _stem(source: str) -> str:
@@ -126,11 +143,38 @@ def _stem(source: str) -> str:
     return name.replace("/", "_") if scheme in ("timm", "zoo") else Path(source).stem
 
 
+def require(condition: bool, message: str) -> None:
+    """Raise InvalidValueError where a combination of options makes no sense."""
+    if not condition:
+        raise InvalidValueError(message)
+
+
+def refuse(names: Iterable[str], why: str) -> None:
+    """Refuse options of the command line that have no meaning beside the others."""
+    context = click.get_current_context()
+    options = {option.name: option for option in context.command.params}
+    written = click.core.ParameterSource.COMMANDLINE
+    given = [name for name in names if context.get_parameter_source(name) is written]
+    # --no-NAME where that is what was written
+    names_of = (options[name].secondary_opts if context.params[name] is False else options[name].opts for name in given)
+    flags = [max(found, key=len) for found in names_of]
+    require(not given, f"{', '.join(flags)}: {why}.")
+
+
+def refuse_pretrained(source: str) -> None:
+    """Refuse a choice of weights for what brings its own."""
+    if not source.startswith("timm:"):
+        refuse(("pretrained",), "only timm:NAME has trained weights to choose; leave it out")
+
+
 def load_model(source: str, options: dict[str, Any]) -> Model:
     """Load a network with the values of `input_options`."""
     from snnconv.loading import load
 
-    model = load(source, size=options["size"], pretrained=options["pretrained"])
+    pretrained = options.get("pretrained", True)
+    if "pretrained" in options:
+        refuse_pretrained(source)
+    model = load(source, size=options["size"], pretrained=pretrained)
     model.input = model.input.override(
         mean=options["mean"], std=options["std"], size=options["size"], resize=options["resize"]
     )

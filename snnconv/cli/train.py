@@ -14,15 +14,17 @@ from snnconv.cli.options import (
     json_option,
     output_path,
     pretrained_option,
+    refuse,
+    refuse_pretrained,
+    require,
     seed_option,
+    warn_of_unknown_pixels,
 )
 from snnconv.cli.training_options import (
     chosen,
     data_options,
     loop_options,
-    refuse,
     refuse_idle,
-    require,
     resume_option,
 )
 from snnconv.cli.training_run import carry_out, is_main_process
@@ -103,11 +105,13 @@ def train(model: str, output: Path | None, **options: Any) -> None:
     """
     from snnconv.finetune import RunFiles, build_network
     from snnconv.finetune import train as run
+    from snnconv.model import Stage
     from snnconv.zoo import describe_data
 
     refuse_idle(options)
+    refuse_pretrained(model)
     settings = _settings(options)
-    target = output_path(output, model, "-qcfs" if settings.neuron is None else "-snn")
+    target = output_path(output, model, "-qcfs" if settings.neuron is None else "-snn", options)
     files = RunFiles.beside(target, resume=options["resume"])
     if is_main_process():
         files.check()
@@ -119,6 +123,9 @@ def train(model: str, output: Path | None, **options: Any) -> None:
         seed=options["seed"],
         **{name: options[name] for name in ("size", "resize", "mean", "std")},
     )
+    warn_of_unknown_pixels(network)
+    if network.stage is Stage.QUANTIZED and settings.neuron is None:
+        refuse(("initial_ceiling", "average_pool"), f"{model} is quantized already and keeps its own; leave it out")
     carry_out(run, network, settings, files, target, model, options)
 
 

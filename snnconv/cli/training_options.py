@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import click
 
-from snnconv.cli.options import DATA_HELP
-from snnconv.errors import InvalidValueError
+from snnconv.cli.options import DATA_HELP, refuse, require
 
 __all__ = [
     "chosen",
     "data_options",
     "loop_options",
-    "refuse",
     "refuse_idle",
     "resume_option",
 ]
@@ -77,7 +75,10 @@ def loop_options(**defaults: Any) -> Callable[[Command], Command]:
             click.option("--channels-last/--channels-first", default=True, show_default=True, help="Layout in memory."),
             click.option("--bf16", is_flag=True, help="Compute in bfloat16; potentials stay in single precision."),
             click.option(
-                "--augment/--no-augment", default=True, show_default=True, help="Shift, crop and flip images."
+                "--augment/--no-augment",
+                default=True,
+                show_default=True,
+                help="Shift, crop and flip images.",
             ),
             click.option("--distill", metavar="FILE", help="An ANN of the same classes to distil from."),
         ):
@@ -131,33 +132,18 @@ def chosen(kind: type[Any], options: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in options.items() if name in names}
 
 
-def refuse(names: Iterable[str], why: str) -> None:
-    """Refuse options of the command line that have no meaning beside the others."""
-    context = click.get_current_context()
-    options = {option.name: option for option in context.command.params}
-    written = click.core.ParameterSource.COMMANDLINE
-    given = [name for name in names if context.get_parameter_source(name) is written]
-    # --no-NAME where that is what was written
-    names_of = (options[name].secondary_opts if context.params[name] is False else options[name].opts for name in given)
-    flags = [max(found, key=len) for found in names_of]
-    require(not given, f"{', '.join(flags)}: {why}.")
-
-
 def refuse_idle(options: dict[str, Any]) -> None:
     """Refuse options of `loop_options` that nothing would read."""
     if options["distill"] is None:
         refuse(
             ("distill_logits", "distill_features", "distill_temperature"), "there is no teacher; give --distill FILE"
         )
+    else:
+        weights = options["distill_logits"], options["distill_features"]
+        require(any(weights), "--distill-logits and --distill-features are 0: the teacher would teach nothing.")
     if not options["rmp_loss"]:
         refuse(("rmp_sites",), "there is no RMP-Loss; give --rmp-loss K")
     if options["scheduler"] != "step":
         refuse(("step_epochs", "step_rate"), "only --scheduler step has steps")
     if options["optimizer"] in ("adam", "adamw"):
         refuse(("momentum",), f"{options['optimizer']} has momenta of its own")
-
-
-def require(condition: bool, message: str) -> None:
-    """Raise InvalidValueError where a combination of options makes no sense."""
-    if not condition:
-        raise InvalidValueError(message)

@@ -202,12 +202,12 @@ def train(recipe: str, output: Path | None, resume: bool, as_json: bool, **optio
     found = read_recipe(recipe)
     stages_of(found, epochs=options["epochs"])
     data_of(found, options["data"])
-    target = output_path(output, recipe, "")
+    target = output_path(output, recipe, "", options)
     files = RecipeFiles(target, resume)
     if is_main_process():
         files.check(found)
     report = _Report(found, as_json=as_json)
-    with resumable(files.only.checkpoint, files.first.checkpoint, files.last.checkpoint):
+    with resumable(files.only.checkpoint, files.first.checkpoint, files.last.checkpoint, files.quantized):
         made = run_recipe(
             found,
             options["data"],

@@ -5,6 +5,7 @@ One file is replaced in one go, so that at every moment the last good checkpoint
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ from snnconv.export.onnx import write_atomically
 __all__ = ["Checkpoint", "load_checkpoint", "optimizer_from", "optimizer_parts", "save_checkpoint"]
 
 KEY = "snnconv_checkpoint"
+DIGEST = "snnconv_sha256"
 VERSION = 1
 
 
@@ -120,7 +122,17 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         "log": checkpoint.log,
         "optimizer": rest,
     }
-    write_atomically(path, save(tensors, {KEY: json.dumps(header)}))
+    text = json.dumps(header)
+    write_atomically(path, save(tensors, {KEY: text, DIGEST: _digest(text, tensors)}))
+
+
+def _digest(header: str, tensors: dict[str, Tensor]) -> str:
+    """SHA-256 of all that a checkpoint holds: a bit that flipped on a disk is no longer the same training."""
+    found = hashlib.sha256(header.encode())
+    for name in sorted(tensors):
+        found.update(name.encode())
+        found.update(tensors[name].reshape(-1).view(torch.uint8).numpy().tobytes())
+    return found.hexdigest()
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
@@ -135,10 +147,15 @@ def load_checkpoint(path: Path) -> Checkpoint:
         raise FileError(f"There is no checkpoint {path}: without --resume the training starts anew.")
     try:
         with safe_open(path, "pt") as file:
-            header = json.loads((file.metadata() or {})[KEY])
+            metadata = file.metadata() or {}
+            if KEY not in metadata:
+                raise ValueError("it says nothing of a training")
+            header = json.loads(metadata[KEY])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
         if header["version"] != VERSION:
             raise FileError(f"{path} is a checkpoint of version {header['version']}; {VERSION} is read here.")
+        if metadata.get(DIGEST) != _digest(metadata[KEY], tensors):
+            raise ValueError("its contents are not those that were written")
         groups: dict[str, dict[str, Tensor]] = {"network": {}, "average": {}, "optimizer": {}}
         for name, value in tensors.items():
             group, rest = name.split("/", 1)

@@ -92,12 +92,20 @@ def _identity(model: Model, images: Images, teacher: Model | None) -> dict[str, 
     return {
         "data": images.spec,
         "images": len(images),
+        "pixels": images.fingerprint(),
+        **{f"input_{name}": value for name, value in _listed(model.input.to_dict()).items()},
         "source": model.provenance.get("source_sha256") or model.provenance.get("source"),
         "stage": model.stage.value,
         "timesteps": model.timesteps,
         "levels": model.levels,
         "teacher": None if teacher is None else teacher.provenance.get("source"),
+        "teacher_weights": None if teacher is None else teacher.provenance.get("source_sha256"),
     }
+
+
+def _listed(values: dict[str, Any]) -> dict[str, Any]:
+    """With lists for tuples, as JSON gives them back."""
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
 
 class _Trainer:
@@ -252,7 +260,10 @@ class _Trainer:
         shown = ", ".join(map(str, images[:8])) + (", ..." if len(images) > 8 else "")
         kept = ""
         if self.files is not None and self.files.checkpoint.exists():
-            kept = f" The last good checkpoint is kept in {self.files.checkpoint}."
+            kept = (
+                f" The last good checkpoint is kept in {self.files.checkpoint}. It goes on with the same settings: "
+                "remove it to start anew with others."
+            )
         return DivergenceError(
             f"{what} in epoch {self.epoch}, step {self.step} (a batch of the images {shown} of the data): the training "
             f"diverged. Lower lr (it is {self.settings.lr:g}), add warmup_epochs or clip gradients.{kept}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from snnconv.finetune.checkpoint import Checkpoint, load_checkpoint
 __all__ = ["RunFiles"]
 
 CHECKPOINT, METRICS = ".checkpoint", ".metrics.jsonl"
+DIGEST = re.compile("[0-9a-f]{64}")
 FREE = ("workers",)  # settings that change nothing of the result
 
 
@@ -46,7 +48,14 @@ class RunFiles:
         """
         if self.resume:
             load_checkpoint(self.checkpoint)
-        elif os.path.exists(self.checkpoint):
+        elif os.path.lexists(self.checkpoint):
+            try:
+                load_checkpoint(self.checkpoint)
+            except FileError as error:
+                raise FileError(
+                    f"A training keeps its checkpoint in {self.checkpoint}, where something else is already: name "
+                    "another output with -o."
+                ) from error
             raise FileError(
                 f"{self.checkpoint} is the checkpoint of a training that did not finish: go on with --resume, or "
                 "remove it to start anew."
@@ -72,11 +81,16 @@ class RunFiles:
             differing = [name for name in mine.keys() | its.keys() if mine.get(name) != its.get(name)]
             differing = [name for name in differing if name not in FREE]
             if differing:
-                told = "; ".join(
-                    f"{name} is {mine.get(name)!r}, the checkpoint's {its.get(name)!r}" for name in sorted(differing)
-                )
+                told = "; ".join(_told(name, mine.get(name), its.get(name)) for name in sorted(differing))
                 raise InvalidValueError(
                     f"The checkpoint {self.checkpoint} belongs to another training: {told}. Give the same, or remove "
                     "the checkpoint to start anew."
                 )
         return found
+
+
+def _told(name: str, mine: Any, its: Any) -> str:
+    """How one thing differs; of a digest there is only that it does."""
+    if all(isinstance(value, str) and DIGEST.fullmatch(value) for value in (mine, its)):
+        return f"{name} is of other contents than the checkpoint's"
+    return f"{name} is {mine!r}, the checkpoint's {its!r}"

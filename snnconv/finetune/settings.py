@@ -175,6 +175,8 @@ class TrainSettings(LoopSettings):
     def __post_init__(self) -> None:
         super().__post_init__()
         require_positive_int("total_levels", self.total_levels)
+        known = self.neuron is None or isinstance(self.neuron, NeuronSettings)
+        self._require("neuron", known, "None or a NeuronSettings, as NeuronSettings('lif', 4)")
         self._require("initial_ceiling", 0 < self.initial_ceiling < math.inf, "a finite number above 0")
         spikes = self.neuron is not None and self.neuron.kind != "mlf"
         self._require("rmp_loss", not self.rmp_loss or spikes, "0 where no neurons of one membrane are trained")

@@ -32,6 +32,8 @@ def read_arrays(
     """
     if not path.is_file():
         raise FileError(f"{path} is not there or is no file. Give {form}.")
+    if not zipfile.is_zipfile(path):
+        raise FileError(f"{path} cannot be read as .npz, it is no .npz file. Make one with {make}.")
     try:
         with path.open("rb") as stream:
             archive = np.load(stream, allow_pickle=False)

@@ -101,7 +101,7 @@ class TestOutputPath:
         self, command: tuple[str, ...], path: str, here: Path, refused: Callable[..., str]
     ) -> None:
         (here / "link.onnx").symlink_to(here / "net.onnx")
-        assert "is the file that is read" in refused(*command, "-o", path)
+        assert "is a file that is read" in refused(*command, "-o", path)
 
     def test_is_asked_before_the_work(self, command: tuple[str, ...], refused: Callable[..., str]) -> None:
         broken = [word.replace("net.onnx", "missing.onnx") for word in command]
@@ -166,4 +166,37 @@ def test_only_train_starts_from_random_weights() -> None:
     }
     assert defaults.pop("train") is False
     assert set(defaults.values()) == {True}
-    assert {"convert", "evaluate", "finetune", "inspect"} <= defaults.keys()
+    assert {"convert", "evaluate", "inspect"} <= defaults.keys()
+
+
+@pytest.mark.parametrize("command", [CONVERT, EVALUATE, TRAIN, ("inspect", "net.onnx")])
+@pytest.mark.parametrize("flag", ["--pretrained", "--no-pretrained"])
+def test_weights_to_choose_are_timms(command: tuple[str, ...], flag: str, refused: Callable[..., str]) -> None:
+    assert f"{flag}: only timm:NAME has trained weights" in refused(*command, flag)
+
+
+@pytest.mark.parametrize(
+    ("command", "option", "kept"),
+    [
+        (CONVERT, "--calibration-data", "npz:data.npz[:4]"),
+        (TRAIN, "--eval-data", "npz:data.npz,data.npz[0:2]"),
+        (TRAIN, "--distill", "data.npz"),
+        (TUNE, "--eval-data", "npz:other.npz"),
+    ],
+)
+def test_no_file_that_is_read_is_written(
+    command: tuple[str, ...], option: str, kept: str, refused: Callable[..., str]
+) -> None:
+    Path("other.npz").write_bytes(Path("data.npz").read_bytes())
+    name = kept.removeprefix("npz:").split("[")[0].split(",")[0]
+    assert f"{name} is a file that is read" in refused(*command, option, kept, "-o", name)
+
+
+def test_a_teacher_that_would_teach_nothing(refused: Callable[..., str]) -> None:
+    said = refused(*TRAIN, "--distill", "net.onnx", "--distill-logits", "0")
+    assert "the teacher would teach nothing" in said
+
+
+def test_an_ann_of_timm_is_not_fine_tuned(refused: Callable[..., str]) -> None:
+    said = refused("finetune", "timm:resnet18", "--data", "npz:data.npz")
+    assert "timm:resnet18 is an ANN, and only an SNN is fine-tuned" in said

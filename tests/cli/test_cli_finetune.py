@@ -124,7 +124,7 @@ def test_neurons_of_other_files_stay(neuron: str, snn: Callable[..., str], run: 
         ("mean", ("--distill", "snn.onnx"), "The teacher is a spiking network"),
         ("mean", ("--distill", "absent.onnx"), "absent.onnx does not exist"),
         ("mean", ("--data", "npz:plain.npz"), "no label"),
-        ("mean", ("-o", "snn.onnx"), "is the file that is read"),
+        ("mean", ("-o", "snn.onnx"), "is a file that is read"),
         ("mean", ("--lr", "1e30"), "the training diverged"),
     ],
 )

@@ -25,6 +25,10 @@ LINE = re.compile(
 )
 
 
+def _without_warnings(err: str) -> list[str]:
+    return [line for line in err.splitlines() if not line.startswith("warning: ")]
+
+
 @pytest.fixture
 def stopped(run: Callable[..., Any], here: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """What a training said that was interrupted after its first epoch; its checkpoint lies in the folder."""
@@ -107,7 +111,7 @@ def test_a_spiking_network(
 
 def test_a_line_an_epoch_tells_rate_and_time_left(run: Callable[..., Any], here: Path) -> None:
     ran = run(*TRAIN, "--eval-data", "npz:data.npz", "--neuron", "if", "--rmp-loss", 0.1, "--rmp-sites", "all")
-    lines = ran.err.splitlines()
+    lines = _without_warnings(ran.err)
     assert [bool(LINE.fullmatch(line)) for line in lines] == [True, True], ran.err
     assert lines[0].endswith(" s left")
     assert not lines[1].endswith("left")
@@ -237,7 +241,7 @@ def test_an_interrupted_training_says_how_to_go_on(stopped: Any, run: Callable[.
     ran = run(*TRAIN, "--resume", "--json")
     assert ran.code == 0
     assert [epoch["epoch"] for epoch in ran.json["epochs"]] == [1, 2]
-    assert [LINE.fullmatch(line)[1] for line in ran.err.splitlines()] == ["2"]
+    assert [LINE.fullmatch(line)[1] for line in _without_warnings(ran.err)] == ["2"]
     assert not (here / "net-qcfs.checkpoint").exists()
     resumed = (here / "net-qcfs.onnx").read_bytes()
     assert run(*TRAIN).code == 0
@@ -347,3 +351,12 @@ def test_event_frames(make: Callable[..., str], run: Callable[..., Any], here: P
 )
 def test_options_of_the_other_kind_of_network_are_refused(options, named, refused):
     assert named in refused("train", "--model", "net.onnx", "--data", "npz:data.npz", *options)
+
+
+@pytest.mark.parametrize("options", [("--initial-ceiling", "3"), ("--max-pool",)])
+def test_what_a_quantized_file_keeps(
+    options: tuple[str, ...], run: Callable[..., Any], refused: Callable[..., str]
+) -> None:
+    assert run(*TRAIN).code == 0
+    again = ("train", "--model", "net-qcfs.onnx", "--data", "npz:data.npz", "--epochs", "1")
+    assert f"{options[0]}: net-qcfs.onnx is quantized already" in refused(*again, *options)

@@ -17,8 +17,10 @@ from torch import nn
 from snnconv.errors import FileError
 from snnconv.finetune import RunFiles, TrainSettings, train
 from snnconv.finetune.checkpoint import (
+    DIGEST,
     KEY,
     Checkpoint,
+    _digest,
     copy_into,
     load_checkpoint,
     optimizer_from,
@@ -109,7 +111,13 @@ def _with_header(change) -> bytes:
     header = {"version": 1, "settings": {}, "identity": {}, "epoch": 1, "step": 0, "sums": {}, "log": []}
     header["optimizer"] = {"items": []}
     change(header)
-    return save_tensors({"network/w": torch.zeros(2)}, {KEY: json.dumps(header)})
+    text, tensors = json.dumps(header), {"network/w": torch.zeros(2)}
+    return save_tensors(tensors, {KEY: text, DIGEST: _digest(text, tensors)})
+
+
+def _flipped(whole: bytes, place: int) -> bytes:
+    """With one bit that is another."""
+    return whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :]
 
 
 DAMAGED = {
@@ -118,6 +126,8 @@ DAMAGED = {
     "its header": lambda whole: whole[:200],
     "half": lambda whole: whole[: len(whole) // 2],
     "all but a byte": lambda whole: whole[:-1],
+    "a bit of a weight": lambda whole: _flipped(whole, -1),
+    "a digit of its header": lambda whole: _flipped(whole, whole.index(b'\\"epoch\\": ') + len(b'\\"epoch\\": ')),
     "garbage": lambda whole: bytes(range(256)) * 8,
     "overwritten": lambda whole: b"\xff" * 64 + whole[64:],
     "text": lambda whole: b"epoch 1\n",

@@ -19,6 +19,7 @@ from comparing import same, state
 from interrupted import MOMENTS, NAME, SETTINGS, STEPS
 
 from snnconv.errors import FileError, InvalidValueError
+from snnconv.export import save
 from snnconv.finetune import DivergenceError, FinetuneSettings, RunFiles, TrainSettings, finetune, loop, train
 from snnconv.finetune.checkpoint import load_checkpoint
 from snnconv.neurons import NeuronSettings
@@ -204,10 +205,10 @@ def test_other_data_and_other_networks_are_refused(stopped, small_cnn, plain_ann
     before = _contents(tmp_path)
     with pytest.raises(InvalidValueError, match=r"another training: images is 1438, the checkpoint's 200"):
         train(small_cnn, digits, settings, files=files, device="cpu")
-    with pytest.raises(InvalidValueError, match=r"another training: source is .*the checkpoint's 'zoo:small-cnn'"):
+    with pytest.raises(InvalidValueError, match=r"source is 'Sequential', the checkpoint's 'zoo:small-cnn'"):
         train(plain_ann, few_digits, settings, files=files, device="cpu")
     other = plain_ann.copy()
-    other.provenance["source"] = "zoo:small-cnn"
+    other.provenance["source"], other.input = "zoo:small-cnn", small_cnn.input
     with pytest.raises(FileError, match="of another network: it differs in"):
         train(other, few_digits, settings, files=files, device="cpu")
     with pytest.raises(InvalidValueError, match=r"teacher is .*, the checkpoint's None"):
@@ -319,3 +320,39 @@ def test_workers_may_change(stopped, small_cnn, few_digits):
     settings, files = stopped
     resumed = train(small_cnn, few_digits, replace(settings, workers=1), files=files, device="cpu")
     assert same(resumed, train(small_cnn, few_digits, settings, device="cpu"))
+
+
+def test_other_pixels_of_the_same_names_are_refused(stopped, small_cnn, few_digits):
+    settings, files = stopped
+    darker = small_cnn.copy()
+    darker.input = darker.input.override(mean=(0.25,))
+    with pytest.raises(InvalidValueError, match=r"input_mean is \[0.25\], the checkpoint's \[0.0\]"):
+        train(darker, few_digits, settings, files=files, device="cpu")
+    others = few_digits.subset(range(len(few_digits) - 1, -1, -1))
+    with pytest.raises(InvalidValueError, match="another training: pixels is of other contents than the checkpoint's"):
+        train(small_cnn, others, settings, files=files, device="cpu")
+
+
+def test_another_teacher_of_the_same_name_is_refused(small_cnn, plain_ann, few_digits, tmp_path):
+    files = RunFiles.beside(tmp_path / NAME)
+    settings = TrainSettings(epochs=1, batch_size=50)
+    save(plain_ann, tmp_path / "teacher.onnx")
+    train(small_cnn, few_digits, settings, teacher=tmp_path / "teacher.onnx", files=files, device="cpu")
+    save(small_cnn, tmp_path / "teacher.onnx")
+    with pytest.raises(InvalidValueError, match="another training: teacher_weights is of other contents"):
+        train(
+            small_cnn,
+            few_digits,
+            settings,
+            teacher=tmp_path / "teacher.onnx",
+            files=replace(files, resume=True),
+            device="cpu",
+        )
+
+
+def test_what_is_no_checkpoint_is_not_called_one(tmp_path):
+    files = RunFiles.beside(tmp_path / NAME)
+    files.checkpoint.write_text("my notes")
+    with pytest.raises(FileError, match="where something else is already: name another output"):
+        files.check()
+    assert files.checkpoint.read_text() == "my notes"
