@@ -24,6 +24,7 @@ NEURONS: dict[str, dict[str, Any]] = {
     "IF, soft reset + RMP-Loss": {"kind": "if", "rmp_loss": 0.1},
     "MLF": {"kind": "mlf"},
     "M-HT": {"kind": "mht"},
+    "LM-HT, v_0 = 0": {"kind": "lmht", "initial": 0.0},
     "LM-HT": {"kind": "lmht"},
 }
 

@@ -21,6 +21,7 @@ SETTINGS: dict[str, Any] = {
 NEURONS: dict[str, dict[str, Any]] = {
     "lif": {"kind": "lif", "decay": 0.5},
     "mlf": {"kind": "mlf"},
+    "lmht, v_0 = 0": {"kind": "lmht", "initial": 0.0},
     "lmht": {"kind": "lmht"},
 }
 

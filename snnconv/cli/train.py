@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 OF_NEURONS = ("threshold_norm", "train_ceilings")
 OF_QUANTIZED = ("total_levels", "initial_ceiling")
-NEURON = ("timesteps", "levels", "ceiling", "decay", "reset", "mpr", "surrogate", "coupling")
+NEURON = ("timesteps", "levels", "ceiling", "decay", "reset", "mpr", "surrogate", "coupling", "initial")
 
 
 @click.command(
@@ -73,6 +73,12 @@ NEURON = ("timesteps", "levels", "ceiling", "decay", "reset", "mpr", "surrogate"
     help="Of neurons: firing levels of a step.  [default: mht, lmht 2; if, lif 1; mlf 3]",
 )
 @click.option("--reset", type=click.Choice(["soft", "hard"]), help="Of if and lif.  [default: soft]")
+@click.option(
+    "--initial",
+    type=float,
+    metavar="V",
+    help="Of lmht: the membrane potential that a window starts with, in thresholds.  [default: 0.5]",
+)
 @click.option("--decay", type=float, help="Of lif and mlf: share of the potential left after a step.  [default: 0.25]")
 @click.option("--mpr", is_flag=True, help="Of all but mlf: train with the membrane potential rectifier.")
 @click.option(

@@ -43,10 +43,11 @@ class _Kind:
 
 
 _LEAKY = frozenset({"reset", "mpr", "surrogate"})
+_LEARNED = frozenset({"mpr", "initial"})
 
 NEURONS: dict[str, _Kind] = {
     "mht": _Kind("M-HT, multi-threshold, fixed coupling", 2, lambda _: 2.0, 1.0, frozenset({"mpr", "coupling"})),
-    "lmht": _Kind("LM-HT, multi-threshold, learned coupling and leak", 2, lambda _: 2.0, 1.0, frozenset({"mpr"})),
+    "lmht": _Kind("LM-HT, multi-threshold, learned coupling and leak", 2, lambda _: 2.0, 1.0, _LEARNED),
     "if": _Kind("IF, integrate and fire", 1, float, 0.5, _LEAKY),
     "lif": _Kind("LIF, leaky integrate and fire", 1, float, 0.5, _LEAKY | {"decay"}, decay=0.25),
     "mlf": _Kind("MLF, multi-level firing", 3, float, FIRST, frozenset({"surrogate", "decay"}), decay=0.25),
@@ -67,6 +68,8 @@ class NeuronSettings:
         mpr: of mht, lmht, if and lif: train with the membrane potential rectifier.
         surrogate: of if, lif and mlf, `NAME` or `NAME:NUMBER`; by default rectangular:1.
         coupling: of mht: causal (default) or mean.
+        initial: of lmht: v_0 in units of θ. By default 1/2, where levels round to the nearest; networks that the paper
+            trains from scratch start at 0, where they round down.
 
     Raises:
         InvalidValueError: a value is outside what is allowed, or the kind has no such choice.
@@ -81,6 +84,7 @@ class NeuronSettings:
     mpr: bool = False
     surrogate: str | None = None
     coupling: str | None = None
+    initial: float | None = None
 
     def __post_init__(self) -> None:
         if self.kind not in NEURONS:
@@ -88,7 +92,7 @@ class NeuronSettings:
         require_positive_int("timesteps", self.timesteps)
         if self.levels is not None:
             require_positive_int("levels", self.levels)
-        for name in ("decay", "reset", "mpr", "surrogate", "coupling"):
+        for name in ("decay", "reset", "mpr", "surrogate", "coupling", "initial"):
             if (
                 getattr(self, name) is not None
                 and getattr(self, name) is not False
@@ -100,6 +104,7 @@ class NeuronSettings:
                 )
         self._require("ceiling", self.ceiling is None or 0 < self.ceiling < math.inf, "a finite number above 0")
         self._require("decay", self.decay is None or 0 <= self.decay <= 1, "a number from 0 to 1")
+        self._require("initial", self.initial is None or 0 <= self.initial <= 1, "a number from 0 to 1")
         self._require("reset", self.reset in (None, *get_args(Reset)), f"one of {', '.join(get_args(Reset))}")
         self._require("coupling", self.coupling in (None, "mean", "causal"), "mean or causal")
         if self.surrogate is not None:
@@ -131,17 +136,13 @@ class NeuronSettings:
         return NEURONS[self.kind].first * self.initial_ceiling / self.firing_levels
 
 
-def build_neuron(
-    settings: NeuronSettings, ceiling: Tensor, *, channel_axis: int = 1, converted: bool = False
-) -> SpikingSite:
+def build_neuron(settings: NeuronSettings, ceiling: Tensor, *, channel_axis: int = 1) -> SpikingSite:
     """A layer of neurons.
 
     Args:
         settings: the kind and its choices.
         ceiling: λ, scalar or `[C]`.
         channel_axis: axis of the channels.
-        converted: the network was converted from a quantized one, so v_0 = θ/2; an LM-HT trained from scratch starts
-            at v_0 = 0, as the paper's does.
     """
     steps, levels = settings.timesteps, settings.firing_levels
     if settings.kind == "mht":
@@ -150,7 +151,7 @@ def build_neuron(
             ceiling, steps, levels, coupling=coupling, rectified=settings.mpr, channel_axis=channel_axis
         )
     if settings.kind == "lmht":
-        initial = 0.5 if converted else 0.0
+        initial = 0.5 if settings.initial is None else settings.initial
         return LearnableMultiThreshold(
             ceiling, steps, levels, initial=initial, rectified=settings.mpr, channel_axis=channel_axis
         )

@@ -47,7 +47,8 @@ class LearnableMultiThreshold(SpikingSite):
         ceiling: λ, scalar or `[C]`; the threshold is λ/L.
         timesteps: T.
         levels: L.
-        initial: v_0 in units of θ: 1/2 for a converted network, 0 for one trained from scratch (the paper's).
+        initial: v_0 in units of θ: 1/2, where levels round to the nearest, as in a converted network; 0 in those
+            that the paper trains from scratch.
         rectified: train with the membrane potential rectifier; inference is the same without it.
         channel_axis: axis of the channels.
     """

@@ -72,6 +72,7 @@ def test_a_quantized_network(run: Callable[..., Any], here: Path) -> None:
             1,
             "causal",
         ),
+        ("lmht", ("-T", 2, "--initial", 0.25), 2, 2, "learned"),
         (
             "mlf",
             (

@@ -20,10 +20,10 @@ from snnconv.neurons import (
 from snnconv.neurons.multilevel import FIRST
 
 # values that are not the defaults
-CHOICES = {"decay": 0.5, "reset": "hard", "mpr": True, "surrogate": "tanh:3", "coupling": "mean"}
+CHOICES = {"decay": 0.5, "reset": "hard", "mpr": True, "surrogate": "tanh:3", "coupling": "mean", "initial": 0.25}
 HAVE = {
     "mht": {"mpr", "coupling"},
-    "lmht": {"mpr"},
+    "lmht": {"mpr", "initial"},
     "if": {"reset", "mpr", "surrogate"},
     "lif": {"reset", "mpr", "surrogate", "decay"},
     "mlf": {"surrogate", "decay"},
@@ -33,9 +33,9 @@ ALLOWED = [each for each in EVERY if each[1] in HAVE[each[0]]]
 REFUSED = [each for each in EVERY if each[1] not in HAVE[each[0]]]
 
 
-def build(channel_axis: int = 1, converted: bool = False, **choices: object):
+def build(channel_axis: int = 1, **choices: object):
     settings = NeuronSettings(**choices)
-    return build_neuron(settings, torch.tensor([0.5, 2.0]), channel_axis=channel_axis, converted=converted)
+    return build_neuron(settings, torch.tensor([0.5, 2.0]), channel_axis=channel_axis)
 
 
 def test_the_kinds():
@@ -79,6 +79,7 @@ def test_a_choice_that_a_kind_has_reaches_its_neurons(kind, choice):
         ("levels", [0, -1, 2.0, True]),
         ("ceiling", [0.0, -1.0, math.nan, math.inf]),
         ("decay", [-0.1, 1.1, math.nan]),
+        ("initial", [-0.1, 1.1, math.nan]),
         ("reset", ["", "Soft", "none"]),
         ("surrogate", ["", "step", "tanh:0"]),
     ],
@@ -86,7 +87,7 @@ def test_a_choice_that_a_kind_has_reaches_its_neurons(kind, choice):
 def test_values_outside_what_is_allowed_are_refused(name, values):
     for value in values:
         with pytest.raises(InvalidValueError, match=name):
-            NeuronSettings(kind="lif", **{name: value})
+            NeuronSettings(kind="lmht" if name == "initial" else "lif", **{name: value})
 
 
 @pytest.mark.parametrize("coupling", ["", "learned", "Mean", "local"])
@@ -163,6 +164,6 @@ def test_what_layers_are_by_default():
         assert build(kind=kind).surrogate == parse_surrogate("rectangular:1")
 
 
-def test_lmht_starts_at_0_from_scratch_and_at_a_half_where_it_was_converted():
-    assert build(kind="lmht").initial == 0.0
-    assert build(kind="lmht", converted=True).initial == 0.5
+def test_lmht_starts_at_a_half_or_where_it_is_told_to():
+    assert build(kind="lmht").initial == 0.5
+    assert build(kind="lmht", initial=0.0).initial == 0.0
