@@ -1,6 +1,6 @@
 """The ablation that the methods' papers claim: same network, data, budget and seeds, T=2, L=1 and L=2.
 
-    python -m benchmarks.ablation ../shared --lines /tmp/ablation.jsonl --output benchmarks/results/ablation.json
+    python -m benchmarks.ablation ../shared --lines ablation.jsonl --output benchmarks/results/ablation.json
 
 A ResNet-8 of width 8 on a part of CIFAR-10 at 16 x 16 pixels, trained from scratch; accuracy on images 45000..49999
 after the last epoch.

@@ -1,6 +1,6 @@
 """Deeper spiking networks: DS-ResNet against the plain ResNet of the same depth and width, with the same neurons.
 
-    python -m benchmarks.depth ../shared --lines /tmp/depth.jsonl --output benchmarks/results/depth.json
+    python -m benchmarks.depth ../shared --lines depth.jsonl --output benchmarks/results/depth.json
 
 MLF neurons, T=2, on a part of CIFAR-10 at 16 x 16 pixels, from scratch; loss on the training images and accuracy on
 images 45000..49999 after the last epoch. A network degrades where a deeper one learns its own training images worse.

@@ -1,6 +1,6 @@
 """N-MNIST from event frames: train on the 1,000 recordings, test on the 100.
 
-python -m benchmarks.events ../shared --lines /tmp/events.jsonl --output benchmarks/results/events.json
+python -m benchmarks.events ../shared --lines events.jsonl --output benchmarks/results/events.json
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 __all__ = [
     "DataError",
+    "DivergenceError",
     "FileError",
     "InvalidValueError",
     "ModelError",
@@ -68,3 +69,7 @@ class UnsupportedOperatorsError(ModelError):
     def __init__(self, headline: str, nodes: Sequence[UnsupportedNode]) -> None:
         self.nodes = tuple(nodes)
         super().__init__("\n".join([f"{headline} ({len(self.nodes)}):", *(f"  {node}" for node in self.nodes)]))
+
+
+class DivergenceError(SnnconvError):
+    """A training that no longer computes finite numbers."""

@@ -1,7 +1,7 @@
 """Train: quantized ANNs, spiking networks from scratch, and spiking networks further."""
 
+from snnconv.errors import DivergenceError
 from snnconv.finetune.build import build_network
-from snnconv.finetune.loop import DivergenceError
 from snnconv.finetune.metrics import EpochMetrics
 from snnconv.finetune.quantize import quantize_activations
 from snnconv.finetune.run import RunFiles

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, fx
 
 from snnconv.convert.sites import iter_sites
-from snnconv.errors import InvalidValueError, SnnconvError
+from snnconv.errors import DivergenceError, InvalidValueError
 from snnconv.finetune.batches import Batches
 from snnconv.finetune.checkpoint import Checkpoint, copy_into, save_checkpoint
 from snnconv.finetune.losses.objective import Objective, first_output
@@ -19,20 +19,16 @@ from snnconv.finetune.metrics import EpochMetrics, write_metrics
 from snnconv.finetune.mixing import Mixing
 from snnconv.finetune.optimization import build_average, build_optimizer, build_schedule, hold_unused
 from snnconv.finetune.processes import open_accelerator
-from snnconv.finetune.run import RunFiles
+from snnconv.finetune.run import RunFiles, identity_of
 from snnconv.finetune.settings import LoopSettings
 from snnconv.model import Model
 from snnconv.progress import Progress, no_progress
 from snnconv.zoo.images import Images
 
-__all__ = ["DivergenceError", "fit"]
+__all__ = ["fit"]
 
 SMALLEST_CEILING = 1e-3  # a ceiling must stay above 0 whatever the optimizer does
 CHECKPOINT_S = 300.0  # seconds of one epoch between two checkpoints; the end of an epoch is always one
-
-
-class DivergenceError(SnnconvError):
-    """A training that no longer computes finite numbers."""
 
 
 def fit(
@@ -78,34 +74,13 @@ def fit(
     hold_unused(model.graph)
     objective = Objective(model.graph, settings, teacher)
     trainer = _Trainer(model.graph, images, settings, objective, accelerator, where, classes)
-    trainer.files, trainer.identity = files, _identity(model, images, teacher)
+    trainer.files, trainer.identity = files, identity_of(model, images, teacher)
     trainer.restore()
     with objective:
         log = trainer.run(eval_data, progress, on_epoch)
     model.graph.to("cpu").eval()
     model.graph.to(memory_format=torch.contiguous_format)  # weights as a file holds them
     return log
-
-
-def _identity(model: Model, images: Images, teacher: Model | None) -> dict[str, Any]:
-    """What a checkpoint must agree with beside the settings."""
-    return {
-        "data": images.spec,
-        "images": len(images),
-        "pixels": images.fingerprint(),
-        **{f"input_{name}": value for name, value in _listed(model.input.to_dict()).items()},
-        "source": model.provenance.get("source_sha256") or model.provenance.get("source"),
-        "stage": model.stage.value,
-        "timesteps": model.timesteps,
-        "levels": model.levels,
-        "teacher": None if teacher is None else teacher.provenance.get("source"),
-        "teacher_weights": None if teacher is None else teacher.provenance.get("source_sha256"),
-    }
-
-
-def _listed(values: dict[str, Any]) -> dict[str, Any]:
-    """With lists for tuples, as JSON gives them back."""
-    return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
 
 class _Trainer:

@@ -11,8 +11,10 @@ from typing import Any
 from snnconv.errors import FileError, InvalidValueError
 from snnconv.export import require_writable
 from snnconv.finetune.checkpoint import Checkpoint, load_checkpoint
+from snnconv.model import Model
+from snnconv.zoo.images import Images
 
-__all__ = ["RunFiles"]
+__all__ = ["RunFiles", "identity_of"]
 
 CHECKPOINT, METRICS = ".checkpoint", ".metrics.jsonl"
 DIGEST = re.compile("[0-9a-f]{64}")
@@ -94,3 +96,24 @@ def _told(name: str, mine: Any, its: Any) -> str:
     if all(isinstance(value, str) and DIGEST.fullmatch(value) for value in (mine, its)):
         return f"{name} is of other contents than the checkpoint's"
     return f"{name} is {mine!r}, the checkpoint's {its!r}"
+
+
+def identity_of(model: Model, images: Images, teacher: Model | None) -> dict[str, Any]:
+    """What a checkpoint must agree with beside the settings."""
+    return {
+        "data": images.spec,
+        "images": len(images),
+        "pixels": images.fingerprint(),
+        **{f"input_{name}": value for name, value in _listed(model.input.to_dict()).items()},
+        "source": model.provenance.get("source_sha256") or model.provenance.get("source"),
+        "stage": model.stage.value,
+        "timesteps": model.timesteps,
+        "levels": model.levels,
+        "teacher": None if teacher is None else teacher.provenance.get("source"),
+        "teacher_weights": None if teacher is None else teacher.provenance.get("source_sha256"),
+    }
+
+
+def _listed(values: dict[str, Any]) -> dict[str, Any]:
+    """With lists for tuples, as JSON gives them back."""
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
