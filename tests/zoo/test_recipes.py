@@ -275,3 +275,11 @@ def test_a_figure_has_a_paper(mine):
     text = SMALL + '[figure]\nmetric = "accuracy"\nvalue = 90\ntimesteps = 4\nsource = "paper"\nverified = true\n'
     with pytest.raises(InvalidValueError, match=r"a \[figure\] and no \[paper\]"):
         read_recipe(mine(text))
+
+
+@pytest.mark.parametrize("table", ["data", "network", "train"])
+def test_a_missing_table_is_named_as_one(table, mine):
+    text = re.sub(rf"^\[{table}\]\n(?:[^\[].*\n?)*", "", SMALL, flags=re.M)
+    assert f"[{table}]" not in text
+    with pytest.raises(InvalidValueError, match=rf"it needs the table \[{table}\]"):
+        read_recipe(mine(text))

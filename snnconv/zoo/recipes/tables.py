@@ -73,10 +73,13 @@ def fill(kind: type[T], values: object, file: str, table: str = "", **known: Any
     for key in values:
         if key not in wanted:
             raise InvalidValueError(f"{file}: unknown key {key!r} {place}: {nearest(key, wanted)}")
+    hints = get_type_hints(kind)
     missing = [name for name, field in wanted.items() if name not in values and _required(field)]
+    tables = [f"[{name}]" for name in missing if is_dataclass(hints[name]) or get_origin(hints[name]) is Mapping]
+    if tables:
+        raise InvalidValueError(f"{file}: it needs the table {' and '.join(tables)}.")
     if missing:
         raise InvalidValueError(f"{file}: {' and '.join(missing)} must stand {place}.")
-    hints = get_type_hints(kind)
     given = {key: _value(hints[key], value, file, f"{table}.{key}" if table else key) for key, value in values.items()}
     try:
         return kind(**given, **known)
