@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -21,6 +22,7 @@ from snnconv.evaluate.inputs import adapt, check_against, check_data
 from snnconv.evaluate.result import Evaluation, Mode
 from snnconv.graph.passes.fold_affine import fold_affine
 from snnconv.graph.precision import to_double
+from snnconv.loading import load
 from snnconv.model import Model, Stage
 from snnconv.neurons import QCFS, Coupling
 from snnconv.progress import Progress, no_progress
@@ -36,10 +38,10 @@ PRECISIONS = ("auto", "float32", "float64")
 
 
 def evaluate(
-    model: Model,
+    model: Model | str | os.PathLike[str],
     data: Images | str,
     *,
-    against: Model | None = None,
+    against: Model | str | os.PathLike[str] | None = None,
     simulate: bool = False,
     limit: int | None = None,
     batch_size: int | None = None,
@@ -54,7 +56,7 @@ def evaluate(
     collapsed may differ where a value lies on the border of two levels.
 
     Args:
-        model: of any stage; it is not changed.
+        model: of any stage, or the path of its file; it is not changed.
         data: images opened with `model.input`, or a data spec. Labels are optional.
         against: a network of the same outputs, whose arg-max is compared on the same images, in its own
             layout and normalisation; where it states none, it is given what `model` is given. A mean-coupled
@@ -71,10 +73,13 @@ def evaluate(
         InvalidValueError: an option is out of its range, or `simulate` is set for a network without time.
         DataError: there is no image, the images are of another size than the network's, or labels do not fit
             its outputs.
+        FileError: a network's file is missing or damaged.
         ModelError: `against` has another number of outputs, another input size or another number of frames; an
             output is not one of classes; or a network takes single frames of data that change over time.
     """
     _check_options(limit, batch_size, activity_images)
+    model = load(model)
+    against = None if against is None else load(against)
     mode = _mode(model, simulate)
     precision = _resolve(precision, model)
     if isinstance(data, str):

@@ -146,6 +146,16 @@ class LoopSettings:
         if not holds:
             raise InvalidValueError(f"{name} is {getattr(self, name)!r}: it must be {allowed}.")
 
+    @classmethod
+    def require(cls, given: object) -> None:
+        """Refuse settings of another kind.
+
+        Raises:
+            InvalidValueError: they are none of this class.
+        """
+        if not isinstance(given, cls):
+            raise InvalidValueError(f"settings is a {type(given).__name__}: it must be a {cls.__name__}.")
+
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready form."""
         return asdict(self)

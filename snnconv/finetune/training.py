@@ -63,6 +63,7 @@ def train(
         FileError: a checkpoint is missing or damaged.
         InvalidValueError: settings do not fit the network, the data, or the checkpoint.
     """
+    TrainSettings.require(settings)
     timesteps = None if settings.neuron is None else settings.neuron.timesteps
     network, images = open_training(model, data, seed=settings.seed, timesteps=timesteps)
     prepared = prepare_training(network, images, eval_data, settings)

@@ -65,6 +65,7 @@ def finetune(
         FileError: a file or a checkpoint is missing or damaged.
         InvalidValueError: settings do not fit the network, the data, or the checkpoint.
     """
+    FinetuneSettings.require(settings)
     network = load(model)
     if network.stage is not Stage.SNN:
         raise ModelError(

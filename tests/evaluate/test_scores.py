@@ -14,7 +14,7 @@ from tiny_networks import build, classifier, node, quantize, weights
 from snnconv.convert.spike import spike
 from snnconv.errors import DataError, InvalidValueError, ModelError
 from snnconv.evaluate import ann_energy, evaluate, run_onnx
-from snnconv.export.onnx import to_onnx
+from snnconv.export.onnx import save, to_onnx
 from snnconv.model import Stage
 from snnconv.neurons import QCFS, Coupling
 
@@ -273,3 +273,12 @@ def test_onnxruntime_gives_the_same_answers(snn, quantized, images):
         assert found.shape == (20, 4)
         expected = torch.cat([model.logits(x) for x in batches])
         assert (found.argmax(1) == expected.argmax(1)).float().mean() >= 0.95
+
+
+def test_files_will_do(quantized, ann, images, tmp_path):
+    data = images(quantized.input, count=40)
+    for name, model in (("quantized.onnx", quantized), ("ann.onnx", ann)):
+        save(model, tmp_path / name)
+    found = evaluate(tmp_path / "quantized.onnx", data, against=str(tmp_path / "ann.onnx"), activity_images=0)
+    wanted = evaluate(quantized, data, against=ann, activity_images=0)
+    assert (found.accuracy, found.agreement) == (wanted.accuracy, wanted.agreement)

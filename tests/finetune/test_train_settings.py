@@ -5,7 +5,7 @@ import math
 import pytest
 
 from snnconv.errors import InvalidValueError
-from snnconv.finetune import TrainSettings, demo_settings
+from snnconv.finetune import FinetuneSettings, TrainSettings, demo_settings, finetune, train
 
 
 def test_the_defaults_are_the_recipe():
@@ -59,3 +59,16 @@ def test_the_defaults_are_the_recipe():
 def test_what_is_not_allowed_is_refused_by_name(values):
     with pytest.raises(InvalidValueError, match=next(iter(values))):
         TrainSettings(**values)
+
+
+@pytest.mark.parametrize("given", [{}, None, FinetuneSettings(epochs=1)])
+def test_settings_of_another_kind_are_refused(given, small_cnn, few_digits):
+    with pytest.raises(InvalidValueError, match=rf"settings is a {type(given).__name__}: it must be a TrainSettings"):
+        train(small_cnn, few_digits, given)
+    with pytest.raises(InvalidValueError, match="settings is a TrainSettings: it must be a FinetuneSettings"):
+        finetune(small_cnn, few_digits, TrainSettings())
+
+
+def test_a_neuron_is_no_name():
+    with pytest.raises(InvalidValueError, match="neuron is 'lif': it must be None or a NeuronSettings"):
+        TrainSettings(neuron="lif")
