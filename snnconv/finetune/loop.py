@@ -14,6 +14,7 @@ from snnconv.convert.sites import iter_sites
 from snnconv.errors import DivergenceError, InvalidValueError
 from snnconv.finetune.batches import Batches
 from snnconv.finetune.checkpoint import Checkpoint, copy_into, save_checkpoint
+from snnconv.finetune.input_scale import scale_first_layers, unit_scale
 from snnconv.finetune.losses.objective import Objective, first_output
 from snnconv.finetune.metrics import EpochMetrics, write_metrics
 from snnconv.finetune.mixing import Mixing
@@ -69,16 +70,24 @@ def fit(
     """
     accelerator = open_accelerator(device)
     where = accelerator.device if accelerator.num_processes > 1 or device is None else torch.device(device)
+    identity = identity_of(model, images, teacher)
+    scale = unit_scale([model] if teacher is None else [model, teacher], images)
+    if scale != 1:
+        images, eval_data = images.scaled(scale), None if eval_data is None else eval_data.scaled(scale)
+        scale_first_layers(model.graph, scale)
     if teacher is not None:
+        teacher = teacher.copy()
+        scale_first_layers(teacher.graph, scale)
         teacher.graph.to(where)
     hold_unused(model.graph)
     objective = Objective(model.graph, settings, teacher)
     trainer = _Trainer(model.graph, images, settings, objective, accelerator, where, classes)
-    trainer.files, trainer.identity = files, identity_of(model, images, teacher)
+    trainer.files, trainer.identity = files, identity
     trainer.restore()
     with objective:
         log = trainer.run(eval_data, progress, on_epoch)
     model.graph.to("cpu").eval()
+    scale_first_layers(model.graph, 1 / scale)
     model.graph.to(memory_format=torch.contiguous_format)  # weights as a file holds them
     return log
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import warnings
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -146,6 +147,12 @@ class Images(Dataset[tuple[Tensor, int]]):
             given = f"{chosen.min()}..{chosen.max()}" if chosen.size else "no positions"
             raise InvalidValueError(f"subset was given {given}: allowed is one or more in 0..{len(self) - 1}.")
         return Images(self._source, self.input, self._geometry, spec=self.spec, indices=self._indices[chosen])
+
+    def scaled(self, scale: float) -> Images:
+        """The same images, whose inputs are `1/scale` of what they are."""
+        std = tuple(value * scale for value in self.input.std or (1.0,) * self.input.channels)
+        scaled = replace(self.input, std=std)
+        return Images(self._source, scaled, self._geometry, spec=self.spec, indices=self._indices)
 
     def sample(self, n: int, seed: int) -> Images:
         """`n` images drawn without replacement, in ascending order; the same seed draws the same.
