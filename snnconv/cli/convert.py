@@ -16,6 +16,7 @@ from snnconv.cli.options import (
     load_model,
     output_path,
     pretrained_option,
+    refuse_pretrained,
     seed_option,
     warn_of_unknown_pixels,
 )
@@ -77,6 +78,7 @@ def convert(source: str, output: Path | None, as_json: bool, **options: Any) -> 
     from snnconv.convert import convert as run
     from snnconv.export import save
 
+    refuse_pretrained(source)
     target = output_path(output, source, "-snn", options)
     model = load_model(source, options)
     if options["calibration_data"] is not None:

@@ -13,6 +13,7 @@ from snnconv.cli.options import (
     json_option,
     load_model,
     pretrained_option,
+    refuse_pretrained,
     warn_of_unknown_pixels,
 )
 from snnconv.cli.output import print_json, print_line, print_table, track
@@ -45,6 +46,7 @@ def evaluate(file: str, data: str, against: str | None, as_json: bool, **options
     from snnconv.loading import load
     from snnconv.zoo import open_data
 
+    refuse_pretrained(file, against)
     model = load_model(file, options)
     warn_of_unknown_pixels(model)
     images = open_data(data, model.input, purpose="eval")

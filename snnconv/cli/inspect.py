@@ -6,7 +6,14 @@ from typing import Any
 
 import click
 
-from snnconv.cli.options import examples, input_options, json_option, load_model, pretrained_option
+from snnconv.cli.options import (
+    examples,
+    input_options,
+    json_option,
+    load_model,
+    pretrained_option,
+    refuse_pretrained,
+)
 from snnconv.cli.output import print_json, print_line, print_table
 
 
@@ -29,6 +36,7 @@ def inspect(source: str, coupling: str, as_json: bool, **options: Any) -> None:
     from snnconv.evaluate import inspect as run
     from snnconv.neurons import Coupling
 
+    refuse_pretrained(source)
     found = run(load_model(source, options), Coupling(coupling)).to_dict()
     if as_json:
         print_json(found)

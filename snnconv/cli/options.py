@@ -161,9 +161,9 @@ def refuse(names: Iterable[str], why: str) -> None:
     require(not given, f"{', '.join(flags)}: {why}.")
 
 
-def refuse_pretrained(source: str) -> None:
-    """Refuse a choice of weights for what brings its own."""
-    if not source.startswith("timm:"):
+def refuse_pretrained(*sources: str | None) -> None:
+    """Refuse a choice of weights where every network brings its own."""
+    if not any(source is not None and source.startswith("timm:") for source in sources):
         refuse(("pretrained",), "only timm:NAME has trained weights to choose; leave it out")
 
 
@@ -171,10 +171,7 @@ def load_model(source: str, options: dict[str, Any]) -> Model:
     """Load a network with the values of `input_options`."""
     from snnconv.loading import load
 
-    pretrained = options.get("pretrained", True)
-    if "pretrained" in options:
-        refuse_pretrained(source)
-    model = load(source, size=options["size"], pretrained=pretrained)
+    model = load(source, size=options["size"], pretrained=options.get("pretrained", True))
     model.input = model.input.override(
         mean=options["mean"], std=options["std"], size=options["size"], resize=options["resize"]
     )

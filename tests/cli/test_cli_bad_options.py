@@ -200,3 +200,9 @@ def test_a_teacher_that_would_teach_nothing(refused: Callable[..., str]) -> None
 def test_an_ann_of_timm_is_not_fine_tuned(refused: Callable[..., str]) -> None:
     said = refused("finetune", "timm:resnet18", "--data", "npz:data.npz")
     assert "timm:resnet18 is an ANN, and only an SNN is fine-tuned" in said
+
+
+def test_weights_of_the_other_network_are_chosen_too(refused: Callable[..., str]) -> None:
+    """It gets as far as the name: timm's own networks are too large for a test."""
+    said = refused(*EVALUATE, "--against", "timm:resnet", "--no-pretrained")
+    assert "timm has no model 'resnet'" in said
