@@ -11,12 +11,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from snnconv.convert.calibrate import calibrate, with_total_levels
+from snnconv.convert.calibration import calibrate, with_total_levels
+from snnconv.convert.calibration.synthetic import synthetic_images
 from snnconv.convert.plan import Plan, make_plan, prepare
 from snnconv.convert.report import ConversionReport, SiteReport, Verification
 from snnconv.convert.sites import is_rectifier, iter_sites
 from snnconv.convert.spike import collapse, default_levels, spike
-from snnconv.convert.synthetic import synthetic_images
 from snnconv.convert.verify import verify
 from snnconv.errors import DataError, InvalidValueError, ModelError, SnnconvWarning
 from snnconv.loading import load

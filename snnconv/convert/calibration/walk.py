@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, fx, nn
 
-from snnconv.convert.bias import add_bias, bias_carrier
-from snnconv.convert.ceilings import OBSERVATIONS, CeilingSearch
-from snnconv.convert.frontier import Frontier
+from snnconv.convert.calibration.bias import add_bias, bias_carrier
+from snnconv.convert.calibration.frontier import Frontier
+from snnconv.convert.calibration.mse import mse
+from snnconv.convert.calibration.observation import OBSERVATIONS, Observation
+from snnconv.convert.calibration.shrinkage import Rule, shrunken
 from snnconv.convert.sites import cap_of, channel_axis, is_rectifier, iter_sites, swap
 from snnconv.errors import SnnconvWarning
 from snnconv.graph.access import calls, module_of, operands
@@ -25,17 +27,23 @@ from snnconv.neurons import QCFS, Site, qcfs
 from snnconv.neurons.site import along_channels
 from snnconv.progress import Progress, no_progress
 
-__all__ = ["calibrate", "with_total_levels"]
+__all__ = ["Levels", "calibrate", "levels_of", "with_total_levels"]
 
 CORRECTIONS = 2  # rounds of bias correction: the second mends what the first shifted over a level or into the ceiling
+Levels = int | Mapping[str, int]
 
 
-def with_total_levels(model: Model, total_levels: int) -> Model:
+def levels_of(total_levels: Levels, node: fx.Node) -> int:
+    """N of a site: one for all, or by the name of its node's module."""
+    return total_levels if isinstance(total_levels, int) else total_levels[str(node.target)]
+
+
+def with_total_levels(model: Model, total_levels: Levels) -> Model:
     """A copy of a quantized ANN whose sites have N levels below the same ceilings."""
     copy = model.copy()
     for node, site in list(iter_sites(copy.graph)):
         if isinstance(site, QCFS):
-            swap(copy.graph, node, QCFS(site.ceiling, total_levels, channel_axis=site.channel_axis))
+            swap(copy.graph, node, QCFS(site.ceiling, levels_of(total_levels, node), channel_axis=site.channel_axis))
     return copy
 
 
@@ -43,8 +51,11 @@ def with_total_levels(model: Model, total_levels: int) -> Model:
 def calibrate(
     ann: Model,
     batches: Sequence[Tensor],
-    total_levels: int,
+    total_levels: Levels,
     *,
+    rule: Rule = mse,
+    by_channel: bool = True,
+    correct_bias: bool = True,
     anew: Model | None = None,
     progress: Progress = no_progress,
 ) -> Model:
@@ -53,7 +64,10 @@ def calibrate(
     Args:
         ann: as `plan.prepare` returns it; sites that are QCFS already keep their ceilings, unless `anew`.
         batches: normalised images, `[B, ...]` each.
-        total_levels: N.
+        total_levels: N, one for all sites or by the names of their modules.
+        rule: how a ceiling is chosen.
+        by_channel: one ceiling a channel, shrunk towards the layer's by the evidence there is; else one a site.
+        correct_bias: move biases until every channel has its mean output.
         anew: find ceilings of sites that are QCFS already as well, for their new number of levels: at most as high as
             they are, and with biases that keep every channel's mean output in this network, the SNN that `ann` is the
             collapse of. What only its neurons know (where potentials start, learned coupling and leak) is in those
@@ -66,7 +80,7 @@ def calibrate(
     Warns:
         SnnconvWarning: no channel of some site was ever active.
     """
-    means = _mean_activations((anew or ann).graph, batches, progress)
+    means = _mean_activations((anew or ann).graph, batches, progress) if correct_bias else {}
     model = ann.copy() if anew is not None else with_total_levels(ann, total_levels)
     graph = model.graph
     nodes = calls(graph)
@@ -75,19 +89,21 @@ def calibrate(
         for node in progress(nodes, "calibrating", len(nodes)):
             module = module_of(graph, node)
             if is_rectifier(module) or (anew is not None and isinstance(module, QCFS)):
-                site = _fit(graph, node, frontier, total_levels)
+                levels = levels_of(total_levels, node)
+                site = _fit(graph, node, frontier, levels, rule, by_channel)
                 if site is None:
                     silent.append(str(node.meta.get("onnx_name", node.target)))
-                    site = _unfitted(module, total_levels)
+                    site = _unfitted(module, levels)
                 swap(graph, node, site)
-                _correct(graph, node, site, frontier, means[str(node.target)])
+                if correct_bias:
+                    _correct(graph, node, site, frontier, means[str(node.target)])
             frontier.run(node)
     if silent:
         warnings.warn(
             f"Not one unit was active on the calibration images in {', '.join(silent)}: check their normalisation "
             "(--mean, --std).",
             SnnconvWarning,
-            stacklevel=2,
+            stacklevel=3,
         )
     model.stage = Stage.QUANTIZED
     graph.recompile()
@@ -129,30 +145,42 @@ def _mean_activations(graph: fx.GraphModule, batches: Sequence[Tensor], progress
     return {name: total / counts[name] for name, total in sums.items()}
 
 
-def _fit(graph: fx.GraphModule, node: fx.Node, frontier: Frontier, total_levels: int) -> QCFS | None:
+def _fit(
+    graph: fx.GraphModule, node: fx.Node, frontier: Frontier, total_levels: int, rule: Rule, by_channel: bool
+) -> QCFS | None:
     """The site with its ceilings; None where nothing was ever active."""
     module = module_of(graph, node)
-    axis = channel_axis(graph, node)
+    axis = channel_axis(graph, node) if by_channel else None
     if isinstance(module, QCFS) and module.ceiling.dim():
         axis = module.channel_axis
-    source = operands(node)[0]
-    largest = torch.stack([_by_channel(x, axis).amax(1) for x in frontier.values(source)]).amax(0)
-    search = CeilingSearch(largest, module.ceiling.detach() if isinstance(module, QCFS) else cap_of(module))
-    if not search.alive.any():
+    cap = module.ceiling.detach() if isinstance(module, QCFS) else cap_of(module)
+    observation = _observe(frontier, operands(node)[0], axis, cap)
+    if not observation.alive.any():
         return None
-    generator = torch.Generator().manual_seed(0)
-    observed = sum(x.numel() for x in frontier.values(source)) // largest.numel()
-    share = min(1.0, OBSERVATIONS / observed)
-    for x in frontier.values(source):
-        values = _by_channel(x, axis)
-        kept = math.ceil(values.shape[1] * share)
-        if kept < values.shape[1]:
-            values = values[:, torch.randint(values.shape[1], (kept,), generator=generator)]
-        search.observe(values)
-    ceiling = search.ceilings(total_levels)
+    ceiling = shrunken(rule, observation, total_levels)
     if axis is None:
         return QCFS(ceiling.reshape(()), total_levels)
     return QCFS(ceiling, total_levels, channel_axis=axis)
+
+
+def _observe(frontier: Frontier, source: fx.Node, axis: int | None, cap: float | Tensor) -> Observation:
+    """What a site receives; at most OBSERVATIONS values a channel, drawn at random."""
+    largest = torch.stack([_by_channel(x, axis).amax(1) for x in frontier.values(source)]).amax(0)
+    observation = Observation(largest, cap)
+    generator = torch.Generator().manual_seed(0)
+    images = sum(len(x) for x in frontier.values(source))
+    share = min(1.0, OBSERVATIONS * largest.numel() / sum(x.numel() for x in frontier.values(source)))
+    seen = 0
+    for x in frontier.values(source):
+        middle = min(max(images // 2 - seen, 0), len(x))  # the first half of the images ends here
+        for half, part in enumerate((x[:middle], x[middle:])):
+            values = _by_channel(part, axis)
+            kept = math.ceil(values.shape[1] * share)
+            if kept < values.shape[1]:
+                values = values[:, torch.randint(values.shape[1], (kept,), generator=generator)]
+            observation.observe(values, half)
+        seen += len(x)
+    return observation
 
 
 def _correct(graph: fx.GraphModule, node: fx.Node, site: Site, frontier: Frontier, wanted: Tensor) -> None:
