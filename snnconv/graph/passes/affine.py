@@ -136,17 +136,15 @@ def scale_input(linear: Any, affine: Affine) -> None:
     The shift must reach all positions of the output alike: nothing is padded with zeros.
     """
     scale, shift, weight = affine.scale, affine.shift, linear.weight.double()
-    groups = getattr(linear, "groups", 1)
-    if isinstance(linear, TRANSPOSED):  # weight [C_in, C_out/groups, ...]: [groups, C_in/groups, C_out/groups, ...]
-        grouped, channels = weight.reshape(groups, -1, *weight.shape[1:]), (groups, -1, 1)
-    else:  # weight [C_out, C_in/groups, ...]: [groups, C_out/groups, C_in/groups, ...]
-        grouped, channels = weight.reshape(groups, -1, *weight.shape[1:]), (groups, 1, -1)
-    rest = (1,) * (grouped.dim() - 3)
+    groups, transposed = getattr(linear, "groups", 1), isinstance(linear, TRANSPOSED)
+    # [groups, C_out/groups, C_in/groups, ...], of a transposed one [groups, C_in/groups, C_out/groups, ...]
+    grouped = weight.reshape(groups, -1, *weight.shape[1:])
+    channels = ((groups, -1, 1) if transposed else (groups, 1, -1)) + (1,) * (grouped.dim() - 3)
     if shift is not None:
-        summed = 1 if isinstance(linear, TRANSPOSED) else 2
-        carried = (grouped * shift.reshape(*channels, *rest)).sum((summed, *range(3, grouped.dim()))).reshape(-1)
+        summed = (1 if transposed else 2, *range(3, grouped.dim()))
+        carried = (grouped * shift.reshape(channels)).sum(summed).reshape(-1)
         bias = carried if linear.bias is None else linear.bias.double() + carried
         linear.bias = nn.Parameter(bias.to(linear.weight.dtype))
     if scale is not None:
-        scaled = (grouped * scale.reshape(*channels, *rest)).reshape(weight.shape)
+        scaled = (grouped * scale.reshape(channels)).reshape(weight.shape)
         linear.weight = nn.Parameter(scaled.to(linear.weight.dtype))
