@@ -68,6 +68,11 @@ MOST_TIMESTEPS = 1024  # far beyond what is of use, yet carried by memory
     show_default=True,
     help="Use at most so many of them.",
 )
+@click.option(
+    "--merge-linear",
+    is_flag=True,
+    help="Make one layer of linear layers in a row, and of parallel ones, where that costs no more.",
+)
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Where to.  [default: NAME-snn.onnx here]")
 @pretrained_option(default=True)
 @input_options
@@ -90,6 +95,7 @@ def convert(source: str, output: Path | None, as_json: bool, **options: Any) -> 
         coupling=options["coupling"],
         calibration_data=options["calibration_data"],
         calibration_images=options["calibration_images"],
+        merge_linear=options["merge_linear"],
         seed=options["seed"],
         progress=track,
     )

@@ -55,6 +55,7 @@ def convert(
     coupling: Coupling | str = Coupling.MEAN,
     calibration_data: str | Images | Tensor | None = None,
     calibration_images: int = 1024,
+    merge_linear: bool = False,
     seed: int = 0,
     progress: Progress = no_progress,
 ) -> Model:
@@ -67,6 +68,7 @@ def convert(
         coupling: "mean" (exact; a layer waits for its window) or "causal" (step by step, with unevenness errors).
         calibration_data: unlabelled images: a data spec, opened data, or normalised images `[n, ...]`.
         calibration_images: at most so many of them are used, drawn by `seed`.
+        merge_linear: make one of linear operators in a row, and of parallel ones, where that costs no more.
         seed: of the draw.
         progress: shows the work.
 
@@ -95,7 +97,7 @@ def convert(
             f"The network's data change over time ({source.input.timesteps} frames a sample): conversion is for still "
             "inputs, where a quantized network tells what each neuron must fire. Train a spiking network on such data."
         )
-    ann = prepare(source)
+    ann = prepare(source, merge_linear=merge_linear)
     plan = make_plan(ann, settings.coupling)
     plan.require()
     levels = settings.levels_for(ann)

@@ -12,7 +12,7 @@ from snnconv.convert.temporal import analyse, leads_to_site
 from snnconv.errors import ModelError, UnsupportedNode, UnsupportedOperatorsError
 from snnconv.graph.access import calls, module_of
 from snnconv.graph.modules import Arithmetic, ParametricReLU
-from snnconv.graph.passes import fold_affine
+from snnconv.graph.passes import MERGE, SIMPLIFY, run_passes
 from snnconv.model import Model
 from snnconv.neurons import Coupling
 
@@ -53,11 +53,17 @@ class Plan:
             raise ModelError("The network has no ReLU, ReLU6 or QCFS activation: there is nothing to convert.")
 
 
-def prepare(model: Model) -> Model:
-    """A copy with batch-norm folded and max-pooling moved before the activations; same outputs."""
+def prepare(model: Model, *, merge_linear: bool = False) -> Model:
+    """A copy with batch-norm folded and max-pooling moved before the activations; same outputs.
+
+    Args:
+        model: of any stage before SNN.
+        merge_linear: make one of linear operators in a row, and of parallel ones, where that costs no more.
+    """
     prepared = model.copy()
-    fold_affine(prepared.graph)
-    pool_before_sites(prepared.graph)
+    while merge_linear and run_passes(prepared.graph, MERGE):
+        pass
+    run_passes(prepared.graph, (*SIMPLIFY, pool_before_sites))
     return prepared
 
 

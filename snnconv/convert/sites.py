@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from torch import fx, nn
 
-from snnconv.graph.access import calls, module_of, operands
+from snnconv.graph.access import calls, free_target, module_of, operands
 from snnconv.graph.modules import Transpose
 from snnconv.neurons import Site
 
@@ -81,9 +81,7 @@ def swap(graph: fx.GraphModule, node: fx.Node, module: nn.Module) -> None:
 
 def insert_after(graph: fx.GraphModule, node: fx.Node, module: nn.Module, name: str) -> fx.Node:
     """Insert a call of `module` on a node's output, without rewiring its users."""
-    target, count = name, 1
-    while hasattr(graph, target):
-        target, count = f"{name}_{count}", count + 1
+    target = free_target(graph, name)
     graph.add_submodule(target, module)
     with graph.graph.inserting_after(node):
         new = graph.graph.call_module(target, (node,))

@@ -15,6 +15,7 @@ from torch import fx, nn
 
 from snnconv.convert.sites import is_site
 from snnconv.graph.access import calls, module_of, operands
+from snnconv.graph.linear import LINEAR, NORMS
 from snnconv.graph.modules import (
     Arithmetic,
     AveragePool,
@@ -28,7 +29,6 @@ from snnconv.graph.modules import (
     Transpose,
     Unsqueeze,
 )
-from snnconv.graph.passes.fold_affine import LINEAR, NORMS
 from snnconv.neurons import Coupling, Fold, TimeMean
 
 __all__ = ["AFFINE", "Timing", "analyse", "leads_to_site"]

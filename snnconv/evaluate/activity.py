@@ -28,8 +28,8 @@ from snnconv.evaluate.counts import MOVES, fired_levels, route
 from snnconv.evaluate.energy import Operations, dense, fan_out
 from snnconv.evaluate.sites import SiteActivity, SiteSums
 from snnconv.graph.access import module_of
+from snnconv.graph.linear import LINEAR, NORMS
 from snnconv.graph.modules import Arithmetic
-from snnconv.graph.passes.fold_affine import LINEAR, NORMS
 from snnconv.neurons import QCFS, Fold, Repeat, SpikingSite, Steps, TimeMean
 
 __all__ = ["Activity", "measure"]

@@ -12,7 +12,7 @@ from snnconv.convert.plan import Plan, make_plan, operator_name, prepare
 from snnconv.convert.sites import iter_sites
 from snnconv.evaluate.energy import macs
 from snnconv.graph.access import module_of
-from snnconv.graph.passes.fold_affine import LINEAR
+from snnconv.graph.linear import LINEAR
 from snnconv.model import Model, Stage
 from snnconv.neurons import Coupling, Site
 
