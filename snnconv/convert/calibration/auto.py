@@ -9,7 +9,7 @@ from snnconv.convert.calibration.methods import AUTO
 from snnconv.convert.calibration.reconstruct import EPOCHS
 from snnconv.convert.calibration.settings import CalibrationSettings
 from snnconv.graph.access import calls, module_of
-from snnconv.graph.passes.fold_affine import LINEAR
+from snnconv.graph.linear import LINEAR
 from snnconv.model import Model
 
 __all__ = ["Choice", "choose", "estimated_seconds"]

@@ -25,7 +25,7 @@ from snnconv.convert.calibration.blocks import Block, BlockError, blocks_of
 from snnconv.convert.calibration.frontier import Frontier
 from snnconv.convert.calibration.progress_file import ProgressFile
 from snnconv.graph.access import calls, module_of, operands
-from snnconv.graph.passes.fold_affine import LINEAR
+from snnconv.graph.linear import LINEAR
 from snnconv.model import Model
 from snnconv.neurons import QCFS
 from snnconv.progress import Progress, no_progress

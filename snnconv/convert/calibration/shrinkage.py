@@ -61,7 +61,7 @@ def _towards(own: Tensor, layer: Tensor, share: Tensor | float) -> Tensor:
 
 
 def _share(rule: Rule, observation: Observation, total_levels: int) -> float:
-    """w with the least error on the images that the ceilings were not found from."""
+    """W with the least error on the images that the ceilings were not found from."""
     halves = [observation.half(index) for index in (0, 1)]
     if not all(bool(half.alive.any()) for half in halves):
         return 1.0
