@@ -14,8 +14,8 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, fx, nn
 
-from snnconv.convert.calibration.bias import add_bias, bias_carrier
 from snnconv.convert.calibration.frontier import Frontier
+from snnconv.convert.calibration.means import correct, mean_activations
 from snnconv.convert.calibration.mse import mse
 from snnconv.convert.calibration.observation import OBSERVATIONS, Observation
 from snnconv.convert.calibration.shrinkage import Rule, shrunken
@@ -23,13 +23,11 @@ from snnconv.convert.sites import cap_of, channel_axis, is_rectifier, iter_sites
 from snnconv.errors import SnnconvWarning
 from snnconv.graph.access import calls, module_of, operands
 from snnconv.model import Model, Stage
-from snnconv.neurons import QCFS, Site, qcfs
-from snnconv.neurons.site import along_channels
+from snnconv.neurons import QCFS
 from snnconv.progress import Progress, no_progress
 
 __all__ = ["Levels", "calibrate", "levels_of", "with_total_levels"]
 
-CORRECTIONS = 2  # rounds of bias correction: the second mends what the first shifted over a level or into the ceiling
 Levels = int | Mapping[str, int]
 
 
@@ -80,7 +78,7 @@ def calibrate(
     Warns:
         SnnconvWarning: no channel of some site was ever active.
     """
-    means = _mean_activations((anew or ann).graph, batches, progress) if correct_bias else {}
+    means = mean_activations((anew or ann).graph, batches, progress) if correct_bias else {}
     model = ann.copy() if anew is not None else with_total_levels(ann, total_levels)
     graph = model.graph
     nodes = calls(graph)
@@ -96,7 +94,7 @@ def calibrate(
                     site = _unfitted(module, levels)
                 swap(graph, node, site)
                 if correct_bias:
-                    _correct(graph, node, site, frontier, means[str(node.target)])
+                    correct(graph, node, site, frontier, means[str(node.target)])
             frontier.run(node)
     if silent:
         warnings.warn(
@@ -120,29 +118,6 @@ def _unfitted(module: nn.Module, total_levels: int) -> QCFS:
 def _by_channel(x: Tensor, axis: int | None) -> Tensor:
     """`[C, M]`: every value that each channel takes; without a channel axis all values as one channel."""
     return x.reshape(1, -1) if axis is None else x.movedim(axis, 0).flatten(1)
-
-
-def _mean_activations(graph: fx.GraphModule, batches: Sequence[Tensor], progress: Progress) -> dict[str, Tensor]:
-    """Mean output of each rectifier of the ANN, one a channel, streamed."""
-    sums: dict[str, Tensor] = {}
-    handles = []
-    counts: dict[str, int] = {}
-    for node, site in iter_sites(graph):
-        axis = channel_axis(graph, node)
-
-        def add(_: nn.Module, __: object, out: Tensor, name: str = str(node.target), axis: int | None = axis) -> None:
-            values = _by_channel(out, axis)
-            sums[name] = sums.get(name, torch.zeros(())) + values.sum(1, dtype=torch.float64)
-            counts[name] = counts.get(name, 0) + values.shape[1]
-
-        handles.append(site.register_forward_hook(add))
-    try:
-        for batch in progress(batches, "running the ANN", len(batches)):
-            graph(batch)
-    finally:
-        for handle in handles:
-            handle.remove()
-    return {name: total / counts[name] for name, total in sums.items()}
 
 
 def _fit(
@@ -181,25 +156,3 @@ def _observe(frontier: Frontier, source: fx.Node, axis: int | None, cap: float |
             observation.observe(values, half)
         seen += len(x)
     return observation
-
-
-def _correct(graph: fx.GraphModule, node: fx.Node, site: Site, frontier: Frontier, wanted: Tensor) -> None:
-    """Shift a site's input until its mean output is the ANN's, where a bias can carry the shift."""
-    carrier = bias_carrier(graph, node)
-    axis = channel_axis(graph, node)
-    if carrier is None or axis is None:
-        return
-    assert isinstance(site, QCFS)
-    source = operands(node)[0]
-    shift = torch.zeros(wanted.shape)
-    for _ in range(CORRECTIONS):
-        total, count = torch.zeros(wanted.shape, dtype=torch.float64), 0
-        for x in frontier.values(source):
-            moved = x + along_channels(shift, x.dim(), axis)
-            values = _by_channel(qcfs(moved, site.ceiling_for(x), site.total_levels), axis)
-            total += values.sum(1, dtype=torch.float64)
-            count += values.shape[1]
-        shift += (wanted - total / count).float()
-    for x in frontier.values(source):
-        x += along_channels(shift, x.dim(), axis)
-    add_bias(graph, carrier, shift)
