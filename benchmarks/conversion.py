@@ -160,12 +160,17 @@ def run_peer(case: Case, method: Peer, limit: int | None) -> list[dict[str, Any]
     ann = load(case)
     images = snnconv.open_data(case.calibration, ann.input, purpose="calibration").sample(case.calibration_images, 0)
     batches = [x for x, _ in images.batches(32)]
-    started = time.perf_counter()
-    recipe = getattr(ann2snn, method.recipe)(dataloader=batches * method.passes, **method.arguments)
+
+    def converted(shown: list[Tensor]) -> Any:
+        recipe = getattr(ann2snn, method.recipe)(dataloader=shown, **method.arguments)
+        return ann2snn.Converter(recipe).convert(plain(ann.copy().graph))
+
     try:
-        snn = ann2snn.Converter(recipe).convert(plain(ann.copy().graph))
+        converted(batches[:1])  # it refuses after it has calibrated, which need not take long
     except (ValueError, TypeError, NotImplementedError) as error:
         return [{"refused": str(error)}]
+    started = time.perf_counter()
+    snn = converted(batches * method.passes)
     row = {"convert_s": time.perf_counter() - started, "convert_peak_mb": peak_mb(), "levels": 1}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that T is small, which is what is asked

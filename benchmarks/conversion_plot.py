@@ -32,26 +32,27 @@ def best_read_out(rows: Sequence[Row]) -> list[Row]:
 
 
 def table(rows: Sequence[Row], network: str) -> str:
-    """One line a method, one column a T: agreement in %, with N below 100 % where it is not T."""
+    """One line a method, one column a T: agreement in %, with N where it is not T; then what was refused."""
     own = [row for row in best_read_out(rows) if row["network"] == network]
     steps = sorted({row["timesteps"] for row in own})
     lines = [
-        f"| {network}: agreement, % | L | " + " | ".join(f"T={T}" for T in steps) + " | conversion | memory |",
-        "|---" * (len(steps) + 4) + "|",
+        f"| {network} | images | L | " + " | ".join(f"T={count}" for count in steps) + " | conversion | memory |",
+        "|---" * (len(steps) + 5) + "|",
     ]
-    for name in dict.fromkeys(row["method"] for row in rows if row["network"] == network):
-        refused = next((row for row in rows if (row["network"], row["method"]) == (network, name)), {})
-        if "refused" in refused:
-            lines.append(f"| {name} | | refused: {refused['refused']} |" + " |" * (len(steps) + 1))
-            continue
+    for name in dict.fromkeys(row["method"] for row in own):
         found = {row["timesteps"]: row for row in own if row["method"] == name}
-        levels = next(iter(found.values()))["levels"]
-        cells = [_cell(found[T]) if T in found else "" for T in steps]
+        first = next(iter(found.values()))
+        cells = " | ".join(_cell(found[count]) if count in found else "" for count in steps)
         seconds = sorted(row["convert_s"] for row in found.values())
         memory = max(row["convert_peak_mb"] for row in found.values())
-        cost = f"{seconds[len(seconds) // 2]:.0f} s | {memory:.0f} MB"
-        lines.append(f"| {name} | {levels} | " + " | ".join(cells) + f" | {cost} |")
-    return "\n".join(lines)
+        costs = f"{seconds[len(seconds) // 2]:.0f} s | {memory:.0f} MB"
+        lines.append(f"| {name} | {first['images']} | {first['levels']} | {cells} | {costs} |")
+    refused = [
+        f'* {row["method"]}, {network}: refused, "{row["refused"]}"'
+        for row in rows
+        if row["network"] == network and "refused" in row
+    ]
+    return "\n".join([*(lines if own else []), *([""] if own and refused else []), *refused])
 
 
 def _cell(row: Row) -> str:

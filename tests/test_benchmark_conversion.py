@@ -59,8 +59,16 @@ def test_read_outs():
 
 
 ROWS = [
-    {"network": "n", "method": "a", "timesteps": T, "levels": 4, "total_levels": 4 * T, "agreement": 10.0 * T}
-    | {"convert_s": 2.0, "convert_peak_mb": 900.0, "readout_from": start}
+    {
+        "network": "n",
+        "method": "a",
+        "images": 9,
+        "timesteps": T,
+        "levels": 4,
+        "total_levels": 4 * T,
+        "agreement": 10.0 * T,
+    }
+    | {"agreement": 10.0 * T, "convert_s": 2.0, "convert_peak_mb": 900.0, "readout_from": start}
     for T, start in ((1, 0), (2, 0))
 ]
 
@@ -69,8 +77,8 @@ def test_the_table_names_n_and_refusals():
     refused = {"network": "n", "method": "b", "refused": "no ReLU6"}
     better = ROWS[1] | {"agreement": 99.0, "readout_from": 1}
     text = conversion_plot.table([*ROWS, better, refused], "n")
-    assert "| a | 4 | 10.0 (N=4) | 99.0 (N=8) | 2 s | 900 MB |" in text
-    assert "| b | | refused: no ReLU6 |" in text
+    assert "| a | 9 | 4 | 10.0 (N=4) | 99.0 (N=8) | 2 s | 900 MB |" in text
+    assert text.endswith('* b, n: refused, "no ReLU6"')
 
 
 def test_the_picture(tmp_path):

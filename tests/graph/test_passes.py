@@ -6,6 +6,7 @@ import copy
 
 import pytest
 import torch
+from graph_cases import CASES, prepared
 from hypothesis import HealthCheck, given, settings
 from pass_graphs import Net, graphs, kinds, rewritten
 from torch import nn
@@ -287,3 +288,10 @@ def test_a_norm_before_a_mean_over_its_channels_stays():
     net = Net(4, 6, 6)
     x = net.call(ReduceMean((1,), keepdims=False), net.norm(net.call(nn.ReLU(), net.input)))
     assert nn.BatchNorm2d in kinds(rewritten(net.finish(net.call(nn.Linear(6, 3), x)), simplify))
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_prepared_network_needs_nothing_more(name):
+    graph = copy.deepcopy(prepared(name).graph)
+    assert not run_passes(graph, PIPELINES["prepare"])
+    assert all(ensured.holds(graph) for ensured in guaranteed(PIPELINES["prepare"]))
