@@ -192,6 +192,9 @@ def _print(report: ConversionReport, target: Path) -> None:
 def _print_method(method: CalibrationReport) -> None:
     why = f", chosen because {method.reason}" if method.reason else ""
     print_line(f"Calibration: {method.method}{why}.")
+    if method.expected_agreement is not None:
+        low, high = method.expected_agreement
+        print_line(f"Expected without data: the ANN's own answer on about {low:.0f} to {high:.0f} % of real images.")
     if method.blocks:
         before, after = (
             100 * sum(getattr(block, when) for block in method.blocks) / len(method.blocks)

@@ -20,7 +20,8 @@ from snnconv.convert.calibration import (
     calibrate_by,
     with_total_levels,
 )
-from snnconv.convert.calibration.images import CalibrationImages, check_images, draw_images
+from snnconv.convert.calibration.expectation import expected_agreement
+from snnconv.convert.calibration.images import CalibrationImages, check_images, draw_images, make_images, random_images
 from snnconv.convert.plan import Plan, make_plan, prepare
 from snnconv.convert.report import CalibrationReport, ConversionReport, SiteReport, Verification
 from snnconv.convert.sites import is_rectifier, iter_sites
@@ -118,7 +119,7 @@ def convert(
     total_levels = timesteps * levels
     if total_levels > MOST_LEVELS:
         raise InvalidValueError(f"N = L*T = {total_levels} levels; at most {MOST_LEVELS} are allowed. Give less.")
-    images, calibrates = _images(ann, calibration_data, calibration_images, seed)
+    images, calibrates = _images(source, ann, calibration_data, calibration_images, seed, progress)
     calibrated = None
     if calibrates:
         file = None if keep is None else Path(keep)
@@ -133,6 +134,7 @@ def convert(
             progress=progress,
         )
     quantized = with_total_levels(ann, total_levels) if calibrated is None else calibrated.model
+    expected = None if images.real or calibrated is None else expected_agreement(ann, quantized, seed)
     snn = spike(quantized, timesteps, levels, settings.coupling)
     check = verify(quantized, snn, images.batches[0][:VERIFICATION_IMAGES], ann=ann)
     snn.report = ConversionReport(
@@ -142,7 +144,7 @@ def convert(
         settings.coupling.value,
         images.description,
         images.count if calibrates else 0,
-        _calibration_report(calibrated),
+        _calibration_report(calibrated, expected),
         plan.on_means,
         check,
         time.perf_counter() - started,
@@ -193,28 +195,34 @@ def _settings(
     return _Settings(timesteps, levels, Coupling(coupling), chosen)
 
 
-def _images(ann: Model, data: str | Images | Tensor | None, count: int, seed: int) -> tuple[CalibrationImages, bool]:
+def _images(
+    source: Model, ann: Model, data: str | Images | Tensor | None, count: int, seed: int, progress: Progress
+) -> tuple[CalibrationImages, bool]:
     """Images, and whether there is something to calibrate with them; a quantized ANN needs a few to verify with."""
     if not any(is_rectifier(site) for _, site in iter_sites(ann.graph)):
-        drawn = draw_images(ann, None, VERIFICATION_IMAGES, seed)
+        drawn = random_images(ann, VERIFICATION_IMAGES, seed)
         return replace(drawn, description="none: the ceilings are trained"), False
-    images = draw_images(ann, data, count, seed)
-    if images.real:
+    if data is not None:
+        images = draw_images(ann, data, count, seed)
         check_images(ann, images)
-    else:
-        warnings.warn(
-            f"No calibration data: {images.description} stand in, which costs accuracy. Give unlabelled images of the "
-            "kind the network will see with --calibration-data (in Python: calibration_data=...).",
-            SnnconvWarning,
-            stacklevel=3,
-        )
+        return images, True
+    images = make_images(source, count, seed, progress)
+    warnings.warn(
+        f"No calibration data: {images.description}, stand in. What the network meets may go beyond ceilings that "
+        "no image has tried, which costs accuracy. Give unlabelled images of the kind the network will see with "
+        "--calibration-data (in Python: calibration_data=...).",
+        SnnconvWarning,
+        stacklevel=3,
+    )
     return images, True
 
 
-def _calibration_report(calibrated: Calibrated | None) -> CalibrationReport | None:
+def _calibration_report(
+    calibrated: Calibrated | None, expected: tuple[float, float] | None
+) -> CalibrationReport | None:
     if calibrated is None:
         return None
-    return CalibrationReport(calibrated.method, calibrated.reason, calibrated.epochs, calibrated.blocks)
+    return CalibrationReport(calibrated.method, calibrated.reason, calibrated.epochs, calibrated.blocks, expected)
 
 
 def _provenance(report: ConversionReport, seed: int) -> dict[str, Any]:

@@ -64,12 +64,15 @@ class CalibrationReport:
         reason: why "auto" chose it; empty where the user did.
         epochs: of a reconstruction, else None.
         blocks: of a reconstruction: the squared error of each block before and after, as a share of its variance.
+        expected_agreement: without data, between which shares of images in percent the same arg-max as the ANN's is
+            expected; None where there were data, which tell better.
     """
 
     method: str
     reason: str
     epochs: int | None
     blocks: tuple[BlockError, ...]
+    expected_agreement: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)

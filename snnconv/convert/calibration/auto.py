@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 
+from snnconv.convert.calibration.cost import forward_seconds
 from snnconv.convert.calibration.methods import AUTO
 from snnconv.convert.calibration.reconstruct import EPOCHS
 from snnconv.convert.calibration.settings import CalibrationSettings
-from snnconv.graph.access import calls, module_of
-from snnconv.graph.linear import LINEAR
 from snnconv.model import Model
 
 __all__ = ["Choice", "choose", "estimated_seconds"]
 
-MACS_PER_SECOND, VALUES_PER_SECOND = 4e10, 1e8  # of two cores, forward; a step of training takes three times as long
 FEWEST_IMAGES = 128  # from which ceilings and biases are learned by gradient; fewer are learned by heart
 FEWEST_EPOCHS = 2
 
@@ -34,15 +31,7 @@ class Choice:
 
 def estimated_seconds(ann: Model, images: int, epochs: int) -> float:
     """What a reconstruction takes, about, on two cores."""
-    multiplied = values = 0
-    for node in calls(ann.graph):
-        size = math.prod(node.meta["shape"])
-        values += size
-        module = module_of(ann.graph, node)
-        if isinstance(module, LINEAR):
-            multiplied += size * math.prod(module.weight.shape[1:])
-    once = multiplied / MACS_PER_SECOND + values / VALUES_PER_SECOND
-    return images * once * (2 + 3 * epochs)
+    return images * forward_seconds(ann) * (2 + 3 * epochs)
 
 
 def choose(settings: CalibrationSettings, ann: Model, images: int, *, real: bool) -> Choice:

@@ -8,14 +8,18 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from snnconv.convert.calibration.cost import forward_seconds
+from snnconv.convert.calibration.synthesis import STEPS, holds_statistics, synthesise
 from snnconv.convert.calibration.synthetic import synthetic_images
 from snnconv.errors import DataError, InvalidValueError, SnnconvWarning
 from snnconv.model import Model
+from snnconv.progress import Progress, no_progress
 from snnconv.zoo.datasets import Images, open_data
 
-__all__ = ["SYNTHETIC_IMAGES", "CalibrationImages", "check_images", "draw_images"]
+__all__ = ["CalibrationImages", "batch_size", "check_images", "draw_images", "make_images", "random_images"]
 
 SYNTHETIC_IMAGES = 256
+FEWEST_SYNTHETIC, SYNTHESIS_S = 32, 120.0  # as many images as are estimated to be made in that time
 ELEMENTS = 1 << 24  # of the largest activation of one calibration batch
 FEWEST = 16  # images, below which a calibration set is called small
 ONE_ANSWER, SURE = 95.0, 90.0  # percent of the images with one arg-max; of mean confidence
@@ -42,41 +46,55 @@ class CalibrationImages:
         return sum(len(batch) for batch in self.batches)
 
 
-def draw_images(model: Model, data: str | Images | Tensor | None, count: int, seed: int) -> CalibrationImages:
-    """Draw images.
+def draw_images(model: Model, data: str | Images | Tensor, count: int, seed: int) -> CalibrationImages:
+    """Draw from the user's images.
 
     Args:
         model: what they are for; data are opened for its input.
-        data: a data spec, opened data, or normalised images `[n, ...]`; None: synthesise them.
+        data: a data spec, opened data, or normalised images `[n, ...]`.
         count: at most so many.
         seed: of the draw.
 
     Raises:
         DataError: the data do not fit the network.
         InvalidValueError: a tensor does not fit it.
-
-    Warns:
-        SnnconvWarning: images are synthesised, or there are very few.
     """
     size = batch_size(model)
-    if data is None:
-        count = min(count, SYNTHETIC_IMAGES)
-        drawn = synthetic_images(model.input, count, seed)
-        words = f"random images drawn from the input spec, seed {seed}"
-        return CalibrationImages(list(torch.split(drawn, size)), words, False)
     if isinstance(data, Tensor):
         drawn = _drawn(_checked(data, model), count, seed)
-        images = CalibrationImages(list(torch.split(drawn, size)), f"images given as a tensor, seed {seed}", True)
-    else:
-        opened = open_data(data, model.input, purpose="calibration") if isinstance(data, str) else data
-        if opened.sample_shape != model.input.sample_shape():
-            raise DataError(
-                f"{opened.spec!r} was opened for inputs {list(opened.sample_shape)}, the network takes "
-                f"{list(model.input.sample_shape())}: open it with the network's own input."
-            )
-        sample = opened.sample(count, seed)
-        images = CalibrationImages([x for x, _ in sample.batches(size)], f"{opened.spec}, seed {seed}", True)
-    return images
+        return CalibrationImages(list(torch.split(drawn, size)), f"images given as a tensor, seed {seed}", True)
+    opened = open_data(data, model.input, purpose="calibration") if isinstance(data, str) else data
+    if opened.sample_shape != model.input.sample_shape():
+        raise DataError(
+            f"{opened.spec!r} was opened for inputs {list(opened.sample_shape)}, the network takes "
+            f"{list(model.input.sample_shape())}: open it with the network's own input."
+        )
+    sample = opened.sample(count, seed)
+    return CalibrationImages([x for x, _ in sample.batches(size)], f"{opened.spec}, seed {seed}", True)
+
+
+def random_images(model: Model, count: int, seed: int) -> CalibrationImages:
+    """Smooth random images, drawn from the input spec alone."""
+    drawn = synthetic_images(model.input, count, seed)
+    words = f"random images drawn from the input spec, seed {seed}"
+    return CalibrationImages(list(torch.split(drawn, batch_size(model))), words, False)
+
+
+def make_images(source: Model, count: int, seed: int, progress: Progress = no_progress) -> CalibrationImages:
+    """Images where there are no data: from the input spec, the weights and, where the graph holds them, statistics.
+
+    Args:
+        source: the ANN as it was given, its batch-norms not folded.
+        count: at most so many; no more than can be made within about two minutes.
+        seed: of what they start from.
+        progress: shows the work.
+    """
+    affordable = int(SYNTHESIS_S / (3 * STEPS * forward_seconds(source)))
+    count = min(count, max(affordable, FEWEST_SYNTHETIC), SYNTHETIC_IMAGES)
+    made = synthesise(source, synthetic_images(source.input, count, seed), seed=seed, progress=progress)
+    of = "weights and batch-norm statistics" if holds_statistics(source) else "weights"
+    words = f"{count} images made from the input spec and the network's {of}, seed {seed}"
+    return CalibrationImages(list(torch.split(made, batch_size(source))), words, False)
 
 
 def batch_size(model: Model) -> int:
