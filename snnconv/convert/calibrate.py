@@ -35,7 +35,8 @@ def with_total_levels(model: Model, total_levels: int) -> Model:
     copy = model.copy()
     for node, site in list(iter_sites(copy.graph)):
         if isinstance(site, QCFS):
-            swap(copy.graph, node, QCFS(site.ceiling, total_levels, channel_axis=site.channel_axis))
+            made = QCFS(site.ceiling, total_levels, signed=site.signed, channel_axis=site.channel_axis)
+            swap(copy.graph, node, made)
     return copy
 
 
