@@ -41,7 +41,9 @@ def spike(quantized: Model, timesteps: int, levels: int, coupling: Coupling = Co
     def neuron(node: fx.Node, site: nn.Module) -> SpikingSite:
         if not isinstance(site, QCFS):
             raise ModelError(f"{node.target} is a {type(site).__name__}, not QCFS: quantize the network first.")
-        return MultiThreshold(site.ceiling, timesteps, levels, coupling=coupling, channel_axis=site.channel_axis)
+        return MultiThreshold(
+            site.ceiling, timesteps, levels, coupling=coupling, signed=site.signed, channel_axis=site.channel_axis
+        )
 
     return unroll(quantized, neuron)
 
@@ -157,7 +159,7 @@ def of_one_frame(snn: Model) -> Model:
     total_levels = snn.timesteps * snn.levels
     for node, site in list(iter_sites(graph)):
         if isinstance(site, SpikingSite):
-            swap(graph, node, QCFS(site.ceiling, total_levels, channel_axis=site.channel_axis))
+            swap(graph, node, QCFS(site.ceiling, total_levels, signed=site.signed, channel_axis=site.channel_axis))
     for node in calls(graph):
         if isinstance(module_of(graph, node), (Fold, Repeat, TimeMean, Steps)):
             node.replace_all_uses_with(operands(node)[0])

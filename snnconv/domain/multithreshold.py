@@ -1,6 +1,6 @@
 """M-HT and LM-HT neurons as ONNX functions.
 
-`rectified` tells how the neurons are trained; inference is the same without it.
+`rectified` tells how the neurons are trained; inference is the same without it. Levels go from -L·signed to L.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 from torch import nn
 
-from snnconv.domain.reading import DOMAIN, count, emit_ceiling, number, read_ceiling
+from snnconv.domain.reading import DOMAIN, count, emit_ceiling, flag, number, read_ceiling
 from snnconv.graph.emission import EMITTERS, Emission
 from snnconv.graph.node import HANDLERS, Call, NodeView, Refusal
 from snnconv.neurons import Coupling, LearnableMultiThreshold, MultiThreshold
@@ -19,7 +19,7 @@ __all__ = ["TEXTS"]
 
 # current x [T*B, ...] time-major, ceiling λ, coupling omega [T, T]; m, v in units of θ = λ/L
 _MULTI_THRESHOLD = """
-MultiThreshold <timesteps, levels, rectified: int = 0> (current, ceiling, coupling) => (spikes) {
+MultiThreshold <timesteps, levels, rectified: int = 0, signed: int = 0> (current, ceiling, coupling) => (spikes) {
     T = Constant <value_int: int = @timesteps> ()
     one = Constant <value_ints: ints = [1]> ()
     rest = Constant <value_ints: ints = [-1]> ()
@@ -41,10 +41,14 @@ MultiThreshold <timesteps, levels, rectified: int = 0> (current, ceiling, coupli
     half = Constant <value_float: float = 0.5> ()
     v_0 = Expand (half, member)
     zero = Constant <value_float: float = 0.0> ()
+    negative = Constant <value_int: int = @signed> ()
+    side = CastLike (negative, current)
+    below = Mul (side, highest)
+    lowest = Sub (zero, below)
     v_T, levels_fired = Scan <num_scan_inputs: int = 1, body: graph = step (float[] v, float[] i) => (float[] v_next,
         float[] s) { m = Add (v, i)
         floored = Floor (m)
-        s = Clip (floored, zero, highest)
+        s = Clip (floored, lowest, highest)
         v_next = Sub (m, s)
     }> (v_0, drive)
     currents = Mul (levels_fired, threshold)
@@ -54,7 +58,7 @@ MultiThreshold <timesteps, levels, rectified: int = 0> (current, ceiling, coupli
 
 # as MultiThreshold, with omega = 2·sigmoid(mixing)/T, leak = sigmoid(leakage) + 1/2, and v_0 in units of θ
 _LEARNABLE = """
-LMHT <timesteps, levels, initial, rectified: int = 0> (current, ceiling, mixing, leakage) => (spikes) {
+LMHT <timesteps, levels, initial, rectified: int = 0, signed: int = 0> (current, ceiling, mixing, leakage) => (spikes) {
     T = Constant <value_int: int = @timesteps> ()
     one = Constant <value_ints: ints = [1]> ()
     rest = Constant <value_ints: ints = [-1]> ()
@@ -85,11 +89,15 @@ LMHT <timesteps, levels, initial, rectified: int = 0> (current, ceiling, mixing,
     start = Constant <value_float: float = @initial> ()
     v_0 = Expand (start, member)
     zero = Constant <value_float: float = 0.0> ()
+    negative = Constant <value_int: int = @signed> ()
+    side = CastLike (negative, current)
+    below = Mul (side, highest)
+    lowest = Sub (zero, below)
     v_T, levels_fired = Scan <num_scan_inputs: int = 1, body: graph = step (float[] v, float[] i) => (float[] v_next,
         float[] s) { kept = Mul (leak, v)
         m = Add (kept, i)
         floored = Floor (m)
-        s = Clip (floored, zero, highest)
+        s = Clip (floored, lowest, highest)
         v_next = Sub (m, s)
     }> (v_0, drive)
     currents = Mul (levels_fired, threshold)
@@ -109,10 +117,16 @@ def _import_multithreshold(node: NodeView) -> Call:
     found = [c for c in fixed if omega.shape == (timesteps,) * 2 and np.allclose(omega, c.matrix(timesteps).numpy())]
     if not found:
         raise Refusal("its coupling is neither mean nor causal")
-    rectified = bool(node.attributes.get("rectified", 0))
-    return Call(
-        (MultiThreshold(ceiling, timesteps, levels, coupling=found[0], rectified=rectified, channel_axis=axis),)
+    neuron = MultiThreshold(
+        ceiling,
+        timesteps,
+        levels,
+        coupling=found[0],
+        rectified=flag(node, "rectified"),
+        signed=flag(node, "signed"),
+        channel_axis=axis,
     )
+    return Call((neuron,))
 
 
 @EMITTERS.register(MultiThreshold)
@@ -127,6 +141,7 @@ def _emit_multithreshold(site: MultiThreshold, emission: Emission, inputs: Seque
         timesteps=site.timesteps,
         levels=site.levels,
         rectified=int(site.rectified),
+        signed=int(site.signed),
     )
 
 
@@ -142,7 +157,8 @@ def _import_learnable(node: NodeView) -> Call:
         timesteps,
         levels,
         initial=number(node, "initial"),
-        rectified=bool(node.attributes.get("rectified", 0)),
+        rectified=flag(node, "rectified"),
+        signed=flag(node, "signed"),
         channel_axis=axis,
     )
     neuron.mixing = _parameter(node, 2, "mixing")
@@ -172,4 +188,5 @@ def _emit_learnable(site: LearnableMultiThreshold, emission: Emission, inputs: S
         levels=site.levels,
         initial=float(site.initial),
         rectified=int(site.rectified),
+        signed=int(site.signed),
     )

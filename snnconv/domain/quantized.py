@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from snnconv.domain.reading import DOMAIN, count, emit_ceiling, read_ceiling
+from snnconv.domain.reading import DOMAIN, count, emit_ceiling, flag, read_ceiling
 from snnconv.graph.emission import EMITTERS, Emission
 from snnconv.graph.node import HANDLERS, Call, NodeView
 from snnconv.neurons import QCFS
 
 __all__ = ["TEXTS"]
 
-# current z [B, ...], ceiling λ broadcastable to it; N = total_levels
+# current z [B, ...], ceiling λ broadcastable to it; N = total_levels; levels from -N·signed
 _QCFS = """
-QCFS <total_levels> (current, ceiling) => (activation) {
+QCFS <total_levels, signed: int = 0> (current, ceiling) => (activation) {
     total = Constant <value_int: int = @total_levels> ()
     levels = CastLike (total, current)
     step = Div (ceiling, levels)
@@ -22,7 +22,11 @@ QCFS <total_levels> (current, ceiling) => (activation) {
     shifted = Add (position, half)
     floored = Floor (shifted)
     zero = Constant <value_float: float = 0.0> ()
-    level = Clip (floored, zero, levels)
+    negative = Constant <value_int: int = @signed> ()
+    side = CastLike (negative, current)
+    below = Mul (side, levels)
+    lowest = Sub (zero, below)
+    level = Clip (floored, lowest, levels)
     activation = Mul (level, step)
 }
 """
@@ -33,10 +37,12 @@ TEXTS = (_QCFS,)
 @HANDLERS.register((DOMAIN, "QCFS"))
 def _import_qcfs(node: NodeView) -> Call:
     ceiling, axis = read_ceiling(node)
-    return Call((QCFS(ceiling, count(node, "total_levels"), channel_axis=axis),))
+    return Call((QCFS(ceiling, count(node, "total_levels"), signed=flag(node, "signed"), channel_axis=axis),))
 
 
 @EMITTERS.register(QCFS)
 def _emit_qcfs(site: QCFS, emission: Emission, inputs: Sequence[str], name: str) -> str:
     ceiling = emit_ceiling(site, emission, name)
-    return emission.node("QCFS", [*inputs, ceiling], name, domain=DOMAIN, total_levels=site.total_levels)
+    return emission.node(
+        "QCFS", [*inputs, ceiling], name, domain=DOMAIN, total_levels=site.total_levels, signed=int(site.signed)
+    )

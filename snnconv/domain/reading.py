@@ -10,7 +10,7 @@ from snnconv.graph.node import NodeView, Refusal
 from snnconv.neurons import Site
 from snnconv.neurons.site import along_channels
 
-__all__ = ["DOMAIN", "count", "emit_ceiling", "number", "read_ceiling", "shortest", "word"]
+__all__ = ["DOMAIN", "count", "emit_ceiling", "flag", "number", "read_ceiling", "shortest", "word"]
 
 DOMAIN = "ai.snnconv"
 
@@ -41,6 +41,14 @@ def count(node: NodeView, name: str) -> int:
     if not isinstance(value, int) or value < 1:
         raise Refusal(f"its {name} is {value}: it must be at least 1")
     return value
+
+
+def flag(node: NodeView, name: str) -> bool:
+    """An attribute that is 0 or 1; 0 in files that were written before there was such an attribute."""
+    value = node.attributes.get(name, 0)
+    if value not in (0, 1):
+        raise Refusal(f"its {name} is {value}: it must be 0 or 1")
+    return bool(value)
 
 
 def number(node: NodeView, name: str) -> float:

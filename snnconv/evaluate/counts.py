@@ -41,13 +41,16 @@ def fired_levels(site: nn.Module, activation: Tensor) -> tuple[Tensor, int] | No
         activation: its output, `[B, ...]` of QCFS, `[T*B, ...]` of neurons.
 
     Returns:
-        Unit spikes `[B, ...]` and the most there can be, N; None where the module does not fire levels.
+        Unit spikes `[B, ...]` and the most there can be, N; None where the module does not fire levels. A spike of
+        level -k is k unit spikes too. (A mean-coupled window holds spikes of one sign only, so that the levels of the
+        quantized network count as many.)
     """
     if isinstance(site, QCFS):
-        return (activation * site.total_levels / site.ceiling_for(activation)).round(), site.total_levels
+        levels = (activation * site.total_levels / site.ceiling_for(activation)).round()
+        return levels.abs() if site.signed else levels, site.total_levels
     if isinstance(site, SpikingSite):
         steps = (activation * site.levels / site.ceiling_for(activation)).round()
-        return unfold_time(steps, site.timesteps).sum(0), site.timesteps * site.levels
+        return unfold_time(steps.abs() if site.signed else steps, site.timesteps).sum(0), site.timesteps * site.levels
     return None
 
 

@@ -168,7 +168,7 @@ def _to_learnable(network: Model, *, mpr: bool) -> None:
     settings = NeuronSettings("lmht", network.timesteps, network.levels, mpr=mpr)
     for node, site in list(iter_sites(network.graph)):
         assert isinstance(site, MultiThreshold)
-        made = build_neuron(settings, site.ceiling, channel_axis=site.channel_axis)
+        made = build_neuron(settings, site.ceiling, signed=site.signed, channel_axis=site.channel_axis)
         assert isinstance(made, LearnableMultiThreshold)
         made.rectified = mpr or site.rectified
         swap(network.graph, node, made)

@@ -44,6 +44,7 @@ class _Kind:
 
 _LEAKY = frozenset({"reset", "mpr", "surrogate"})
 _LEARNED = frozenset({"mpr", "initial"})
+SIGNED = ("mht", "lmht")  # kinds that can fire negative levels
 
 NEURONS: dict[str, _Kind] = {
     "mht": _Kind("M-HT, multi-threshold, fixed coupling", 2, lambda _: 2.0, 1.0, frozenset({"mpr", "coupling"})),
@@ -136,24 +137,35 @@ class NeuronSettings:
         return NEURONS[self.kind].first * self.initial_ceiling / self.firing_levels
 
 
-def build_neuron(settings: NeuronSettings, ceiling: Tensor, *, channel_axis: int = 1) -> SpikingSite:
+def build_neuron(
+    settings: NeuronSettings, ceiling: Tensor, *, signed: bool = False, channel_axis: int = 1
+) -> SpikingSite:
     """A layer of neurons.
 
     Args:
         settings: the kind and its choices.
         ceiling: λ, scalar or `[C]`.
+        signed: whether negative levels are fired too.
         channel_axis: axis of the channels.
+
+    Raises:
+        InvalidValueError: neurons of this kind cannot be signed.
     """
+    if signed and settings.kind not in SIGNED:
+        raise InvalidValueError(
+            f"neuron is {settings.kind!r}, which fires no negative spikes, and the network has an activation that can "
+            f"be negative: it must be one of {', '.join(SIGNED)}."
+        )
     steps, levels = settings.timesteps, settings.firing_levels
     if settings.kind == "mht":
         coupling = Coupling(settings.coupling or "causal")
         return MultiThreshold(
-            ceiling, steps, levels, coupling=coupling, rectified=settings.mpr, channel_axis=channel_axis
+            ceiling, steps, levels, coupling=coupling, rectified=settings.mpr, signed=signed, channel_axis=channel_axis
         )
     if settings.kind == "lmht":
         initial = 0.5 if settings.initial is None else settings.initial
         return LearnableMultiThreshold(
-            ceiling, steps, levels, initial=initial, rectified=settings.mpr, channel_axis=channel_axis
+            ceiling, steps, levels, initial=initial, rectified=settings.mpr, signed=signed, channel_axis=channel_axis
         )
     decay = NEURONS[settings.kind].decay if settings.decay is None else settings.decay
     surrogate = settings.surrogate or "rectangular"

@@ -2,7 +2,7 @@ r"""LM-HT, the multi-threshold neuron with learned coupling and leak (Hao et al.
 
     I_t = sum_j ω_tj x_j           ω = 2·sigmoid(A)/T
     m_t = leak·v_{t-1} + I_t       leak = sigmoid(a) + 1/2
-    s_t = clip(floor(m_t/θ), 0, L)
+    s_t = clip(floor(m_t/θ), 0, L)     (signed: -L..L)
     v_t = m_t - θ·s_t              (soft reset)
 
 Symbols: A `[T, T]` and a `[]` the parameters that are trained, ω coupling of the steps (T-GIM), the rest as in
@@ -50,6 +50,7 @@ class LearnableMultiThreshold(SpikingSite):
         initial: v_0 in units of θ: 1/2, where levels round to the nearest, as in a converted network; 0 in those
             that the paper trains from scratch.
         rectified: train with the membrane potential rectifier; inference is the same without it.
+        signed: whether levels from -L to L are fired, or from 0 to L.
         channel_axis: axis of the channels.
     """
 
@@ -61,9 +62,12 @@ class LearnableMultiThreshold(SpikingSite):
         *,
         initial: float = 0.5,
         rectified: bool = False,
+        signed: bool = False,
         channel_axis: int = 1,
     ) -> None:
-        super().__init__(ceiling, timesteps, levels, coupling=Coupling.LEARNED, channel_axis=channel_axis)
+        super().__init__(
+            ceiling, timesteps, levels, coupling=Coupling.LEARNED, signed=signed, channel_axis=channel_axis
+        )
         self.initial = initial
         self.rectified = rectified
         self.mixing = nn.Parameter(torch.zeros(timesteps, timesteps))  # A
@@ -77,5 +81,6 @@ class LearnableMultiThreshold(SpikingSite):
             initial=self.initial,
             leak=leak_factor(self.leakage),
             rectified=self.rectified and self.training,
+            signed=self.signed,
             observe=observe,
         )

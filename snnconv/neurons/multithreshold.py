@@ -4,6 +4,9 @@ r"""M-HT, the multi-threshold neuron (Hao et al., LM-HT, NeurIPS 2024, eq. 5).
     s_t = clip(floor(m_t/θ), 0, L)
     v_t = m_t - θ·s_t              (soft reset)
 
+Signed, s_t = clip(floor(m_t/θ), -L, L) (derived): a negative level takes its current back, as a spike of an inhibitory
+neuron beside this one would.
+
 Symbols: x_t input current of step t, ω coupling of the steps (rows sum to 1), I_t what the neuron receives,
 m membrane potential before firing, v after the reset with v_0 = θ/2, θ = λ/L firing threshold, L levels a step, s_t the
 level that fires (at m >= k·θ the level is at least k), leak 1 unless it is learned (learnable.py). The output θ·s_t is
@@ -15,7 +18,7 @@ With constant current or mean coupling, the time mean of the output is QCFS of t
 Backward (LM-HT, section 4.3): d(θ·s)/dm = 1 where θ/2 <= m <= (L + 1/2)·θ, else 0; the path through v_{t-1} is
 detached, so dL/dleak = sum_t dL/dm_t·v_{t-1} and dL/dI_t = dL/dm_t. From the same rule, with v in units of θ held
 fixed, d(θ·s)/dθ = s - I/θ inside and s outside: where every step is inside, its mean over a window of constant current
-is L times the gradient of QCFS to its ceiling.
+is L times the gradient of QCFS to its ceiling. Signed, the window of the gradient is (1/2 - L)·θ <= m <= (L + 1/2)·θ.
 """
 
 from __future__ import annotations
@@ -35,21 +38,21 @@ __all__ = ["MultiThreshold", "multithreshold"]
 
 
 class _Levels(torch.autograd.Function):
-    """floor(m) within 0..L; its gradient is 1 for m from 1/2 to L + 1/2."""
+    """floor(m) within lowest..L; its gradient is 1 for m from lowest + 1/2 to L + 1/2."""
 
     @staticmethod
-    def forward(ctx: Any, m: Tensor, levels: int) -> Tensor:
-        ctx.save_for_backward(_inside(m, levels))
-        return m.floor().clamp_(0, levels)
+    def forward(ctx: Any, m: Tensor, levels: int, lowest: int) -> Tensor:
+        ctx.save_for_backward(_inside(m, levels, lowest))
+        return m.floor().clamp_(lowest, levels)
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
         (inside,) = ctx.saved_tensors
-        return grad * inside, None
+        return grad * inside, None, None
 
 
-def _inside(m: Tensor, levels: int) -> Tensor:
-    return (m >= 0.5).logical_and_(m <= levels + 0.5)
+def _inside(m: Tensor, levels: int, lowest: int) -> Tensor:
+    return (m >= lowest + 0.5).logical_and_(m <= levels + 0.5)
 
 
 class _Window(torch.autograd.Function):
@@ -62,6 +65,7 @@ class _Window(torch.autograd.Function):
         threshold: Tensor,
         leak: Tensor | None,
         levels: int,
+        lowest: int,
         initial: float,
         rectified: bool,
     ) -> Tensor:
@@ -75,13 +79,13 @@ class _Window(torch.autograd.Function):
                 left[step] = kept
             membrane.add_(kept if leak is None else kept.mul_(leak))
             torch.floor(membrane, out=s)
-            torch.sub(membrane, s.clamp_(0, levels), out=kept)
+            torch.sub(membrane, s.clamp_(lowest, levels), out=kept)
         if not (to_currents or to_threshold or to_leak):
             return fired.mul_(threshold)
         kept_for = (currents, fired) if to_threshold else (None, None)
-        slopes = _inside(membranes, levels)
+        slopes = _inside(membranes, levels, lowest)
         if rectified:
-            slopes = slopes * rectified_slopes(membranes - 0.5, levels, Rectangular())
+            slopes = slopes * rectified_slopes(membranes - 0.5, levels, Rectangular(), lowest)
         ctx.save_for_backward(slopes, threshold, left, *kept_for)
         return fired * threshold if to_threshold else fired.mul_(threshold)
 
@@ -95,13 +99,14 @@ class _Window(torch.autograd.Function):
             to_threshold -= sum_of_products(to_currents, currents, threshold.shape) / threshold
         if left is not None:
             to_leak = (sum_of_products(to_currents, left, threshold.shape) * threshold).sum()
-        return to_currents, to_threshold, to_leak, None, None, None
+        return to_currents, to_threshold, to_leak, None, None, None, None
 
 
 def _step_by_step(
     currents: Tensor,
     threshold: Tensor,
     levels: int,
+    lowest: int,
     initial: float,
     leak: Tensor | None,
     rectified: bool,
@@ -114,7 +119,8 @@ def _step_by_step(
         kept = left if leak is None else leak * left
         membrane = kept + current / threshold
         observe(membrane - 0.5)
-        fired.append(_Levels.apply(rectify(membrane - 0.5, levels) + 0.5 if rectified else membrane, levels))
+        decided = rectify(membrane - 0.5, levels, lowest) + 0.5 if rectified else membrane
+        fired.append(_Levels.apply(decided, levels, lowest))
         left = (membrane - fired[-1]).detach()
     return torch.stack(fired) * threshold
 
@@ -127,6 +133,7 @@ def multithreshold(
     initial: float = 0.5,
     leak: Tensor | None = None,
     rectified: bool = False,
+    signed: bool = False,
     observe: Observer | None = None,
 ) -> Tensor:
     """Run multi-threshold neurons through T steps.
@@ -138,6 +145,7 @@ def multithreshold(
         initial: v_0 in units of θ.
         leak: share of the potential that is left after a step, a scalar; None: 1.
         rectified: take the spike and its gradient of the rectified potential (MPR, rectifier.py); spikes are the same.
+        signed: whether levels from -L to L are fired, or from 0 to L.
         observe: given u_t = m_t/θ - 1/2 of each step before it fires.
 
     Returns:
@@ -151,11 +159,14 @@ def multithreshold(
 
     >>> multithreshold(torch.tensor([0.7, 0.7, 2.9]), torch.tensor(1.0), 2)
     tensor([1., 0., 2.])
+    >>> multithreshold(torch.tensor([-0.7, -0.7, -2.9]), torch.tensor(1.0), 2, signed=True)
+    tensor([-1.,  0., -2.])
     """
     require_positive_int("levels", levels)
+    lowest = -levels if signed else 0
     if observe is not None:
-        return _step_by_step(currents, threshold, levels, initial, leak, rectified, observe)
-    out: Tensor = _Window.apply(currents, threshold, leak, levels, initial, rectified)
+        return _step_by_step(currents, threshold, levels, lowest, initial, leak, rectified, observe)
+    out: Tensor = _Window.apply(currents, threshold, leak, levels, lowest, initial, rectified)
     return out
 
 
@@ -168,6 +179,7 @@ class MultiThreshold(SpikingSite):
         levels: L.
         coupling: mean or causal: how the steps' currents mix before they reach the neurons.
         rectified: train with the membrane potential rectifier; inference is the same without it.
+        signed: whether levels from -L to L are fired, or from 0 to L.
         channel_axis: axis of the channels.
     """
 
@@ -179,12 +191,15 @@ class MultiThreshold(SpikingSite):
         *,
         coupling: Coupling = Coupling.MEAN,
         rectified: bool = False,
+        signed: bool = False,
         channel_axis: int = 1,
     ) -> None:
-        super().__init__(ceiling, timesteps, levels, coupling=coupling, channel_axis=channel_axis)
+        super().__init__(ceiling, timesteps, levels, coupling=coupling, signed=signed, channel_axis=channel_axis)
         self.rectified = rectified
 
     def run(self, currents: Tensor, threshold: Tensor, observe: Observer | None) -> Tensor:
         received = couple(currents, self.coupling)
         rectified = self.rectified and self.training
-        return multithreshold(received, threshold, self.levels, rectified=rectified, observe=observe)
+        return multithreshold(
+            received, threshold, self.levels, rectified=rectified, signed=self.signed, observe=observe
+        )

@@ -1,11 +1,13 @@
 r"""QCFS, the quantized activation of an ANN (Bu et al., ICLR 2022, eq. 15; gradients derived).
 
-    a = λ/N · clip(floor(z·N/λ + 1/2), 0, N)
+    a = λ/N · clip(floor(z·N/λ + 1/2), 0, N)         unsigned
+    a = λ/N · clip(floor(z·N/λ + 1/2), -N, N)        signed (derived: the paper has rectifiers only)
 
 Symbols: z pre-activation, λ (ceiling) the largest activation, N (total levels) the number of steps above 0.
 
 Straight-through gradients, inside the window -λ/(2N) < z < λ - λ/(2N):
     da/dz = 1 inside, 0 outside;  da/dλ = (a - z)/λ inside, 1 above, 0 below.
+Signed, the window begins at -λ - λ/(2N), and below it da/dλ = -1.
 """
 
 from __future__ import annotations
@@ -23,35 +25,38 @@ __all__ = ["QCFS", "qcfs"]
 
 class _QCFSFunction(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, z: Tensor, ceiling: Tensor, total_levels: int) -> Tensor:
+    def forward(ctx: Any, z: Tensor, ceiling: Tensor, total_levels: int, signed: bool) -> Tensor:
         step = ceiling / total_levels
-        activation = (z / step).add_(0.5).floor_().clamp_(0, total_levels).mul_(step)
+        lowest = -total_levels if signed else 0
+        activation = (z / step).add_(0.5).floor_().clamp_(lowest, total_levels).mul_(step)
         if any(ctx.needs_input_grad):
             half = ceiling / (2 * total_levels)
-            ctx.save_for_backward(z, ceiling, activation, (z > -half).logical_and_(z < ceiling - half))
+            low = -ceiling - half if signed else -half
+            ctx.save_for_backward(z, ceiling, activation, (z > low).logical_and_(z < ceiling - half))
         return activation
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor | None, None]:
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor | None, None, None]:
         z, ceiling, activation, inside = ctx.saved_tensors
         to_z = grad * inside
         if not ctx.needs_input_grad[1]:
-            return to_z, None, None
-        # above the window a = λ, below it a = 0: so grad·a/λ, less grad·z/λ inside, is all three cases at once
+            return to_z, None, None, None
+        # above the window a = λ, below it 0 (signed: -λ): so grad·a/λ, less grad·z/λ inside, is all three cases
         difference = sum_of_products(grad, activation, ceiling.shape) - sum_of_products(to_z, z, ceiling.shape)
-        return to_z, difference / ceiling, None
+        return to_z, difference / ceiling, None, None
 
 
-def qcfs(z: Tensor, ceiling: Tensor, total_levels: int) -> Tensor:
-    """Quantize an activation to N levels above 0, with straight-through gradients to `z` and to the ceiling.
+def qcfs(z: Tensor, ceiling: Tensor, total_levels: int, signed: bool = False) -> Tensor:
+    """Quantize an activation to N levels above 0 (signed: and N below), with straight-through gradients to both.
 
     Args:
         z: pre-activations, any shape.
         ceiling: λ > 0, broadcastable to `z` without changing its shape, in units of `z`.
         total_levels: N >= 1.
+        signed: whether levels go down to -N, or to 0.
 
     Returns:
-        Activations of the shape of `z`, multiples of λ/N from 0 to λ.
+        Activations of the shape of `z`, multiples of λ/N from 0 to λ, signed from -λ to λ.
 
     Raises:
         InvalidValueError: N is not a positive integer.
@@ -60,9 +65,11 @@ def qcfs(z: Tensor, ceiling: Tensor, total_levels: int) -> Tensor:
 
     >>> qcfs(torch.tensor([-0.1, 0.12, 0.13, 0.6, 2.0]), torch.tensor(1.0), 4)
     tensor([0.0000, 0.0000, 0.2500, 0.5000, 1.0000])
+    >>> qcfs(torch.tensor([-2.0, -0.3, 0.3]), torch.tensor(1.0), 4, signed=True)
+    tensor([-1.0000, -0.2500,  0.2500])
     """
     require_positive_int("total_levels", total_levels)
-    activation: Tensor = _QCFSFunction.apply(z, ceiling, total_levels)
+    activation: Tensor = _QCFSFunction.apply(z, ceiling, total_levels, signed)
     return activation
 
 
@@ -72,19 +79,21 @@ class QCFS(Site):
     Args:
         ceiling: λ, scalar or `[C]`.
         total_levels: N.
+        signed: whether levels go from -N to N, or from 0 to N.
         channel_axis: axis of the channels.
     """
 
-    def __init__(self, ceiling: Tensor, total_levels: int, *, channel_axis: int = 1) -> None:
-        super().__init__(ceiling, channel_axis=channel_axis)
+    def __init__(self, ceiling: Tensor, total_levels: int, *, signed: bool = False, channel_axis: int = 1) -> None:
+        super().__init__(ceiling, signed=signed, channel_axis=channel_axis)
         self.total_levels = require_positive_int("total_levels", total_levels)
 
     def forward(self, z: Tensor) -> Tensor:
         """`[B, ...]` to the same shape and type; half precision is quantized in single precision."""
         if z.dtype in (torch.bfloat16, torch.float16):
-            return qcfs(z.float(), self.ceiling_for(z), self.total_levels).to(z.dtype)
-        return qcfs(z, self.ceiling_for(z), self.total_levels)
+            return qcfs(z.float(), self.ceiling_for(z), self.total_levels, self.signed).to(z.dtype)
+        return qcfs(z, self.ceiling_for(z), self.total_levels, self.signed)
 
     def extra_repr(self) -> str:
         """Shown in a printed graph."""
-        return f"total_levels={self.total_levels}, ceilings={self.ceiling.numel()}"
+        sign = "±" if self.signed else ""
+        return f"total_levels={sign}{self.total_levels}, ceilings={self.ceiling.numel()}"

@@ -34,14 +34,15 @@ def along_channels(values: Tensor, rank: int, axis: int) -> Tensor:
 
 
 class Site(nn.Module):
-    """An activation with a ceiling λ (lam): the largest value that its time mean can have.
+    """An activation with a ceiling λ (lam): the largest magnitude that its time mean can have.
 
     Args:
         ceiling: λ > 0, scalar `[]` or one a channel `[C]`, in units of the activation.
+        signed: whether its values lie within -λ..λ; else within 0..λ.
         channel_axis: the axis of the channels in an input `[B, ...]`, the batch's axis counted.
     """
 
-    def __init__(self, ceiling: Tensor, *, channel_axis: int = 1) -> None:
+    def __init__(self, ceiling: Tensor, *, signed: bool = False, channel_axis: int = 1) -> None:
         super().__init__()
         if ceiling.dim() > 1:
             raise InvalidValueError(
@@ -51,6 +52,7 @@ class Site(nn.Module):
         if values.device.type != "meta" and not bool(((values > 0) & torch.isfinite(values)).all()):
             raise InvalidValueError("Every ceiling must be finite and above 0.")
         self.ceiling = ceiling if isinstance(ceiling, nn.Parameter) else nn.Parameter(ceiling)
+        self.signed = signed
         self.channel_axis = channel_axis
 
     def ceiling_for(self, x: Tensor) -> Tensor:
@@ -65,13 +67,14 @@ def _single_precision(device: torch.device) -> AbstractContextManager[object]:
 
 
 class SpikingSite(Site):
-    """A site of an SNN: a layer of neurons over T steps, which emit currents θ·s_t with s_t in 0..L and θ = λ/L.
+    """A site of an SNN: a layer of neurons over T steps, which emit θ·s_t with θ = λ/L and s_t in 0..L, or -L..L.
 
     Args:
         ceiling: λ, scalar or `[C]`.
         timesteps: T.
         levels: L, the highest level that one step can fire.
         coupling: what a neuron sees of its window.
+        signed: whether levels from -L to L are fired, or from 0 to L.
         channel_axis: axis of the channels.
 
     Attributes:
@@ -80,9 +83,16 @@ class SpikingSite(Site):
     """
 
     def __init__(
-        self, ceiling: Tensor, timesteps: int, levels: int, *, coupling: Coupling, channel_axis: int = 1
+        self,
+        ceiling: Tensor,
+        timesteps: int,
+        levels: int,
+        *,
+        coupling: Coupling,
+        signed: bool = False,
+        channel_axis: int = 1,
     ) -> None:
-        super().__init__(ceiling, channel_axis=channel_axis)
+        super().__init__(ceiling, signed=signed, channel_axis=channel_axis)
         self.timesteps = require_positive_int("timesteps", timesteps)
         self.levels = require_positive_int("levels", levels)
         self.coupling = coupling
@@ -109,4 +119,5 @@ class SpikingSite(Site):
 
     def extra_repr(self) -> str:
         """Shown in a printed graph."""
-        return f"T={self.timesteps}, L={self.levels}, {self.coupling.value}, ceilings={self.ceiling.numel()}"
+        sign = "±" if self.signed else ""
+        return f"T={self.timesteps}, L={sign}{self.levels}, {self.coupling.value}, ceilings={self.ceiling.numel()}"

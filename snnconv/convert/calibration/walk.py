@@ -41,7 +41,9 @@ def with_total_levels(model: Model, total_levels: Levels) -> Model:
     copy = model.copy()
     for node, site in list(iter_sites(copy.graph)):
         if isinstance(site, QCFS):
-            swap(copy.graph, node, QCFS(site.ceiling, levels_of(total_levels, node), channel_axis=site.channel_axis))
+            levels = levels_of(total_levels, node)
+            made = QCFS(site.ceiling, levels, signed=site.signed, channel_axis=site.channel_axis)
+            swap(copy.graph, node, made)
     return copy
 
 

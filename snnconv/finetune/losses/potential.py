@@ -1,6 +1,6 @@
 r"""RMP-Loss, the membrane potential regulariser (Guo et al., ICCV 2023).
 
-    L_RMP = mean over layers, time, batch and units of  min_k |u - k|²        k in 0..L
+    L_RMP = mean over layers, time, batch and units of  min_k |u - k|²        k in 0..L, signed -L..L
 
 Symbols: u membrane potential before firing in units where a spike is 1 and level k begins at k - 1/2, L levels of the
 neuron. At L = 1 it is the paper's min(|u|, |1 - u|)². For more levels it is the distance to the level that fires
@@ -24,12 +24,13 @@ from snnconv.neurons import MultiLevel, SpikingSite
 __all__ = ["PotentialLoss", "potential_loss", "triangle"]
 
 
-def potential_loss(u: Tensor, levels: int = 1) -> Tensor:
+def potential_loss(u: Tensor, levels: int = 1, signed: bool = False) -> Tensor:
     """Mean squared distance of membrane potentials to the level that they fire.
 
     Args:
         u: potentials before firing, in units of the threshold, level k beginning at k - 1/2; any shape.
         levels: L >= 1.
+        signed: whether levels go from -L to L, or from 0 to L.
 
     Returns:
         A scalar, at least 0.
@@ -37,7 +38,7 @@ def potential_loss(u: Tensor, levels: int = 1) -> Tensor:
     >>> float(potential_loss(torch.tensor([-1.0, 0.0, 0.5, 3.0])))
     1.3125
     """
-    nearest = u.detach().round().clamp_(0, levels)
+    nearest = u.detach().round().clamp_(-levels if signed else 0, levels)
     return (u - nearest).square().mean()
 
 
@@ -76,15 +77,15 @@ class PotentialLoss:
 
     def __enter__(self) -> PotentialLoss:
         for site in self.sites:
-            site.observer = self._watch(site.levels)
+            site.observer = self._watch(site.levels, site.signed)
         return self
 
     def __exit__(self, *_: object) -> None:
         for site in self.sites:
             site.observer = None
 
-    def _watch(self, levels: int) -> Callable[[Tensor], None]:
-        return lambda u: self.losses.append(potential_loss(u, levels))
+    def _watch(self, levels: int, signed: bool) -> Callable[[Tensor], None]:
+        return lambda u: self.losses.append(potential_loss(u, levels, signed))
 
     def take(self) -> Tensor:
         """Mean over the sites and their steps, and forget them."""
