@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 import warnings
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -232,7 +232,7 @@ def _provenance(report: ConversionReport, seed: int) -> dict[str, Any]:
         "coupling": report.coupling,
         "calibration": report.calibration,
         "calibration_images": report.calibration_images,
-        "calibration_method": None if report.method is None else asdict(report.method),
+        "calibration_method": None if report.method is None else report.method.method,
         "seed": seed,
         "tolerance": report.verification.tolerance,
         "torch": torch.__version__,

@@ -13,6 +13,7 @@ import copy
 
 from torch import fx
 
+from snnconv.convert.signals import place_signals
 from snnconv.convert.sites import is_site
 from snnconv.graph.access import calls, finish, module_of, operands
 from snnconv.graph.modules import MaxPool, Pad
@@ -83,5 +84,5 @@ pool_before_sites = Pass(
     "pool_before_sites",
     _pool_before_sites,
     ensures=frozenset({POOLS_BEFORE_SITES}),
-    keeps=guaranteed(SIMPLIFY),
+    keeps=guaranteed((*SIMPLIFY, place_signals)),
 )

@@ -71,7 +71,7 @@ class Inspection:
         return "It does not convert: " + (
             "the nodes above stand in the way."
             if self.plan.unsupported
-            else "it has no ReLU, ReLU6 or QCFS activation."
+            else "it has no activation that could become a neuron."
         )
 
     def to_dict(self) -> dict[str, Any]:

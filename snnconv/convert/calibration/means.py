@@ -111,7 +111,7 @@ def correct(graph: fx.GraphModule, node: fx.Node, site: QCFS, frontier: Frontier
         found = GroupMeans()
         for x in frontier.values(source):
             moved = x + along_channels(shift, x.dim(), axis)
-            found.add(qcfs(moved, site.ceiling_for(x), site.total_levels), axis)
+            found.add(qcfs(moved, site.ceiling_for(x), site.total_levels, site.signed), axis)
         shift += shrunken_shift(goal - found.means()).float()
     for x in frontier.values(source):
         x += along_channels(shift, x.dim(), axis)

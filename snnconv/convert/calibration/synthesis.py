@@ -97,14 +97,16 @@ def _error(norm: Any, x: Tensor) -> Tensor:
     deviation = (norm.running_var + norm.eps).sqrt()
     mean: Tensor = (x.mean(axes) - norm.running_mean) / deviation
     spread = x.std(axes, correction=0) / deviation - 1
-    return (mean.square() + spread.square()).mean()
+    error: Tensor = (mean.square() + spread.square()).mean()
+    return error
 
 
 def _roughness(x: Tensor, spec: InputSpec) -> Tensor:
     if spec.layout == "NC":
         return x.square().mean() * 0
     rows, columns = (1, 2) if spec.layout == "NHWC" else (2, 3)
-    return x.diff(dim=rows).square().mean() + x.diff(dim=columns).square().mean()
+    down: Tensor = x.diff(dim=rows).square().mean()
+    return down + x.diff(dim=columns).square().mean()
 
 
 def _range(spec: InputSpec) -> tuple[Tensor, Tensor]:

@@ -19,7 +19,7 @@ from snnconv.convert.calibration.means import correct, mean_activations
 from snnconv.convert.calibration.mse import mse
 from snnconv.convert.calibration.observation import OBSERVATIONS, Observation
 from snnconv.convert.calibration.shrinkage import Rule, shrunken
-from snnconv.convert.sites import cap_of, channel_axis, is_rectifier, iter_sites, swap
+from snnconv.convert.sites import cap_of, channel_axis, is_rectifier, is_signed, iter_sites, swap
 from snnconv.errors import SnnconvWarning
 from snnconv.graph.access import calls, module_of, operands
 from snnconv.model import Model, Stage
@@ -113,8 +113,8 @@ def calibrate(
 def _unfitted(module: nn.Module, total_levels: int) -> QCFS:
     """A site about which nothing is known: the ceilings that it has, else 1."""
     if isinstance(module, QCFS):
-        return QCFS(module.ceiling, total_levels, channel_axis=module.channel_axis)
-    return QCFS(torch.tensor(1.0), total_levels)
+        return QCFS(module.ceiling, total_levels, signed=module.signed, channel_axis=module.channel_axis)
+    return QCFS(torch.tensor(1.0), total_levels, signed=is_signed(module))
 
 
 def _by_channel(x: Tensor, axis: int | None) -> Tensor:
@@ -131,19 +131,21 @@ def _fit(
     if isinstance(module, QCFS) and module.ceiling.dim():
         axis = module.channel_axis
     cap = module.ceiling.detach() if isinstance(module, QCFS) else cap_of(module)
-    observation = _observe(frontier, operands(node)[0], axis, cap)
+    signed = is_signed(module)
+    observation = _observe(frontier, operands(node)[0], axis, cap, signed)
     if not observation.alive.any():
         return None
     ceiling = shrunken(rule, observation, total_levels)
     if axis is None:
-        return QCFS(ceiling.reshape(()), total_levels)
-    return QCFS(ceiling, total_levels, channel_axis=axis)
+        return QCFS(ceiling.reshape(()), total_levels, signed=signed)
+    return QCFS(ceiling, total_levels, signed=signed, channel_axis=axis)
 
 
-def _observe(frontier: Frontier, source: fx.Node, axis: int | None, cap: float | Tensor) -> Observation:
+def _observe(frontier: Frontier, source: fx.Node, axis: int | None, cap: float | Tensor, signed: bool) -> Observation:
     """What a site receives; at most OBSERVATIONS values a channel, drawn at random."""
-    largest = torch.stack([_by_channel(x, axis).amax(1) for x in frontier.values(source)]).amax(0)
-    observation = Observation(largest, cap)
+    each = (_by_channel(x.abs() if signed else x, axis).amax(1) for x in frontier.values(source))
+    largest = torch.stack(list(each)).amax(0)
+    observation = Observation(largest, cap, signed=signed)
     generator = torch.Generator().manual_seed(0)
     images = sum(len(x) for x in frontier.values(source))
     share = min(1.0, OBSERVATIONS * largest.numel() / sum(x.numel() for x in frontier.values(source)))
