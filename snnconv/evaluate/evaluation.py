@@ -12,12 +12,12 @@ from typing import Literal
 import torch
 from torch import fx
 
+from snnconv.convert.counting.activity import Activity, measure
+from snnconv.convert.counting.energy import Operations
 from snnconv.convert.sites import iter_sites
 from snnconv.convert.spike import collapse, of_one_frame
 from snnconv.errors import DataError, InvalidValueError, ModelError
 from snnconv.evaluate.accuracy import Scores, predict, standard_error
-from snnconv.evaluate.activity import Activity, measure
-from snnconv.evaluate.energy import Operations
 from snnconv.evaluate.inputs import adapt, check_against, check_data
 from snnconv.evaluate.result import Evaluation, Mode
 from snnconv.graph.passes import fold_affine, run_passes, split_calls

@@ -8,9 +8,9 @@ from typing import Any
 
 from torch import fx, nn
 
+from snnconv.convert.counting.energy import macs
 from snnconv.convert.plan import Plan, make_plan, operator_name, prepare
 from snnconv.convert.sites import iter_sites
-from snnconv.evaluate.energy import macs
 from snnconv.graph.access import module_of
 from snnconv.graph.linear import LINEAR
 from snnconv.model import Model, Stage

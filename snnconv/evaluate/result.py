@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from snnconv.evaluate.energy import ENERGY_NOTE, Operations
-from snnconv.evaluate.sites import SiteActivity
+from snnconv.convert.counting.energy import ENERGY_NOTE, Operations
+from snnconv.convert.counting.sites import SiteActivity
 
 __all__ = ["Evaluation", "Mode"]
 

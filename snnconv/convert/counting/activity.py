@@ -22,11 +22,11 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 
+from snnconv.convert.counting.counts import MOVES, fired_levels, route
+from snnconv.convert.counting.energy import Operations, dense, fan_out
+from snnconv.convert.counting.sites import SiteActivity, SiteSums
 from snnconv.convert.sites import is_rectifier
 from snnconv.convert.temporal import analyse
-from snnconv.evaluate.counts import MOVES, fired_levels, route
-from snnconv.evaluate.energy import Operations, dense, fan_out
-from snnconv.evaluate.sites import SiteActivity, SiteSums
 from snnconv.graph.access import module_of
 from snnconv.graph.linear import LINEAR, NORMS
 from snnconv.graph.modules import Arithmetic
