@@ -34,6 +34,7 @@ KEYS = {
     "precision",
     "uncounted_operators",
     "total_levels",
+    "total_levels_range",
     "accuracy_standard_error",
     "against_accuracy",
     "agreement_at",

@@ -86,7 +86,8 @@ class _Walk(fx.Interpreter):
         self.sites: dict[fx.Node, SiteSums] = {}
         self.fan_outs: dict[tuple[Any, torch.Size], Tensor] = {}
         self.images = 0
-        self.macs = self.synops = self.additions = 0.0
+        self.macs = self.additions = 0.0
+        self.synops = torch.zeros((), dtype=torch.float64)
         self.uncounted: dict[str, str] = {}
 
     def run_node(self, n: fx.Node) -> Any:
@@ -104,7 +105,7 @@ class _Walk(fx.Interpreter):
         """Averages over the images."""
         images = self.images
         uncounted = tuple({"name": name, "operator": kind} for name, kind in self.uncounted.items())
-        operations = Operations(self.macs / images, self.synops / images, self.additions / images, uncounted)
+        operations = Operations(self.macs / images, float(self.synops) / images, self.additions / images, uncounted)
         sites = tuple(sums.mean(_name(node), self.timesteps) for node, sums in self.sites.items())
         return Activity(sites, operations, images)
 
@@ -153,21 +154,24 @@ class _Walk(fx.Interpreter):
         key = (node.target, counts.shape[1:])
         if key not in self.fan_outs:
             self.fan_outs[key] = fan_out(module, counts.shape).to(counts.device)
-        self.synops += float((counts.sum(0, dtype=torch.float64) * self.fan_outs[key]).sum())
+        self._synapse((counts.sum(0, dtype=torch.float64) * self.fan_outs[key]).sum())
 
     def _land(self, operands: Sequence[Tensor | None], value: Tensor) -> None:
         """Spikes that are added up where they arrive, at every position of `value`."""
         for counts in operands:
             if counts is not None:
                 spikes = counts.expand(-1, *value.shape[1:])
-                self.synops += float(spikes.sum(dtype=torch.float64))
+                self._synapse(spikes.sum(dtype=torch.float64))
 
     def _average(self, nodes: Iterable[fx.Node]) -> None:
         """Spikes that are added up over time, once for all who read the mean."""
         for node in nodes:
             if node in self.counts and node not in self.averaged:
                 self.averaged.add(node)
-                self.synops += float(self.counts[node].sum(dtype=torch.float64))
+                self._synapse(self.counts[node].sum(dtype=torch.float64))
+
+    def _synapse(self, operations: Tensor) -> None:
+        self.synops = self.synops.to(operations.device) + operations
 
 
 def _sums(module: nn.Module) -> bool:
