@@ -131,6 +131,7 @@ def test_json_keys(snn, ann, images):
     assert set(found["sites"][0]) == {
         "name",
         "neurons",
+        "total_levels",
         "spikes_per_image",
         "firing_rate",
         "mean_level_fraction",

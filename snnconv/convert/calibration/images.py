@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -13,7 +14,7 @@ from snnconv.errors import DataError, InvalidValueError, SnnconvWarning
 from snnconv.model import Model
 from snnconv.zoo.datasets import Images, open_data
 
-__all__ = ["SYNTHETIC_IMAGES", "CalibrationImages", "check_images", "draw_images"]
+__all__ = ["SYNTHETIC_IMAGES", "CalibrationImages", "check_images", "draw_images", "evenly"]
 
 SYNTHETIC_IMAGES = 256
 ELEMENTS = 1 << 24  # of the largest activation of one calibration batch
@@ -77,6 +78,20 @@ def draw_images(model: Model, data: str | Images | Tensor | None, count: int, se
         sample = opened.sample(count, seed)
         images = CalibrationImages([x for x, _ in sample.batches(size)], f"{opened.spec}, seed {seed}", True)
     return images
+
+
+def evenly(batches: Sequence[Tensor], count: int) -> list[Tensor]:
+    """At most `count` images `[B, ...]` spread over all batches, in batches no larger than these."""
+    total = sum(map(len, batches))
+    if count >= total:
+        return list(batches)
+    taken = torch.arange(count) * total // count
+    start, picked = 0, []
+    for batch in batches:
+        here = taken[(taken >= start) & (taken < start + len(batch))] - start
+        picked.append(batch[here])
+        start += len(batch)
+    return list(torch.split(torch.cat(picked), max(map(len, batches))))
 
 
 def batch_size(model: Model) -> int:

@@ -27,7 +27,7 @@ from snnconv.neurons import QCFS, Site, qcfs
 from snnconv.neurons.site import along_channels
 from snnconv.progress import Progress, no_progress
 
-__all__ = ["Levels", "calibrate", "levels_of", "with_total_levels"]
+__all__ = ["Levels", "calibrate", "ceiling_axis", "fitted", "levels_of", "observed", "with_total_levels"]
 
 CORRECTIONS = 2  # rounds of bias correction: the second mends what the first shifted over a level or into the ceiling
 Levels = int | Mapping[str, int]
@@ -90,8 +90,11 @@ def calibrate(
             module = module_of(graph, node)
             if is_rectifier(module) or (anew is not None and isinstance(module, QCFS)):
                 levels = levels_of(total_levels, node)
-                site = _fit(graph, node, frontier, levels, rule, by_channel)
-                if site is None:
+                axis = ceiling_axis(graph, node, by_channel=by_channel)
+                observation = observed(graph, node, list(frontier.values(operands(node)[0])), axis)
+                if observation.alive.any():
+                    site = fitted(observation, levels, rule, axis)
+                else:
                     silent.append(str(node.meta.get("onnx_name", node.target)))
                     site = _unfitted(module, levels)
                 swap(graph, node, site)
@@ -145,33 +148,32 @@ def _mean_activations(graph: fx.GraphModule, batches: Sequence[Tensor], progress
     return {name: total / counts[name] for name, total in sums.items()}
 
 
-def _fit(
-    graph: fx.GraphModule, node: fx.Node, frontier: Frontier, total_levels: int, rule: Rule, by_channel: bool
-) -> QCFS | None:
-    """The site with its ceilings; None where nothing was ever active."""
+def ceiling_axis(graph: fx.GraphModule, node: fx.Node, *, by_channel: bool) -> int | None:
+    """Axis of a site's ceilings; None where it has one for all channels."""
     module = module_of(graph, node)
-    axis = channel_axis(graph, node) if by_channel else None
     if isinstance(module, QCFS) and module.ceiling.dim():
-        axis = module.channel_axis
+        return module.channel_axis
+    return channel_axis(graph, node) if by_channel else None
+
+
+def observed(graph: fx.GraphModule, node: fx.Node, received: Sequence[Tensor], axis: int | None) -> Observation:
+    """What a site receives; at most OBSERVATIONS values a channel, drawn at random.
+
+    Args:
+        graph: with the site in it, which tells where activations saturate.
+        node: of the site.
+        received: its inputs `[B, ...]`, batch by batch.
+        axis: of the channels that get a ceiling each; None: all values count as one channel's.
+    """
+    module = module_of(graph, node)
     cap = module.ceiling.detach() if isinstance(module, QCFS) else cap_of(module)
-    observation = _observe(frontier, operands(node)[0], axis, cap)
-    if not observation.alive.any():
-        return None
-    ceiling = shrunken(rule, observation, total_levels)
-    if axis is None:
-        return QCFS(ceiling.reshape(()), total_levels)
-    return QCFS(ceiling, total_levels, channel_axis=axis)
-
-
-def _observe(frontier: Frontier, source: fx.Node, axis: int | None, cap: float | Tensor) -> Observation:
-    """What a site receives; at most OBSERVATIONS values a channel, drawn at random."""
-    largest = torch.stack([_by_channel(x, axis).amax(1) for x in frontier.values(source)]).amax(0)
+    largest = torch.stack([_by_channel(x, axis).amax(1) for x in received]).amax(0)
     observation = Observation(largest, cap)
     generator = torch.Generator().manual_seed(0)
-    images = sum(len(x) for x in frontier.values(source))
-    share = min(1.0, OBSERVATIONS * largest.numel() / sum(x.numel() for x in frontier.values(source)))
+    images = sum(len(x) for x in received)
+    share = min(1.0, OBSERVATIONS * largest.numel() / sum(x.numel() for x in received))
     seen = 0
-    for x in frontier.values(source):
+    for x in received:
         middle = min(max(images // 2 - seen, 0), len(x))  # the first half of the images ends here
         for half, part in enumerate((x[:middle], x[middle:])):
             values = _by_channel(part, axis)
@@ -181,6 +183,14 @@ def _observe(frontier: Frontier, source: fx.Node, axis: int | None, cap: float |
             observation.observe(values, half)
         seen += len(x)
     return observation
+
+
+def fitted(observation: Observation, total_levels: int, rule: Rule, axis: int | None) -> QCFS:
+    """The site of N levels whose ceilings a rule finds in an observation of at least one active channel."""
+    ceiling = shrunken(rule, observation, total_levels)
+    if axis is None:
+        return QCFS(ceiling.reshape(()), total_levels)
+    return QCFS(ceiling, total_levels, channel_axis=axis)
 
 
 def _correct(graph: fx.GraphModule, node: fx.Node, site: Site, frontier: Frontier, wanted: Tensor) -> None:

@@ -32,7 +32,7 @@ from snnconv.graph.linear import LINEAR, NORMS
 from snnconv.graph.modules import Arithmetic
 from snnconv.neurons import QCFS, Fold, Repeat, SpikingSite, Steps, TimeMean
 
-__all__ = ["Activity", "measure"]
+__all__ = ["Activity", "Walk", "measure"]
 
 TIME = (Fold, Repeat, Steps, TimeMean)
 
@@ -61,7 +61,7 @@ def measure(graph: fx.GraphModule, batches: Iterable[Tensor], *, timesteps: int 
         timesteps: T of the spiking network that the graph is, or that it is the collapse of; None for a plain
             or quantized network, which has no spikes.
     """
-    walk = _Walk(graph, timesteps)
+    walk = Walk(graph, timesteps)
     with torch.inference_mode():
         for batch in batches:
             walk.images += batch.shape[walk.batch_axis]
@@ -70,8 +70,8 @@ def measure(graph: fx.GraphModule, batches: Iterable[Tensor], *, timesteps: int 
     return walk.result()
 
 
-class _Walk(fx.Interpreter):
-    """Runs a graph and keeps counts of unit spikes beside its values."""
+class Walk(fx.Interpreter):
+    """Runs a graph and keeps counts of unit spikes beside its values; `measure` is how it is used."""
 
     def __init__(self, graph: fx.GraphModule, timesteps: int | None) -> None:
         super().__init__(graph)
