@@ -28,7 +28,7 @@ __all__ = ["ChosenLevels", "PrecisionPoint", "PrecisionReport", "choose_levels",
 SENSITIVITY_IMAGES, ENERGY_IMAGES = 64, 64
 FEWEST = 8  # images of anything, however long they take
 POINTS = 7  # of the front that are measured before a budget is looked at
-SENSITIVITY_S, POINT_S = 120.0, 20.0  # what the sensitivities, and one measured point, may take; estimated, two cores
+SENSITIVITY_S, POINT_S = 120.0, 40.0  # what the sensitivities, and one measured point, may take; estimated, two cores
 
 
 def require_choice(ann: Model) -> None:

@@ -58,7 +58,7 @@ def _most_accurate(limit: float, path: Sequence[Choice], measured: Sequence[int]
             f"No choice of levels costs at most {limit:.4g} pJ an image: the least is "
             f"{_rounded_up(least.energy_pj_per_image)} pJ at {least.where}. Give more, or a lower floor."
         )
-    best = max(within, key=lambda choice: (within[choice].agreement, -within[choice].predicted_error))
+    best = max(within, key=lambda choice: (within[choice].agreement, -within[choice].error))
     return best, f"of those measured at no more than {limit:.4g} pJ an image it agrees most with the ANN"
 
 

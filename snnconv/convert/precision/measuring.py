@@ -13,7 +13,7 @@ from snnconv.convert.calibration.methods import Method
 from snnconv.convert.calibration.walk import calibrate
 from snnconv.convert.counting.activity import measure
 from snnconv.convert.precision.report import PrecisionPoint
-from snnconv.convert.precision.sensitivity import Sensitivity
+from snnconv.convert.precision.sensitivity import Sensitivity, relative_error
 from snnconv.errors import SnnconvWarning
 from snnconv.model import Model
 
@@ -45,7 +45,7 @@ class Meter:
         self.method = self.method_of(settings)
         self.by_channel = settings.ceilings == "channel"
         self.points: dict[tuple[int, ...], PrecisionPoint] = {}
-        self.answers = _answers(ann, batches)
+        self.wanted = _logits(ann, batches)
 
     @staticmethod
     def method_of(settings: CalibrationSettings) -> Method:
@@ -62,13 +62,14 @@ class Meter:
 
     def of(self, quantized: Model, predicted_error: float) -> PrecisionPoint:
         """Measure a network that is calibrated already."""
-        answers = _answers(quantized, self.batches)
+        logits = _logits(quantized, self.batches)
         activity = measure(quantized.graph, self.counted, timesteps=self.timesteps)
         return PrecisionPoint(
             activity.operations.energy_pj_per_image,
             sum(site.spikes_per_image or 0.0 for site in activity.sites),
             predicted_error,
-            100 * float((answers == self.answers).double().mean()),
+            relative_error(logits, self.wanted),
+            100 * float((logits.argmax(1) == self.wanted.argmax(1)).double().mean()),
             tuple(site.total_levels or 0 for site in activity.sites),
         )
 
@@ -85,5 +86,6 @@ class Meter:
             )
 
 
-def _answers(model: Model, batches: Sequence[Tensor]) -> Tensor:
-    return torch.cat([model.logits(batch).flatten(1).argmax(1) for batch in batches])
+def _logits(model: Model, batches: Sequence[Tensor]) -> Tensor:
+    """`[B, classes]` of all batches."""
+    return torch.cat([model.logits(batch).flatten(1) for batch in batches])

@@ -16,7 +16,8 @@ class PrecisionPoint:
     Attributes:
         energy_pj_per_image: an estimate by operations, in picojoules (counting/energy.py).
         spikes_per_image: unit spikes of all sites.
-        predicted_error: sum of the sites' errors: squared error of the logits as a share of their variance.
+        predicted_error: of the logits: the sum of the errors of the sites, each quantized alone (sensitivity.py).
+        error: measured: squared error of the logits as a share of their variance, less what all images have in common.
         agreement: percent of the calibration images with the ANN's arg-max.
         total_levels: N of each site, in the order of execution.
     """
@@ -24,6 +25,7 @@ class PrecisionPoint:
     energy_pj_per_image: float
     spikes_per_image: float
     predicted_error: float
+    error: float
     agreement: float
     total_levels: tuple[int, ...]
 
@@ -36,8 +38,8 @@ class PrecisionPoint:
     def where(self) -> str:
         """Its levels in words.
 
-        >>> PrecisionPoint(1.0, 1.0, 0.0, 100.0, (8, 8)).where, PrecisionPoint(1.0, 1.0, 0.0, 100.0, (8, 16)).where
-        ('N=8 everywhere', 'N=8..16 (mixed)')
+        >>> PrecisionPoint(1.0, 1.0, 0.0, 0.0, 100.0, (8, 16)).where
+        'N=8..16 (mixed)'
         """
         words = in_words(self.total_levels)
         return f"N={words}" if "mixed" in words else f"N={words} everywhere"

@@ -106,7 +106,7 @@ def _divided(total_levels: int, timesteps: int) -> int:
         below, above = levels * timesteps, (levels + 1) * timesteps
         nearest = f"{below} or {above}." if below else f"{above}."
         raise InvalidValueError(
-            f"total_levels is {total_levels}, which T={timesteps} steps do not divide. The nearest that they do: {nearest}"
+            f"total_levels is {total_levels}, which T={timesteps} steps do not divide; the nearest they do: {nearest}"
         )
     return levels
 

@@ -25,7 +25,7 @@ from snnconv.graph.access import calls, module_of, operands, results
 from snnconv.model import Model
 from snnconv.progress import Progress, no_progress
 
-__all__ = ["Sensitivity", "SiteChoices", "sensitivity"]
+__all__ = ["Sensitivity", "SiteChoices", "relative_error", "sensitivity"]
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class SiteChoices:
     Attributes:
         name: of its module.
         total_levels: N, ascending.
-        errors: squared error of the logits when only this site has N levels, as a share of their variance.
+        errors: of the logits when only this site has N levels (`relative_error`).
         spikes: unit spikes per image.
         energies: of those spikes, in picojoules per image.
     """
@@ -98,8 +98,7 @@ def sensitivity(
     nodes = calls(graph)
     sites = dict(iter_sites(graph))
     placeholder = next(node for node in graph.graph.nodes if node.op == "placeholder")
-    wanted = _centred([_rest(graph, nodes, {placeholder: batch}) for batch in batches])
-    variance = float(wanted.square().sum()) or 1.0
+    wanted = torch.cat([_rest(graph, nodes, {placeholder: batch}) for batch in batches])
     with torch.enable_grad():
         found = landings(graph, batches[0][:1], timesteps)
     measured = []
@@ -109,7 +108,7 @@ def sensitivity(
                 received = list(frontier.values(operands(node)[0]))
                 site = _Site(graph, node, received, found.additions[str(node.target)], rule, by_channel)
                 rest, live = nodes[index + 1 :], _live(frontier, len(batches))
-                columns = [site.at(total, rest, live, wanted, variance) for total in candidates]
+                columns = [site.at(total, rest, live, wanted) for total in candidates]
                 errors, spikes, energies = zip(*columns, strict=True)
                 measured.append(SiteChoices(str(node.target), tuple(candidates), errors, spikes, energies))
             frontier.run(node)
@@ -147,7 +146,6 @@ class _Site:
         rest: Sequence[fx.Node],
         live: Sequence[dict[fx.Node, Tensor]],
         wanted: Tensor,
-        variance: float,
     ) -> tuple[float, float, float]:
         """Error, spikes and energy at N levels; none of a site that was never active."""
         if not self.observation.alive.any():
@@ -163,8 +161,7 @@ class _Site:
             landed += float((counts * self.additions).sum())
             images += len(x)
             logits.append(_rest(self.graph, rest, {**values, self.node: activation}))
-        error = float((_centred(logits) - wanted).square().sum()) / variance
-        return error, spikes / images, AC_PJ * landed / images
+        return relative_error(torch.cat(logits), wanted), spikes / images, AC_PJ * landed / images
 
 
 def _live(frontier: Frontier, batches: int) -> list[dict[fx.Node, Tensor]]:
@@ -188,7 +185,15 @@ def _rest(graph: fx.GraphModule, rest: Sequence[fx.Node], values: dict[fx.Node, 
     return values[out].flatten(1)
 
 
-def _centred(parts: Sequence[Tensor]) -> Tensor:
-    """Logits less their mean over the images; of one image they are taken as they are."""
-    logits = torch.cat([part.double() for part in parts])
-    return logits if len(logits) == 1 else logits - logits.mean(0)
+def relative_error(logits: Tensor, wanted: Tensor) -> float:
+    """Squared error of logits `[B, classes]` as a share of the variance of those wanted.
+
+    What all images have in common is left out of both; a single image has nothing else, and is taken as it is.
+
+    >>> relative_error(torch.tensor([[1.0], [2.5]]), torch.tensor([[0.0], [1.0]]))
+    0.25
+    """
+    error, reference = logits.double() - wanted.double(), wanted.double()
+    if len(wanted) > 1:
+        error, reference = error - error.mean(0), reference - reference.mean(0)
+    return float(error.square().sum()) / (float(reference.square().sum()) or 1.0)
