@@ -7,8 +7,8 @@ import pytest
 import torch
 from tiny_networks import build, classifier, node, quantize, weights
 
+from snnconv.convert.counting.activity import measure
 from snnconv.convert.spike import collapse, spike
-from snnconv.evaluate.activity import measure
 from snnconv.neurons import Coupling
 
 T, L = 2, 2
