@@ -8,7 +8,7 @@ put out, so that errors do not pile up unseen, and is moved towards what the ANN
 over log λ, the biases and, where asked for, the weights, with straight-through gradients through the levels
 (neurons/quantized.py). After BRECQ (Li et al., ICLR 2021) and AdaRound (Nagel et al., ICML 2020), which learn how
 weights are rounded; here weights are real and activations are what is rounded. A block that did not get better keeps
-what it had.
+what it had; of one that did, the best epoch is kept.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ class _Trial:
 
     @torch.no_grad()
     def settle(self) -> None:
-        """Give the modules the values that were found."""
+        """Give the modules the values that were found; `start` is where they came from all the same."""
         for each in self.moved.values():
             for moved in each:
                 getattr(moved.module, moved.name).data = moved.value().detach().clone()
@@ -207,18 +207,19 @@ def _move(trial: _Trial, given: Frontier, targets: Sequence[Sequence[Tensor]], e
     optimizer = torch.optim.Adam(trial.groups())
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, epochs * len(movers))
     generator = torch.Generator().manual_seed(seed)
-    with torch.enable_grad():
-        for _ in range(epochs):
+    best = before
+    for _ in range(epochs):
+        with torch.enable_grad():
             for place in torch.randperm(len(movers), generator=generator).tolist():
                 optimizer.zero_grad()
                 torch.autograd.backward(loss(movers[place]))
                 optimizer.step()
                 schedule.step()
-    after = judged()
-    if after < before:
-        trial.settle()
-        return BlockError(name, before, after)
-    return BlockError(name, before, before)
+        after = judged()
+        if after < best:
+            best = after
+            trial.settle()
+    return BlockError(name, before, best)
 
 
 def _variance(batches: Sequence[Tensor]) -> float:
