@@ -13,8 +13,8 @@ import torch
 
 from snnconv.convert import convert
 from snnconv.evaluate import Evaluation, ann_energy, evaluate
-from snnconv.export import require_writable, save
-from snnconv.export.onnx import write_atomically
+from snnconv.export import save
+from snnconv.files import require_writable, write_atomically
 from snnconv.finetune import build_network, demo_settings, train
 from snnconv.loading import load
 from snnconv.model import Model

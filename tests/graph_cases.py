@@ -11,7 +11,7 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 
 from snnconv.convert import prepare
-from snnconv.convert.sites import channel_axis, iter_sites, swap
+from snnconv.convert.sites import channel_axis, is_signed, iter_sites, swap
 from snnconv.graph.importer import import_graph
 from snnconv.model import InputSpec, Model, Stage
 from snnconv.neurons import QCFS
@@ -65,11 +65,11 @@ def quantize(model: Model, total_levels: int, seed: int = 0) -> Model:
     """Every rectifier becomes QCFS with random ceilings, one a channel where the channels are known."""
     rng = np.random.default_rng(seed)
     quantized = model.copy()
-    for place, _ in list(iter_sites(quantized.graph)):
+    for place, site in list(iter_sites(quantized.graph)):
         axis = channel_axis(quantized.graph, place)
         size = () if axis is None else (place.meta["shape"][axis - 1],)
         ceiling = torch.tensor(rng.uniform(0.4, 1.5, size), dtype=torch.float32)
-        swap(quantized.graph, place, QCFS(ceiling, total_levels, channel_axis=axis or 1))
+        swap(quantized.graph, place, QCFS(ceiling, total_levels, signed=is_signed(site), channel_axis=axis or 1))
     quantized.stage = Stage.QUANTIZED
     quantized.graph.recompile()
     return quantized
@@ -273,6 +273,37 @@ def leaky_tail():
     made.graph.node[-1].output[0] = "logits"
     made.graph.node.append(node("LeakyRelu", "logits", "out"))
     return made
+
+
+@case
+def leaky_chain():
+    nodes = [
+        conv("input", "c1"),
+        node("LeakyRelu", "c1", "r1", alpha=0.2),
+        conv("r1", "c2", "w2", "b2"),
+        node("PRelu", "c2 slope", "r2"),
+        node("Add", "r2 r1", "sum"),
+        node("Clip", "sum low high", "features"),
+    ]
+    return classifier(nodes, {"slope": [[[0.1]], [[0.5]], [[0.0]], [[-0.3]]], "low": -1.5, "high": 2.0})
+
+
+@case
+def squeeze_and_excite():
+    nodes = [
+        conv("input", "c1"),
+        node("Relu", "c1", "r1"),
+        node("GlobalAveragePool", "r1", "squeezed"),
+        node("Conv", "squeezed w11 b2", "reduced"),
+        node("Relu", "reduced", "r2"),
+        node("Conv", "r2 w11 b1", "expanded"),
+        node("Sigmoid", "expanded", "gate"),
+        node("Mul", "r1 gate", "excited"),
+        conv("excited", "c2", "w2", "b2"),
+        node("Add", "c2 r1", "sum"),
+        node("Relu", "sum", "features"),
+    ]
+    return classifier(nodes, {"w11": _weights(4, 4, 1, 1, seed=21)})
 
 
 @case

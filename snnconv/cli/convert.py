@@ -23,7 +23,7 @@ from snnconv.cli.options import (
 from snnconv.cli.output import print_json, print_line, print_table, track
 
 if TYPE_CHECKING:
-    from snnconv.convert import ConversionReport
+    from snnconv.convert import CalibrationReport, ConversionReport
 
 
 MOST_TIMESTEPS = 1024  # far beyond what is of use, yet carried by memory
@@ -68,6 +68,40 @@ MOST_TIMESTEPS = 1024  # far beyond what is of use, yet carried by memory
     show_default=True,
     help="Use at most so many of them.",
 )
+@click.option(
+    "--calibration",
+    type=click.Choice(["auto", "max", "percentile", "mse", "balance", "bias", "reconstruct"]),
+    default="auto",
+    show_default=True,
+    help="How ceilings and biases are found; auto: reconstruct where the budget allows, else bias.",
+)
+@click.option(
+    "--ceilings",
+    type=click.Choice(["channel", "layer"]),
+    default="channel",
+    show_default=True,
+    help="One ceiling a channel, or one a layer.",
+)
+@click.option("--reconstruct-weights", is_flag=True, help="Let reconstruct move weights as well.")
+@click.option(
+    "--reconstruct-epochs",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Passes of reconstruct over the images, a block.  [default: 10, or what fits the budget]",
+)
+@click.option(
+    "--calibration-budget",
+    type=click.FloatRange(0, min_open=True),
+    metavar="SECONDS",
+    default=600,
+    show_default=True,
+    help="What auto may take, as estimated for two cores.",
+)
+@click.option(
+    "--merge-linear",
+    is_flag=True,
+    help="Make one layer of linear layers in a row, and of parallel ones, where that costs no more.",
+)
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Where to.  [default: NAME-snn.onnx here]")
 @pretrained_option(default=True)
 @input_options
@@ -75,6 +109,7 @@ MOST_TIMESTEPS = 1024  # far beyond what is of use, yet carried by memory
 @json_option
 def convert(source: str, output: Path | None, as_json: bool, **options: Any) -> None:
     """Convert SOURCE (an ONNX file, or timm:NAME) to a spiking network and write it as ONNX."""
+    from snnconv.convert import CalibrationSettings
     from snnconv.convert import convert as run
     from snnconv.export import save
 
@@ -83,6 +118,7 @@ def convert(source: str, output: Path | None, as_json: bool, **options: Any) -> 
     model = load_model(source, options)
     if options["calibration_data"] is not None:
         warn_of_unknown_pixels(model)
+    kept = target.with_name(f"{target.name}.reconstruction")
     snn = run(
         model,
         timesteps=options["timesteps"],
@@ -90,10 +126,20 @@ def convert(source: str, output: Path | None, as_json: bool, **options: Any) -> 
         coupling=options["coupling"],
         calibration_data=options["calibration_data"],
         calibration_images=options["calibration_images"],
+        calibration=CalibrationSettings(
+            options["calibration"],
+            options["ceilings"],
+            options["reconstruct_weights"],
+            options["reconstruct_epochs"],
+            options["calibration_budget"],
+        ),
+        keep=kept,
+        merge_linear=options["merge_linear"],
         seed=options["seed"],
         progress=track,
     )
     save(snn, target)
+    kept.unlink(missing_ok=True)
     if as_json:
         print_json({"source": source, "output": str(target), **snn.report.to_dict()})
     else:
@@ -102,6 +148,8 @@ def convert(source: str, output: Path | None, as_json: bool, **options: Any) -> 
 
 def _print(report: ConversionReport, target: Path) -> None:
     check = report.verification
+    if report.method is not None:
+        _print_method(report.method)
     print_table(
         f"T={report.timesteps}, L={report.levels}, N={report.total_levels}, {report.coupling} coupling. Calibration: "
         f"{report.calibration}. Mean absolute errors in % of the mean activation, on {check.images} images.",
@@ -139,3 +187,21 @@ def _print(report: ConversionReport, target: Path) -> None:
     if report.on_means:
         print_line(f"Computed once, on time means: {', '.join(report.on_means)}.")
     print_line(f"Wrote {target} in {report.wall_s:.1f} s.")
+
+
+def _print_method(method: CalibrationReport) -> None:
+    why = f", chosen because {method.reason}" if method.reason else ""
+    print_line(f"Calibration: {method.method}{why}.")
+    if method.expected_agreement is not None:
+        low, high = method.expected_agreement
+        print_line(f"Expected without data: the ANN's own answer on about {low:.0f} to {high:.0f} % of real images.")
+    if method.blocks:
+        before, after = (
+            100 * sum(getattr(block, when) for block in method.blocks) / len(method.blocks)
+            for when in ("before", "after")
+        )
+        better = sum(block.after < block.before for block in method.blocks)
+        print_line(
+            f"Reconstruction: {better} of {len(method.blocks)} blocks got closer to the ANN's; mean squared error of a "
+            f"block {before:.3g} -> {after:.3g} % of its variance."
+        )

@@ -112,7 +112,7 @@ def output_path(output: Path | None, source: str, suffix: str, options: dict[str
         FileError: it cannot be written, or it is a file that is read.
         DataError: a data spec among the options is malformed.
     """
-    from snnconv.export import require_writable
+    from snnconv.files import require_writable
 
     target = output or Path(f"{_stem(source)}{suffix}.onnx")
     read = [source, *_files_read(options)]

@@ -282,7 +282,7 @@ class _Report:
 @json_option
 def get(network: str, output: Path | None, as_json: bool) -> None:
     """Write NETWORK, one of those that come with the package, as an ONNX file."""
-    from snnconv.export.onnx import require_writable, write_atomically
+    from snnconv.files import require_writable, write_atomically
     from snnconv.zoo.pretrained import network_bytes, read_card
 
     card = read_card(network)

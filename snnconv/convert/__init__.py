@@ -5,28 +5,39 @@ from __future__ import annotations
 import os
 import time
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from snnconv.convert.calibrate import calibrate, with_total_levels
+from snnconv.convert.calibration import (
+    AUTO,
+    Calibrated,
+    CalibrationSettings,
+    calibrate,
+    calibrate_by,
+    with_total_levels,
+)
+from snnconv.convert.calibration.expectation import expected_agreement
+from snnconv.convert.calibration.images import CalibrationImages, check_images, draw_images, make_images, random_images
 from snnconv.convert.plan import Plan, make_plan, prepare
-from snnconv.convert.report import ConversionReport, SiteReport, Verification
+from snnconv.convert.report import CalibrationReport, ConversionReport, SiteReport, Verification
 from snnconv.convert.sites import is_rectifier, iter_sites
 from snnconv.convert.spike import collapse, default_levels, spike
-from snnconv.convert.synthetic import synthetic_images
 from snnconv.convert.verify import verify
-from snnconv.errors import DataError, InvalidValueError, ModelError, SnnconvWarning
+from snnconv.errors import InvalidValueError, ModelError, SnnconvWarning
 from snnconv.loading import load
 from snnconv.model import Model, Stage
 from snnconv.neurons import QCFS, Coupling
 from snnconv.neurons.site import require_positive_int
 from snnconv.progress import Progress, no_progress
-from snnconv.zoo.datasets import Images, open_data
+from snnconv.zoo.datasets import Images
 
 __all__ = [
+    "CalibrationReport",
+    "CalibrationSettings",
     "ConversionReport",
     "Plan",
     "SiteReport",
@@ -43,8 +54,6 @@ __all__ = [
 DEFAULT_LEVELS = 4
 VERIFICATION_IMAGES = 8
 MOST_LEVELS = 1 << 16  # beyond it float32 no longer tells the levels of one ceiling apart well
-SYNTHETIC_IMAGES = 256
-ELEMENTS = 1 << 24  # of the largest activation of one calibration batch
 
 
 def convert(
@@ -55,6 +64,9 @@ def convert(
     coupling: Coupling | str = Coupling.MEAN,
     calibration_data: str | Images | Tensor | None = None,
     calibration_images: int = 1024,
+    calibration: str | CalibrationSettings = AUTO,
+    keep: str | os.PathLike[str] | None = None,
+    merge_linear: bool = False,
     seed: int = 0,
     progress: Progress = no_progress,
 ) -> Model:
@@ -67,6 +79,11 @@ def convert(
         coupling: "mean" (exact; a layer waits for its window) or "causal" (step by step, with unevenness errors).
         calibration_data: unlabelled images: a data spec, opened data, or normalised images `[n, ...]`.
         calibration_images: at most so many of them are used, drawn by `seed`.
+        calibration: how ceilings and biases are found: "max", "percentile", "mse", "balance", "bias", "reconstruct", or
+            "auto", which chooses between the last two by what they would take; or all choices as CalibrationSettings.
+        keep: a file that holds the finished blocks of a reconstruction while it runs: the same call goes on after an
+            interruption.
+        merge_linear: make one of linear operators in a row, and of parallel ones, where that costs no more.
         seed: of the draw.
         progress: shows the work.
 
@@ -86,7 +103,7 @@ def convert(
             a quantized ANN is converted with another N than its own.
     """
     started = time.perf_counter()
-    settings = _settings(timesteps, levels, coupling, calibration_images)
+    settings = _settings(timesteps, levels, coupling, calibration_images, calibration)
     source = load(model)
     if source.stage is Stage.SNN:
         raise ModelError("The network is an SNN already: convert the network that it came from.")
@@ -95,19 +112,29 @@ def convert(
             f"The network's data change over time ({source.input.timesteps} frames a sample): conversion is for still "
             "inputs, where a quantized network tells what each neuron must fire. Train a spiking network on such data."
         )
-    ann = prepare(source)
+    ann = prepare(source, merge_linear=merge_linear)
     plan = make_plan(ann, settings.coupling)
     plan.require()
     levels = settings.levels_for(ann)
-    images = _images(ann, calibration_data, calibration_images, seed)
     total_levels = timesteps * levels
     if total_levels > MOST_LEVELS:
         raise InvalidValueError(f"N = L*T = {total_levels} levels; at most {MOST_LEVELS} are allowed. Give less.")
-    quantized = (
-        calibrate(ann, images.batches, total_levels, progress=progress)
-        if images.calibrates
-        else with_total_levels(ann, total_levels)
-    )
+    images, calibrates = _images(source, ann, calibration_data, calibration_images, seed, progress)
+    calibrated = None
+    if calibrates:
+        file = None if keep is None else Path(keep)
+        calibrated = calibrate_by(
+            settings.calibration,
+            ann,
+            images.batches,
+            total_levels,
+            real=images.real,
+            seed=seed,
+            keep=file,
+            progress=progress,
+        )
+    quantized = with_total_levels(ann, total_levels) if calibrated is None else calibrated.model
+    expected = None if images.real or calibrated is None else expected_agreement(ann, quantized, seed)
     snn = spike(quantized, timesteps, levels, settings.coupling)
     check = verify(quantized, snn, images.batches[0][:VERIFICATION_IMAGES], ann=ann)
     snn.report = ConversionReport(
@@ -116,7 +143,8 @@ def convert(
         total_levels,
         settings.coupling.value,
         images.description,
-        images.count if images.calibrates else 0,
+        images.count if calibrates else 0,
+        _calibration_report(calibrated, expected),
         plan.on_means,
         check,
         time.perf_counter() - started,
@@ -130,6 +158,7 @@ class _Settings:
     timesteps: int
     levels: int | None
     coupling: Coupling
+    calibration: CalibrationSettings
 
     def levels_for(self, model: Model) -> int:
         """L: the one asked for, or the one that gives a quantized ANN its own N."""
@@ -149,81 +178,51 @@ class _Settings:
         return levels
 
 
-def _settings(timesteps: int, levels: int | None, coupling: Coupling | str, images: int) -> _Settings:
+def _settings(
+    timesteps: int,
+    levels: int | None,
+    coupling: Coupling | str,
+    images: int,
+    calibration: str | CalibrationSettings,
+) -> _Settings:
     require_positive_int("timesteps", timesteps)
     require_positive_int("calibration_images", images)
     if levels is not None:
         require_positive_int("levels", levels)
     if coupling not in (Coupling.MEAN, Coupling.CAUSAL):
         raise InvalidValueError(f"coupling is {coupling!r}: it must be 'mean' or 'causal'.")
-    return _Settings(timesteps, levels, Coupling(coupling))
+    chosen = calibration if isinstance(calibration, CalibrationSettings) else CalibrationSettings(calibration)
+    return _Settings(timesteps, levels, Coupling(coupling), chosen)
 
 
-@dataclass(frozen=True)
-class _CalibrationImages:
-    batches: list[Tensor]
-    description: str
-    calibrates: bool
-
-    @property
-    def count(self) -> int:
-        return sum(len(batch) for batch in self.batches)
-
-
-def _images(model: Model, data: str | Images | Tensor | None, count: int, seed: int) -> _CalibrationImages:
-    """The images to calibrate with, in batches; of a quantized ANN a few to verify with."""
-    calibrates = any(is_rectifier(site) for _, site in iter_sites(model.graph))
-    largest = max(
-        (_elements(node.meta["shape"]) for node in model.graph.graph.nodes if "shape" in node.meta), default=1
+def _images(
+    source: Model, ann: Model, data: str | Images | Tensor | None, count: int, seed: int, progress: Progress
+) -> tuple[CalibrationImages, bool]:
+    """Images, and whether there is something to calibrate with them; a quantized ANN needs a few to verify with."""
+    if not any(is_rectifier(site) for _, site in iter_sites(ann.graph)):
+        drawn = random_images(ann, VERIFICATION_IMAGES, seed)
+        return replace(drawn, description="none: the ceilings are trained"), False
+    if data is not None:
+        images = draw_images(ann, data, count, seed)
+        check_images(ann, images)
+        return images, True
+    images = make_images(source, count, seed, progress)
+    warnings.warn(
+        f"No calibration data: {images.description}, stand in. What the network meets may go beyond ceilings that "
+        "no image has tried, which costs accuracy. Give unlabelled images of the kind the network will see with "
+        "--calibration-data (in Python: calibration_data=...).",
+        SnnconvWarning,
+        stacklevel=3,
     )
-    batch_size = max(1, min(256, ELEMENTS // largest))
-    if data is None or not calibrates:
-        if calibrates:
-            count = min(count, SYNTHETIC_IMAGES)
-            warnings.warn(
-                f"No calibration data: {count} random images drawn from the input spec stand in, which costs accuracy. "
-                "Give unlabelled images of the kind the network will see with --calibration-data (in Python: "
-                "calibration_data=...).",
-                SnnconvWarning,
-                stacklevel=3,
-            )
-        drawn = synthetic_images(model.input, count if calibrates else VERIFICATION_IMAGES, seed)
-        words = (
-            f"random images drawn from the input spec, seed {seed}" if calibrates else "none: the ceilings are trained"
-        )
-        return _CalibrationImages(list(torch.split(drawn, batch_size)), words, calibrates)
-    if isinstance(data, Tensor):
-        drawn = _drawn(_checked(data, model), count, seed)
-        return _CalibrationImages(list(torch.split(drawn, batch_size)), f"images given as a tensor, seed {seed}", True)
-    opened = open_data(data, model.input, purpose="calibration") if isinstance(data, str) else data
-    if opened.sample_shape != model.input.sample_shape():
-        raise DataError(
-            f"{opened.spec!r} was opened for inputs {list(opened.sample_shape)}, the network takes "
-            f"{list(model.input.sample_shape())}: open it with the network's own input."
-        )
-    sample = opened.sample(count, seed)
-    return _CalibrationImages([x for x, _ in sample.batches(batch_size)], f"{opened.spec}, seed {seed}", True)
+    return images, True
 
 
-def _elements(shape: tuple[int, ...]) -> int:
-    return int(torch.Size(shape).numel())
-
-
-def _checked(images: Tensor, model: Model) -> Tensor:
-    shape = model.input.sample_shape()
-    if images.dim() != len(shape) + 1 or tuple(images.shape[1:]) != shape or not len(images):
-        wanted = ", ".join(["n", *map(str, shape)])
-        raise InvalidValueError(f"calibration_data has shape {list(images.shape)}; the network takes [{wanted}].")
-    if not torch.isfinite(images).all():
-        raise InvalidValueError("calibration_data holds NaN or infinite values.")
-    return images.float()
-
-
-def _drawn(images: Tensor, count: int, seed: int) -> Tensor:
-    """At most `count` of the images, in their order."""
-    if len(images) <= count:
-        return images
-    return images[torch.randperm(len(images), generator=torch.Generator().manual_seed(seed))[:count].sort().values]
+def _calibration_report(
+    calibrated: Calibrated | None, expected: tuple[float, float] | None
+) -> CalibrationReport | None:
+    if calibrated is None:
+        return None
+    return CalibrationReport(calibrated.method, calibrated.reason, calibrated.epochs, calibrated.blocks, expected)
 
 
 def _provenance(report: ConversionReport, seed: int) -> dict[str, Any]:
@@ -233,6 +232,7 @@ def _provenance(report: ConversionReport, seed: int) -> dict[str, Any]:
         "coupling": report.coupling,
         "calibration": report.calibration,
         "calibration_images": report.calibration_images,
+        "calibration_method": None if report.method is None else report.method.method,
         "seed": seed,
         "tolerance": report.verification.tolerance,
         "torch": torch.__version__,

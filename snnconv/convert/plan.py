@@ -7,18 +7,17 @@ from dataclasses import dataclass
 from torch import fx, nn
 
 from snnconv.convert.pooling import pool_before_sites
+from snnconv.convert.signals import place_signals
 from snnconv.convert.sites import is_site, iter_sites
 from snnconv.convert.temporal import analyse, leads_to_site
 from snnconv.errors import ModelError, UnsupportedNode, UnsupportedOperatorsError
 from snnconv.graph.access import calls, module_of
-from snnconv.graph.modules import Arithmetic, ParametricReLU
-from snnconv.graph.passes import fold_affine
+from snnconv.graph.modules import Arithmetic
+from snnconv.graph.passes import MERGE, SIMPLIFY, run_passes
 from snnconv.model import Model
 from snnconv.neurons import Coupling
 
 __all__ = ["Plan", "make_plan", "operator_name", "prepare"]
-
-SIGNED = (nn.LeakyReLU, ParametricReLU, nn.Hardtanh)
 
 
 @dataclass(frozen=True)
@@ -50,14 +49,23 @@ class Plan:
         if self.unsupported:
             raise UnsupportedOperatorsError("Nodes that cannot be converted", self.unsupported)
         if not self.sites:
-            raise ModelError("The network has no ReLU, ReLU6 or QCFS activation: there is nothing to convert.")
+            raise ModelError(
+                "The network has no activation that could become a neuron (ReLU, ReLU6, LeakyReLU, PReLU, hard-swish, "
+                "QCFS): there is nothing to convert."
+            )
 
 
-def prepare(model: Model) -> Model:
-    """A copy with batch-norm folded and max-pooling moved before the activations; same outputs."""
+def prepare(model: Model, *, merge_linear: bool = False) -> Model:
+    """A copy with batch-norm folded and max-pooling moved before the activations; same outputs.
+
+    Args:
+        model: of any stage before SNN.
+        merge_linear: make one of linear operators in a row, and of parallel ones, where that costs no more.
+    """
     prepared = model.copy()
-    fold_affine(prepared.graph)
-    pool_before_sites(prepared.graph)
+    while merge_linear and run_passes(prepared.graph, MERGE):
+        pass
+    run_passes(prepared.graph, (*SIMPLIFY, place_signals, pool_before_sites))
     return prepared
 
 
@@ -88,10 +96,6 @@ def _obstacle(module: nn.Module, on_means: bool, coupling: Coupling) -> str | No
     """Why a node that has a site after it cannot be converted; None where it can."""
     if is_site(module):
         return None
-    if isinstance(module, SIGNED):
-        return "its output can be negative; only ReLU, ReLU6 and QCFS become neurons"
-    if isinstance(module, (nn.Sigmoid, nn.Softmax)):
-        return "a smooth function is supported after the last neuron only"
     if on_means and coupling is Coupling.CAUSAL:
         return "it is not linear in its spikes and would have to wait for the whole window; use --coupling mean"
     return None

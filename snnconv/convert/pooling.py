@@ -4,7 +4,7 @@ A site f is monotone, so max(f(z)) = f(max(z)): pooling the currents and then fi
 pooling the activations, and the neurons' input stays a current. Zero padding of the pooled axes between the two may
 stay where it is, for f(0) = 0; padded channels would have no ceilings.
 
-Requires: nothing. Ensures: same outputs; where a site feeds others beside the pooling, they keep a site of their own.
+Where a site feeds others beside the pooling, they keep a site of their own.
 """
 
 from __future__ import annotations
@@ -13,37 +13,44 @@ import copy
 
 from torch import fx
 
+from snnconv.convert.signals import place_signals
 from snnconv.convert.sites import is_site
-from snnconv.graph.access import calls, module_of, operands
+from snnconv.graph.access import calls, finish, module_of, operands
 from snnconv.graph.modules import MaxPool, Pad
+from snnconv.graph.passes import SIMPLIFY, Pass, Property, guaranteed
 
-__all__ = ["pool_before_sites"]
+__all__ = ["POOLS_BEFORE_SITES", "pool_before_sites"]
 
 
-def pool_before_sites(graph: fx.GraphModule) -> bool:
-    """Move every max-pooling that follows a site, in place; returns whether any moved."""
+def _pool_before_sites(graph: fx.GraphModule) -> bool:
     changed = False
     for node in calls(graph):
-        if isinstance(module_of(graph, node), MaxPool):
-            changed |= _move(graph, node)
+        changed |= _move(graph, node)
     if changed:
         graph.graph.eliminate_dead_code()
-        graph.delete_all_unused_submodules()
-        graph.recompile()
-    return changed
+    return finish(graph, changed)
 
 
-def _move(graph: fx.GraphModule, pool: fx.Node) -> bool:
-    """Rewrite `pool(pad(site(z)))` as `site(pool(pad(z)))`."""
+def _match(graph: fx.GraphModule, pool: fx.Node) -> tuple[fx.Node, list[fx.Node]] | None:
+    """The site that a max-pooling follows, and the padding between the two; None where it follows none."""
     pooling = module_of(graph, pool)
-    assert isinstance(pooling, MaxPool)
+    if not isinstance(pooling, MaxPool):
+        return None
     between: list[fx.Node] = []
     site = operands(pool)[0]
     while site.op == "call_module" and _pads_zeros(graph, site, len(pooling.kernel)):
         between.insert(0, site)
         site = operands(site)[0]
     if site.op != "call_module" or not is_site(module_of(graph, site)):
+        return None
+    return site, between
+
+
+def _move(graph: fx.GraphModule, pool: fx.Node) -> bool:
+    """Rewrite `pool(pad(site(z)))` as `site(pool(pad(z)))`."""
+    if (found := _match(graph, pool)) is None:
         return False
+    site, between = found
     target = str(site.target)
     if len(site.users) > 1:  # the other users keep the site; the pooled currents get one of their own
         target = f"{site.target}_of_{pool.target}"
@@ -66,3 +73,16 @@ def _pads_zeros(graph: fx.GraphModule, node: fx.Node, rank: int) -> bool:
         return False
     axes = len(module.pads) // 2
     return not any(module.pads[: max(axes - rank, 0)]) and not any(module.pads[axes : max(2 * axes - rank, axes)])
+
+
+POOLS_BEFORE_SITES = Property(
+    "no max-pooling after an activation that it could come before",
+    lambda graph: all(_match(graph, node) is None for node in calls(graph)),
+)
+
+pool_before_sites = Pass(
+    "pool_before_sites",
+    _pool_before_sites,
+    ensures=frozenset({POOLS_BEFORE_SITES}),
+    keeps=guaranteed((*SIMPLIFY, place_signals)),
+)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-__all__ = ["ConversionReport", "SiteReport", "Verification"]
+from snnconv.convert.calibration.blocks import BlockError
+
+__all__ = ["CalibrationReport", "ConversionReport", "SiteReport", "Verification"]
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,26 @@ class Verification:
 
 
 @dataclass(frozen=True)
+class CalibrationReport:
+    """How ceilings and biases were found.
+
+    Attributes:
+        method: by name.
+        reason: why "auto" chose it; empty where the user did.
+        epochs: of a reconstruction, else None.
+        blocks: of a reconstruction: the squared error of each block before and after, as a share of its variance.
+        expected_agreement: without data, between which shares of images in percent the same arg-max as the ANN's is
+            expected; None where there were data, which tell better.
+    """
+
+    method: str
+    reason: str
+    epochs: int | None
+    blocks: tuple[BlockError, ...]
+    expected_agreement: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True)
 class ConversionReport:
     """A conversion.
 
@@ -64,6 +86,7 @@ class ConversionReport:
         coupling: mean or causal.
         calibration: what the ceilings and biases come from, in words.
         calibration_images: how many images that took.
+        method: how ceilings and biases were found; None where they were trained.
         on_means: operators that are computed once, on the time mean of their input.
         verification: the check before anything is written.
         wall_s: seconds it took.
@@ -75,6 +98,7 @@ class ConversionReport:
     coupling: str
     calibration: str
     calibration_images: int
+    method: CalibrationReport | None
     on_means: tuple[str, ...]
     verification: Verification
     wall_s: float

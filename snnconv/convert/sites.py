@@ -7,11 +7,21 @@ from collections.abc import Iterator
 
 from torch import fx, nn
 
-from snnconv.graph.access import calls, module_of, operands
-from snnconv.graph.modules import Transpose
+from snnconv.graph.access import calls, free_target, module_of, operands
+from snnconv.graph.modules import ParametricReLU, Signal, Transpose
 from snnconv.neurons import Site
 
-__all__ = ["cap_of", "channel_axis", "insert_after", "is_rectifier", "is_site", "iter_sites", "swap"]
+__all__ = [
+    "cap_of",
+    "channel_axis",
+    "insert_after",
+    "is_rectifier",
+    "is_signed",
+    "is_site",
+    "is_transfer",
+    "iter_sites",
+    "swap",
+]
 
 CHANNELS_FIRST = (
     nn.Conv1d,
@@ -26,9 +36,23 @@ CHANNELS_FIRST = (
 )
 
 
+# Activations that are no rectifiers: neurons behind them fire what they put out (signals.py).
+TRANSFERS = (nn.LeakyReLU, ParametricReLU, nn.Hardswish, nn.Hardtanh)
+
+
 def is_rectifier(module: nn.Module) -> bool:
-    """Whether the module is a ReLU, or a ReLU that saturates (ReLU6)."""
-    return isinstance(module, nn.ReLU) or (isinstance(module, nn.Hardtanh) and module.min_val == 0)
+    """Whether the module is a ReLU, one that saturates (ReLU6), or the place of neurons behind another activation."""
+    return isinstance(module, (nn.ReLU, Signal)) or (isinstance(module, nn.Hardtanh) and module.min_val == 0)
+
+
+def is_transfer(module: nn.Module) -> bool:
+    """Whether the module is an activation whose output neurons behind it fire."""
+    return isinstance(module, TRANSFERS) and not is_rectifier(module)
+
+
+def is_signed(module: nn.Module) -> bool:
+    """Whether a site fires values of both signs."""
+    return isinstance(module, (Signal, Site)) and module.signed
 
 
 def is_site(module: nn.Module) -> bool:
@@ -38,6 +62,8 @@ def is_site(module: nn.Module) -> bool:
 
 def cap_of(module: nn.Module) -> float:
     """Where a rectifier saturates; infinity for a ReLU."""
+    if isinstance(module, Signal):
+        return module.cap
     return float(module.max_val) if isinstance(module, nn.Hardtanh) else math.inf
 
 
@@ -81,9 +107,7 @@ def swap(graph: fx.GraphModule, node: fx.Node, module: nn.Module) -> None:
 
 def insert_after(graph: fx.GraphModule, node: fx.Node, module: nn.Module, name: str) -> fx.Node:
     """Insert a call of `module` on a node's output, without rewiring its users."""
-    target, count = name, 1
-    while hasattr(graph, target):
-        target, count = f"{name}_{count}", count + 1
+    target = free_target(graph, name)
     graph.add_submodule(target, module)
     with graph.graph.inserting_after(node):
         new = graph.graph.call_module(target, (node,))

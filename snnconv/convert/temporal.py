@@ -13,8 +13,9 @@ from dataclasses import dataclass
 
 from torch import fx, nn
 
-from snnconv.convert.sites import is_site
+from snnconv.convert.sites import is_site, is_transfer
 from snnconv.graph.access import calls, module_of, operands
+from snnconv.graph.linear import LINEAR, NORMS
 from snnconv.graph.modules import (
     Arithmetic,
     AveragePool,
@@ -28,10 +29,9 @@ from snnconv.graph.modules import (
     Transpose,
     Unsqueeze,
 )
-from snnconv.graph.passes.fold_affine import LINEAR, NORMS
 from snnconv.neurons import Coupling, Fold, TimeMean
 
-__all__ = ["AFFINE", "Timing", "analyse", "leads_to_site"]
+__all__ = ["AFFINE", "Timing", "analyse", "bends", "leads_to_site"]
 
 # Affine whatever their operands are.
 AFFINE: tuple[type[nn.Module], ...] = (
@@ -108,14 +108,22 @@ def _is_affine(module: nn.Module, node: fx.Node, temporal: set[fx.Node], changin
 
 
 def _feeds_sites(graph: fx.GraphModule, node: fx.Node) -> bool:
-    """Whether a node is a max-pooling of the currents of neurons.
+    """Whether a node bends the currents of the neurons that follow it: a max-pooling, or an activation.
 
-    Neurons that must not wait get the maximum of each step's currents. Its mean over time can exceed the maximum of the
-    means, which is one more source of unevenness.
+    Neurons that must not wait get the maximum of each step's currents, or the activation of each. Its mean over time is
+    not that of the mean, which is one more source of unevenness.
     """
     users = list(node.users)
-    fires = bool(users) and all(user.op == "call_module" and is_site(module_of(graph, user)) for user in users)
-    return fires and isinstance(module_of(graph, node), MaxPool)
+    if not users or not bends(module_of(graph, node)):
+        return False
+    return all(
+        user.op == "call_module" and (is_site(module_of(graph, user)) or _feeds_sites(graph, user)) for user in users
+    )
+
+
+def bends(module: nn.Module) -> bool:
+    """Whether a module between currents and the neurons that receive them is not affine."""
+    return isinstance(module, MaxPool) or is_transfer(module)
 
 
 def leads_to_site(graph: fx.GraphModule) -> frozenset[fx.Node]:

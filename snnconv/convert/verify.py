@@ -16,9 +16,9 @@ from torch import Tensor, fx, nn
 
 from snnconv.convert.report import SiteReport, Verification
 from snnconv.convert.sites import cap_of, is_rectifier, iter_sites
+from snnconv.convert.temporal import bends
 from snnconv.errors import InvalidValueError, ModelError, VerificationError
 from snnconv.graph.access import module_of, operands
-from snnconv.graph.modules import MaxPool
 from snnconv.graph.precision import to_double
 from snnconv.model import Model, Stage
 from snnconv.neurons import QCFS, Coupling, MultiThreshold, Site, qcfs, unfold_time
@@ -128,8 +128,8 @@ def _require_equal(
         if coupling is Coupling.MEAN:
             worst = max(found.current, found.difference)
         else:  # the maximum of each step's currents is not the maximum of their means: unevenness, not a fault
-            pooled = _is_max_pooling(reference, operands(node)[0])
-            worst = 0.0 if pooled and math.isfinite(found.current) else found.current
+            bent = _bends(reference, operands(node)[0])
+            worst = 0.0 if bent and math.isfinite(found.current) else found.current
         if not worst <= TOLERANCE:
             raise VerificationError(
                 f"The SNN differs from its quantized ANN by {worst:.2g} of the ceiling at "
@@ -143,8 +143,8 @@ def _require_equal(
         )
 
 
-def _is_max_pooling(graph: fx.GraphModule, node: fx.Node) -> bool:
-    return node.op == "call_module" and isinstance(module_of(graph, node), MaxPool)
+def _bends(graph: fx.GraphModule, node: fx.Node) -> bool:
+    return node.op == "call_module" and bends(module_of(graph, node))
 
 
 def _name(node: fx.Node) -> str:

@@ -9,8 +9,8 @@ What an operator's operand is made of decides:
 | real values of every step (frames; no neuron since the last linear operator) | its operations, T times |
 
 Spikes that meet something else than a linear operator (a batch-norm, a neuron, the addition to a real-valued
-current, a mean over time) land there, one addition each. In a plain or quantized network everything is
-real-valued and happens once.
+current, a mean over time) land there, one addition each. Spikes times a gate that is read once a window stay
+spikes, for one multiplication a unit. In a plain or quantized network everything is real-valued and happens once.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ from snnconv.evaluate.counts import MOVES, fired_levels, route
 from snnconv.evaluate.energy import Operations, dense, fan_out
 from snnconv.evaluate.sites import SiteActivity, SiteSums
 from snnconv.graph.access import module_of
+from snnconv.graph.linear import LINEAR, NORMS
 from snnconv.graph.modules import Arithmetic
-from snnconv.graph.passes.fold_affine import LINEAR, NORMS
 from snnconv.neurons import QCFS, Fold, Repeat, SpikingSite, Steps, TimeMean
 
 __all__ = ["Activity", "measure"]
@@ -118,11 +118,25 @@ class _Walk(fx.Interpreter):
             self._land(operands, value)
             self._fire(node, module, value)
             return
-        counts = route(module, operands)
+        counts = self._gate(node, module, operands)
+        if counts is None:
+            counts = route(module, operands)
         if counts is not None:
             self.counts[node] = counts
         elif not isinstance(module, (*MOVES, *TIME)):
             self._work(node, module, operands, value)
+
+    def _gate(self, node: fx.Node, module: nn.Module, operands: Sequence[Tensor | None]) -> Tensor | None:
+        """Spikes times what does not change over time: they stay spikes, for one multiplication a unit and window."""
+        spikes = [counts for counts in operands if counts is not None]
+        if not isinstance(module, Arithmetic) or module.operator != "mul" or len(operands) != 2 or len(spikes) != 1:
+            return None
+        if sum(arg in self.temporal for arg in node.args) != 1:
+            return None
+        shape = node.meta["shape"]
+        counts = spikes[0].expand(-1, *shape)
+        self.macs += counts.numel()
+        return counts
 
     def _fire(self, node: fx.Node, module: nn.Module, value: Tensor) -> None:
         fired = fired_levels(module, value)

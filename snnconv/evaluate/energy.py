@@ -17,8 +17,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from snnconv.graph.linear import CONVOLUTIONS, LINEAR, NORMS, TRANSPOSED
 from snnconv.graph.modules import Arithmetic, AveragePool, ReduceMean
-from snnconv.graph.passes.fold_affine import CONVOLUTIONS, LINEAR, NORMS, TRANSPOSED
 
 __all__ = ["AC_PJ", "ENERGY_NOTE", "MAC_PJ", "Operations", "dense", "fan_out", "macs"]
 

@@ -20,7 +20,7 @@ from snnconv.evaluate.activity import Activity, measure
 from snnconv.evaluate.energy import Operations
 from snnconv.evaluate.inputs import adapt, check_against, check_data
 from snnconv.evaluate.result import Evaluation, Mode
-from snnconv.graph.passes.fold_affine import fold_affine
+from snnconv.graph.passes import fold_affine, run_passes, split_calls
 from snnconv.graph.precision import to_double
 from snnconv.loading import load
 from snnconv.model import Model, Stage
@@ -114,7 +114,7 @@ def ann_energy(model: Model, *, size: int | None = None) -> Operations:
         ModelError: the network leaves its input's size open and `size` is not given.
     """
     plain = of_one_frame(model) if model.stage is Stage.SNN else model.copy()
-    fold_affine(plain.graph)
+    run_passes(plain.graph, (split_calls, fold_affine))
     plain.graph.eval()
     sample = torch.zeros(1, *model.input.override(size=size).sample_shape(), device=_device(plain))
     once, frames = measure(plain.graph, [sample]).operations, model.input.timesteps or 1

@@ -12,7 +12,7 @@ from snnconv.convert.plan import Plan, make_plan, operator_name, prepare
 from snnconv.convert.sites import iter_sites
 from snnconv.evaluate.energy import macs
 from snnconv.graph.access import module_of
-from snnconv.graph.passes.fold_affine import LINEAR
+from snnconv.graph.linear import LINEAR
 from snnconv.model import Model, Stage
 from snnconv.neurons import Coupling, Site
 
@@ -71,7 +71,7 @@ class Inspection:
         return "It does not convert: " + (
             "the nodes above stand in the way."
             if self.plan.unsupported
-            else "it has no ReLU, ReLU6 or QCFS activation."
+            else "it has no activation that could become a neuron."
         )
 
     def to_dict(self) -> dict[str, Any]:

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from snnconv.errors import FileError
-from snnconv.export.onnx import write_atomically
+from snnconv.files import write_atomically
 
 __all__ = ["Checkpoint", "load_checkpoint", "optimizer_from", "optimizer_parts", "save_checkpoint"]
 

@@ -12,7 +12,7 @@ import warnings
 from torch import Tensor, fx, nn
 
 from snnconv.convert import MOST_LEVELS
-from snnconv.convert.calibrate import calibrate
+from snnconv.convert.calibration import calibrate
 from snnconv.convert.sites import iter_sites, swap
 from snnconv.convert.spike import collapse, spike, unroll
 from snnconv.errors import InvalidValueError, ModelError, SnnconvWarning

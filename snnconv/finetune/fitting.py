@@ -10,7 +10,7 @@ from snnconv.finetune.quantize import quantize_activations
 from snnconv.finetune.settings import LoopSettings, TrainSettings
 from snnconv.finetune.spiking import spiking_network
 from snnconv.graph.access import module_of
-from snnconv.graph.passes.fold_affine import NORMS
+from snnconv.graph.linear import NORMS
 from snnconv.model import Model, Stage
 from snnconv.neurons import QCFS
 from snnconv.zoo.images import Images

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from snnconv.export.onnx import write_atomically
+from snnconv.files import write_atomically
 
 __all__ = ["EpochMetrics", "write_metrics"]
 

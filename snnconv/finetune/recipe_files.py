@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from snnconv.errors import FileError
-from snnconv.export import require_writable
+from snnconv.files import require_writable
 from snnconv.finetune.run import RunFiles
 from snnconv.zoo.recipes import Recipe
 

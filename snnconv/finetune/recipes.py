@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import torch
 
 from snnconv.convert import MOST_LEVELS, convert
-from snnconv.convert.calibrate import with_total_levels
+from snnconv.convert.calibration import with_total_levels
 from snnconv.errors import DataError, InvalidValueError
 from snnconv.export import save
 from snnconv.finetune.build import build_network

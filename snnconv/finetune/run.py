@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from snnconv.errors import FileError, InvalidValueError
-from snnconv.export import require_writable
+from snnconv.files import require_writable
 from snnconv.finetune.checkpoint import Checkpoint, load_checkpoint
 from snnconv.model import Model
 from snnconv.zoo.images import Images

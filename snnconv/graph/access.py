@@ -1,10 +1,10 @@
-"""Reading a graph that holds `placeholder`, `call_module` and `output` nodes only."""
+"""Graphs of `placeholder`, `call_module` and `output` nodes only: reading one, and what every change of one needs."""
 
 from __future__ import annotations
 
 from torch import fx, nn
 
-__all__ = ["calls", "module_of", "operands", "output_of", "results"]
+__all__ = ["calls", "finish", "free_target", "module_of", "operands", "output_of", "results"]
 
 
 def calls(graph: fx.GraphModule) -> list[fx.Node]:
@@ -32,3 +32,27 @@ def results(graph: fx.GraphModule) -> tuple[fx.Node, ...]:
     """The nodes whose outputs the graph returns."""
     found = output_of(graph).args[0]
     return tuple(node for node in (found if isinstance(found, tuple) else (found,)) if isinstance(node, fx.Node))
+
+
+def free_target(graph: fx.GraphModule, name: str) -> str:
+    """A name for a new module: this one, with a number behind it where it is taken."""
+    target, count = name, 1
+    while _has(graph, target):
+        target, count = f"{name}_{count}", count + 1
+    return target
+
+
+def _has(graph: fx.GraphModule, target: str) -> bool:
+    *path, last = target.split(".")
+    try:
+        return hasattr(graph.get_submodule(".".join(path)), last)
+    except AttributeError:
+        return False
+
+
+def finish(graph: fx.GraphModule, changed: bool) -> bool:
+    """After a rewrite: drop modules that nothing calls and renew the code; returns `changed`."""
+    if changed:
+        graph.delete_all_unused_submodules()
+        graph.recompile()
+    return changed

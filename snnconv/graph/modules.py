@@ -6,6 +6,7 @@ batch's; no module reaches across it, which is what lets time be folded into it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import ClassVar, Literal
@@ -25,6 +26,7 @@ __all__ = [
     "ParametricReLU",
     "ReduceMean",
     "Reshape",
+    "Signal",
     "Slice",
     "Squeeze",
     "Transpose",
@@ -164,6 +166,28 @@ class Reshape(nn.Module):
     def extra_repr(self) -> str:
         """Settings, for printing."""
         return f"{self.batch_factor}*B, {self.trailing}"
+
+
+class Signal(nn.Module):
+    """Passes on what an activation puts out: the place of the neurons that will fire it.
+
+    Args:
+        signed: it can be negative.
+        cap: the largest magnitude that it can have.
+    """
+
+    def __init__(self, *, signed: bool = True, cap: float = math.inf) -> None:
+        super().__init__()
+        self.signed = signed
+        self.cap = cap
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`[B, ...]` as it is."""
+        return x
+
+    def extra_repr(self) -> str:
+        """Settings, for printing."""
+        return f"signed={self.signed}, cap={self.cap}"
 
 
 class Transpose(nn.Module):

@@ -11,9 +11,9 @@ import torch
 from graph_cases import CASES, W, classifier, conv, images, model_of, node, prepared, proto_of
 
 from snnconv.convert import prepare
-from snnconv.convert.bias import bias_carrier
-from snnconv.convert.calibrate import calibrate
-from snnconv.convert.frontier import Frontier
+from snnconv.convert.calibration import calibrate
+from snnconv.convert.calibration.bias import bias_carrier
+from snnconv.convert.calibration.frontier import Frontier
 from snnconv.convert.sites import channel_axis, iter_sites
 from snnconv.errors import SnnconvWarning
 from snnconv.graph.access import calls
@@ -192,7 +192,7 @@ def test_spilling_to_files_changes_nothing_and_leaves_nothing(name, monkeypatch,
             super().__init__(*args, limit=300)
             frontiers.append(self)
 
-    monkeypatch.setattr(importlib.import_module("snnconv.convert.calibrate"), "Frontier", Tight)
+    monkeypatch.setattr(importlib.import_module("snnconv.convert.calibration.walk"), "Frontier", Tight)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     spilled = calibrate(ann, batches, 8).graph.state_dict()
     assert frontiers[0]._folder is not None  # it did spill

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from snnconv.convert.ceilings import FRACTIONS, CeilingSearch
+from snnconv.convert.calibration.mse import FRACTIONS, mse
+from snnconv.convert.calibration.observation import Observation
+from snnconv.convert.calibration.shrinkage import shrunken
 
 EXCESS = 0.01  # of the least squared error that the search over histograms may leave
 DISTRIBUTIONS = {
@@ -36,10 +38,11 @@ def brute_force(values, levels, cap=math.inf):
 
 def search(values, levels, cap=math.inf, parts=3):
     tensor = torch.tensor(values, dtype=torch.float32)
-    found = CeilingSearch(tensor.amax(1), cap)
+    found = Observation(tensor.amax(1), cap)
     for part in tensor.chunk(parts, 1):
-        found.observe(part)
-    return found.ceilings(levels).numpy()
+        found.observe(part, 0)
+        found.observe(part, 1)  # the same in both halves: the evidence for every channel is complete
+    return shrunken(mse, found, levels).numpy()
 
 
 @pytest.mark.parametrize("levels", [1, 2, 8, 16, 64])

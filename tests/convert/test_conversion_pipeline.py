@@ -146,7 +146,8 @@ def test_images_opened_for_another_network(ann, tmp_path):
     with pytest.raises(DataError, match=r"\[3, 8, 8\].*\[3, 6, 6\]"):
         convert(ann, calibration_data=opened)
     ours = open_data(spec, replace(ann.input, resize=6), purpose="calibration")
-    snn = convert(ann, calibration_data=ours, calibration_images=9)
+    with pytest.warns(SnnconvWarning, match="9 images only"):
+        snn = convert(ann, calibration_data=ours, calibration_images=9)
     assert snn.report.calibration_images == 9
     assert snn.report.calibration.startswith(spec)
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 from graph_cases import CASES, HEAD, W, classifier, conv, model_of, node, prepared, proto_of
 
 from snnconv.convert import convert, make_plan, prepare
+from snnconv.convert.sites import cap_of, is_signed, iter_sites
 from snnconv.errors import ModelError, UnsupportedOperatorsError
 from snnconv.neurons import Coupling
 
@@ -15,7 +18,7 @@ def plan_of(proto, coupling=Coupling.MEAN):
 
 
 def tangled():
-    """Four kinds of activation that no neuron can be, before the last site."""
+    """Activations of both signs, and two that would have to wait for their window."""
     nodes = [
         conv("input", "c1"),
         node("LeakyRelu", "c1", "leaky"),
@@ -25,29 +28,36 @@ def tangled():
         node("Clip", "c3 low high", "clip"),
         conv("clip", "c4", "w2", "b2"),
         node("Sigmoid", "c4", "gate"),
-        node("Relu", "gate", "features"),
+        node("Mul", "gate clip", "gated"),
+        node("Mul", "gated leaky", "product"),
+        node("Relu", "product", "features"),
     ]
     return classifier(nodes, {"slope": [[[0.1]]] * 4, "low": -1.0, "high": 1.0})
 
 
+def test_activations_of_both_signs_become_signed_sites():
+    ann = prepare(model_of(tangled()))
+    plan = make_plan(ann)
+    assert plan.convertible
+    assert plan.sites == ("leaky", "prelu", "clip", "features")
+    assert plan.on_means == ("prelu", "clip", "gate", "product")  # leaky meets no spikes
+    assert [is_signed(site) for _, site in iter_sites(ann.graph)] == [True, True, True, False]
+    assert [cap_of(site) for _, site in iter_sites(ann.graph)] == [math.inf, math.inf, 1.0, math.inf]
+
+
 def test_all_that_is_unsupported_is_listed_at_once():
-    plan = plan_of(tangled())
+    plan = plan_of(tangled(), Coupling.CAUSAL)
     assert not plan.convertible
-    assert [(each.name, each.operator) for each in plan.unsupported] == [
-        ("leaky", "LeakyRelu"),
-        ("prelu", "PRelu"),
-        ("clip", "Clip"),
-        ("gate", "Sigmoid"),
-    ]
+    assert [(each.name, each.operator) for each in plan.unsupported] == [("gate", "Sigmoid"), ("product", "Mul")]
     with pytest.raises(UnsupportedOperatorsError) as caught:
         plan.require()
     assert caught.value.nodes == plan.unsupported
-    assert all(name in str(caught.value) for name in ("leaky", "prelu", "clip", "gate", "(4)"))
+    assert all(name in str(caught.value) for name in ("gate", "product", "(2)", "--coupling mean"))
 
 
 def test_convert_refuses_before_it_looks_at_data():
     with pytest.raises(UnsupportedOperatorsError):
-        convert(model_of(tangled()), calibration_data="no such data")
+        convert(model_of(tangled()), calibration_data="no such data", coupling="causal")
 
 
 @pytest.mark.parametrize("tail", ["LeakyRelu", "PRelu", "Clip", "Sigmoid", "Softmax"])
@@ -86,6 +96,7 @@ def test_every_case_converts_under_mean_coupling(name):
 
 WAITING = {
     "product_of_spikes": [("product", "Mul")],
+    "squeeze_and_excite": [("gate", "Sigmoid")],
     "square_and_quotient": [("square", "Mul"), ("quotient", "Div")],
     "max_pool_after_concat": [("pool", "MaxPool")],
 }

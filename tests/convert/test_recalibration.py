@@ -6,8 +6,8 @@ import pytest
 import torch
 from graph_cases import CASES, W, classifier, conv, images, model_of, node, prepared, quantize
 
-from snnconv.convert.bias import bias_carrier
-from snnconv.convert.calibrate import calibrate
+from snnconv.convert.calibration import calibrate
+from snnconv.convert.calibration.bias import bias_carrier
 from snnconv.convert.sites import channel_axis, iter_sites
 from snnconv.convert.spike import collapse, spike
 from snnconv.errors import SnnconvWarning

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from snnconv.convert.synthetic import synthetic_images
+from snnconv.convert.calibration.synthetic import synthetic_images
 from snnconv.errors import ModelError
 from snnconv.model import InputSpec
 

@@ -18,7 +18,8 @@ from graph_cases import CASES, W, conv, images, model_of, node, plain, prepared,
 from snnconv.convert import convert, spike
 from snnconv.domain import DOMAIN, functions
 from snnconv.errors import FileError, ModelError
-from snnconv.export.onnx import require_writable, save, to_onnx, write_atomically
+from snnconv.export.onnx import save, to_onnx
+from snnconv.files import require_writable, write_atomically
 from snnconv.loading import load
 from snnconv.model import InputSpec, Stage
 from snnconv.neurons import Coupling

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from snnconv.graph.emission import EMITTERS, Emission
+from snnconv.graph.modules import Signal
 from snnconv.graph.node import HANDLERS, Call, NodeView, Refusal
 
 NORMS: dict[int, type[Any]] = {2: nn.BatchNorm1d, 3: nn.BatchNorm1d, 4: nn.BatchNorm2d, 5: nn.BatchNorm3d}
@@ -77,6 +78,6 @@ def _emit_batchnorm(module: Any, emission: Emission, inputs: Sequence[str], name
     )
 
 
-@EMITTERS.register(nn.Identity)
-def _emit_identity(module: nn.Identity, emission: Emission, inputs: Sequence[str], name: str) -> str:
+@EMITTERS.register(nn.Identity, Signal)
+def _emit_identity(module: nn.Module, emission: Emission, inputs: Sequence[str], name: str) -> str:
     return emission.node("Identity", inputs, name)

@@ -1,5 +1,32 @@
 """Rewrites that keep a graph's outputs. Each names what it requires and ensures, and says whether it did anything."""
 
+from snnconv.graph.passes.absorb_affine import absorb_affine
+from snnconv.graph.passes.contract import Pass, Property, guaranteed, run_passes
 from snnconv.graph.passes.fold_affine import fold_affine
+from snnconv.graph.passes.merge_constants import merge_constants
+from snnconv.graph.passes.merge_linear import merge_linear
+from snnconv.graph.passes.merge_parallel import merge_parallel
+from snnconv.graph.passes.remove_identities import remove_identities
+from snnconv.graph.passes.split_calls import split_calls
 
-__all__ = ["fold_affine"]
+__all__ = [
+    "MERGE",
+    "SIMPLIFY",
+    "Pass",
+    "Property",
+    "absorb_affine",
+    "fold_affine",
+    "guaranteed",
+    "merge_constants",
+    "merge_linear",
+    "merge_parallel",
+    "remove_identities",
+    "run_passes",
+    "split_calls",
+]
+
+# What every conversion runs.
+SIMPLIFY = (split_calls, remove_identities, merge_constants, fold_affine, absorb_affine)
+
+# What makes fewer layers of several, on request. One merge can make way for another: repeat until nothing changes.
+MERGE = (*SIMPLIFY, merge_parallel, fold_affine, absorb_affine, merge_linear)

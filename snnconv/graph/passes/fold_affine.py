@@ -3,95 +3,68 @@
     BN(W x + b) = γ/σ·(W x + b - μ) + β = (γ/σ·W) x + (γ/σ·(b - μ) + β)        σ = sqrt(var + eps)
     (W x + b) + c = W x + (b + c)
 
-Requires: the linear operator's output has no other user, and its module is called once.
-Ensures: same outputs; a weight that other modules share stays as it is for them.
+Where the operator's output has another user, or is an output of the network, both stay.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from typing import Any
+from dataclasses import dataclass
 
-import torch
-from torch import Tensor, fx, nn
+from torch import fx, nn
 
-from snnconv.graph.access import module_of
-from snnconv.graph.modules import Arithmetic
+from snnconv.graph.access import calls, finish, module_of
+from snnconv.graph.linear import LINEAR, channels_at
+from snnconv.graph.passes.affine import Affine, affine_of, per_channel, scale_output
+from snnconv.graph.passes.contract import Pass, Property
+from snnconv.graph.passes.merge_constants import CONSTANTS_MERGED
+from snnconv.graph.passes.remove_identities import NO_IDENTITIES
+from snnconv.graph.passes.split_calls import SEPARATE_CALLS
 
-__all__ = ["fold_affine"]
-
-CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
-TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
-LINEAR = (*CONVOLUTIONS, *TRANSPOSED, nn.Linear)
-NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
+__all__ = ["AFFINE_FOLDED", "fold_affine"]
 
 
-def fold_affine(graph: fx.GraphModule) -> bool:
-    """Fold batch-norm and constant biases into the linear operator before them, in place.
+@dataclass(frozen=True)
+class _Fold:
+    """A linear operator's node with the map of its output, `[C_out]`."""
 
-    Returns:
-        Whether anything was folded.
-    """
-    calls = Counter(node.target for node in graph.graph.nodes if node.op == "call_module")
+    source: fx.Node
+    linear: nn.Module
+    affine: Affine
+
+
+def _match(graph: fx.GraphModule, node: fx.Node) -> _Fold | None:
+    source = node.args[0] if node.args else None
+    if not isinstance(source, fx.Node) or source.op != "call_module" or len(source.users) != 1:
+        return None
+    linear = module_of(graph, source)
+    if not isinstance(linear, LINEAR) or (affine := affine_of(graph, node)) is None:
+        return None
+    shape = source.meta["shape"]
+    axis = channels_at(linear, len(shape))
+    channels = per_channel(affine, axis, shape[axis])
+    return None if channels is None else _Fold(source, linear, channels)
+
+
+def _fold(graph: fx.GraphModule) -> bool:
     changed = False
-    for node in list(graph.graph.nodes):
-        if node.op != "call_module" or len(node.args) != 1 or calls[node.target] != 1:
-            continue
-        source = node.args[0]
-        if source.op != "call_module" or len(source.users) != 1 or calls[source.target] != 1:
-            continue
-        linear = module_of(graph, source)
-        if not isinstance(linear, LINEAR):
-            continue
-        affine = _scale_and_shift(module_of(graph, node), linear, len(node.meta["shape"]))
-        if affine is None:
-            continue
-        _absorb(linear, *affine)
-        node.replace_all_uses_with(source)
-        graph.graph.erase_node(node)
-        changed = True
-    if changed:
-        graph.delete_all_unused_submodules()
-        graph.recompile()
-    return changed
+    for node in calls(graph):
+        if (found := _match(graph, node)) is not None:
+            scale_output(found.linear, found.affine)
+            node.replace_all_uses_with(found.source)
+            graph.graph.erase_node(node)
+            changed = True
+    return finish(graph, changed)
 
 
-def _scale_and_shift(module: nn.Module, linear: Any, rank: int) -> tuple[Tensor | None, Tensor] | None:
-    """`y -> scale*y + shift` with `[C]` tensors (no scale: None); None where the module is not of that form."""
-    channels = linear.out_features if isinstance(linear, nn.Linear) else linear.out_channels
-    if isinstance(module, NORMS):
-        if isinstance(linear, nn.Linear) and rank > 1:
-            return None  # a linear operator's channels are last, batch-norm's are first
-        assert module.running_var is not None
-        assert module.running_mean is not None
-        scale = torch.rsqrt(module.running_var.double() + module.eps)
-        if module.weight is not None:
-            scale = scale * module.weight.double()
-        shift = -module.running_mean.double() * scale
-        return scale, shift if module.bias is None else shift + module.bias.double()
-    if isinstance(module, Arithmetic) and module.operator == "add" and module.constant is not None:
-        constant = module.constant.double()
-        wanted = (channels,) if isinstance(linear, nn.Linear) else (channels, *(1,) * (rank - 1))
-        shape = tuple(constant.shape)
-        if shape not in (wanted, (1, *wanted)):
-            return None
-        return None, constant.reshape(-1)
-    return None
+AFFINE_FOLDED = Property(
+    "no batch-norm or constant after a linear operator that could take it in",
+    lambda graph: all(_match(graph, node) is None for node in calls(graph)),
+)
 
-
-@torch.no_grad()
-def _absorb(linear: Any, scale: Tensor | None, shift: Tensor) -> None:
-    """Give the linear operator new parameters; tensors that others share are not written to."""
-    if scale is not None:
-        weight = linear.weight.double()
-        if isinstance(linear, TRANSPOSED):  # weight [C_in, C_out/groups, ...]
-            groups = linear.groups
-            grouped = weight.reshape(groups, -1, *weight.shape[1:])
-            along = scale.reshape(groups, 1, -1, *(1,) * (weight.dim() - 2))
-            weight = (grouped * along).reshape(weight.shape)
-        else:
-            weight = weight * scale.reshape(-1, *(1,) * (weight.dim() - 1))
-        linear.weight = nn.Parameter(weight.to(linear.weight.dtype))
-    bias = torch.zeros_like(shift) if linear.bias is None else linear.bias.double()
-    bias = (bias if scale is None else bias * scale) + shift
-    linear.bias = nn.Parameter(bias.to(linear.weight.dtype))
+fold_affine = Pass(
+    "fold_affine",
+    _fold,
+    requires=frozenset({SEPARATE_CALLS}),
+    ensures=frozenset({AFFINE_FOLDED}),
+    keeps=frozenset({SEPARATE_CALLS, NO_IDENTITIES, CONSTANTS_MERGED}),
+)

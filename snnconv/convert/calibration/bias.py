@@ -7,8 +7,8 @@ from torch import Tensor, fx, nn
 
 from snnconv.convert.sites import channel_axis
 from snnconv.graph.access import module_of, operands
+from snnconv.graph.linear import LINEAR, NORMS
 from snnconv.graph.modules import Arithmetic, MaxPool
-from snnconv.graph.passes.fold_affine import LINEAR, NORMS
 
 __all__ = ["add_bias", "bias_carrier"]
 

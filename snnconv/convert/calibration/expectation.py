@@ -1,0 +1,50 @@
+"""What to expect where there were no data: how a network calibrated without any answers images of other kinds.
+
+Real images are neither noise nor as smooth as what stands in for them. On both extremes the quantized network is
+compared with the ANN; real images are expected to lie between them (measured in docs/convert.md).
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from snnconv.convert.calibration.synthetic import synthetic_images
+from snnconv.model import Model
+
+__all__ = ["expected_agreement"]
+
+IMAGES = 64
+BATCH = 16
+
+
+@torch.no_grad()
+def expected_agreement(ann: Model, quantized: Model, seed: int) -> tuple[float, float]:
+    """Least and highest expected share of images, in percent, with the ANN's own arg-max.
+
+    Args:
+        ann: the network before quantization.
+        quantized: calibrated without data.
+        seed: of the images; others than those of the same seed that calibrated.
+    """
+    generator = torch.Generator().manual_seed(seed + 1)
+    noise = torch.randn(IMAGES, *ann.input.sample_shape(), generator=generator)
+    smooth = synthetic_images(ann.input, IMAGES, seed + 1)
+    if ann.input.mean is None and ann.input.layout != "NC":  # pixels in 0..1, as the smooth ones are
+        noise = (
+            noise.mul(float(smooth.std())).add_(float(smooth.mean())).clamp_(float(smooth.min()), float(smooth.max()))
+        )
+    found = sorted(_agreement(ann, quantized, images) for images in (noise, smooth))
+    return found[0], found[1]
+
+
+def _agreement(ann: Model, quantized: Model, images: Tensor) -> float:
+    same = sum(
+        int((_answers(ann, part) == _answers(quantized, part)).all(-1).sum()) for part in torch.split(images, BATCH)
+    )
+    return 100 * same / len(images)
+
+
+def _answers(model: Model, images: Tensor) -> Tensor:
+    out: Tensor | tuple[Tensor, ...] = model.graph(images)
+    return (out[0] if isinstance(out, tuple) else out).flatten(1).argmax(1, keepdim=True)

@@ -1,0 +1,92 @@
+"""Where an interrupted reconstruction goes on: the finished blocks in one safetensors file. No pickle is read."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from snnconv.convert.calibration.blocks import BlockError
+from snnconv.errors import FileError
+from snnconv.files import write_atomically
+
+__all__ = ["ProgressFile", "fingerprint"]
+
+KEY = "snnconv_reconstruction"
+
+
+def fingerprint(tensors: Iterable[Tensor], settings: Mapping[str, Any]) -> str:
+    """SHA-256 of tensors and JSON-ready settings."""
+    found = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
+    for tensor in tensors:
+        found.update(str(tuple(tensor.shape)).encode())
+        found.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
+    return found.hexdigest()
+
+
+class ProgressFile:
+    """The finished blocks of one reconstruction, replaced as a whole after each of them.
+
+    Args:
+        path: where; a file of other networks, images or settings there is started anew.
+        identity: `fingerprint` of all that the result depends on.
+
+    Raises:
+        FileError: something else is in that place.
+    """
+
+    def __init__(self, path: Path, identity: str) -> None:
+        self.path = path
+        self.identity = identity
+        self.errors: list[BlockError] = []
+        self.tensors: dict[str, Tensor] = {}
+        if os.path.lexists(path):
+            self._load()
+
+    @property
+    def blocks(self) -> int:
+        """How many are finished."""
+        return len(self.errors)
+
+    def read(self, index: int) -> tuple[dict[str, Tensor], BlockError] | None:
+        """Parameters and errors of a finished block; None where it is not finished."""
+        if index >= len(self.errors):
+            return None
+        prefix = f"{index}/"
+        tensors = {name[len(prefix) :]: each for name, each in self.tensors.items() if name.startswith(prefix)}
+        return tensors, self.errors[index]
+
+    def write(self, index: int, tensors: Mapping[str, Tensor], error: BlockError) -> None:
+        """Keep a block."""
+        from safetensors.torch import save
+
+        assert index == len(self.errors)
+        self.errors.append(error)
+        self.tensors |= {f"{index}/{name}": each.detach().clone().contiguous() for name, each in tensors.items()}
+        header = {"identity": self.identity, "errors": [[e.name, e.before, e.after] for e in self.errors]}
+        write_atomically(self.path, save(self.tensors, {KEY: json.dumps(header)}))
+
+    def remove(self) -> None:
+        """The result is written: nothing is left to go on with."""
+        self.path.unlink(missing_ok=True)
+
+    def _load(self) -> None:
+        from safetensors import SafetensorError, safe_open
+
+        try:
+            with safe_open(self.path, "pt") as file:
+                header = json.loads((file.metadata() or {})[KEY])
+                if header["identity"] == self.identity:
+                    self.tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
+                    self.errors = [BlockError(str(n), float(b), float(a)) for n, b, a in header["errors"]]
+        except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+            raise FileError(
+                f"A reconstruction keeps its finished blocks in {self.path}, where something else is or a damaged file "
+                f"({error}): remove it, or name another output with -o."
+            ) from error

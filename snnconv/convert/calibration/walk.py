@@ -1,0 +1,162 @@
+"""ANN -> quantized ANN without training: ceilings, then biases, site by site in one pass over the graph.
+
+The inputs of a site come from the network whose earlier sites are quantized already, so that errors do not pile up
+unseen: each site's biases are moved until the mean of its quantized output, channel by channel, is the mean that the
+ANN had there (bias correction; SNN calibration, Li et al., ICML 2021, section 4.2).
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, fx, nn
+
+from snnconv.convert.calibration.frontier import Frontier
+from snnconv.convert.calibration.means import correct, mean_activations
+from snnconv.convert.calibration.mse import mse
+from snnconv.convert.calibration.observation import OBSERVATIONS, Observation
+from snnconv.convert.calibration.shrinkage import Rule, shrunken
+from snnconv.convert.sites import cap_of, channel_axis, is_rectifier, is_signed, iter_sites, swap
+from snnconv.errors import SnnconvWarning
+from snnconv.graph.access import calls, module_of, operands
+from snnconv.model import Model, Stage
+from snnconv.neurons import QCFS
+from snnconv.progress import Progress, no_progress
+
+__all__ = ["Levels", "calibrate", "levels_of", "with_total_levels"]
+
+Levels = int | Mapping[str, int]
+
+
+def levels_of(total_levels: Levels, node: fx.Node) -> int:
+    """N of a site: one for all, or by the name of its node's module."""
+    return total_levels if isinstance(total_levels, int) else total_levels[str(node.target)]
+
+
+def with_total_levels(model: Model, total_levels: Levels) -> Model:
+    """A copy of a quantized ANN whose sites have N levels below the same ceilings."""
+    copy = model.copy()
+    for node, site in list(iter_sites(copy.graph)):
+        if isinstance(site, QCFS):
+            levels = levels_of(total_levels, node)
+            made = QCFS(site.ceiling, levels, signed=site.signed, channel_axis=site.channel_axis)
+            swap(copy.graph, node, made)
+    return copy
+
+
+@torch.no_grad()  # not inference_mode: the parameters that are made here can be trained on
+def calibrate(
+    ann: Model,
+    batches: Sequence[Tensor],
+    total_levels: Levels,
+    *,
+    rule: Rule = mse,
+    by_channel: bool = True,
+    correct_bias: bool = True,
+    anew: Model | None = None,
+    progress: Progress = no_progress,
+) -> Model:
+    """Quantize every rectifier of an ANN, with ceilings and biases from unlabelled images.
+
+    Args:
+        ann: as `plan.prepare` returns it; sites that are QCFS already keep their ceilings, unless `anew`.
+        batches: normalised images, `[B, ...]` each.
+        total_levels: N, one for all sites or by the names of their modules.
+        rule: how a ceiling is chosen.
+        by_channel: one ceiling a channel, shrunk towards the layer's by the evidence there is; else one a site.
+        correct_bias: move biases until every channel has its mean output.
+        anew: find ceilings of sites that are QCFS already as well, for their new number of levels: at most as high as
+            they are, and with biases that keep every channel's mean output in this network, the SNN that `ann` is the
+            collapse of. What only its neurons know (where potentials start, learned coupling and leak) is in those
+            means.
+        progress: shows the work.
+
+    Returns:
+        The quantized ANN; weights are the ANN's own, biases are corrected.
+
+    Warns:
+        SnnconvWarning: no channel of some site was ever active.
+    """
+    means = mean_activations((anew or ann).graph, batches, progress) if correct_bias else {}
+    model = ann.copy() if anew is not None else with_total_levels(ann, total_levels)
+    graph = model.graph
+    nodes = calls(graph)
+    silent = []
+    with Frontier(graph, batches) as frontier:
+        for node in progress(nodes, "calibrating", len(nodes)):
+            module = module_of(graph, node)
+            if is_rectifier(module) or (anew is not None and isinstance(module, QCFS)):
+                levels = levels_of(total_levels, node)
+                site = _fit(graph, node, frontier, levels, rule, by_channel)
+                if site is None:
+                    silent.append(str(node.meta.get("onnx_name", node.target)))
+                    site = _unfitted(module, levels)
+                swap(graph, node, site)
+                if correct_bias:
+                    correct(graph, node, site, frontier, means[str(node.target)])
+            frontier.run(node)
+    if silent:
+        warnings.warn(
+            f"Not one unit was active on the calibration images in {', '.join(silent)}: check their normalisation "
+            "(--mean, --std).",
+            SnnconvWarning,
+            stacklevel=3,
+        )
+    model.stage = Stage.QUANTIZED
+    graph.recompile()
+    return model
+
+
+def _unfitted(module: nn.Module, total_levels: int) -> QCFS:
+    """A site about which nothing is known: the ceilings that it has, else 1."""
+    if isinstance(module, QCFS):
+        return QCFS(module.ceiling, total_levels, signed=module.signed, channel_axis=module.channel_axis)
+    return QCFS(torch.tensor(1.0), total_levels, signed=is_signed(module))
+
+
+def _by_channel(x: Tensor, axis: int | None) -> Tensor:
+    """`[C, M]`: every value that each channel takes; without a channel axis all values as one channel."""
+    return x.reshape(1, -1) if axis is None else x.movedim(axis, 0).flatten(1)
+
+
+def _fit(
+    graph: fx.GraphModule, node: fx.Node, frontier: Frontier, total_levels: int, rule: Rule, by_channel: bool
+) -> QCFS | None:
+    """The site with its ceilings; None where nothing was ever active."""
+    module = module_of(graph, node)
+    axis = channel_axis(graph, node) if by_channel else None
+    if isinstance(module, QCFS) and module.ceiling.dim():
+        axis = module.channel_axis
+    cap = module.ceiling.detach() if isinstance(module, QCFS) else cap_of(module)
+    signed = is_signed(module)
+    observation = _observe(frontier, operands(node)[0], axis, cap, signed)
+    if not observation.alive.any():
+        return None
+    ceiling = shrunken(rule, observation, total_levels)
+    if axis is None:
+        return QCFS(ceiling.reshape(()), total_levels, signed=signed)
+    return QCFS(ceiling, total_levels, signed=signed, channel_axis=axis)
+
+
+def _observe(frontier: Frontier, source: fx.Node, axis: int | None, cap: float | Tensor, signed: bool) -> Observation:
+    """What a site receives; at most OBSERVATIONS values a channel, drawn at random."""
+    each = (_by_channel(x.abs() if signed else x, axis).amax(1) for x in frontier.values(source))
+    largest = torch.stack(list(each)).amax(0)
+    observation = Observation(largest, cap, signed=signed)
+    generator = torch.Generator().manual_seed(0)
+    images = sum(len(x) for x in frontier.values(source))
+    share = min(1.0, OBSERVATIONS * largest.numel() / sum(x.numel() for x in frontier.values(source)))
+    seen = 0
+    for x in frontier.values(source):
+        middle = min(max(images // 2 - seen, 0), len(x))  # the first half of the images ends here
+        for half, part in enumerate((x[:middle], x[middle:])):
+            values = _by_channel(part, axis)
+            kept = math.ceil(values.shape[1] * share)
+            if kept < values.shape[1]:
+                values = values[:, torch.randint(values.shape[1], (kept,), generator=generator)]
+            observation.observe(values, half)
+        seen += len(x)
+    return observation

@@ -1,0 +1,67 @@
+"""Give activations that are no rectifiers a site behind them.
+
+LeakyReLU, PReLU, hard-swish, and clipping between two bounds put out values of both signs, or follow no threshold that
+a neuron has. They stay in the graph as the *transfer* f of the neurons behind them: a layer of (signed) neurons
+receives f of its current. Under mean coupling f is taken once, of the mean of the window; under causal coupling of each step's
+current, whose mean f of the mean is not: one more source of unevenness.
+
+An activation that no linear operator follows stays analog: what it puts out crosses no synapse.
+"""
+
+from __future__ import annotations
+
+import math
+
+from torch import fx, nn
+
+from snnconv.convert.sites import insert_after, is_site, is_transfer
+from snnconv.graph.access import calls, finish, module_of
+from snnconv.graph.linear import LINEAR
+from snnconv.graph.modules import Signal
+from snnconv.graph.passes import SIMPLIFY, Pass, Property, guaranteed
+
+__all__ = ["SIGNALS_PLACED", "place_signals"]
+
+
+def _place_signals(graph: fx.GraphModule) -> bool:
+    synapses = _leads_to_synapse(graph)
+    changed = False
+    for node in calls(graph):
+        module = module_of(graph, node)
+        if not is_transfer(module) or node not in synapses or _has_signal(graph, node):
+            continue
+        low, high = (module.min_val, module.max_val) if isinstance(module, nn.Hardtanh) else (-math.inf, math.inf)
+        users = list(node.users)
+        signal = insert_after(graph, node, Signal(signed=low < 0, cap=float(max(-low, high))), f"{node.target}_signal")
+        signal.meta["onnx_name"] = node.meta.get("onnx_name", node.target)
+        for user in users:
+            user.replace_input_with(node, signal)
+        changed = True
+    return finish(graph, changed)
+
+
+def _has_signal(graph: fx.GraphModule, node: fx.Node) -> bool:
+    return any(user.op == "call_module" and is_site(module_of(graph, user)) for user in node.users)
+
+
+def _leads_to_synapse(graph: fx.GraphModule) -> set[fx.Node]:
+    """Nodes whose output reaches a linear operator further on."""
+    found: set[fx.Node] = set()
+    for node in reversed(list(graph.graph.nodes)):
+        for user in node.users:
+            if user in found or (user.op == "call_module" and isinstance(module_of(graph, user), LINEAR)):
+                found.add(node)
+    return found
+
+
+SIGNALS_PLACED = Property(
+    "neurons behind every activation that is no rectifier",
+    lambda graph: (
+        not any(
+            is_transfer(module_of(graph, node)) and node in _leads_to_synapse(graph) and not _has_signal(graph, node)
+            for node in calls(graph)
+        )
+    ),
+)
+
+place_signals = Pass("place_signals", _place_signals, ensures=frozenset({SIGNALS_PLACED}), keeps=guaranteed(SIMPLIFY))
