@@ -229,10 +229,11 @@ def _to_model(proto: onnx.ModelProto, provenance: dict[str, Any], *, size: int |
             _summary(metadata["provenance"]),
         ]
     if spiking:
-        windows = {(site.timesteps, site.levels, site.coupling) for site in spiking}
+        windows = {(site.timesteps, site.coupling) for site in spiking}
         if len(windows) > 1:
-            raise ModelError(f"The sites disagree about time steps, levels and coupling: {sorted(windows)}.")
-        model.timesteps, model.levels, model.coupling = windows.pop()
+            raise ModelError(f"The sites disagree about time steps and coupling: {sorted(windows)}.")
+        model.timesteps, model.coupling = windows.pop()
+        model.levels = max(site.levels for site in spiking)
         model.outputs = imported.outputs[: len(imported.outputs) // 2]
     return model
 

@@ -166,7 +166,7 @@ class Model:
         input: what one input looks like.
         outputs: names of the outputs.
         timesteps: T of an SNN, else None.
-        levels: L, firing levels per step of an SNN, else None.
+        levels: L, firing levels per step of an SNN, the most of any site; else None.
         coupling: coupling of an SNN's sites, else None.
         provenance: where it came from and what was done to it, JSON-ready.
         report: of the conversion that made it, a `snnconv.convert.ConversionReport`; None for any other model.

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
+from snnconv.cli.conversion_output import print_conversion
 from snnconv.cli.options import (
     DATA_HELP,
     MOST_LEVELS,
@@ -20,11 +21,7 @@ from snnconv.cli.options import (
     seed_option,
     warn_of_unknown_pixels,
 )
-from snnconv.cli.output import print_json, print_line, print_table, track
-
-if TYPE_CHECKING:
-    from snnconv.convert import CalibrationReport, ConversionReport
-
+from snnconv.cli.output import print_json, track
 
 MOST_TIMESTEPS = 1024  # far beyond what is of use, yet carried by memory
 
@@ -33,6 +30,7 @@ MOST_TIMESTEPS = 1024  # far beyond what is of use, yet carried by memory
     epilog=examples(
         "snnconv convert resnet18.onnx --timesteps 4 --calibration-data imagefolder:photos",
         "snnconv convert timm:resnet18 -T 2 -L 8 --calibration-data csv:labels.csv --calibration-images 256",
+        "snnconv convert resnet18.onnx --total-levels auto:8 --calibration-data imagefolder:photos",
     )
 )
 @click.argument("source")
@@ -51,6 +49,23 @@ MOST_TIMESTEPS = 1024  # far beyond what is of use, yet carried by memory
     type=click.IntRange(1, MOST_LEVELS),
     metavar="L",
     help="Firing levels of one step; N = L*T.  [default: 4, or a QCFS file's N/T]",
+)
+@click.option(
+    "--total-levels",
+    metavar="N|auto:FLOOR",
+    help="N = L*T of every site, or chosen for each site by sensitivity: FLOOR at least, 8 times that at most.",
+)
+@click.option(
+    "--budget-energy-pj",
+    type=click.FloatRange(0, min_open=True),
+    metavar="E",
+    help="Of auto:FLOOR: the most accurate choice whose image costs at most so many picojoules, as estimated.",
+)
+@click.option(
+    "--budget-accuracy",
+    type=click.FloatRange(0, 100, min_open=True),
+    metavar="P",
+    help="Of auto:FLOOR: the cheapest choice that gives P % of the calibration images the class SOURCE gives them.",
 )
 @click.option(
     "--coupling",
@@ -123,6 +138,9 @@ def convert(source: str, output: Path | None, as_json: bool, **options: Any) -> 
         model,
         timesteps=options["timesteps"],
         levels=options["levels"],
+        total_levels=options["total_levels"],
+        budget_energy_pj=options["budget_energy_pj"],
+        budget_accuracy=options["budget_accuracy"],
         coupling=options["coupling"],
         calibration_data=options["calibration_data"],
         calibration_images=options["calibration_images"],
@@ -143,65 +161,4 @@ def convert(source: str, output: Path | None, as_json: bool, **options: Any) -> 
     if as_json:
         print_json({"source": source, "output": str(target), **snn.report.to_dict()})
     else:
-        _print(snn.report, target)
-
-
-def _print(report: ConversionReport, target: Path) -> None:
-    check = report.verification
-    if report.method is not None:
-        _print_method(report.method)
-    print_table(
-        f"T={report.timesteps}, L={report.levels}, N={report.total_levels}, {report.coupling} coupling. Calibration: "
-        f"{report.calibration}. Mean absolute errors in % of the mean activation, on {check.images} images.",
-        (
-            "site",
-            "ceilings",
-            "lowest",
-            "highest",
-            "clipping",
-            "quantization",
-            "unevenness",
-            "ANN-SNN/ceiling",
-        ),
-        [
-            (
-                site.name,
-                site.ceilings,
-                f"{site.ceiling_min:.4g}",
-                f"{site.ceiling_max:.4g}",
-                *(f"{100 * error:.2f}" for error in (site.clipping, site.quantization, site.unevenness)),
-                f"{site.difference:.1e}",
-            )
-            for site in check.sites
-        ],
-    )
-    if report.coupling == "mean":
-        verdict = f"the SNN equals its quantized ANN at every site to {check.tolerance:.0e} of the ceiling"
-    else:
-        verdict = (
-            f"causal coupling: the SNN names the class of its quantized ANN on {check.agreement:.0f} % of the images"
-        )
-    print_line(
-        f"Verified in double precision: {verdict}; largest difference of the outputs {check.logits_difference:.1e}."
-    )
-    if report.on_means:
-        print_line(f"Computed once, on time means: {', '.join(report.on_means)}.")
-    print_line(f"Wrote {target} in {report.wall_s:.1f} s.")
-
-
-def _print_method(method: CalibrationReport) -> None:
-    why = f", chosen because {method.reason}" if method.reason else ""
-    print_line(f"Calibration: {method.method}{why}.")
-    if method.expected_agreement is not None:
-        low, high = method.expected_agreement
-        print_line(f"Expected without data: the ANN's own answer on about {low:.0f} to {high:.0f} % of real images.")
-    if method.blocks:
-        before, after = (
-            100 * sum(getattr(block, when) for block in method.blocks) / len(method.blocks)
-            for when in ("before", "after")
-        )
-        better = sum(block.after < block.before for block in method.blocks)
-        print_line(
-            f"Reconstruction: {better} of {len(method.blocks)} blocks got closer to the ANN's; mean squared error of a "
-            f"block {before:.3g} -> {after:.3g} % of its variance."
-        )
+        print_conversion(snn.report, target)

@@ -68,6 +68,15 @@ def evaluate(file: str, data: str, against: str | None, as_json: bool, **options
         _print(result)
 
 
+def _levels(result: Evaluation) -> str:
+    """L, or where sites differ N."""
+    from snnconv.convert.sites import in_words
+
+    if result.total_levels is not None or result.total_levels_range is None:
+        return f"L={result.levels}"
+    return f"N={in_words(result.total_levels_range)}"
+
+
 def _print(result: Evaluation) -> None:
     values = result.to_dict()
     rows: list[tuple[str, object]] = [("images", result.images)]
@@ -88,7 +97,7 @@ def _print(result: Evaluation) -> None:
             ("estimated energy per image", f"{values['energy_pj_per_image'] / 1e6:.4g} µJ"),
         ]
     window = (
-        "" if result.timesteps is None else f", T={result.timesteps}, L={result.levels}, {result.coupling} coupling"
+        "" if result.timesteps is None else f", T={result.timesteps}, {_levels(result)}, {result.coupling} coupling"
     )
     print_table(f"{result.mode}{window}, {result.precision}", ("", ""), rows)
     if result.sites:

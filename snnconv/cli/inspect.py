@@ -59,9 +59,15 @@ def inspect(source: str, coupling: str, as_json: bool, **options: Any) -> None:
     )
     print_table(
         f"{len(found['sites'])} sites",
-        ("site", "operator", "output", "ceilings"),
+        ("site", "operator", "output", "ceilings", "N"),
         [
-            (site["name"], site["operator"], "x".join(map(str, site["shape"])), site["ceilings"])
+            (
+                site["name"],
+                site["operator"],
+                "x".join(map(str, site["shape"])),
+                site["ceilings"],
+                site["total_levels"],
+            )
             for site in found["sites"]
         ],
     )

@@ -16,6 +16,7 @@ from snnconv.convert.calibration import (
     AUTO,
     Calibrated,
     CalibrationSettings,
+    Levels,
     calibrate,
     calibrate_by,
     with_total_levels,
@@ -23,14 +24,16 @@ from snnconv.convert.calibration import (
 from snnconv.convert.calibration.expectation import expected_agreement
 from snnconv.convert.calibration.images import CalibrationImages, check_images, draw_images, make_images, random_images
 from snnconv.convert.plan import Plan, make_plan, prepare
+from snnconv.convert.precision import PrecisionReport, choose_levels, require_choice
+from snnconv.convert.precision.request import MOST_LEVELS, read_request
 from snnconv.convert.report import CalibrationReport, ConversionReport, SiteReport, Verification
-from snnconv.convert.sites import is_rectifier, iter_sites
+from snnconv.convert.sites import is_rectifier, iter_sites, total_levels_of
 from snnconv.convert.spike import collapse, default_levels, spike
 from snnconv.convert.verify import verify
 from snnconv.errors import InvalidValueError, ModelError, SnnconvWarning
 from snnconv.loading import load
 from snnconv.model import Model, Stage
-from snnconv.neurons import QCFS, Coupling
+from snnconv.neurons import Coupling
 from snnconv.neurons.site import require_positive_int
 from snnconv.progress import Progress, no_progress
 from snnconv.zoo.datasets import Images
@@ -40,6 +43,7 @@ __all__ = [
     "CalibrationSettings",
     "ConversionReport",
     "Plan",
+    "PrecisionReport",
     "SiteReport",
     "Verification",
     "calibrate",
@@ -53,7 +57,6 @@ __all__ = [
 
 DEFAULT_LEVELS = 4
 VERIFICATION_IMAGES = 8
-MOST_LEVELS = 1 << 16  # beyond it float32 no longer tells the levels of one ceiling apart well
 
 
 def convert(
@@ -61,6 +64,9 @@ def convert(
     *,
     timesteps: int = 4,
     levels: int | None = None,
+    total_levels: int | str | None = None,
+    budget_energy_pj: float | None = None,
+    budget_accuracy: float | None = None,
     coupling: Coupling | str = Coupling.MEAN,
     calibration_data: str | Images | Tensor | None = None,
     calibration_images: int = 1024,
@@ -76,6 +82,11 @@ def convert(
         model: anything that `load` takes: an ANN, which is calibrated, or a quantized ANN, which needs no data.
         timesteps: T >= 1.
         levels: L >= 1, firing levels per step; 4 by default, of a quantized ANN its own N divided by T.
+        total_levels: in the place of `levels`, N = L*T of all sites, which T divides; or "auto:FLOOR": N of each site
+            by how sensitive the outputs are to it and what its spikes cost, FLOOR at least and 8 times that at most.
+        budget_energy_pj: of "auto", estimated energy of one image that must not be exceeded, in picojoules.
+        budget_accuracy: of "auto", percent of the calibration images that must get the ANN's arg-max: images are
+            unlabelled.
         coupling: "mean" (exact; a layer waits for its window) or "causal" (step by step, with unevenness errors).
         calibration_data: unlabelled images: a data spec, opened data, or normalised images `[n, ...]`.
         calibration_images: at most so many of them are used, drawn by `seed`.
@@ -93,17 +104,19 @@ def convert(
     Raises:
         UnsupportedOperatorsError: nodes that cannot be converted, all at once, before any work.
         ModelError: there is nothing to convert, the network is spiking already, or its data change over time.
-        InvalidValueError: T, L, the coupling or the number of images is outside what is allowed, or a tensor of images
-            does not fit.
+        InvalidValueError: T, L, N, the coupling or the number of images is outside what is allowed, a budget cannot be
+            met, or a tensor of images does not fit.
         DataError: the calibration data does not fit.
         VerificationError: the SNN differs from the quantized ANN that it must equal.
 
     Warns:
-        SnnconvWarning: there is no calibration data, or less than asked for; no unit of some site was active on it; or
-            a quantized ANN is converted with another N than its own.
+        SnnconvWarning: there is no calibration data, or less than asked for; no unit of some site was active on it; a
+            quantized ANN is converted with another N than its own; or FLOOR is no multiple of T, or a budget that the
+            choice of levels met is exceeded after the final calibration.
     """
     started = time.perf_counter()
-    settings = _settings(timesteps, levels, coupling, calibration_images, calibration)
+    request = read_request(timesteps, levels, total_levels, budget_energy_pj, budget_accuracy)
+    settings = _settings(timesteps, request.levels, coupling, calibration_images, calibration)
     source = load(model)
     if source.stage is Stage.SNN:
         raise ModelError("The network is an SNN already: convert the network that it came from.")
@@ -115,36 +128,42 @@ def convert(
     ann = prepare(source, merge_linear=merge_linear)
     plan = make_plan(ann, settings.coupling)
     plan.require()
-    levels = settings.levels_for(ann)
-    total_levels = timesteps * levels
-    if total_levels > MOST_LEVELS:
-        raise InvalidValueError(f"N = L*T = {total_levels} levels; at most {MOST_LEVELS} are allowed. Give less.")
+    totals: Levels = {}
+    if request.floor is None:
+        totals = settings.total_levels_for(ann)
+    else:
+        require_choice(ann)
     images, calibrates = _images(source, ann, calibration_data, calibration_images, seed, progress)
-    calibrated = None
+    chosen = calibrated = None
+    if request.floor is not None:
+        chosen = choose_levels(ann, images.batches, timesteps, request, settings.calibration, progress=progress)
+        totals = chosen.total_levels
     if calibrates:
         file = None if keep is None else Path(keep)
         calibrated = calibrate_by(
             settings.calibration,
             ann,
             images.batches,
-            total_levels,
+            totals,
             real=images.real,
             seed=seed,
             keep=file,
             progress=progress,
         )
-    quantized = with_total_levels(ann, total_levels) if calibrated is None else calibrated.model
+    quantized = with_total_levels(ann, totals) if calibrated is None else calibrated.model
     expected = None if images.real or calibrated is None else expected_agreement(ann, quantized, seed)
-    snn = spike(quantized, timesteps, levels, settings.coupling)
+    snn = spike(quantized, timesteps, coupling=settings.coupling)
+    assert snn.levels is not None
     check = verify(quantized, snn, images.batches[0][:VERIFICATION_IMAGES], ann=ann)
     snn.report = ConversionReport(
         timesteps,
-        levels,
-        total_levels,
+        snn.levels,
+        snn.levels * timesteps,
         settings.coupling.value,
         images.description,
         images.count if calibrates else 0,
         _calibration_report(calibrated, expected),
+        None if chosen is None else chosen.finished(quantized, request),
         plan.on_means,
         check,
         time.perf_counter() - started,
@@ -160,13 +179,18 @@ class _Settings:
     coupling: Coupling
     calibration: CalibrationSettings
 
-    def levels_for(self, model: Model) -> int:
-        """L: the one asked for, or the one that gives a quantized ANN its own N."""
-        found = {site.total_levels for _, site in iter_sites(model.graph) if isinstance(site, QCFS)}
-        if not found:
-            return self.levels or DEFAULT_LEVELS
-        levels = self.levels or default_levels(max(found), self.timesteps)
-        if found != {levels * self.timesteps}:
+    def total_levels_for(self, model: Model) -> Levels:
+        """N of every site: T times the L asked for; of a quantized ANN its own, where T divides it."""
+        sites = {str(node.target): total_levels_of(site) for node, site in iter_sites(model.graph)}
+        found = {total for total in sites.values() if total is not None}
+        levels = self.levels or (default_levels(max(found), self.timesteps) if found else DEFAULT_LEVELS)
+        if levels * self.timesteps > MOST_LEVELS:
+            raise InvalidValueError(
+                f"N = L*T = {levels * self.timesteps} levels; at most {MOST_LEVELS} are allowed. Give less."
+            )
+        if found and self.levels is None and not any(total % self.timesteps for total in found):
+            return {name: total or max(found) for name, total in sites.items()}
+        if found - {levels * self.timesteps}:
             own = " and ".join(str(total) for total in sorted(found))
             warnings.warn(
                 f"The network was trained with N={own} levels and is converted with N = L*T = "
@@ -175,7 +199,7 @@ class _Settings:
                 SnnconvWarning,
                 stacklevel=3,
             )
-        return levels
+        return levels * self.timesteps
 
 
 def _settings(
@@ -185,10 +209,7 @@ def _settings(
     images: int,
     calibration: str | CalibrationSettings,
 ) -> _Settings:
-    require_positive_int("timesteps", timesteps)
     require_positive_int("calibration_images", images)
-    if levels is not None:
-        require_positive_int("levels", levels)
     if coupling not in (Coupling.MEAN, Coupling.CAUSAL):
         raise InvalidValueError(f"coupling is {coupling!r}: it must be 'mean' or 'causal'.")
     chosen = calibration if isinstance(calibration, CalibrationSettings) else CalibrationSettings(calibration)
@@ -229,6 +250,7 @@ def _provenance(report: ConversionReport, seed: int) -> dict[str, Any]:
     return {
         "timesteps": report.timesteps,
         "levels": report.levels,
+        "total_levels": {site.name: site.total_levels for site in report.verification.sites},
         "coupling": report.coupling,
         "calibration": report.calibration,
         "calibration_images": report.calibration_images,

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from snnconv.convert.calibration.blocks import BlockError
+from snnconv.convert.precision.report import PrecisionReport
 
 __all__ = ["CalibrationReport", "ConversionReport", "SiteReport", "Verification"]
 
@@ -16,6 +17,7 @@ class SiteReport:
 
     Attributes:
         name: of the activation in the user's file.
+        total_levels: N.
         ceilings: how many there are, one or one a channel.
         ceiling_min: the lowest λ.
         ceiling_max: the highest λ.
@@ -27,6 +29,7 @@ class SiteReport:
     """
 
     name: str
+    total_levels: int
     ceilings: int
     ceiling_min: float
     ceiling_max: float
@@ -81,12 +84,13 @@ class ConversionReport:
 
     Attributes:
         timesteps: T.
-        levels: L.
-        total_levels: N = L*T.
+        levels: L, the most of any site.
+        total_levels: N = L*T, the most of any site.
         coupling: mean or causal.
         calibration: what the ceilings and biases come from, in words.
         calibration_images: how many images that took.
         method: how ceilings and biases were found; None where they were trained.
+        precision: how the levels of each site were chosen; None where they were given.
         on_means: operators that are computed once, on the time mean of their input.
         verification: the check before anything is written.
         wall_s: seconds it took.
@@ -99,6 +103,7 @@ class ConversionReport:
     calibration: str
     calibration_images: int
     method: CalibrationReport | None
+    precision: PrecisionReport | None
     on_means: tuple[str, ...]
     verification: Verification
     wall_s: float

@@ -2,8 +2,8 @@
 
 LeakyReLU, PReLU, hard-swish, and clipping between two bounds put out values of both signs, or follow no threshold that
 a neuron has. They stay in the graph as the *transfer* f of the neurons behind them: a layer of (signed) neurons
-receives f of its current. Under mean coupling f is taken once, of the mean of the window; under causal coupling of
-each step's current, whose mean f of the mean is not: one more source of unevenness.
+receives f of its current. Under mean coupling f is taken once, of the mean of the window; under causal coupling it is
+taken of each step's current, and the mean of f is not f of the mean: one more source of unevenness.
 
 An activation that no linear operator follows stays analog: what it puts out crosses no synapse.
 """

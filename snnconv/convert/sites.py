@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from torch import fx, nn
 
 from snnconv.graph.access import calls, free_target, module_of, operands
 from snnconv.graph.modules import ParametricReLU, Signal, Transpose
-from snnconv.neurons import Site
+from snnconv.neurons import QCFS, Site, SpikingSite
 
 __all__ = [
     "cap_of",
     "channel_axis",
+    "in_words",
     "insert_after",
     "is_rectifier",
     "is_signed",
@@ -21,6 +22,7 @@ __all__ = [
     "is_transfer",
     "iter_sites",
     "swap",
+    "total_levels_of",
 ]
 
 CHANNELS_FIRST = (
@@ -72,6 +74,23 @@ def iter_sites(graph: fx.GraphModule) -> Iterator[tuple[fx.Node, nn.Module]]:
     for node in calls(graph):
         if is_site(module := module_of(graph, node)):
             yield node, module
+
+
+def total_levels_of(module: nn.Module) -> int | None:
+    """N of a site, of neurons L*T; None where it has no levels."""
+    if isinstance(module, SpikingSite):
+        return module.timesteps * module.levels
+    return module.total_levels if isinstance(module, QCFS) else None
+
+
+def in_words(levels: Iterable[int]) -> str:
+    """L or N of several sites.
+
+    >>> in_words([8, 8]), in_words([16, 8, 32])
+    ('8', '8..32 (mixed)')
+    """
+    found = sorted(set(levels))
+    return str(found[0]) if len(found) == 1 else f"{found[0]}..{found[-1]} (mixed)"
 
 
 def channel_axis(graph: fx.GraphModule, node: fx.Node) -> int | None:

@@ -12,17 +12,18 @@ from snnconv.errors import InvalidValueError, ModelError
 from snnconv.graph.access import calls, module_of, operands, output_of, results
 from snnconv.model import Model, Stage
 from snnconv.neurons import QCFS, Coupling, Fold, MultiThreshold, Repeat, SpikingSite, Steps, TimeMean
+from snnconv.neurons.site import require_positive_int
 
 __all__ = ["collapse", "default_levels", "of_one_frame", "spike", "unroll"]
 
 
-def spike(quantized: Model, timesteps: int, levels: int, coupling: Coupling = Coupling.MEAN) -> Model:
+def spike(quantized: Model, timesteps: int, levels: int | None = None, coupling: Coupling = Coupling.MEAN) -> Model:
     """Turn a quantized ANN into a spiking network of M-HT neurons.
 
     Args:
         quantized: every site a QCFS; its ceilings, weights and biases are taken as they are.
         timesteps: T.
-        levels: L, so that N = L*T.
+        levels: L of every site, so that N = L*T; None: each site's own N divided by T.
         coupling: mean or causal.
 
     Returns:
@@ -31,8 +32,9 @@ def spike(quantized: Model, timesteps: int, levels: int, coupling: Coupling = Co
 
     Raises:
         ModelError: the network is not a quantized ANN.
-        InvalidValueError: T or L is not a positive integer.
+        InvalidValueError: T or L is not a positive integer, or T does not divide the N of some site.
     """
+    require_positive_int("timesteps", timesteps)
     if quantized.stage is not Stage.QUANTIZED:
         raise ModelError(
             f"Only a quantized ANN can be given spikes; this network is at the stage {quantized.stage.value}."
@@ -41,11 +43,23 @@ def spike(quantized: Model, timesteps: int, levels: int, coupling: Coupling = Co
     def neuron(node: fx.Node, site: nn.Module) -> SpikingSite:
         if not isinstance(site, QCFS):
             raise ModelError(f"{node.target} is a {type(site).__name__}, not QCFS: quantize the network first.")
+        own = _levels_of(node, site, timesteps) if levels is None else levels
         return MultiThreshold(
-            site.ceiling, timesteps, levels, coupling=coupling, signed=site.signed, channel_axis=site.channel_axis
+            site.ceiling, timesteps, own, coupling=coupling, signed=site.signed, channel_axis=site.channel_axis
         )
 
     return unroll(quantized, neuron)
+
+
+def _levels_of(node: fx.Node, site: QCFS, timesteps: int) -> int:
+    """L that gives a site its own N."""
+    levels, left = divmod(site.total_levels, timesteps)
+    if left:
+        raise InvalidValueError(
+            f"{node.target} is quantized to N={site.total_levels} levels, which T={timesteps} steps do not divide: "
+            "give each site a multiple of T."
+        )
+    return levels
 
 
 def unroll(model: Model, neuron: Callable[[fx.Node, nn.Module], SpikingSite]) -> Model:
@@ -54,7 +68,7 @@ def unroll(model: Model, neuron: Callable[[fx.Node, nn.Module], SpikingSite]) ->
     Args:
         model: an ANN or a quantized ANN. Where its data change over time (`model.input.timesteps` is T) the spiking
             network takes `[T, B, ...]`, frame t at step t, and computes every layer at every step.
-        neuron: makes the neurons that take the place of a site, given its node; all of one T, L and coupling.
+        neuron: makes the neurons that take the place of a site, given its node; all of one T and coupling.
 
     Raises:
         ModelError: there is no site.
@@ -80,7 +94,8 @@ def unroll(model: Model, neuron: Callable[[fx.Node, nn.Module], SpikingSite]) ->
     _take_means(graph, timing.temporal, timing.on_means, first.timesteps)
     _read_out(graph, timing.temporal, first.timesteps)
     graph.recompile()
-    unrolled.stage, unrolled.timesteps, unrolled.levels = Stage.SNN, first.timesteps, first.levels
+    unrolled.stage, unrolled.timesteps = Stage.SNN, first.timesteps
+    unrolled.levels = max(made.levels for _, made in neurons)
     unrolled.coupling = first.coupling
     return unrolled
 
@@ -152,13 +167,13 @@ def of_one_frame(snn: Model) -> Model:
     Raises:
         ModelError: the network is not an SNN.
     """
-    if snn.stage is not Stage.SNN or snn.timesteps is None or snn.levels is None:
+    if snn.stage is not Stage.SNN:
         raise ModelError(f"Only an SNN collapses; this network is at the stage {snn.stage.value}.")
     model = snn.copy()
     graph = model.graph
-    total_levels = snn.timesteps * snn.levels
     for node, site in list(iter_sites(graph)):
         if isinstance(site, SpikingSite):
+            total_levels = site.timesteps * site.levels
             swap(graph, node, QCFS(site.ceiling, total_levels, signed=site.signed, channel_axis=site.channel_axis))
     for node in calls(graph):
         if isinstance(module_of(graph, node), (Fold, Repeat, TimeMean, Steps)):
@@ -175,6 +190,5 @@ def of_one_frame(snn: Model) -> Model:
 
 def default_levels(total_levels: int, timesteps: int) -> int:
     """L for a network quantized at N levels: N/T where it divides, else the next above."""
-    if timesteps < 1:
-        raise InvalidValueError(f"timesteps is {timesteps!r}: it must be an integer of at least 1.")
+    require_positive_int("timesteps", timesteps)
     return -(-total_levels // timesteps)

@@ -228,6 +228,7 @@ def _result(
         sites.append(
             SiteReport(
                 name=_name(node),
+                total_levels=site.total_levels,
                 ceilings=site.ceiling.numel(),
                 ceiling_min=float(site.ceiling.min()),
                 ceiling_max=float(site.ceiling.max()),

@@ -1,6 +1,6 @@
 """What a network achieves and what it costs: accuracy, agreement, activity, operations, energy."""
 
-from snnconv.evaluate.energy import ENERGY_NOTE, Operations
+from snnconv.convert.counting.energy import ENERGY_NOTE, Operations
 from snnconv.evaluate.evaluation import ann_energy, evaluate
 from snnconv.evaluate.inspection import Inspection, inspect
 from snnconv.evaluate.onnxruntime import run_onnx

@@ -12,19 +12,19 @@ from typing import Literal
 import torch
 from torch import fx
 
-from snnconv.convert.sites import iter_sites
+from snnconv.convert.counting.activity import Activity, measure
+from snnconv.convert.counting.energy import Operations
+from snnconv.convert.sites import iter_sites, total_levels_of
 from snnconv.convert.spike import collapse, of_one_frame
 from snnconv.errors import DataError, InvalidValueError, ModelError
 from snnconv.evaluate.accuracy import Scores, predict, standard_error
-from snnconv.evaluate.activity import Activity, measure
-from snnconv.evaluate.energy import Operations
 from snnconv.evaluate.inputs import adapt, check_against, check_data
 from snnconv.evaluate.result import Evaluation, Mode
 from snnconv.graph.passes import fold_affine, run_passes, split_calls
 from snnconv.graph.precision import to_double
 from snnconv.loading import load
 from snnconv.model import Model, Stage
-from snnconv.neurons import QCFS, Coupling
+from snnconv.neurons import Coupling
 from snnconv.progress import Progress, no_progress
 from snnconv.zoo.datasets import open_data
 from snnconv.zoo.images import Images
@@ -264,6 +264,7 @@ def _evaluation(
 ) -> Evaluation:
     images = scores.images
     accuracy = scores.correct.percent(images) if labelled else None
+    least, most = _total_levels(model)
     return Evaluation(
         mode=mode,
         precision=precision,
@@ -274,7 +275,8 @@ def _evaluation(
         against_accuracy=scores.against_correct.percent(images) if compared and labelled else None,
         timesteps=model.timesteps,
         levels=model.levels,
-        total_levels=_total_levels(model),
+        total_levels=least if least == most else None,
+        total_levels_range=None if least is None or most is None else (least, most),
         coupling=None if model.coupling is None else model.coupling.value,
         accuracy_at=scores.correct.percent_at(images),
         agreement_at=scores.agreeing.percent_at(images),
@@ -284,8 +286,7 @@ def _evaluation(
     )
 
 
-def _total_levels(model: Model) -> int | None:
-    if model.timesteps is not None and model.levels is not None:
-        return model.timesteps * model.levels
-    found = {site.total_levels for _, site in iter_sites(model.graph) if isinstance(site, QCFS)}
-    return found.pop() if len(found) == 1 else None
+def _total_levels(model: Model) -> tuple[int, int] | tuple[None, None]:
+    """The least and the most N of any site."""
+    found = {total for _, site in iter_sites(model.graph) if (total := total_levels_of(site)) is not None}
+    return (min(found), max(found)) if found else (None, None)

@@ -8,9 +8,9 @@ from typing import Any
 
 from torch import fx, nn
 
+from snnconv.convert.counting.energy import macs
 from snnconv.convert.plan import Plan, make_plan, operator_name, prepare
-from snnconv.convert.sites import iter_sites
-from snnconv.evaluate.energy import macs
+from snnconv.convert.sites import in_words, iter_sites, total_levels_of
 from snnconv.graph.access import module_of
 from snnconv.graph.linear import LINEAR
 from snnconv.model import Model, Stage
@@ -32,12 +32,16 @@ class LayerInfo:
 
 @dataclass(frozen=True)
 class SiteInfo:
-    """An activation: its name and operator, output shape for one image, and number of ceilings (0: not quantized)."""
+    """An activation: its name and operator, output shape for one image, number of ceilings, and N = L*T levels.
+
+    Of one that is not quantized there are 0 ceilings, and N is None.
+    """
 
     name: str
     operator: str
     shape: tuple[int, ...]
     ceilings: int
+    total_levels: int | None
 
 
 @dataclass(frozen=True)
@@ -56,7 +60,7 @@ class Inspection:
             assert self.model.coupling is not None
             frames = self.model.input.timesteps
             return (
-                f"It is a spiking network: T={self.model.timesteps}, L={self.model.levels}, "
+                f"It is a spiking network: T={self.model.timesteps}, L={self._levels()}, "
                 f"{self.model.coupling.value} coupling"
                 f"{'' if frames is None else f'; its input changes over time, one of {frames} frames a step'}."
             )
@@ -72,6 +76,13 @@ class Inspection:
             "the nodes above stand in the way."
             if self.plan.unsupported
             else "it has no activation that could become a neuron."
+        )
+
+    def _levels(self) -> str:
+        """L of a spiking network, in words."""
+        assert self.model.timesteps is not None
+        return in_words(
+            site.total_levels // self.model.timesteps for site in self.sites if site.total_levels is not None
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -117,6 +128,7 @@ def inspect(model: Model, coupling: Coupling = Coupling.MEAN) -> Inspection:
             operator_name(site),
             tuple(node.meta["shape"]),
             site.ceiling.numel() if isinstance(site, Site) else 0,
+            total_levels_of(site),
         )
         for node, site in iter_sites(graph)
     )

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from snnconv.evaluate.energy import ENERGY_NOTE, Operations
-from snnconv.evaluate.sites import SiteActivity
+from snnconv.convert.counting.energy import ENERGY_NOTE, Operations
+from snnconv.convert.counting.sites import SiteActivity
 
 __all__ = ["Evaluation", "Mode"]
 
@@ -27,8 +27,9 @@ class Evaluation:
         agreement: percent of images with the same arg-max as the other network; None without one.
         against_accuracy: the other network's accuracy in percent; None without labels or without one.
         timesteps: T of a spiking network, else None.
-        levels: L of a spiking network, else None.
-        total_levels: N = L*T; of a quantized network its N where all sites have the same; else None.
+        levels: L of a spiking network, the most of any site; else None.
+        total_levels: N, of a spiking network L*T, where all sites have the same; else None.
+        total_levels_range: the least and the most N of any site; None of a plain network.
         coupling: of a spiking network, else None.
         accuracy_at: accuracy in percent of the mean of the first t steps, for t = 1..T; None without labels,
             and where nothing steps: a collapsed evaluation knows time means only, not what a neuron fires at
@@ -49,6 +50,7 @@ class Evaluation:
     timesteps: int | None
     levels: int | None
     total_levels: int | None
+    total_levels_range: tuple[int, int] | None
     coupling: str | None
     accuracy_at: tuple[float, ...] | None
     agreement_at: tuple[float, ...] | None
@@ -70,6 +72,7 @@ class Evaluation:
             "timesteps": self.timesteps,
             "levels": self.levels,
             "total_levels": self.total_levels,
+            "total_levels_range": self.total_levels_range and list(self.total_levels_range),
             "coupling": self.coupling,
             "accuracy_at": None if self.accuracy_at is None else list(self.accuracy_at),
             "agreement_at": None if self.agreement_at is None else list(self.agreement_at),

@@ -11,8 +11,8 @@ import warnings
 
 from torch import Tensor, fx, nn
 
-from snnconv.convert import MOST_LEVELS
 from snnconv.convert.calibration import calibrate
+from snnconv.convert.precision.request import MOST_LEVELS
 from snnconv.convert.sites import iter_sites, swap
 from snnconv.convert.spike import collapse, spike, unroll
 from snnconv.errors import InvalidValueError, ModelError, SnnconvWarning
@@ -60,8 +60,9 @@ def continued(network: Model, images: Images, settings: FinetuneSettings, *, pro
     if timesteps * levels > MOST_LEVELS:
         raise InvalidValueError(f"N = L*T = {timesteps * levels} levels; at most {MOST_LEVELS} are allowed. Give less.")
     student = network.copy()
-    if (timesteps, levels) != (network.timesteps, network.levels):
-        student = _resized(network, images, settings, timesteps, levels, progress)
+    mixed = len({site.levels for _, site in iter_sites(network.graph) if isinstance(site, SpikingSite)}) > 1
+    if (timesteps, levels) != (network.timesteps, network.levels) or (mixed and settings.levels is not None):
+        student = _resized(network, images, settings, timesteps, progress)
     _become(student, settings)
     for _, site in iter_sites(student.graph):
         site.get_parameter("ceiling").requires_grad_(settings.train_ceilings)
@@ -69,10 +70,8 @@ def continued(network: Model, images: Images, settings: FinetuneSettings, *, pro
     return student
 
 
-def _resized(
-    network: Model, images: Images, settings: FinetuneSettings, timesteps: int, levels: int, progress: Progress
-) -> Model:
-    """The same network at another T or L."""
+def _resized(network: Model, images: Images, settings: FinetuneSettings, timesteps: int, progress: Progress) -> Model:
+    """The same network at another T or L; where L is not asked for, each site keeps its own."""
     if network.input.timesteps is not None:
         raise InvalidValueError(
             f"The network takes {network.input.timesteps} frames a sample, so it stays at T={network.timesteps}, "
@@ -81,7 +80,7 @@ def _resized(
     sites = {str(node.target): site for node, site in iter_sites(network.graph) if isinstance(site, SpikingSite)}
     multithreshold = all(isinstance(site, (MultiThreshold, LearnableMultiThreshold)) for site in sites.values())
     if not multithreshold:
-        if levels != network.levels:
+        if settings.levels not in (None, network.levels):
             kinds = ", ".join(sorted({kind_of(site) for site in sites.values()}))
             raise ModelError(
                 f"The neurons of this file ({kinds}) keep their {network.levels} levels: only mht and lmht can be "
@@ -96,9 +95,10 @@ def _resized(
         )
     sample = images.sample(min(settings.calibration_images, len(images)), settings.seed)
     batches: list[Tensor] = [x for x, _ in sample.batches(BATCH)]
-    quantized = calibrate(collapse(network), batches, timesteps * levels, anew=network, progress=progress)
+    totals = {name: timesteps * (settings.levels or site.levels) for name, site in sites.items()}
+    quantized = calibrate(collapse(network), batches, totals, anew=network, progress=progress)
     coupling = Coupling.CAUSAL if network.coupling is Coupling.CAUSAL else Coupling.MEAN
-    resized = spike(quantized, timesteps, levels, coupling)
+    resized = spike(quantized, timesteps, coupling=coupling)
     if network.coupling is Coupling.LEARNED:
         _to_learnable(resized, mpr=False)
         if timesteps == network.timesteps:
@@ -165,9 +165,9 @@ def _why_not(own: set[str], wanted: str, coupling: Coupling | None) -> str:
 def _to_learnable(network: Model, *, mpr: bool) -> None:
     """M-HT under mean coupling to LM-HT at its start, which computes the same."""
     assert network.timesteps is not None
-    settings = NeuronSettings("lmht", network.timesteps, network.levels, mpr=mpr)
     for node, site in list(iter_sites(network.graph)):
         assert isinstance(site, MultiThreshold)
+        settings = NeuronSettings("lmht", network.timesteps, site.levels, mpr=mpr)
         made = build_neuron(settings, site.ceiling, signed=site.signed, channel_axis=site.channel_axis)
         assert isinstance(made, LearnableMultiThreshold)
         made.rectified = mpr or site.rectified

@@ -11,8 +11,9 @@ from typing import Any, TypeVar
 
 import torch
 
-from snnconv.convert import MOST_LEVELS, convert
+from snnconv.convert import convert
 from snnconv.convert.calibration import with_total_levels
+from snnconv.convert.precision.request import MOST_LEVELS
 from snnconv.errors import DataError, InvalidValueError
 from snnconv.export import save
 from snnconv.finetune.build import build_network

@@ -99,7 +99,18 @@ def test_sites_of_different_levels_cannot_all_be_kept(ann):
     quantized = quantize(ann, 8)
     next(iter_sites(quantized.graph))[1].total_levels = 4
     with pytest.warns(SnnconvWarning, match="N=4 and 8 levels"):
-        convert(quantized, timesteps=4)
+        convert(quantized, timesteps=8)
+    with pytest.warns(SnnconvWarning, match="N=4 and 8 levels"):
+        convert(quantized, timesteps=4, levels=2)
+
+
+def test_sites_of_different_levels_keep_them_where_time_steps_divide_them(ann):
+    quantized = quantize(ann, 8)
+    next(iter_sites(quantized.graph))[1].total_levels = 4
+    snn = convert(quantized, timesteps=4)
+    assert [site.levels for _, site in iter_sites(snn.graph)] == [1, 2]
+    assert [site.total_levels for _, site in iter_sites(collapse(snn).graph)] == [4, 8]
+    assert (snn.levels, snn.report.levels, snn.report.total_levels) == (2, 2, 8)
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,9 @@ import pytest
 import torch
 from tiny_networks import build, classifier, node, quantize, weights
 
+from snnconv.convert.counting.activity import measure
 from snnconv.convert.sites import iter_sites, swap
 from snnconv.convert.spike import collapse, spike
-from snnconv.evaluate.activity import measure
 from snnconv.model import Stage
 from snnconv.neurons import QCFS, Coupling
 

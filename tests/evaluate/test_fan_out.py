@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from snnconv.evaluate.energy import Operations, fan_out, macs
+from snnconv.convert.counting.energy import Operations, fan_out, macs
 
 OPERATORS = [
     (nn.Conv2d(4, 6, 3), (7, 5)),

@@ -34,6 +34,7 @@ KEYS = {
     "precision",
     "uncounted_operators",
     "total_levels",
+    "total_levels_range",
     "accuracy_standard_error",
     "against_accuracy",
     "agreement_at",
@@ -130,6 +131,7 @@ def test_json_keys(snn, ann, images):
     assert set(found["sites"][0]) == {
         "name",
         "neurons",
+        "total_levels",
         "spikes_per_image",
         "firing_rate",
         "mean_level_fraction",

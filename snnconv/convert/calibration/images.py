@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -16,7 +17,7 @@ from snnconv.model import Model
 from snnconv.progress import Progress, no_progress
 from snnconv.zoo.datasets import Images, open_data
 
-__all__ = ["CalibrationImages", "batch_size", "check_images", "draw_images", "make_images", "random_images"]
+__all__ = ["CalibrationImages", "batch_size", "check_images", "draw_images", "evenly", "make_images", "random_images"]
 
 SYNTHETIC_IMAGES = 256
 FEWEST_SYNTHETIC, SYNTHESIS_S = 32, 120.0  # as many images as are estimated to be made in that time
@@ -95,6 +96,20 @@ def make_images(source: Model, count: int, seed: int, progress: Progress = no_pr
     of = "weights and batch-norm statistics" if holds_statistics(source) else "weights"
     words = f"{count} images made from the input spec and the network's {of}, seed {seed}"
     return CalibrationImages(list(torch.split(made, batch_size(source))), words, False)
+
+
+def evenly(batches: Sequence[Tensor], count: int) -> list[Tensor]:
+    """At most `count` images `[B, ...]` spread over all batches, in batches no larger than these."""
+    total = sum(map(len, batches))
+    if count >= total:
+        return list(batches)
+    taken = torch.arange(count) * total // count
+    start, picked = 0, []
+    for batch in batches:
+        here = taken[(taken >= start) & (taken < start + len(batch))] - start
+        picked.append(batch[here])
+        start += len(batch)
+    return list(torch.split(torch.cat(picked), max(map(len, batches))))
 
 
 def batch_size(model: Model) -> int:

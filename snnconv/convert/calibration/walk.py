@@ -26,7 +26,7 @@ from snnconv.model import Model, Stage
 from snnconv.neurons import QCFS
 from snnconv.progress import Progress, no_progress
 
-__all__ = ["Levels", "calibrate", "levels_of", "with_total_levels"]
+__all__ = ["Levels", "calibrate", "ceiling_axis", "fitted", "levels_of", "observed", "with_total_levels"]
 
 Levels = int | Mapping[str, int]
 
@@ -90,8 +90,11 @@ def calibrate(
             module = module_of(graph, node)
             if is_rectifier(module) or (anew is not None and isinstance(module, QCFS)):
                 levels = levels_of(total_levels, node)
-                site = _fit(graph, node, frontier, levels, rule, by_channel)
-                if site is None:
+                axis = ceiling_axis(graph, node, by_channel=by_channel)
+                observation = observed(graph, node, list(frontier.values(operands(node)[0])), axis)
+                if observation.alive.any():
+                    site = fitted(observation, levels, rule, axis)
+                else:
                     silent.append(str(node.meta.get("onnx_name", node.target)))
                     site = _unfitted(module, levels)
                 swap(graph, node, site)
@@ -122,35 +125,34 @@ def _by_channel(x: Tensor, axis: int | None) -> Tensor:
     return x.reshape(1, -1) if axis is None else x.movedim(axis, 0).flatten(1)
 
 
-def _fit(
-    graph: fx.GraphModule, node: fx.Node, frontier: Frontier, total_levels: int, rule: Rule, by_channel: bool
-) -> QCFS | None:
-    """The site with its ceilings; None where nothing was ever active."""
+def ceiling_axis(graph: fx.GraphModule, node: fx.Node, *, by_channel: bool) -> int | None:
+    """Axis of a site's ceilings; None where it has one for all channels."""
     module = module_of(graph, node)
-    axis = channel_axis(graph, node) if by_channel else None
     if isinstance(module, QCFS) and module.ceiling.dim():
-        axis = module.channel_axis
+        return module.channel_axis
+    return channel_axis(graph, node) if by_channel else None
+
+
+def observed(graph: fx.GraphModule, node: fx.Node, received: Sequence[Tensor], axis: int | None) -> Observation:
+    """What a site receives; at most OBSERVATIONS values a channel, drawn at random.
+
+    Args:
+        graph: with the site in it, which tells where activations saturate.
+        node: of the site.
+        received: its inputs `[B, ...]`, batch by batch.
+        axis: of the channels that get a ceiling each; None: all values count as one channel's.
+    """
+    module = module_of(graph, node)
     cap = module.ceiling.detach() if isinstance(module, QCFS) else cap_of(module)
     signed = is_signed(module)
-    observation = _observe(frontier, operands(node)[0], axis, cap, signed)
-    if not observation.alive.any():
-        return None
-    ceiling = shrunken(rule, observation, total_levels)
-    if axis is None:
-        return QCFS(ceiling.reshape(()), total_levels, signed=signed)
-    return QCFS(ceiling, total_levels, signed=signed, channel_axis=axis)
-
-
-def _observe(frontier: Frontier, source: fx.Node, axis: int | None, cap: float | Tensor, signed: bool) -> Observation:
-    """What a site receives; at most OBSERVATIONS values a channel, drawn at random."""
-    each = (_by_channel(x.abs() if signed else x, axis).amax(1) for x in frontier.values(source))
+    each = (_by_channel(x.abs() if signed else x, axis).amax(1) for x in received)
     largest = torch.stack(list(each)).amax(0)
     observation = Observation(largest, cap, signed=signed)
     generator = torch.Generator().manual_seed(0)
-    images = sum(len(x) for x in frontier.values(source))
-    share = min(1.0, OBSERVATIONS * largest.numel() / sum(x.numel() for x in frontier.values(source)))
+    images = sum(len(x) for x in received)
+    share = min(1.0, OBSERVATIONS * largest.numel() / sum(x.numel() for x in received))
     seen = 0
-    for x in frontier.values(source):
+    for x in received:
         middle = min(max(images // 2 - seen, 0), len(x))  # the first half of the images ends here
         for half, part in enumerate((x[:middle], x[middle:])):
             values = _by_channel(part, axis)
@@ -160,3 +162,11 @@ def _observe(frontier: Frontier, source: fx.Node, axis: int | None, cap: float |
             observation.observe(values, half)
         seen += len(x)
     return observation
+
+
+def fitted(observation: Observation, total_levels: int, rule: Rule, axis: int | None) -> QCFS:
+    """The site of N levels whose ceilings a rule finds in an observation of at least one active channel."""
+    ceiling = shrunken(rule, observation, total_levels)
+    if axis is None:
+        return QCFS(ceiling.reshape(()), total_levels, signed=observation.signed)
+    return QCFS(ceiling, total_levels, signed=observation.signed, channel_axis=axis)

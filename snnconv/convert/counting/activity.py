@@ -22,17 +22,17 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 
+from snnconv.convert.counting.counts import MOVES, fired_levels, route
+from snnconv.convert.counting.energy import Operations, dense, fan_out
+from snnconv.convert.counting.sites import SiteActivity, SiteSums
 from snnconv.convert.sites import is_rectifier
 from snnconv.convert.temporal import analyse
-from snnconv.evaluate.counts import MOVES, fired_levels, route
-from snnconv.evaluate.energy import Operations, dense, fan_out
-from snnconv.evaluate.sites import SiteActivity, SiteSums
 from snnconv.graph.access import module_of
 from snnconv.graph.linear import LINEAR, NORMS
 from snnconv.graph.modules import Arithmetic
 from snnconv.neurons import QCFS, Fold, Repeat, SpikingSite, Steps, TimeMean
 
-__all__ = ["Activity", "measure"]
+__all__ = ["Activity", "Walk", "measure"]
 
 TIME = (Fold, Repeat, Steps, TimeMean)
 
@@ -61,7 +61,7 @@ def measure(graph: fx.GraphModule, batches: Iterable[Tensor], *, timesteps: int 
         timesteps: T of the spiking network that the graph is, or that it is the collapse of; None for a plain
             or quantized network, which has no spikes.
     """
-    walk = _Walk(graph, timesteps)
+    walk = Walk(graph, timesteps)
     with torch.inference_mode():
         for batch in batches:
             walk.images += batch.shape[walk.batch_axis]
@@ -70,8 +70,8 @@ def measure(graph: fx.GraphModule, batches: Iterable[Tensor], *, timesteps: int 
     return walk.result()
 
 
-class _Walk(fx.Interpreter):
-    """Runs a graph and keeps counts of unit spikes beside its values."""
+class Walk(fx.Interpreter):
+    """Runs a graph and keeps counts of unit spikes beside its values; `measure` is how it is used."""
 
     def __init__(self, graph: fx.GraphModule, timesteps: int | None) -> None:
         super().__init__(graph)
@@ -86,7 +86,8 @@ class _Walk(fx.Interpreter):
         self.sites: dict[fx.Node, SiteSums] = {}
         self.fan_outs: dict[tuple[Any, torch.Size], Tensor] = {}
         self.images = 0
-        self.macs = self.synops = self.additions = 0.0
+        self.macs = self.additions = 0.0
+        self.synops = torch.zeros((), dtype=torch.float64)
         self.uncounted: dict[str, str] = {}
 
     def run_node(self, n: fx.Node) -> Any:
@@ -104,7 +105,7 @@ class _Walk(fx.Interpreter):
         """Averages over the images."""
         images = self.images
         uncounted = tuple({"name": name, "operator": kind} for name, kind in self.uncounted.items())
-        operations = Operations(self.macs / images, self.synops / images, self.additions / images, uncounted)
+        operations = Operations(self.macs / images, float(self.synops) / images, self.additions / images, uncounted)
         sites = tuple(sums.mean(_name(node), self.timesteps) for node, sums in self.sites.items())
         return Activity(sites, operations, images)
 
@@ -167,21 +168,24 @@ class _Walk(fx.Interpreter):
         key = (node.target, counts.shape[1:])
         if key not in self.fan_outs:
             self.fan_outs[key] = fan_out(module, counts.shape).to(counts.device)
-        self.synops += float((counts.sum(0, dtype=torch.float64) * self.fan_outs[key]).sum())
+        self._synapse((counts.sum(0, dtype=torch.float64) * self.fan_outs[key]).sum())
 
     def _land(self, operands: Sequence[Tensor | None], value: Tensor) -> None:
         """Spikes that are added up where they arrive, at every position of `value`."""
         for counts in operands:
             if counts is not None:
                 spikes = counts.expand(-1, *value.shape[1:])
-                self.synops += float(spikes.sum(dtype=torch.float64))
+                self._synapse(spikes.sum(dtype=torch.float64))
 
     def _average(self, nodes: Iterable[fx.Node]) -> None:
         """Spikes that are added up over time, once for all who read the mean."""
         for node in nodes:
             if node in self.counts and node not in self.averaged:
                 self.averaged.add(node)
-                self.synops += float(self.counts[node].sum(dtype=torch.float64))
+                self._synapse(self.counts[node].sum(dtype=torch.float64))
+
+    def _synapse(self, operations: Tensor) -> None:
+        self.synops = self.synops.to(operations.device) + operations
 
 
 def _sums(module: nn.Module) -> bool:

@@ -18,6 +18,7 @@ class SiteActivity:
     Attributes:
         name: of its node in the ONNX file.
         neurons: how many there are.
+        total_levels: N, the most unit spikes of one neuron; None for a site without levels.
         spikes_per_image: unit spikes over the whole window, a spike of level k counted k times; of a
             quantized network the levels; None for a site without levels, such as a ReLU.
         firing_rate: unit spikes per neuron and time step; None without time.
@@ -27,6 +28,7 @@ class SiteActivity:
 
     name: str
     neurons: int
+    total_levels: int | None
     spikes_per_image: float | None
     firing_rate: float | None
     mean_level_fraction: float | None
@@ -63,6 +65,7 @@ class SiteSums:
         return SiteActivity(
             name,
             self.values // self.images,
+            self.highest,
             self.spikes / self.images if fires else None,
             self.spikes / self.values / timesteps if fires and timesteps is not None else None,
             self.spikes / self.values / self.highest if self.highest is not None else None,

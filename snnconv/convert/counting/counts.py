@@ -78,8 +78,8 @@ def route(module: nn.Module, operands: Sequence[Tensor | None]) -> Tensor | None
         return joined
     if isinstance(module, AveragePool):
         mean = AveragePool(module.kernel, module.stride, module.pads, count_include_pad=True)(counts[0])
-        summed: Tensor = (mean * math.prod(module.kernel)).round()
-        return summed
+        summed: Tensor = mean * math.prod(module.kernel)
+        return summed + (summed.round() - summed).detach()  # whole spikes; to a gradient, the sum that it is
     if isinstance(module, ReduceMean):
         return counts[0].sum(module.axes, keepdim=module.keepdims)
     return module(counts[0]) if isinstance(module, MOVES) else None

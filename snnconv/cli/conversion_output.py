@@ -1,0 +1,121 @@
+"""What `snnconv convert` prints of a conversion."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from snnconv.cli.output import print_line, print_table
+
+if TYPE_CHECKING:
+    from snnconv.convert import CalibrationReport, ConversionReport
+    from snnconv.convert.precision import PrecisionPoint, PrecisionReport
+
+__all__ = ["print_conversion"]
+
+
+def print_conversion(report: ConversionReport, target: Path) -> None:
+    """Print what a conversion did and where it was written."""
+    from snnconv.convert.sites import in_words
+
+    check = report.verification
+    if report.method is not None:
+        _print_method(report.method)
+    if report.precision is not None:
+        _print_precision(report.precision)
+    totals = in_words(site.total_levels for site in check.sites)
+    window = f"N={totals}" if "mixed" in totals else f"L={report.levels}, N={totals}"
+    print_table(
+        f"T={report.timesteps}, {window}, {report.coupling} coupling. Calibration: "
+        f"{report.calibration}. Mean absolute errors in % of the mean activation, on {check.images} images.",
+        (
+            "site",
+            "N",
+            "ceilings",
+            "lowest",
+            "highest",
+            "clipping",
+            "quantization",
+            "unevenness",
+            "ANN-SNN/ceiling",
+        ),
+        [
+            (
+                site.name,
+                site.total_levels,
+                site.ceilings,
+                f"{site.ceiling_min:.4g}",
+                f"{site.ceiling_max:.4g}",
+                *(f"{100 * error:.2f}" for error in (site.clipping, site.quantization, site.unevenness)),
+                f"{site.difference:.1e}",
+            )
+            for site in check.sites
+        ],
+    )
+    if report.coupling == "mean":
+        verdict = f"the SNN equals its quantized ANN at every site to {check.tolerance:.0e} of the ceiling"
+    else:
+        verdict = (
+            f"causal coupling: the SNN names the class of its quantized ANN on {check.agreement:.0f} % of the images"
+        )
+    print_line(
+        f"Verified in double precision: {verdict}; largest difference of the outputs {check.logits_difference:.1e}."
+    )
+    if report.on_means:
+        print_line(f"Computed once, on time means: {', '.join(report.on_means)}.")
+    print_line(f"Wrote {target} in {report.wall_s:.1f} s.")
+
+
+def _print_method(method: CalibrationReport) -> None:
+    why = f", chosen because {method.reason}" if method.reason else ""
+    print_line(f"Calibration: {method.method}{why}.")
+    if method.expected_agreement is not None:
+        low, high = method.expected_agreement
+        print_line(f"Expected without data: the ANN's own answer on about {low:.0f} to {high:.0f} % of real images.")
+    if method.blocks:
+        before, after = (
+            100 * sum(getattr(block, when) for block in method.blocks) / len(method.blocks)
+            for when in ("before", "after")
+        )
+        better = sum(block.after < block.before for block in method.blocks)
+        print_line(
+            f"Reconstruction: {better} of {len(method.blocks)} blocks got closer to the ANN's; mean squared error of a "
+            f"block {before:.3g} -> {after:.3g} % of its variance."
+        )
+
+
+def _print_precision(precision: PrecisionReport) -> None:
+    points = [
+        *(("mixed", point) for point in precision.front if point not in precision.uniform),
+        *(("uniform", point) for point in precision.uniform),
+    ]
+    print_table(
+        f"Levels: front of {precision.floor} to {precision.candidates[-1]} a site, measured on {precision.images} "
+        f"calibration images (energy on {precision.energy_images}, an estimate by operations). Errors in % of the "
+        "logits' variance.",
+        ("levels", "N", "mean N", "energy pJ/image", "spikes/image", "predicted error", "error", "same arg-max %"),
+        [
+            (
+                f"{kind}, chosen" if point == precision.chosen else kind,
+                point.where.removeprefix("N=").removesuffix(" (mixed)").removesuffix(" everywhere"),
+                *_figures(point),
+            )
+            for kind, point in sorted(points, key=lambda pair: pair[1].energy_pj_per_image)
+        ],
+    )
+    _, *figures = _figures(precision.result)
+    print_line(
+        f"Chosen: {precision.chosen.where}; {precision.reason}. After the final calibration: {figures[0]} pJ and "
+        f"{figures[1]} spikes an image, {precision.result.agreement:.2f} % the same arg-max."
+    )
+
+
+def _figures(point: PrecisionPoint) -> tuple[str, ...]:
+    return (
+        f"{point.mean_total_levels:.1f}",
+        f"{point.energy_pj_per_image:.4g}",
+        f"{point.spikes_per_image:.4g}",
+        f"{100 * point.predicted_error:.3g}",
+        f"{100 * point.error:.3g}",
+        f"{point.agreement:.2f}",
+    )
