@@ -28,10 +28,10 @@ def _place_signals(graph: fx.GraphModule) -> bool:
     changed = False
     for node in calls(graph):
         module = module_of(graph, node)
-        if not is_transfer(module) or node not in synapses or _has_signal(graph, node):
+        users = _unfired(graph, node)
+        if not is_transfer(module) or node not in synapses or not users:
             continue
         low, high = (module.min_val, module.max_val) if isinstance(module, nn.Hardtanh) else (-math.inf, math.inf)
-        users = list(node.users)
         signal = insert_after(graph, node, Signal(signed=low < 0, cap=float(max(-low, high))), f"{node.target}_signal")
         signal.meta["onnx_name"] = node.meta.get("onnx_name", node.target)
         for user in users:
@@ -40,8 +40,9 @@ def _place_signals(graph: fx.GraphModule) -> bool:
     return finish(graph, changed)
 
 
-def _has_signal(graph: fx.GraphModule, node: fx.Node) -> bool:
-    return any(user.op == "call_module" and is_site(module_of(graph, user)) for user in node.users)
+def _unfired(graph: fx.GraphModule, node: fx.Node) -> list[fx.Node]:
+    """What takes a node's output as it is: its users that are no sites themselves."""
+    return [user for user in node.users if user.op != "call_module" or not is_site(module_of(graph, user))]
 
 
 def _leads_to_synapse(graph: fx.GraphModule) -> set[fx.Node]:
@@ -58,7 +59,7 @@ SIGNALS_PLACED = Property(
     "neurons behind every activation that is no rectifier",
     lambda graph: (
         not any(
-            is_transfer(module_of(graph, node)) and node in _leads_to_synapse(graph) and not _has_signal(graph, node)
+            is_transfer(module_of(graph, node)) and node in _leads_to_synapse(graph) and _unfired(graph, node)
             for node in calls(graph)
         )
     ),

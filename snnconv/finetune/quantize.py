@@ -1,4 +1,7 @@
-"""ANN -> quantized ANN that can be trained: every rectifier becomes QCFS with a trainable ceiling."""
+"""ANN -> quantized ANN that can be trained: every rectifier becomes QCFS with a trainable ceiling.
+
+An activation that is no rectifier, such as LeakyReLU, gets a QCFS of both signs behind it.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,8 @@ import torch
 from torch import fx
 
 from snnconv.convert.plan import make_plan
-from snnconv.convert.sites import cap_of, iter_sites, swap
+from snnconv.convert.signals import place_signals
+from snnconv.convert.sites import cap_of, is_signed, iter_sites, swap
 from snnconv.errors import InvalidValueError, ModelError, UnsupportedNode, UnsupportedOperatorsError
 from snnconv.graph.access import module_of
 from snnconv.graph.modules import Arithmetic, AveragePool, MaxPool
@@ -39,14 +43,15 @@ def quantize_activations(
         raise InvalidValueError(f"initial_ceiling is {initial_ceiling!r}: it must be a finite number above 0.")
     if model.stage is not Stage.ANN:
         raise ModelError(f"Only an ANN can be quantized; this network is at the stage {model.stage.value}.")
-    make_plan(model).require()
     quantized = model.copy()
     graph = quantized.graph
+    place_signals(graph)
+    make_plan(quantized).require()
     if average_pool:
         average_pools(graph)
     for node, rectifier in list(iter_sites(graph)):
         ceiling = torch.tensor(min(initial_ceiling, cap_of(rectifier)))
-        swap(graph, node, QCFS(ceiling, total_levels))
+        swap(graph, node, QCFS(ceiling, total_levels, signed=is_signed(rectifier)))
     hold_scalars(graph)
     graph.recompile()
     quantized.stage = Stage.QUANTIZED

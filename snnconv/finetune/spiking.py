@@ -7,7 +7,8 @@ from torch import fx, nn
 
 from snnconv.convert.plan import make_plan
 from snnconv.convert.pooling import pool_before_sites
-from snnconv.convert.sites import iter_sites
+from snnconv.convert.signals import place_signals
+from snnconv.convert.sites import is_signed, iter_sites
 from snnconv.convert.spike import unroll
 from snnconv.errors import InvalidValueError, ModelError
 from snnconv.finetune.quantize import average_pools, hold_scalars
@@ -37,7 +38,8 @@ def spiking_network(
     Raises:
         UnsupportedOperatorsError: lists every node that cannot be given spikes.
         ModelError: the network is not an ANN, or has no activation.
-        InvalidValueError: its input has another number of time steps than the neurons.
+        InvalidValueError: its input has another number of time steps than the neurons, or it has activations of both
+            signs and the neurons fire no negative spikes.
     """
     if model.stage is not Stage.ANN:
         raise ModelError(f"Only an ANN can be given neurons; this network is at the stage {model.stage.value}.")
@@ -48,12 +50,13 @@ def spiking_network(
     prepared = model.copy()
     if average_pool:
         average_pools(prepared.graph)
+    place_signals(prepared.graph)
     pool_before_sites(prepared.graph)
     made = build_neuron(neuron, torch.tensor(1.0))
     make_plan(prepared, Coupling.CAUSAL if made.coupling is Coupling.CAUSAL else Coupling.MEAN).require()
 
     def neurons(node: fx.Node, site: nn.Module) -> SpikingSite:
-        made = build_neuron(neuron, torch.tensor(neuron.initial_ceiling))
+        made = build_neuron(neuron, torch.tensor(neuron.initial_ceiling), signed=is_signed(site))
         made.ceiling.requires_grad_(train_ceilings)
         return made
 

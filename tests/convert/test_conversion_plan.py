@@ -45,6 +45,27 @@ def test_activations_of_both_signs_become_signed_sites():
     assert [cap_of(site) for _, site in iter_sites(ann.graph)] == [math.inf, math.inf, 1.0, math.inf]
 
 
+def test_an_activation_that_a_neuron_and_a_synapse_take_is_fired_for_the_synapse():
+    nodes = [
+        conv("input", "c1"),
+        node("LeakyRelu", "c1", "leaky"),
+        node("Relu", "leaky", "r1"),
+        conv("leaky", "c2", "w2", "b2"),
+        conv("r1", "c3", "w2", "b2"),
+        node("Add", "c2 c3", "sum"),
+        node("Relu", "sum", "features"),
+    ]
+    ann = prepare(model_of(classifier(nodes)))
+    assert [
+        (each, is_signed(site)) for each, (_, site) in zip(make_plan(ann).sites, iter_sites(ann.graph), strict=True)
+    ] == [
+        ("leaky", True),
+        ("r1", False),
+        ("features", False),
+    ]
+    assert make_plan(prepare(ann)).sites == make_plan(ann).sites
+
+
 def test_all_that_is_unsupported_is_listed_at_once():
     plan = plan_of(tangled(), Coupling.CAUSAL)
     assert not plan.convertible

@@ -8,8 +8,10 @@ import torch
 from tiny_networks import build, classifier, node, quantize, weights
 
 from snnconv.convert.counting.activity import measure
+from snnconv.convert.sites import iter_sites, swap
 from snnconv.convert.spike import collapse, spike
-from snnconv.neurons import Coupling
+from snnconv.model import Stage
+from snnconv.neurons import QCFS, Coupling
 
 T, L = 2, 2
 N = T * L
@@ -248,3 +250,18 @@ def test_causal_neurons_fire_what_reaches_them_at_each_step():
     activity = measure(snn.graph, [torch.tensor([[1.0, 0.5]])], timesteps=2)
     assert [site.spikes_per_image for site in activity.sites] == [3, 1]
     assert cost(activity) == (0, 3 + 1, 0)
+
+
+@pytest.mark.parametrize("coupling", ["mean", "causal"])
+def test_a_negative_spike_costs_as_many_additions_as_a_positive_one(coupling):
+    """Levels 4, -2 and -8 of 8 in T steps are 14 unit spikes, each of which lands on 3 synapses."""
+    model = build([RELU, node("Gemm", ["relu", "w"], "out")], {"w": weights(3, 3)}, (3,))
+    site_node = next(node for node, _ in iter_sites(model.graph))
+    swap(model.graph, site_node, QCFS(torch.tensor(1.0), 2 * T, signed=True))
+    model.stage = Stage.QUANTIZED
+    x = torch.tensor([[0.5, -0.25, -1.5]])
+    snn = spike(model, T, 2, Coupling(coupling))
+    for graph in (model.graph, snn.graph):
+        activity = measure(graph, [x], timesteps=T)
+        assert activity.sites[0].spikes_per_image == 2 * T * 1.75
+        assert activity.operations.synops_per_image == 2 * T * 1.75 * 3

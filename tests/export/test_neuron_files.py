@@ -50,7 +50,7 @@ KINDS: dict[str, tuple[str, dict[str, object]]] = {
     "mlf": ("MLF", {"kind": "mlf"}),
     "mlf of two": ("MLF", {"kind": "mlf", "levels": 2, "decay": 0.7, "surrogate": "triangular:0.3"}),
 }
-SETTINGS = ("timesteps", "levels", "coupling", "decay", "reset", "rectified", "surrogate", "first", "initial")
+SETTINGS = ("timesteps", "levels", "coupling", "decay", "reset", "rectified", "surrogate", "first", "initial", "signed")
 
 
 def neurons(kind: str, timesteps: int = T) -> Callable[[Tensor, int], SpikingSite]:
@@ -160,6 +160,9 @@ def test_onnxruntime_fires_the_same_spikes_at_every_step(kind, tmp_path, capfd):
         lambda one: MultiThreshold(one * 2, 4, 2, coupling=Coupling.MEAN),
         lambda one: LearnableMultiThreshold(one * 2, 4, 2),
         lambda one: LearnableMultiThreshold(one * 2, 4, 2, initial=0.0),
+        lambda one: MultiThreshold(one * 2, 4, 2, coupling=Coupling.CAUSAL, signed=True),
+        lambda one: MultiThreshold(one * 2, 4, 2, coupling=Coupling.MEAN, signed=True),
+        lambda one: LearnableMultiThreshold(one * 2, 4, 2, signed=True),
         lambda one: Leaky(one * 2, 4, 2),
         lambda one: Leaky(one * 2, 4, 2, reset="hard"),
         lambda one: Leaky(one, 4, decay=0.5),
@@ -170,7 +173,7 @@ def test_onnxruntime_decides_as_we_do_on_the_levels_themselves(make, tmp_path):
     """Quarters of theta are exact in every step, and many of the potentials are where a level begins."""
     model = unroll(frames(4), lambda *_: make(torch.tensor(2.0)))
     model.graph.eval()
-    x = torch.tensor(np.random.default_rng(3).integers(-8, 24, model.input.batch_shape(8)) / 2, dtype=torch.float32)
+    x = torch.tensor(np.random.default_rng(3).integers(-16, 24, model.input.batch_shape(8)) / 2, dtype=torch.float32)
     assert_comes_back(model, x, tmp_path / "network.onnx", exact=True)
 
 
@@ -188,6 +191,8 @@ def test_one_step_and_one_ceiling_come_back(kind, tmp_path):
         lambda ceiling, axis: MultiLevel(ceiling, T, 1, first=-0.2, channel_axis=axis),
         lambda ceiling, axis: LearnableMultiThreshold(ceiling, T, 2, initial=0.5, channel_axis=axis),
         lambda ceiling, axis: LearnableMultiThreshold(ceiling, T, 2, initial=0.3, channel_axis=axis),
+        lambda ceiling, axis: LearnableMultiThreshold(ceiling, T, 2, signed=True, channel_axis=axis),
+        lambda ceiling, axis: MultiThreshold(ceiling, T, 3, signed=True, channel_axis=axis),
         lambda ceiling, axis: Leaky(ceiling, T, 2, decay=0.9, reset="hard", channel_axis=axis),
         lambda ceiling, axis: Leaky(ceiling, T, 2, surrogate="arctan:0.125", rectified=True, channel_axis=axis),
         lambda ceiling, axis: Leaky(ceiling, T, surrogate="rectangular:0.1234567", channel_axis=axis),

@@ -27,14 +27,15 @@ def _potentials(levels: int) -> np.ndarray:
     return np.random.default_rng(0).uniform(-2, levels + 2, (5, 7))
 
 
+@pytest.mark.parametrize("signed", [False, True])
 @pytest.mark.parametrize("levels", [1, 2, 5])
-def test_the_loss_and_its_gradient(levels):
-    u = _potentials(levels)
+def test_the_loss_and_its_gradient(levels, signed):
+    u, lowest = _potentials(levels), -levels if signed else 0
     x = torch.tensor(u, requires_grad=True)
-    loss = potential_loss(x, levels)
+    loss = potential_loss(x, levels, signed)
     loss.backward()
-    np.testing.assert_allclose(loss.item(), reference.potential_loss(u, levels), rtol=1e-12)
-    np.testing.assert_allclose(x.grad, reference.gradient(u, levels), rtol=1e-12, atol=1e-15)
+    np.testing.assert_allclose(loss.item(), reference.potential_loss(u, levels, lowest), rtol=1e-12)
+    np.testing.assert_allclose(x.grad, reference.gradient(u, levels, lowest), rtol=1e-12, atol=1e-15)
 
 
 def test_at_one_level_it_is_the_papers():

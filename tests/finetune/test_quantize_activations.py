@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from snnconv.convert import convert
 from snnconv.convert.sites import iter_sites
 from snnconv.errors import InvalidValueError, ModelError, UnsupportedOperatorsError
 from snnconv.finetune import quantize_activations
@@ -72,17 +73,24 @@ def test_single_numbers_are_not_trained(pooled):
     assert all(p.requires_grad for p in pooled.graph.parameters())
 
 
-def test_every_activation_that_is_not_supported_is_listed():
-    model = _network(nn.ReLU(), nn.LeakyReLU(), nn.MaxPool2d(2), nn.Sigmoid(), nn.ReLU())
-    with pytest.raises(UnsupportedOperatorsError) as caught:
-        quantize_activations(model, 4)
-    assert [node.operator for node in caught.value.nodes] == ["LeakyRelu", "Sigmoid"]
+def test_activations_of_both_signs_get_qcfs_of_both_signs_behind_them():
+    model = _network(nn.LeakyReLU(0.5), nn.MaxPool2d(2), nn.Hardtanh(-1.0, 0.5))
+    quantized = quantize_activations(model, 2**20, average_pool=False)
+    sites = [site for _, site in iter_sites(quantized.graph)]
+    assert [site.signed for site in sites] == [True, True]
+    assert [site.ceiling.item() for site in sites] == [8.0, 1.0]
+    assert nn.LeakyReLU in _kinds(quantized)
+    x = torch.randn(4, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(quantized.logits(x), model.logits(x), rtol=0, atol=1e-4)  # steps of 8/2^20
+    snn = convert(quantize_activations(model, 8), timesteps=4)
+    assert snn.levels == 2
+    assert [site.signed for _, site in iter_sites(snn.graph)] == [True, True]
 
 
 def test_a_quantized_network_or_one_without_activations_is_refused(pooled):
     with pytest.raises(ModelError, match="stage quantized"):
         quantize_activations(quantize_activations(pooled, 4), 4)
-    with pytest.raises(ModelError, match="no ReLU"):
+    with pytest.raises(ModelError, match="no activation"):
         quantize_activations(_network(nn.MaxPool2d(2)), 4)
 
 

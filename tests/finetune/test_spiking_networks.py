@@ -145,7 +145,35 @@ def test_what_cannot_be_given_neurons_is_refused(plain_ann, trained, few_digits)
     )  # fmt: skip
     with pytest.raises(UnsupportedOperatorsError) as caught:
         spiking_network(load_module(module, (1, 8, 8)), neuron)
-    assert [node.operator for node in caught.value.nodes] == ["LeakyRelu", "Sigmoid"]
+    assert [node.operator for node in caught.value.nodes] == ["Sigmoid"]
+
+
+BOTH_SIGNS = (
+    nn.Conv2d(1, 4, 3), nn.LeakyReLU(0.2), nn.MaxPool2d(2), nn.Conv2d(4, 4, 3), nn.ReLU(), nn.Flatten(),
+    nn.Linear(4, 10),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "neuron",
+    [NeuronSettings("mht", 2), NeuronSettings("mht", 2, coupling="mean", mpr=True), NeuronSettings("lmht", 2)],
+)
+def test_activations_of_both_signs_are_trained_with_neurons_of_both_signs(few_digits, tmp_path, neuron):
+    ann = load_module(nn.Sequential(*BOTH_SIGNS), (1, 8, 8))
+    settings = replace(SHORT, neuron=neuron, rmp_loss=0.1, rmp_sites="all")
+    model = train(ann, few_digits, settings, device="cpu")
+    assert [site.signed for site in _sites(model)] == [True, False]
+    x, _ = first_batch(few_digits, 20)
+    again = load(save(model, tmp_path / "network.onnx"))
+    assert [site.signed for site in _sites(again)] == [True, False]
+    assert torch.equal(again.logits(x), model.logits(x))
+
+
+@pytest.mark.parametrize("kind", ["if", "lif", "mlf"])
+def test_neurons_without_negative_spikes_are_refused_where_activations_have_both_signs(kind):
+    ann = load_module(nn.Sequential(*BOTH_SIGNS), (1, 8, 8))
+    with pytest.raises(InvalidValueError, match=f"neuron is '{kind}', which fires no negative spikes.* mht, lmht"):
+        spiking_network(ann, NeuronSettings(kind, 2))
 
 
 @pytest.mark.parametrize(

@@ -57,39 +57,40 @@ def _double(value: float) -> torch.Tensor:
 
 
 @few
-@given(steps, levels, seeds, st.booleans())
-def test_time_mean_of_a_constant_current_is_qcfs(timesteps, top, seed, per_channel):
+@given(steps, levels, seeds, st.booleans(), st.booleans())
+def test_time_mean_of_a_constant_current_is_qcfs(timesteps, top, seed, per_channel, signed):
     currents, lam = _draw(1, seed, per_channel)
-    out = multithreshold(currents.expand(timesteps, -1, -1), lam / top, top)
-    torch.testing.assert_close(out.mean(0), qcfs(currents[0], lam, top * timesteps), **CLOSE)
+    out = multithreshold(currents.expand(timesteps, -1, -1), lam / top, top, signed=signed)
+    torch.testing.assert_close(out.mean(0), qcfs(currents[0], lam, top * timesteps, signed), **CLOSE)
+    assert torch.equal(out.abs().sum(0), out.sum(0).abs())  # a window holds spikes of one sign
 
 
 @few
-@given(steps, levels, seeds, st.booleans())
-def test_time_mean_under_mean_coupling_is_qcfs_of_the_mean_current(timesteps, top, seed, per_channel):
+@given(steps, levels, seeds, st.booleans(), st.booleans())
+def test_time_mean_under_mean_coupling_is_qcfs_of_the_mean_current(timesteps, top, seed, per_channel, signed):
     currents, lam = _draw(timesteps, seed, per_channel)
-    site = MultiThreshold(lam, timesteps, top, coupling=Coupling.MEAN)
+    site = MultiThreshold(lam, timesteps, top, coupling=Coupling.MEAN, signed=signed)
     out = site(currents.flatten(0, 1)).unflatten(0, (timesteps, -1))
-    torch.testing.assert_close(out.mean(0), qcfs(currents.mean(0), lam, top * timesteps), **CLOSE)
+    torch.testing.assert_close(out.mean(0), qcfs(currents.mean(0), lam, top * timesteps, signed), **CLOSE)
 
 
 @few
-@given(st.sampled_from([1, 2, 4, 8]), levels, seeds)
-def test_time_mean_is_qcfs_exactly(timesteps, top, seed):
+@given(st.sampled_from([1, 2, 4, 8]), levels, seeds, st.booleans())
+def test_time_mean_is_qcfs_exactly(timesteps, top, seed, signed):
     currents, theta = _draw_exact(1, seed)
-    out = multithreshold(currents.expand(timesteps, -1), theta, top)
-    assert torch.equal(out.mean(0), qcfs(currents[0], theta * top, top * timesteps))
+    out = multithreshold(currents.expand(timesteps, -1), theta, top, signed=signed)
+    assert torch.equal(out.mean(0), qcfs(currents[0], theta * top, top * timesteps, signed))
 
 
 # LM-HT and M-HT
 
 
 @few
-@given(steps, levels, seeds, st.booleans())
-def test_lmht_starts_as_mht_under_mean_coupling(timesteps, top, seed, per_channel):
+@given(steps, levels, seeds, st.booleans(), st.booleans())
+def test_lmht_starts_as_mht_under_mean_coupling(timesteps, top, seed, per_channel, signed):
     currents, lam = _draw(timesteps, seed, per_channel)
-    learnable = LearnableMultiThreshold(lam, timesteps, top).double()
-    fixed = MultiThreshold(lam, timesteps, top, coupling=Coupling.MEAN)
+    learnable = LearnableMultiThreshold(lam, timesteps, top, signed=signed).double()
+    fixed = MultiThreshold(lam, timesteps, top, coupling=Coupling.MEAN, signed=signed)
     torch.testing.assert_close(learnable(currents.flatten(0, 1)), fixed(currents.flatten(0, 1)), **CLOSE)
 
 

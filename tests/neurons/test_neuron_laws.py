@@ -45,7 +45,7 @@ class MultiThresholdLaws(SoftResetLaws):
 
     def reference(self, site, currents, theta):
         received = self.received(site, currents)
-        did = reference.trace(received, theta, self.levels, self.start(site), self.leak(site))
+        did = reference.trace(received, theta, self.levels, self.start(site), self.leak(site), self.lowest)
         return Did(did.s, did.m / theta - 0.5)
 
     def reference_gradients(self, site, currents, theta, upstream):
@@ -57,7 +57,8 @@ class MultiThresholdLaws(SoftResetLaws):
             omega=self.omega(site),
             initial=self.start(site),
             leak=self.leak(site),
-            stretch=(lambda u: slope_of_levels(u, self.levels)) if self.rectified else (lambda _: 1.0),
+            stretch=(lambda u: slope_of_levels(u, self.levels, self.lowest)) if self.rectified else (lambda _: 1.0),
+            lowest=self.lowest,
         )
         return {"currents": found.x, "theta": found.theta, **self.further(site, found)}
 
@@ -78,11 +79,12 @@ class TestMeanMultiThreshold(MultiThresholdLaws):
             self.levels,
             coupling=self.coupling,
             rectified=self.rectified,
+            signed=self.lowest < 0,
             channel_axis=channel_axis,
         )
 
     def function(self, site, currents, threshold):
-        return multithreshold(couple(currents, self.coupling), threshold, self.levels)
+        return multithreshold(couple(currents, self.coupling), threshold, self.levels, signed=self.lowest < 0)
 
 
 class TestMeanMultiThresholdOfOneLevel(TestMeanMultiThreshold):
@@ -105,6 +107,20 @@ class TestRectifiedCausalMultiThresholdOfOneLevel(TestCausalMultiThreshold):
     rectified = True
 
 
+class TestSignedMeanMultiThreshold(TestMeanMultiThreshold):
+    lowest = -3
+
+
+class TestSignedCausalMultiThresholdOfOneLevel(TestCausalMultiThreshold):
+    levels = 1
+    lowest = -1
+
+
+class TestSignedRectifiedCausalMultiThreshold(TestCausalMultiThreshold):
+    lowest = -3
+    rectified = True
+
+
 class TestLearnableMultiThresholdAsItStarts(MultiThresholdLaws):
     levels = 2
     initial = 0.5
@@ -116,6 +132,7 @@ class TestLearnableMultiThresholdAsItStarts(MultiThresholdLaws):
             self.levels,
             initial=self.initial,
             rectified=self.rectified,
+            signed=self.lowest < 0,
             channel_axis=channel_axis,
         )
 
@@ -130,7 +147,14 @@ class TestLearnableMultiThresholdAsItStarts(MultiThresholdLaws):
 
     def function(self, site, currents, threshold):
         received = couple(currents, coupling_matrix(site.mixing))
-        return multithreshold(received, threshold, self.levels, initial=self.initial, leak=leak_factor(site.leakage))
+        return multithreshold(
+            received,
+            threshold,
+            self.levels,
+            initial=self.initial,
+            leak=leak_factor(site.leakage),
+            signed=self.lowest < 0,
+        )
 
     def further(self, site, found):
         half_omega = self.omega(site) * site.timesteps / 2  # sigmoid(A)
@@ -164,6 +188,14 @@ class TestRectifiedLearnableMultiThresholdFromScratch(TestLearnableMultiThreshol
     levels = 4
     initial = 0.0
     rectified = True
+
+
+class TestSignedLearnableMultiThreshold(TestLearnableMultiThreshold):
+    lowest = -2
+
+
+class TestSignedRectifiedLearnableMultiThresholdFromScratch(TestRectifiedLearnableMultiThresholdFromScratch):
+    lowest = -4
 
 
 class LeakyLaws(CausalLaws, OneMembraneLaws):

@@ -29,21 +29,21 @@ def _draw(shape: tuple[int, ...], seed: int, per_channel: bool) -> tuple[np.ndar
 
 
 @few
-@given(shapes, levels, seeds, st.booleans())
-def test_forward_is_the_formula(shape, total, seed, per_channel):
+@given(shapes, levels, seeds, st.booleans(), st.booleans())
+def test_forward_is_the_formula(shape, total, seed, per_channel, signed):
     z, lam = _draw(shape, seed, per_channel)
-    found = qcfs(torch.tensor(z), torch.tensor(lam), total)
-    np.testing.assert_allclose(found.numpy(), reference.qcfs(z, lam, total), **CLOSE)
+    found = qcfs(torch.tensor(z), torch.tensor(lam), total, signed)
+    np.testing.assert_allclose(found.numpy(), reference.qcfs(z, lam, total, signed), **CLOSE)
 
 
 @few
-@given(shapes, levels, seeds, st.booleans())
-def test_gradients_are_the_stated_ones(shape, total, seed, per_channel):
+@given(shapes, levels, seeds, st.booleans(), st.booleans())
+def test_gradients_are_the_stated_ones(shape, total, seed, per_channel, signed):
     z, lam = _draw(shape, seed, per_channel)
     upstream = np.random.default_rng(seed + 1).normal(size=shape)
     z_, lam_ = torch.tensor(z, requires_grad=True), torch.tensor(lam, requires_grad=True)
-    qcfs(z_, lam_, total).backward(torch.tensor(upstream))
-    to_z, to_lam = reference.gradients(z, lam, total)
+    qcfs(z_, lam_, total, signed).backward(torch.tensor(upstream))
+    to_z, to_lam = reference.gradients(z, lam, total, signed)
     np.testing.assert_array_equal(z_.grad.numpy(), upstream * to_z)
     axes = tuple(range(len(shape))) if not per_channel else (0, *range(2, len(shape)))
     expected = (upstream * to_lam).sum(axis=axes).reshape(lam.shape)
@@ -57,6 +57,27 @@ def test_values_at_the_edges_of_the_window():
     assert out.tolist() == [0.0, 0.0, 1.0, 0.75, 1.0, 0.0]
     out.sum().backward()
     assert z.grad.tolist() == [0.0, 1.0, 0.0, 1.0, 0.0, 0.0]
+
+
+def test_values_at_the_edges_of_the_signed_window():
+    lam, total = 1.0, 4
+    z = torch.tensor([-1.125, -1.12, -0.88, -0.87, 0.875, 5.0, -5.0], dtype=torch.float64, requires_grad=True)
+    ceiling = torch.tensor(lam, dtype=torch.float64, requires_grad=True)
+    out = qcfs(z, ceiling, total, signed=True)
+    assert out.tolist() == [-1.0, -1.0, -1.0, -0.75, 1.0, 1.0, -1.0]
+    out.sum().backward()
+    assert z.grad.tolist() == [0.0, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0]
+    assert ceiling.grad.item() == pytest.approx(-1 + 0.12 - 0.12 + 0.12 + 1 + 1 - 1)
+
+
+@few
+@given(levels, seeds)
+def test_signed_it_is_odd_away_from_the_edges_of_levels(total, seed):
+    z, lam = _draw((4, 30), seed, False)
+    one, other = (qcfs(torch.tensor(side * z), torch.tensor(lam), total, signed=True) for side in (1, -1))
+    torch.testing.assert_close(one, -other, **CLOSE)
+    unsigned = qcfs(torch.tensor(z), torch.tensor(lam), total)
+    assert torch.equal(one.clamp(min=0), unsigned)
 
 
 @few

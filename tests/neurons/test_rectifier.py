@@ -56,10 +56,11 @@ def _finite(u: torch.Tensor) -> torch.Tensor:
 
 
 @few
-@given(potentials, levels)
-def test_it_is_the_formula(values, top):
-    found = rectify(torch.tensor(values, dtype=torch.float64), top)
-    expected = [reference.phi_of_levels(u, top) for u in values]
+@given(potentials, levels, st.booleans())
+def test_it_is_the_formula(values, top, signed):
+    lowest = -top if signed else 0
+    found = rectify(torch.tensor(values, dtype=torch.float64), top, lowest)
+    expected = [reference.phi_of_levels(u, top, lowest) for u in values]
     np.testing.assert_allclose(found.numpy(), expected, rtol=1e-12, atol=1e-12)
 
 
@@ -135,15 +136,16 @@ def test_no_spike_changes(top, dtype, kind):
 
 @pytest.mark.parametrize(("dtype", "kind"), FLOATS)
 @pytest.mark.parametrize("initial", [0.0, 0.5])
+@pytest.mark.parametrize("signed", [False, True])
 @pytest.mark.parametrize("top", range(1, 7))
-def test_no_spike_of_a_multithreshold_neuron_changes(top, initial, dtype, kind):
+def test_no_spike_of_a_multithreshold_neuron_changes(top, signed, initial, dtype, kind):
     u = _finite(_hostile(top, kind))
     currents = torch.stack([u + (0.5 - initial), u.flip(0) / 3, -u.roll(7), u.roll(11)])
     for theta in (1.0, 0.7, 1.3e-3):
         threshold = torch.tensor(theta, dtype=dtype)
-        fired = multithreshold(currents * threshold, threshold, top, initial=initial)
-        assert fired.unique().numel() == top + 1
-        rectified = multithreshold(currents * threshold, threshold, top, initial=initial, rectified=True)
+        fired = multithreshold(currents * threshold, threshold, top, initial=initial, signed=signed)
+        assert fired.unique().numel() == (2 * top + 1 if signed else top + 1)
+        rectified = multithreshold(currents * threshold, threshold, top, initial=initial, signed=signed, rectified=True)
         assert torch.equal(rectified, fired)
 
 

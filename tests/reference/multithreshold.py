@@ -17,8 +17,10 @@ class Trace(NamedTuple):
     v: np.ndarray
 
 
-def trace(received: np.ndarray, theta: np.ndarray, levels: int, initial: float = 0.5, leak: float = 1.0) -> Trace:
-    """m_t = leak*v_{t-1} + I_t; s_t = clip(floor(m_t/theta), 0, L); v_t = m_t - theta*s_t; v_0 = initial*theta."""
+def trace(
+    received: np.ndarray, theta: np.ndarray, levels: int, initial: float = 0.5, leak: float = 1.0, lowest: int = 0
+) -> Trace:
+    """m_t = leak*v_{t-1} + I_t; s_t = clip(floor(m_t/theta), lowest, L); v_t = m_t - theta*s_t; v_0 = initial*theta."""
     theta = np.broadcast_to(theta, received.shape[1:])
     m, s = np.empty_like(received), np.empty_like(received)
     v = np.empty((len(received) + 1, *received.shape[1:]))
@@ -27,7 +29,7 @@ def trace(received: np.ndarray, theta: np.ndarray, levels: int, initial: float =
         for t in range(len(received)):
             at = (t, *unit)
             m[at] = leak * v[at] + received[at]
-            s[at] = min(max(math.floor(m[at] / theta[unit]), 0), levels)
+            s[at] = min(max(math.floor(m[at] / theta[unit]), lowest), levels)
             v[(t + 1, *unit)] = m[at] - theta[unit] * s[at]
     return Trace(m, s, v)
 
@@ -78,12 +80,13 @@ def gradients(
     initial: float = 0.5,
     leak: float = 1.0,
     stretch: Callable[[float], float] = lambda _: 1.0,
+    lowest: int = 0,
 ) -> Gradients:
     """Backward of theta*s_t as METHODS.md states it, the path through v_{t-1} detached.
 
-    dL/dm_t = upstream_t where theta/2 <= m_t <= (L + 1/2)*theta, else 0; dL/domega_tj = dL/dm_t*x_j summed over the
-    units; dL/dleak = sum_t dL/dm_t*v_{t-1}. The threshold: d(theta*s)/dtheta = s + theta*ds/dtheta, where m/theta
-    depends on theta by I/theta alone, v/theta being held.
+    dL/dm_t = upstream_t where (lowest + 1/2)*theta <= m_t <= (L + 1/2)*theta, else 0; dL/domega_tj = dL/dm_t*x_j summed
+    over the units; dL/dleak = sum_t dL/dm_t*v_{t-1}. The threshold: d(theta*s)/dtheta = s + theta*ds/dtheta, where
+    m/theta depends on theta by I/theta alone, v/theta being held.
 
     Args:
         x: input currents `[T, ...]`.
@@ -94,14 +97,15 @@ def gradients(
         initial: v_0 in units of theta.
         leak: of the potential.
         stretch: slope of what rectifies u = m/theta - 1/2 before it fires.
+        lowest: level.
     """
     theta = np.broadcast_to(theta, x.shape[1:])
     received = couple(x, omega)
-    m, s, v = trace(received, theta, levels, initial, leak)
+    m, s, v = trace(received, theta, levels, initial, leak, lowest)
     to_m, to_theta, to_leak = np.zeros_like(m), np.zeros(theta.shape), 0.0
     for at in np.ndindex(m.shape):
         t, unit = at[0], at[1:]
-        if theta[unit] / 2 <= m[at] <= (levels + 0.5) * theta[unit]:
+        if (lowest + 0.5) * theta[unit] <= m[at] <= (levels + 0.5) * theta[unit]:
             to_m[at] = upstream[at] * stretch(m[at] / theta[unit] - 0.5)
         to_theta[unit] += upstream[at] * s[at] - to_m[at] * received[at] / theta[unit]
         to_leak += to_m[at] * v[(t, *unit)]

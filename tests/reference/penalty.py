@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 
-def penalty(u: float, levels: int) -> float:
-    """min_k |u - k|^2, k in 0..L: at L = 1 min(|u|, |1 - u|)^2."""
-    return min(abs(u - k) ** 2 for k in range(levels + 1))
+def penalty(u: float, levels: int, lowest: int = 0) -> float:
+    """min_k |u - k|^2, k in lowest..L: at L = 1 and lowest 0 min(|u|, |1 - u|)^2."""
+    return min(abs(u - k) ** 2 for k in range(lowest, levels + 1))

@@ -11,15 +11,15 @@ def paper(u: float) -> float:
     return min(abs(u), abs(1 - u)) ** 2
 
 
-def potential_loss(u: np.ndarray, levels: int) -> float:
-    return sum(penalty(each, levels) for each in u.flat) / u.size
+def potential_loss(u: np.ndarray, levels: int, lowest: int = 0) -> float:
+    return sum(penalty(each, levels, lowest) for each in u.flat) / u.size
 
 
-def gradient(u: np.ndarray, levels: int) -> np.ndarray:
+def gradient(u: np.ndarray, levels: int, lowest: int = 0) -> np.ndarray:
     """2*(u - nearest level)/n."""
     out = np.empty_like(u)
     for index in np.ndindex(u.shape):
-        nearest = min(range(levels + 1), key=lambda k, value=u[index]: abs(value - k))
+        nearest = min(range(lowest, levels + 1), key=lambda k, value=u[index]: abs(value - k))
         out[index] = 2 * (u[index] - nearest) / u.size
     return out
 

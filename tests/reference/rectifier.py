@@ -21,15 +21,15 @@ def slope(u: float) -> float:
     return u ** (-2 / 3) / 3
 
 
-def interval(u: float, levels: int) -> int:
-    """Which of the unit intervals 0..1, 1..2, ..., L-1..L holds u; the first and the last reach on for ever."""
-    return min(max(math.floor(u), 0), levels - 1)
+def interval(u: float, levels: int, lowest: int = 0) -> int:
+    """Which of the unit intervals lowest..lowest+1, ..., L-1..L holds u; the first and the last reach on for ever."""
+    return min(max(math.floor(u), lowest), levels - 1)
 
 
-def phi_of_levels(u: float, levels: int) -> float:
+def phi_of_levels(u: float, levels: int, lowest: int = 0) -> float:
     """The same phi in each unit interval."""
-    return interval(u, levels) + phi(u - interval(u, levels))
+    return interval(u, levels, lowest) + phi(u - interval(u, levels, lowest))
 
 
-def slope_of_levels(u: float, levels: int) -> float:
-    return slope(u - interval(u, levels))
+def slope_of_levels(u: float, levels: int, lowest: int = 0) -> float:
+    return slope(u - interval(u, levels, lowest))
