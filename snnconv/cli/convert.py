@@ -60,7 +60,7 @@ MOST_TIMESTEPS = 1024  # far beyond what is of use, yet carried by memory
     "--budget-energy-pj",
     type=click.FloatRange(0, min_open=True),
     metavar="E",
-    help="Of auto:FLOOR: the most accurate choice whose image costs at most so many picojoules, as estimated.",
+    help="Of auto:FLOOR: the choice closest to SOURCE whose image costs at most so many picojoules, as estimated.",
 )
 @click.option(
     "--budget-accuracy",
