@@ -30,8 +30,8 @@ def select(
     Returns:
         Under a budget of energy, of the assignments measured within it the one whose logits err least (a few images
         more or less that agree tell little between neighbours); under a budget of agreement the one measured to reach
-        it that costs least. Without one, the cheapest whose predicted
-        error is at most that of the third candidate N everywhere.
+        it that costs least. Without a budget, the one predicted to cost least among those whose predicted error is at
+        most that of the third candidate N everywhere.
 
     Raises:
         InvalidValueError: no assignment meets the budget; it says which comes nearest.
