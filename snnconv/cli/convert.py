@@ -51,6 +51,7 @@ MOST_TIMESTEPS = 1024  # far beyond what is of use, yet carried by memory
     help="Firing levels of one step; N = L*T.  [default: 4, or a QCFS file's N/T]",
 )
 @click.option(
+    "-N",
     "--total-levels",
     metavar="N|auto:FLOOR",
     help="N = L*T of every site, or chosen for each site by sensitivity: FLOOR at least, 8 times that at most.",
@@ -59,7 +60,7 @@ MOST_TIMESTEPS = 1024  # far beyond what is of use, yet carried by memory
     "--budget-energy-pj",
     type=click.FloatRange(0, min_open=True),
     metavar="E",
-    help="Of auto:FLOOR: the most accurate choice whose image costs at most so many picojoules, as estimated.",
+    help="Of auto:FLOOR: the choice closest to SOURCE whose image costs at most so many picojoules, as estimated.",
 )
 @click.option(
     "--budget-accuracy",

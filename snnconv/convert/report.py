@@ -110,4 +110,4 @@ class ConversionReport:
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready form."""
-        return asdict(self)
+        return {**asdict(self), "precision": None if self.precision is None else self.precision.to_dict()}

@@ -28,9 +28,10 @@ def select(
         meter: measures.
 
     Returns:
-        Under a budget of energy, of the assignments measured within it the one that agrees most with the ANN; under a
-        budget of agreement the one measured to reach it that costs least. Without one, the cheapest whose predicted
-        error is at most that of the third candidate N everywhere.
+        Under a budget of energy, of the assignments measured within it the one whose logits err least (a few images
+        more or less that agree tell little between neighbours); under a budget of agreement the one measured to reach
+        it that costs least. Without a budget, the one predicted to cost least among those whose predicted error is at
+        most that of the third candidate N everywhere.
 
     Raises:
         InvalidValueError: no assignment meets the budget; it says which comes nearest.
@@ -58,8 +59,8 @@ def _most_accurate(limit: float, path: Sequence[Choice], measured: Sequence[int]
             f"No choice of levels costs at most {limit:.4g} pJ an image: the least is "
             f"{_rounded_up(least.energy_pj_per_image)} pJ at {least.where}. Give more, or a lower floor."
         )
-    best = max(within, key=lambda choice: (within[choice].agreement, -within[choice].error))
-    return best, f"of those measured at no more than {limit:.4g} pJ an image it agrees most with the ANN"
+    best = min(within, key=lambda choice: within[choice].error)
+    return best, f"of those measured at no more than {limit:.4g} pJ an image its outputs are closest to the ANN's"
 
 
 def _cheapest(least: float, path: Sequence[Choice], measured: Sequence[int], meter: Meter) -> tuple[Choice, str]:

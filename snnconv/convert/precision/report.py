@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from snnconv.convert.sites import in_words
 
@@ -33,6 +34,10 @@ class PrecisionPoint:
     def mean_total_levels(self) -> float:
         """Mean N of the sites."""
         return sum(self.total_levels) / len(self.total_levels)
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready form."""
+        return {**asdict(self), "mean_total_levels": self.mean_total_levels}
 
     @property
     def where(self) -> str:
@@ -74,3 +79,13 @@ class PrecisionReport:
     images: int
     sensitivity_images: int
     energy_images: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready form."""
+        return {
+            **asdict(self),
+            "front": [point.to_dict() for point in self.front],
+            "uniform": [point.to_dict() for point in self.uniform],
+            "chosen": self.chosen.to_dict(),
+            "result": self.result.to_dict(),
+        }
