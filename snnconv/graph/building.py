@@ -36,7 +36,7 @@ class Builder:
         Raises:
             Refusal: an operand is no activation, or its shape does not fit the module.
         """
-        activations = tuple(view.activation(position) for position in call.operands)
+        activations = tuple(view.activation(each) if isinstance(each, int) else each for each in call.operands)
         for module in call.modules:
             activations = (self._call(view.name, module, activations),)
         return activations[0]
@@ -48,7 +48,7 @@ class Builder:
         node = self._graph.call_module(target, tuple(operand.node for operand in operands))
         node.meta["onnx_name"] = onnx_name
         node.meta["shape"] = first[1:]
-        return Activation(node, (first, second))
+        return Activation(node, (first, second), module, operands)
 
     def finish(self, outputs: Sequence[Activation]) -> fx.GraphModule:
         """The module, without calls that no output depends on."""

@@ -30,6 +30,7 @@ from snnconv.graph.node import (
     Refusal,
 )
 from snnconv.graph.reading import InputShape, read_initializers, read_input, read_opsets
+from snnconv.graph.refusals import named_refusals
 
 __all__ = ["Imported", "import_graph"]
 
@@ -56,6 +57,11 @@ class Imported:
 
 def _domain(node: onnx.NodeProto) -> str:
     return "" if node.domain == "ai.onnx" else node.domain
+
+
+def _name_of(node: onnx.NodeProto) -> str:
+    """Under which `named_refusals` lists a node."""
+    return node.output[0] if node.output else ""
 
 
 def _folds(node: onnx.NodeProto) -> bool:
@@ -87,6 +93,7 @@ class _Importer:
         self.proto = model.graph
         self.opsets = read_opsets(model)
         self.live = _live(model.graph)
+        self.named = named_refusals(model.graph)
         self.values: dict[str, Operand] = {}
         # Outputs of refused nodes, and what depends on them: what only fails because of them is not reported.
         self.poisoned: set[str] = set()
@@ -141,7 +148,7 @@ class _Importer:
             self.unknown_constants.update(node.output)
             return
         self.poisoned.update(node.output)
-        if (_domain(node), node.op_type) not in HANDLERS:
+        if _name_of(node) in self.named or (_domain(node), node.op_type) not in HANDLERS:
             self._refuse_unknown(node)
 
     def _is_constant(self, node: onnx.NodeProto) -> bool:
@@ -157,6 +164,7 @@ class _Importer:
         where = f" of domain {node.domain}" if _domain(node) else ""
         control = node.op_type in CONTROL_FLOW and not where
         reason = "control flow cannot be converted" if control else f"the operator{where} is not known"
+        reason = self.named.get(_name_of(node), reason)
         self.refused.append(UnsupportedNode(readable_name(node), node.op_type, reason))
 
     def _is_finite(self, node: onnx.NodeProto, operands: Sequence[Operand | None]) -> bool:
@@ -183,7 +191,7 @@ class _Importer:
             self.values.update(known)
             if known:
                 return True
-            if (domain, node.op_type) not in HANDLERS:
+            if _name_of(node) in self.named or (domain, node.op_type) not in HANDLERS:
                 self._refuse_unknown(node)
                 return False
             if not self._is_finite(node, operands):

@@ -16,19 +16,28 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from snnconv.graph.pools import AveragePool, MaxPool, torch_pads
+from snnconv.graph.reductions import Extremum, ReduceMax, ReduceMean, ReduceSum
+from snnconv.graph.resampling import Expand, Gather, Resize, Tile
 
 __all__ = [
     "Arithmetic",
     "AveragePool",
     "Concat",
+    "Expand",
+    "Extremum",
+    "Gather",
     "MaxPool",
     "Pad",
     "ParametricReLU",
+    "ReduceMax",
     "ReduceMean",
+    "ReduceSum",
     "Reshape",
+    "Resize",
     "Signal",
     "Slice",
     "Squeeze",
+    "Tile",
     "Transpose",
     "Unsqueeze",
 ]
@@ -126,23 +135,6 @@ class Pad(nn.Module):
     def extra_repr(self) -> str:
         """Settings, for printing."""
         return f"pads={self.pads}, mode={self.mode}, value={self.value}"
-
-
-class ReduceMean(nn.Module):
-    """Mean over axes other than the batch's."""
-
-    def __init__(self, axes: Sequence[int], *, keepdims: bool) -> None:
-        super().__init__()
-        self.axes = tuple(axes)
-        self.keepdims = keepdims
-
-    def forward(self, x: Tensor) -> Tensor:
-        """`[B, ...]` to `[B, ...]` without the axes, or with size 1 in their place."""
-        return x.mean(self.axes, keepdim=self.keepdims)
-
-    def extra_repr(self) -> str:
-        """Settings, for printing."""
-        return f"axes={self.axes}, keepdims={self.keepdims}"
 
 
 class Reshape(nn.Module):

@@ -67,10 +67,19 @@ class Constant:
 
 @dataclass(frozen=True)
 class Activation:
-    """A tensor that depends on the input: the graph's node and its shape at each probe batch size."""
+    """A tensor that depends on the input.
+
+    Attributes:
+        node: the graph's.
+        shapes: at each probe batch size.
+        module: what made it; None of the input.
+        sources: what the module was given.
+    """
 
     node: fx.Node
     shapes: tuple[Shape, Shape]
+    module: nn.Module | None = None
+    sources: tuple[Activation, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -89,11 +98,11 @@ class Call:
 
     Attributes:
         modules: applied in order; none stands for the identity.
-        operands: positions of the node's activations, the arguments of the first module.
+        operands: the arguments of the first module: activations, or positions of the node's own.
     """
 
     modules: tuple[nn.Module, ...]
-    operands: tuple[int, ...] = (0,)
+    operands: tuple[int | Activation, ...] = (0,)
 
 
 def read_attributes(node: onnx.NodeProto) -> dict[str, Any]:

@@ -22,6 +22,8 @@ Shape = tuple[int, ...]
 SHAPE_KEEPING = (
     nn.ReLU,
     nn.ReLU6,
+    nn.Hardsigmoid,
+    nn.Hardswish,
     nn.Hardtanh,
     nn.LeakyReLU,
     nn.Sigmoid,

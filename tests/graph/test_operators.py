@@ -157,6 +157,9 @@ ACTIVATION = [
     Case("PRelu", image(5, 5), {"slope": rand(1, 4, 1, 1)}),
     Case("PRelu", image(5, 5), {"slope": rand(5)}),
     Case("Sigmoid", image(5, 5)),
+    Case("HardSigmoid", image(5, 5)),
+    Case("HardSigmoid", image(5, 5), attributes={"alpha": 1 / 6, "beta": 0.5}),
+    Case("HardSwish", image(5, 5), opsets=(14, 18, 99)),
     Case("Softmax", (6,)),
     Case("Softmax", image(5, 3), attributes={"axis": 1}),
     Case("Softmax", image(5, 3), attributes={"axis": 2}),
@@ -174,6 +177,7 @@ ARITHMETIC = [
         Case(operator, image(5, 5), order=("x", "x")),
     )
 ]
+ARITHMETIC.append(Case("Neg", image(5, 5)))
 JOIN = [
     Case("Concat", image(5, 5), attributes={"axis": 1}, order=("x", "x")),
     Case("Concat", image(5, 5), attributes={"axis": 2}, order=("x",)),
@@ -304,6 +308,81 @@ POOL = [
     Case("ReduceMean", image(5, 6), {"a": ints(-1)}, {"keepdims": 0}, opsets=(18, 99)),
     Case("ReduceMean", image(5, 6), {}, {"noop_with_empty_axes": 1}, opsets=(18, 99)),
 ]
+REDUCTION = [
+    Case("ReduceSum", image(5, 6), attributes={"axes": [2, 3]}, opsets=(7, 12)),
+    Case("ReduceSum", image(5, 6), {"a": ints(-1, 1)}, {"keepdims": 0}, opsets=(13, 18, 99)),
+    Case("ReduceSum", image(5, 6), {}, {"noop_with_empty_axes": 1}, opsets=(13, 18, 99)),
+    Case("ReduceMax", image(5, 6), attributes={"axes": [2, 3]}, opsets=(7, 13)),
+    Case("ReduceMax", image(5, 6), attributes={"axes": [2, 3], "keepdims": 0}, opsets=(7, 13)),
+    Case("ReduceMax", image(5, 6), {"a": ints(1)}, opsets=(18, 99)),
+    Case("ReduceMax", image(5, 6), {"a": ints(-1, 1)}, {"keepdims": 0}, opsets=(18, 99)),
+    *(
+        case
+        for operator in ("Max", "Min")
+        for case in (
+            Case(operator, image(5, 6), order=("x", "x")),
+            Case(operator, image(5, 6), order=("x", "x", "x"), opsets=(8, 13, 99)),
+            Case(operator, image(5, 6), order=("x",)),
+            Case(operator, image(5, 6), {"c": f32(0)}, opsets=(8, 13, 99)),
+            Case(operator, image(5, 6), {"c": rand(1)}, order=("c", "x"), opsets=(8, 13, 99)),
+        )
+    ),
+]
+RESIZE = [
+    *(
+        Case(
+            "Resize",
+            image(5, 6),
+            {"r": rand(0), "s": np.array([1, 1, *factors], np.float32)},
+            {"mode": mode, "coordinate_transformation_mode": positions},
+            opsets=(11, 18, 99),
+        )
+        for mode in ("nearest", "linear")
+        for positions in ("half_pixel", "pytorch_half_pixel", "asymmetric", "align_corners")
+        for factors in ((2, 2), (1.3, 2.5), (0.6, 0.2), (1, 0.5))
+    ),
+    *(
+        Case(
+            "Resize",
+            image(5, 6),
+            {"r": None, "s": None, "n": ints(*sizes)},
+            {"mode": mode, "axes": [2, 3]},
+            opsets=(18, 99),
+        )
+        for mode in ("nearest", "linear")
+        for sizes in ((10, 3), (7, 7), (5, 12), (5, 6))
+    ),
+    *(
+        Case(
+            "Resize",
+            image(5, 6),
+            {"r": rand(0), "s": np.array([1, 1, 2.5, 0.4], np.float32)},
+            {"nearest_mode": rounding, "coordinate_transformation_mode": "asymmetric"},
+            opsets=(11, 18),
+        )
+        for rounding in ("round_prefer_floor", "round_prefer_ceil", "floor", "ceil")
+    ),
+    Case("Resize", image(6), {"r": rand(0), "s": np.array([1, 1, 2], np.float32)}, {"mode": "linear"}, opsets=(11, 18)),
+    Case("Resize", image(5, 6), {"s": np.array([1, 1, 2, 3], np.float32)}, opsets=(10,)),
+    Case("Resize", image(6, 6), {"s": np.array([1, 1, 0.5, 0.5], np.float32)}, opsets=(10,)),
+    Case("Resize", image(5, 6), {"s": np.array([1, 1, 2, 3], np.float32)}, {"mode": "linear"}, opsets=(10,)),
+    Case("Upsample", image(5, 6), attributes={"scales": [1.0, 1.0, 2.0, 3.0]}, opsets=(7, 8)),
+    Case("Upsample", image(5, 6), {"s": np.array([1, 1, 2, 2], np.float32)}, {"mode": "linear"}, opsets=(9,)),
+]
+RESAMPLING = [
+    Case("Expand", image(5, 1), {"s": ints(1, 4, 5, 3)}, opsets=(8, 13, 99)),
+    Case("Expand", image(5, 1), {"s": ints(3)}, opsets=(8, 13, 99)),
+    Case("Expand", image(5, 1), {"s": ints(1, 1)}, opsets=(8, 13, 99)),
+    Case("Tile", image(5, 2), {"s": ints(1, 2, 1, 3)}),
+    Case("Tile", image(5, 2), {"s": ints(1, 1, 1, 1)}),
+    Case("Gather", image(5, 2), {"i": ints(3, 1, -1, 3)}, {"axis": 1}),
+    Case("Gather", image(5, 2), {"i": ints(1, 2)}, {"axis": -2}),
+    Case("Gather", image(5, 2), {"i": np.array(-2)}, {"axis": 1}),
+    Case("Gather", image(5, 2), {"i": ints(0, 2, 1, 3).reshape(2, 2)}, {"axis": 2}),
+    Case("DepthToSpace", (8, 3, 2), attributes={"blocksize": 2}),
+    Case("DepthToSpace", (8, 3, 2), attributes={"blocksize": 2, "mode": "CRD"}, opsets=(11, 18, 99)),
+    Case("SpaceToDepth", (2, 4, 6), attributes={"blocksize": 2}),
+]
 SHAPE = [
     Case("Flatten", image(5, 6)),
     Case("Flatten", image(5, 6), attributes={"axis": 2}),
@@ -338,6 +417,9 @@ CASES = [
         SLICE,
         PAD,
         POOL,
+        REDUCTION,
+        RESIZE,
+        RESAMPLING,
         SHAPE,
     )
     for case in family

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 
 import numpy as np
 import onnx
 import pytest
+import torch
 from onnx import TensorProto, helper
-from onnx_oracle import model_of, run_torch, sample
+from onnx_oracle import check, model_of, run_torch, sample
+from torch import nn
 
 from snnconv.errors import InvalidValueError, ModelError, SnnconvError, UnsupportedOperatorsError
 from snnconv.graph import folding
 from snnconv.graph.importer import import_graph
+from snnconv.loading import load_module
 
 RNG = np.random.default_rng(0)
 
@@ -63,6 +67,69 @@ def test_every_unsupported_node_is_listed_in_the_order_of_the_file() -> None:
     assert reasons[5] == "the operator of domain elsewhere is not known"
 
 
+class _Apply(nn.Module):
+    """A function as a module."""
+
+    def __init__(self, function: Callable[[torch.Tensor], torch.Tensor]) -> None:
+        super().__init__()
+        self.function = function
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.function(x)
+
+
+def _gelu_by_tanh(x: torch.Tensor) -> torch.Tensor:
+    return 0.5 * x * (1 + torch.tanh(0.79788456 * (x + 0.044715 * x**3)))
+
+
+def _layer_norm(x: torch.Tensor) -> torch.Tensor:
+    centred = x - x.mean(-1, keepdim=True)
+    return centred / torch.sqrt((centred**2).mean(-1, keepdim=True) + 1e-5)
+
+
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [
+        (nn.SiLU(), "SiLU (swish)"),
+        (_Apply(lambda x: torch.sigmoid(x) * x), "SiLU (swish)"),
+        (_Apply(lambda x: x * torch.sigmoid(1.702 * x)), "GELU"),
+        (nn.GELU(), "GELU"),
+        (nn.GELU("tanh"), "GELU"),
+        (_Apply(lambda x: 0.5 * x * (1 + torch.erf(x / 2**0.5))), "GELU"),
+        (_Apply(_gelu_by_tanh), "GELU"),
+        (nn.Mish(), "Mish"),
+        (_Apply(lambda x: x * torch.tanh(nn.functional.softplus(x))), "Mish"),
+        (nn.ELU(), "ELU"),
+        (nn.Tanh(), "tanh"),
+        (nn.Softplus(), "softplus"),
+        (nn.LayerNorm(8), "LayerNorm"),
+        (_Apply(_layer_norm), "LayerNorm"),
+        (nn.RMSNorm(8), "LayerNorm"),
+        (nn.GroupNorm(2, 4), "GroupNorm"),
+        (nn.InstanceNorm2d(4), "InstanceNorm"),
+        (_Apply(lambda x: nn.functional.normalize(x, dim=1)), "unit length"),
+        (_Apply(lambda x: nn.functional.scaled_dot_product_attention(x, x, x)), "attention"),
+        (_Apply(lambda x: torch.einsum("bcij,bcjk->bcik", x, x)), "attention"),
+    ],
+    ids=str,
+)
+def test_refusals_name_what_the_user_knows(module: nn.Module, name: str) -> None:
+    network = nn.Sequential(nn.Conv2d(4, 4, 1), module, nn.Conv2d(4, 4, 1), module)
+    with pytest.raises(UnsupportedOperatorsError) as caught:
+        load_module(network, (4, 8, 8))
+    reasons = [found.reason for found in caught.value.nodes]
+    assert sum(name in reason for reason in reasons) >= 2, reasons  # behind the first refusal, too
+
+
+def test_a_gate_of_something_else_is_no_silu() -> None:
+    nodes = [
+        node("Relu", ["x"], "r"),
+        node("Sigmoid", ["r"], "s"),
+        node("Mul", ["x", "s"], "y"),
+    ]
+    check(model_of(nodes, {}, (4, 5)))
+
+
 def test_shapes_of_what_a_refused_node_makes_are_not_reported() -> None:
     nodes = [
         node("Erf", ["x"], "a"),
@@ -74,7 +141,7 @@ def test_shapes_of_what_a_refused_node_makes_are_not_reported() -> None:
         node("Expand", ["c", "s"], "e"),
         node("Add", ["a", "e"], "plus"),
         node("Reshape", ["plus", "t"], "r"),
-        node("Gather", ["r", "zero"], "y", axis=1),  # of an activation: not known
+        node("Hardmax", ["r"], "y"),  # not known by itself
     ]
     constants = {"half": np.float32(0.5), "zero": np.array(0), "axes": np.array([0]), "rest": np.array([-1])}
     assert [name for name, _, _ in refused(model_of(nodes, constants, (3, 4, 4)))] == ["a", "y"]
@@ -150,7 +217,7 @@ OPERATORS = {
     "bounds that cross": (node("Clip", ["x", "one", "zero"], "y"), "leave nothing between"),
     "bounds that are NaN": (node("Clip", ["x", "nan", "one"], "y"), "leave nothing between"),
     "bounds that depend on the input": (node("Clip", ["x", "x"], "y"), "must be a constant"),
-    "product of activations": (node("MatMul", ["x", "x"], "y"), "only the product"),
+    "product of activations": (node("MatMul", ["x", "x"], "y"), "attention is not supported"),
     "constant at the left": (node("MatMul", ["square", "x"], "y"), "only the product"),
     "transA": (node("Gemm", ["x", "square"], "y", transA=1), "transA"),
     "bias for each sample": (node("Gemm", ["x", "square", "square"], "y"), "bias of shape"),

@@ -17,11 +17,16 @@ from snnconv.graph.modules import (
     Arithmetic,
     AveragePool,
     Concat,
+    Expand,
+    Gather,
     Pad,
     ReduceMean,
+    ReduceSum,
     Reshape,
+    Resize,
     Slice,
     Squeeze,
+    Tile,
     Transpose,
     Unsqueeze,
 )
@@ -30,7 +35,20 @@ from snnconv.neurons import QCFS, SpikingSite, unfold_time
 __all__ = ["MOVES", "fired_levels", "route"]
 
 # They compute nothing, whatever they move.
-MOVES = (Concat, nn.Flatten, nn.Identity, Pad, Reshape, Slice, Squeeze, Transpose, Unsqueeze)
+MOVES = (
+    Concat,
+    Expand,
+    nn.Flatten,
+    Gather,
+    nn.Identity,
+    Pad,
+    Reshape,
+    Slice,
+    Squeeze,
+    Tile,
+    Transpose,
+    Unsqueeze,
+)
 
 
 def fired_levels(site: nn.Module, activation: Tensor) -> tuple[Tensor, int] | None:
@@ -80,9 +98,10 @@ def route(module: nn.Module, operands: Sequence[Tensor | None]) -> Tensor | None
         mean = AveragePool(module.kernel, module.stride, module.pads, count_include_pad=True)(counts[0])
         summed: Tensor = mean * math.prod(module.kernel)
         return summed + (summed.round() - summed).detach()  # whole spikes; to a gradient, the sum that it is
-    if isinstance(module, ReduceMean):
+    if isinstance(module, (ReduceMean, ReduceSum)):
         return counts[0].sum(module.axes, keepdim=module.keepdims)
-    return module(counts[0]) if isinstance(module, MOVES) else None
+    moves = isinstance(module, MOVES) or (isinstance(module, Resize) and module.mode == "nearest")
+    return module(counts[0]) if moves else None
 
 
 def _combine(module: Arithmetic, counts: Sequence[Tensor]) -> Tensor | None:

@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from snnconv.graph.linear import CONVOLUTIONS, LINEAR, NORMS, TRANSPOSED
-from snnconv.graph.modules import Arithmetic, AveragePool, ReduceMean
+from snnconv.graph.modules import Arithmetic, AveragePool, ReduceMean, ReduceSum
 
 __all__ = ["AC_PJ", "ENERGY_NOTE", "MAC_PJ", "Operations", "dense", "fan_out", "macs"]
 
@@ -108,6 +108,8 @@ def dense(module: nn.Module, inputs: int, outputs: int) -> tuple[int, int] | Non
         return outputs, outputs * (math.prod(module.kernel) - 1)
     if isinstance(module, ReduceMean):
         return outputs, inputs - outputs
+    if isinstance(module, ReduceSum):
+        return 0, inputs - outputs
     return None
 
 

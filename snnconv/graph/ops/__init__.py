@@ -8,7 +8,20 @@ from snnconv.graph.ops import (
     linear,
     normalization,
     pooling,
+    reduction,
+    resampling,
     shape,
 )
 
-__all__ = ["activation", "arithmetic", "convolution", "extent", "linear", "normalization", "pooling", "shape"]
+__all__ = [
+    "activation",
+    "arithmetic",
+    "convolution",
+    "extent",
+    "linear",
+    "normalization",
+    "pooling",
+    "reduction",
+    "resampling",
+    "shape",
+]

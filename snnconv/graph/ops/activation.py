@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 import numpy as np
+import torch
 from torch import nn
 
 from snnconv.graph.emission import EMITTERS, Emission
-from snnconv.graph.modules import ParametricReLU, Reshape
+from snnconv.graph.modules import Arithmetic, ParametricReLU, Reshape
 from snnconv.graph.node import HANDLERS, Call, NodeView, Refusal
 
 FLOAT32_MAX = float(np.finfo(np.float32).max)
@@ -53,6 +54,24 @@ def _import_sigmoid(node: NodeView) -> Call:
     return Call((nn.Sigmoid(),))
 
 
+@HANDLERS.register(("", "HardSigmoid"))
+def _import_hard_sigmoid(node: NodeView) -> Call:
+    slope, shift = node.float_attribute("alpha", 0.2), node.float_attribute("beta", 0.5)
+    if math.isclose(slope, 1 / 6, rel_tol=1e-6) and shift == 0.5:
+        return Call((nn.Hardsigmoid(),))
+    line = (Arithmetic("mul", _number(slope)), Arithmetic("add", _number(shift)))
+    return Call((*line, nn.Hardtanh(0.0, 1.0)))
+
+
+def _number(value: float) -> nn.Parameter:
+    return nn.Parameter(torch.tensor(value, dtype=torch.float32))
+
+
+@HANDLERS.register(("", "HardSwish"))
+def _import_hard_swish(node: NodeView) -> Call:
+    return Call((nn.Hardswish(),))
+
+
 @HANDLERS.register(("", "Softmax"))
 def _import_softmax(node: NodeView) -> Call:
     rank = node.rank()
@@ -93,6 +112,16 @@ def _emit_prelu(module: ParametricReLU, emission: Emission, inputs: Sequence[str
 @EMITTERS.register(nn.Sigmoid)
 def _emit_sigmoid(module: nn.Sigmoid, emission: Emission, inputs: Sequence[str], name: str) -> str:
     return emission.node("Sigmoid", inputs, name)
+
+
+@EMITTERS.register(nn.Hardsigmoid)
+def _emit_hard_sigmoid(module: nn.Hardsigmoid, emission: Emission, inputs: Sequence[str], name: str) -> str:
+    return emission.node("HardSigmoid", inputs, name, alpha=1 / 6, beta=0.5)
+
+
+@EMITTERS.register(nn.Hardswish)
+def _emit_hard_swish(module: nn.Hardswish, emission: Emission, inputs: Sequence[str], name: str) -> str:
+    return emission.node("HardSwish", inputs, name)
 
 
 @EMITTERS.register(nn.Softmax)

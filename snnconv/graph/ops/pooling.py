@@ -1,4 +1,4 @@
-"""Pooling over windows, over all positions, and means over axes."""
+"""Pooling over windows, and over all positions."""
 
 from __future__ import annotations
 
@@ -76,17 +76,6 @@ def _import_global_max_pool(node: NodeView) -> Call:
     return Call((MaxPool(spatial, [1] * rank, [0] * 2 * rank, [1] * rank),))
 
 
-@HANDLERS.register(("", "ReduceMean"))
-def _import_reduce_mean(node: NodeView) -> Call:
-    axes = node.ints("axes", 1)
-    if not axes:
-        if node.int_attribute("noop_with_empty_axes", 0):
-            return Call(())
-        raise Refusal("it acts across the batch axis")
-    keepdims = bool(node.int_attribute("keepdims", 1))
-    return Call((ReduceMean(sorted(node.axis(axis) for axis in axes), keepdims=keepdims),))
-
-
 @EMITTERS.register(MaxPool)
 def _emit_max_pool(module: MaxPool, emission: Emission, inputs: Sequence[str], name: str) -> str:
     return emission.node(
@@ -111,9 +100,3 @@ def _emit_average_pool(module: AveragePool, emission: Emission, inputs: Sequence
         pads=list(module.pads),
         count_include_pad=int(module.count_include_pad),
     )
-
-
-@EMITTERS.register(ReduceMean)
-def _emit_reduce_mean(module: ReduceMean, emission: Emission, inputs: Sequence[str], name: str) -> str:
-    axes = emission.ints(module.axes, f"{name}.axes")
-    return emission.node("ReduceMean", [*inputs, axes], name, keepdims=int(module.keepdims))
