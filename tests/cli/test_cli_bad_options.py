@@ -119,7 +119,7 @@ def test_demo_needs_a_folder(folder: str, refused: Callable[..., str]) -> None:
         (("convrt", "net.onnx"), "convrt"),
         (("inspct", "net.onnx"), "inspct"),
         ((*CONVERT, "--timestps", "4"), "--timesteps"),
-        ((*CONVERT, "--calibration", "digits"), "--calibration-data"),
+        ((*CONVERT, "--calibration-dat", "digits"), "--calibration-data"),
         (("evaluate", "net.onnx"), "'--data'"),
         (("train", "--data", "digits"), "'--model'"),
         (("convert",), "'SOURCE'"),
