@@ -25,8 +25,8 @@ _FOLDABLE = """
     Abs Add And ArgMax ArgMin Cast CastLike Ceil Clip Concat Constant ConstantOfShape CumSum Div Equal
     Exp Expand EyeLike Flatten Floor Gather GatherElements GatherND Gemm Greater GreaterOrEqual Identity
     Less LessOrEqual Log MatMul Max Min Mod Mul Neg NonZero Not Or Pad Pow Range Reciprocal ReduceMax
-    ReduceMean ReduceMin ReduceProd ReduceSum Relu Reshape Round ScatterElements ScatterND Shape Sign
-    Size Slice Split Sqrt Squeeze Sub Sum Tile Transpose Trilu Unsqueeze Where Xor
+    ReduceMean ReduceMin ReduceProd ReduceSum Relu Reshape Resize Round ScatterElements ScatterND Shape
+    Sign Size Slice Split Sqrt Squeeze Sub Sum Tile Transpose Trilu Unsqueeze Where Xor
 """
 FOLDABLE = frozenset(_FOLDABLE.split())
 MAX_BYTES = 2**30  # of all folded values of one file together

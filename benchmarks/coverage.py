@@ -1,0 +1,265 @@
+"""Which timm architectures convert: one network after the other is loaded, converted and compared with its ANN.
+
+    python -m benchmarks.coverage --jobs 2 --output benchmarks/results/coverage.json --table docs/coverage.md
+    python -m benchmarks.coverage --only resnet18 lcnet_035
+
+Weights are random, so this is about operators and about whether the parts fit, not about accuracy. Each network runs in
+a process of its own, with a limit on its time and memory.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import time
+import warnings
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from benchmarks.coverage_models import FAMILIES, MORE
+from benchmarks.environment import environment
+
+SECONDS = 300  # for one network
+GIGABYTES = 10  # of address space for one process
+TIMESTEPS, LEVELS = 4, 16
+IMAGES = 32  # to calibrate with, and as many others to compare with
+SMALL = 96  # side of the input of networks with many parameters, which no architecture of the table is too deep for
+FEW_PARAMETERS = 3_000_000  # networks with fewer see images of their own size
+
+HEAD = """# Coverage of timm
+
+Which architectures of [timm](https://github.com/huggingface/pytorch-image-models) {timm} import and convert. Of every
+family the smallest network is taken, by number of parameters; where that is not made of ReLU and its kin but another of
+the family is, the smallest such one too; and some more that are widely used.
+
+```sh
+python -m benchmarks.coverage --jobs 2 --output benchmarks/results/coverage.json --table docs/coverage.md
+```
+
+* Weights are random, with a fixed seed: this says what converts, not how accurately
+  ([conversion.md](conversion.md) does). Batch-norms are given the statistics of {images} synthetic images first, and
+  scales that timm starts at 0 are set to 1, for else most of a network would pass nothing on.
+* Conversion: T={timesteps}, L={levels} (N={total}), `calibration="bias"` with {images} synthetic images.
+* *Error*: distance of the quantized network's logits to those of the ANN on {images} other synthetic images, relative
+  to the ANN's, both centred over the images: a network that answers the same for every image has an error of 1.
+* *Side*: of the images; networks with more than {few} million parameters see smaller ones, where they can.
+* *Refused*: what the importer or the plan names, all at once, with the number of nodes.
+
+{counts}
+
+| network | family | outcome | sites | error | side | s |
+|---|---|---|---|---|---|---|
+"""
+
+
+def family_of(name: str) -> str:
+    """The timm module that a network is in."""
+    import timm
+
+    return str(timm.model_entrypoint(name).__module__.rsplit(".", 1)[-1])
+
+
+def sweep_names() -> list[str]:
+    """Every network of the table once, family by family."""
+    return list(dict.fromkeys([*(name for names in FAMILIES.values() for name in names), *MORE]))
+
+
+def measure(name: str) -> dict[str, Any]:
+    """Load, convert and compare one network in this process."""
+    from snnconv.errors import ModelError, SnnconvError, UnsupportedOperatorsError
+
+    started = time.perf_counter()
+    row: dict[str, Any] = {"network": name, "family": family_of(name)}
+    try:
+        row |= _converted(name)
+    except UnsupportedOperatorsError as error:
+        row |= {"outcome": "refused", "reasons": reasons(error.nodes)}
+    except ModelError as error:
+        export = "torch.onnx.export" in str(error)
+        row |= {"outcome": "failed" if export else "refused", "reasons": {_first_line(error): 1}}
+    except SnnconvError as error:
+        row |= {"outcome": "failed", "reasons": {_first_line(error): 1}}
+    row["seconds"] = round(time.perf_counter() - started, 1)
+    return row
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0][:200]
+
+
+def reasons(nodes: Sequence[Any]) -> dict[str, int]:
+    """What is refused, in the fewest words, with the number of nodes; the most frequent first."""
+    found: Counter[str] = Counter()
+    for node in nodes:
+        what, marker, _ = node.reason.partition(" is not supported")
+        named = marker and not what.startswith(("it ", "its "))
+        what = what.split(" (by its")[0].split(", or a")[0].split(", as in")[0]
+        found[what if named else f"{node.operator}: {node.reason}"] += 1
+    return dict(found.most_common())
+
+
+def _converted(name: str) -> dict[str, Any]:
+    import torch
+
+    import snnconv
+    from snnconv.convert import collapse
+    from snnconv.convert.calibration.synthetic import synthetic_images
+    from snnconv.convert.sites import iter_sites
+
+    module, side = _network(name)
+    ann = snnconv.load(module, size=side)
+    spec = _spec(side)
+    calibration, test = synthetic_images(spec, IMAGES, 1), synthetic_images(spec, IMAGES, 2)
+    snn = snnconv.convert(
+        ann, timesteps=TIMESTEPS, levels=LEVELS, calibration="bias", calibration_data=calibration, seed=0
+    )
+    with torch.no_grad():
+        wanted, found = ann.logits(test).double(), collapse(snn).logits(test).double()
+    wanted, found = wanted - wanted.mean(0), found - found.mean(0)
+    error = float((found - wanted).norm() / wanted.norm())
+    return {"outcome": "converted", "sites": len(list(iter_sites(snn.graph))), "error": round(error, 4), "side": side}
+
+
+def _spec(side: int) -> Any:
+    from snnconv.model import InputSpec
+
+    return InputSpec(3, side, side, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
+
+
+def _network(name: str) -> tuple[Any, int]:
+    """The network with random weights and settled batch-norms, and the side of its images."""
+    import timm
+    import torch
+    from timm.data import resolve_model_data_config
+
+    from snnconv.convert.calibration.synthetic import synthetic_images
+
+    torch.manual_seed(0)
+    module = timm.create_model(name, pretrained=False)
+    own = resolve_model_data_config(module)["input_size"][1]
+    many = sum(parameter.numel() for parameter in module.parameters()) > FEW_PARAMETERS
+    for side in (min(own, SMALL) if many else own, own):
+        try:
+            settle(module, synthetic_images(_spec(side), IMAGES, 0))
+        except Exception:
+            if side == own:  # no smaller one was tried, or none will do
+                raise
+            continue
+        return module, side
+    raise AssertionError("unreachable")
+
+
+def settle(module: Any, images: Any) -> None:
+    """Give batch-norms the statistics of these images, and scales of 0 the value 1."""
+    import torch
+
+    norms = [part for part in module.modules() if isinstance(part, torch.nn.modules.batchnorm._BatchNorm)]
+    momenta = [norm.momentum for norm in norms]
+    module.eval()
+    with torch.no_grad():
+        for norm in norms:
+            if norm.weight is not None and not norm.weight.any():
+                norm.weight.fill_(1)
+            norm.reset_running_stats()
+            norm.momentum = None  # a plain mean over the batches
+            norm.train()
+        module(images if norms else images[:2])
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum
+        norm.eval()
+
+
+def run(name: str, threads: int) -> dict[str, Any]:
+    """Measure one network in a process of its own."""
+    started = time.perf_counter()
+    command = [sys.executable, "-m", "benchmarks.coverage", "--child", name]
+    environ = {**os.environ, "OMP_NUM_THREADS": str(threads), "PYTHONWARNINGS": "ignore"}
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, env=environ, check=False)
+    except subprocess.TimeoutExpired:
+        return _failure(name, f"not done after {SECONDS} s", started)
+    lines = done.stdout.strip().splitlines()
+    if done.returncode == 0 and lines:
+        return dict(json.loads(lines[-1]))
+    said = [line for line in done.stderr.strip().splitlines() if line.strip()]
+    return _failure(name, (said[-1] if said else f"exit code {done.returncode}")[:200], started)
+
+
+def _failure(name: str, reason: str, started: float) -> dict[str, Any]:
+    seconds = round(time.perf_counter() - started, 1)
+    return {
+        "network": name,
+        "family": family_of(name),
+        "outcome": "failed",
+        "reasons": {reason: 1},
+        "seconds": seconds,
+    }
+
+
+def _words(row: dict[str, Any]) -> str:
+    if row["outcome"] == "converted":
+        return "converted"
+    found = "; ".join(f"{what} ({count})" if count > 1 else what for what, count in row["reasons"].items())
+    return f"{row['outcome']}: {found}"
+
+
+def table(rows: Sequence[dict[str, Any]], timm: str) -> str:
+    """The document, converted networks first."""
+    order = {"converted": 0, "failed": 1, "refused": 2}
+    counts = Counter(row["outcome"] for row in rows)
+    text = HEAD.format(
+        timm=timm,
+        images=IMAGES,
+        timesteps=TIMESTEPS,
+        levels=LEVELS,
+        total=TIMESTEPS * LEVELS,
+        few=FEW_PARAMETERS // 1_000_000,
+        counts=f"{len(rows)} networks: " + ", ".join(f"{counts[outcome]} {outcome}" for outcome in order) + ".",
+    )
+    for row in sorted(rows, key=lambda row: (order[row["outcome"]], row["family"], row["network"])):
+        error = f"{row['error']:.3f}" if "error" in row else ""
+        cells = [row["network"], row["family"], _words(row), row.get("sites", ""), error, row.get("side", "")]
+        text += "| " + " | ".join(str(cell).replace("|", "/") for cell in [*cells, row["seconds"]]) + " |\n"
+    return text
+
+
+def main() -> None:
+    """Sweep, and print a line for each network."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="networks; by default those of the table")
+    parser.add_argument("--jobs", type=int, default=1, help="processes at a time")
+    parser.add_argument("--threads", type=int, default=1, help="of each process")
+    parser.add_argument("--output", type=Path, help="JSON; rows of other networks that it holds stay in it")
+    parser.add_argument("--table", type=Path, help="the document")
+    parser.add_argument("--child", help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.child:
+        resource.setrlimit(resource.RLIMIT_AS, (GIGABYTES << 30, GIGABYTES << 30))
+        warnings.simplefilter("ignore")
+        print(json.dumps(measure(given.child)))
+        return
+    rows = {}
+    if given.only and given.output and given.output.exists():
+        rows = {row["network"]: row for row in json.loads(given.output.read_text())["rows"]}
+    with ThreadPoolExecutor(given.jobs) as pool:
+        for row in pool.map(lambda name: run(name, given.threads), given.only or sweep_names()):
+            rows[row["network"]] = row
+            error = f"error {row['error']:.4f}, {row['sites']} sites, " if "error" in row else ""
+            print(f"{row['network']}: {_words(row)[:300]}, {error}{row['seconds']} s", flush=True)
+    if given.output:
+        given.output.write_text(
+            json.dumps({"environment": environment(), "rows": list(rows.values())}, indent=1) + "\n"
+        )
+    if given.table:
+        given.table.write_text(table(list(rows.values()), environment()["timm"]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,77 @@
+"""The coverage sweep: its table of networks, its words for refusals, and one network through it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+import timm
+import torch
+from torch import nn
+
+from snnconv.errors import UnsupportedNode
+from snnconv.graph.refusals import BY_OPERATOR
+
+ROOT = str(Path(__file__).resolve().parent.parent)
+if ROOT not in sys.path:  # the benchmarks are no part of the installed package
+    sys.path.append(ROOT)
+
+from benchmarks import coverage  # noqa: E402
+from benchmarks.coverage_models import FAMILIES, is_rectifying  # noqa: E402
+
+
+def test_every_family_and_every_network_of_the_table_exists() -> None:
+    assert set(FAMILIES) <= set(timm.models.list_modules())
+    for family, names in FAMILIES.items():
+        assert [coverage.family_of(name) for name in names] == [family] * len(names)
+    assert all(timm.is_model(name) for name in coverage.sweep_names())
+
+
+def test_reasons_are_short_and_counted() -> None:
+    nodes = [
+        UnsupportedNode("a", "Gelu", BY_OPERATOR["Gelu"]),
+        UnsupportedNode("b", "Erf", BY_OPERATOR["Erf"]),
+        UnsupportedNode("c", "Resize", "its mode 'cubic' is not supported; nearest and linear are"),
+        UnsupportedNode("d", "LSTM", "the operator is not known"),
+    ]
+    assert coverage.reasons(nodes) == {
+        "GELU": 2,
+        "Resize: its mode 'cubic' is not supported; nearest and linear are": 1,
+        "LSTM: the operator is not known": 1,
+    }
+
+
+def test_names_tell_rectifying_networks() -> None:
+    assert is_rectifying({"Conv2d", "BatchNormAct2d", "ReLU", "LeakyReLU", "Hardswish", "SplitAttn", "Sigmoid"})
+    assert not any(is_rectifying({"ReLU", name}) for name in ("SiLU", "GELU", "ELU", "LayerNorm2d", "WindowAttention"))
+
+
+def test_settled_norms_have_the_statistics_of_the_images() -> None:
+    norm = nn.BatchNorm2d(3)
+    nn.init.zeros_(norm.weight)
+    images = 3 + 2 * torch.randn(8, 3, 4, 4)
+    coverage.settle(norm, images)
+    torch.testing.assert_close(norm.running_mean, images.mean((0, 2, 3)))
+    assert norm.weight.eq(1).all()
+    assert (norm.momentum, norm.training) == (0.1, False)
+
+
+def test_the_document_has_a_line_for_each_network() -> None:
+    rows = [
+        {"network": "b", "family": "f", "outcome": "refused", "reasons": {"GELU": 2, "attention": 1}, "seconds": 1.0},
+        {"network": "a", "family": "g", "outcome": "converted", "sites": 3, "error": 0.25, "side": 96, "seconds": 2.0},
+    ]
+    lines = coverage.table(rows, "1.0").splitlines()
+    assert lines[-2:] == [
+        "| a | g | converted | 3 | 0.250 | 96 | 2.0 |",
+        "| b | f | refused: GELU (2); attention |  |  |  | 1.0 |",
+    ]
+    assert "2 networks: 1 converted, 0 failed, 1 refused." in lines
+
+
+@pytest.mark.parametrize("name", ["test_resnet"])
+def test_one_network_through_the_sweep(name: str) -> None:
+    row = coverage.measure(name)
+    assert (row["outcome"], row["family"]) == ("converted", "resnet")
+    assert 0 < row["error"] < 1
