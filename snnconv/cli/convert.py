@@ -23,7 +23,7 @@ from snnconv.cli.options import (
 from snnconv.cli.output import print_json, print_line, print_table, track
 
 if TYPE_CHECKING:
-    from snnconv.convert import CalibrationReport, ConversionReport
+    from snnconv.convert import CalibrationReport, CausalReport, ConversionReport
 
 
 MOST_TIMESTEPS = 1024  # far beyond what is of use, yet carried by memory
@@ -150,6 +150,8 @@ def _print(report: ConversionReport, target: Path) -> None:
     check = report.verification
     if report.method is not None:
         _print_method(report.method)
+    if report.causal is not None:
+        _print_causal(report.causal)
     print_table(
         f"T={report.timesteps}, L={report.levels}, N={report.total_levels}, {report.coupling} coupling. Calibration: "
         f"{report.calibration}. Mean absolute errors in % of the mean activation, on {check.images} images.",
@@ -202,3 +204,14 @@ def _print_method(method: CalibrationReport) -> None:
             f"Reconstruction: {better} of {len(method.blocks)} blocks got closer to the ANN's; mean squared error of a "
             f"block {before:.3g} -> {after:.3g} % of its variance."
         )
+
+
+def _print_causal(causal: CausalReport) -> None:
+    sites = causal.sites
+    before, after = (100 * sum(getattr(site, when) for site in sites) / len(sites) for when in ("before", "after"))
+    lowest, highest = min(site.initial_min for site in sites), max(site.initial_max for site in sites)
+    print_line(
+        f"Steps calibrated on {causal.images} images: initial potentials {lowest:.3g} to {highest:.3g} thresholds, "
+        f"biases of {sum(site.bias is not None for site in sites)} of {len(sites)} sites; mean squared error of a "
+        f"site's time mean {before:.3g} -> {after:.3g} % of its activation's."
+    )

@@ -14,15 +14,17 @@ from torch import Tensor, nn
 
 from snnconv.convert.calibration import (
     AUTO,
+    METHODS,
     Calibrated,
     CalibrationSettings,
     calibrate,
     calibrate_by,
+    calibrate_causal,
     with_total_levels,
 )
 from snnconv.convert.calibration.images import CalibrationImages, check_images, draw_images
 from snnconv.convert.plan import Plan, make_plan, prepare
-from snnconv.convert.report import CalibrationReport, ConversionReport, SiteReport, Verification
+from snnconv.convert.report import CalibrationReport, CausalReport, ConversionReport, SiteReport, Verification
 from snnconv.convert.sites import is_rectifier, iter_sites
 from snnconv.convert.spike import collapse, default_levels, spike
 from snnconv.convert.verify import verify
@@ -37,11 +39,13 @@ from snnconv.zoo.datasets import Images
 __all__ = [
     "CalibrationReport",
     "CalibrationSettings",
+    "CausalReport",
     "ConversionReport",
     "Plan",
     "SiteReport",
     "Verification",
     "calibrate",
+    "calibrate_causal",
     "collapse",
     "convert",
     "make_plan",
@@ -75,7 +79,8 @@ def convert(
         model: anything that `load` takes: an ANN, which is calibrated, or a quantized ANN, which needs no data.
         timesteps: T >= 1.
         levels: L >= 1, firing levels per step; 4 by default, of a quantized ANN its own N divided by T.
-        coupling: "mean" (exact; a layer waits for its window) or "causal" (step by step, with unevenness errors).
+        coupling: "mean" (exact; a layer waits for its window) or "causal" (step by step, with unevenness errors; where
+            biases are calibrated, initial potentials and biases are then moved to suit the steps).
         calibration_data: unlabelled images: a data spec, opened data, or normalised images `[n, ...]`.
         calibration_images: at most so many of them are used, drawn by `seed`.
         calibration: how ceilings and biases are found: "max", "percentile", "mse", "balance", "bias", "reconstruct", or
@@ -134,6 +139,10 @@ def convert(
         )
     quantized = with_total_levels(ann, total_levels) if calibrated is None else calibrated.model
     snn = spike(quantized, timesteps, levels, settings.coupling)
+    steps = None
+    if settings.coupling is Coupling.CAUSAL and calibrated is not None and METHODS[calibrated.method].correct_bias:
+        causal = calibrate_causal(ann, quantized, snn, images.batches, progress=progress)
+        quantized, snn, steps = causal.quantized, causal.snn, CausalReport(causal.images, causal.sites)
     check = verify(quantized, snn, images.batches[0][:VERIFICATION_IMAGES], ann=ann)
     snn.report = ConversionReport(
         timesteps,
@@ -143,6 +152,7 @@ def convert(
         images.description,
         images.count if calibrates else 0,
         _calibration_report(calibrated),
+        steps,
         plan.on_means,
         check,
         time.perf_counter() - started,
@@ -224,6 +234,7 @@ def _provenance(report: ConversionReport, seed: int) -> dict[str, Any]:
         "coupling": report.coupling,
         "calibration": report.calibration,
         "calibration_images": report.calibration_images,
+        "causal_images": None if report.causal is None else report.causal.images,
         "calibration_method": None if report.method is None else asdict(report.method),
         "seed": seed,
         "tolerance": report.verification.tolerance,

@@ -6,8 +6,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from snnconv.convert.calibration.blocks import BlockError
+from snnconv.convert.calibration.causal import CausalSite
 
-__all__ = ["CalibrationReport", "ConversionReport", "SiteReport", "Verification"]
+__all__ = ["CalibrationReport", "CausalReport", "ConversionReport", "SiteReport", "Verification"]
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,19 @@ class CalibrationReport:
 
 
 @dataclass(frozen=True)
+class CausalReport:
+    """What was moved to suit the steps of a causal network.
+
+    Attributes:
+        images: how many it took.
+        sites: one a site.
+    """
+
+    images: int
+    sites: tuple[CausalSite, ...]
+
+
+@dataclass(frozen=True)
 class ConversionReport:
     """A conversion.
 
@@ -84,6 +98,7 @@ class ConversionReport:
         calibration: what the ceilings and biases come from, in words.
         calibration_images: how many images that took.
         method: how ceilings and biases were found; None where they were trained.
+        causal: what was moved to suit the steps of a causal network; None where nothing was.
         on_means: operators that are computed once, on the time mean of their input.
         verification: the check before anything is written.
         wall_s: seconds it took.
@@ -96,6 +111,7 @@ class ConversionReport:
     calibration: str
     calibration_images: int
     method: CalibrationReport | None
+    causal: CausalReport | None
     on_means: tuple[str, ...]
     verification: Verification
     wall_s: float
