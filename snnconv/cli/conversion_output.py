@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from snnconv.cli.output import print_line, print_table
 
 if TYPE_CHECKING:
-    from snnconv.convert import CalibrationReport, ConversionReport
+    from snnconv.convert import CalibrationReport, CausalReport, ConversionReport
     from snnconv.convert.precision import PrecisionPoint, PrecisionReport
 
 __all__ = ["print_conversion"]
@@ -23,6 +23,8 @@ def print_conversion(report: ConversionReport, target: Path) -> None:
         _print_method(report.method)
     if report.precision is not None:
         _print_precision(report.precision)
+    if report.causal is not None:
+        _print_causal(report.causal)
     totals = in_words(site.total_levels for site in check.sites)
     window = f"N={totals}" if "mixed" in totals else f"L={report.levels}, N={totals}"
     print_table(
@@ -118,4 +120,15 @@ def _figures(point: PrecisionPoint) -> tuple[str, ...]:
         f"{100 * point.predicted_error:.3g}",
         f"{100 * point.error:.3g}",
         f"{point.agreement:.2f}",
+    )
+
+
+def _print_causal(causal: CausalReport) -> None:
+    sites = causal.sites
+    before, after = (100 * sum(getattr(site, when) for site in sites) / len(sites) for when in ("before", "after"))
+    lowest, highest = min(site.initial_min for site in sites), max(site.initial_max for site in sites)
+    print_line(
+        f"Steps calibrated on {causal.images} images: initial potentials {lowest:.3g} to {highest:.3g} thresholds, "
+        f"biases of {sum(site.bias is not None for site in sites)} of {len(sites)} sites; mean squared error of a "
+        f"site's time mean {before:.3g} -> {after:.3g} % of its activation's."
     )

@@ -14,11 +14,13 @@ from torch import Tensor, nn
 
 from snnconv.convert.calibration import (
     AUTO,
+    METHODS,
     Calibrated,
     CalibrationSettings,
     Levels,
     calibrate,
     calibrate_by,
+    calibrate_causal,
     with_total_levels,
 )
 from snnconv.convert.calibration.expectation import expected_agreement
@@ -26,7 +28,7 @@ from snnconv.convert.calibration.images import CalibrationImages, check_images, 
 from snnconv.convert.plan import Plan, make_plan, prepare
 from snnconv.convert.precision import PrecisionReport, choose_levels, require_choice
 from snnconv.convert.precision.request import MOST_LEVELS, read_request
-from snnconv.convert.report import CalibrationReport, ConversionReport, SiteReport, Verification
+from snnconv.convert.report import CalibrationReport, CausalReport, ConversionReport, SiteReport, Verification
 from snnconv.convert.sites import is_rectifier, iter_sites, total_levels_of
 from snnconv.convert.spike import collapse, default_levels, spike
 from snnconv.convert.verify import verify
@@ -41,12 +43,14 @@ from snnconv.zoo.datasets import Images
 __all__ = [
     "CalibrationReport",
     "CalibrationSettings",
+    "CausalReport",
     "ConversionReport",
     "Plan",
     "PrecisionReport",
     "SiteReport",
     "Verification",
     "calibrate",
+    "calibrate_causal",
     "collapse",
     "convert",
     "make_plan",
@@ -87,7 +91,8 @@ def convert(
         budget_energy_pj: of "auto", estimated energy of one image that must not be exceeded, in picojoules.
         budget_accuracy: of "auto", percent of the calibration images that must get the ANN's arg-max: images are
             unlabelled.
-        coupling: "mean" (exact; a layer waits for its window) or "causal" (step by step, with unevenness errors).
+        coupling: "mean" (exact; a layer waits for its window) or "causal" (step by step, with unevenness errors; where
+            biases are calibrated, initial potentials and biases are then moved to suit the steps).
         calibration_data: unlabelled images: a data spec, opened data, or normalised images `[n, ...]`.
         calibration_images: at most so many of them are used, drawn by `seed`.
         calibration: how ceilings and biases are found: "max", "percentile", "mse", "balance", "bias", "reconstruct", or
@@ -153,6 +158,10 @@ def convert(
     quantized = with_total_levels(ann, totals) if calibrated is None else calibrated.model
     expected = None if images.real or calibrated is None else expected_agreement(ann, quantized, seed)
     snn = spike(quantized, timesteps, coupling=settings.coupling)
+    steps = None
+    if settings.coupling is Coupling.CAUSAL and calibrated is not None and METHODS[calibrated.method].correct_bias:
+        causal = calibrate_causal(ann, quantized, snn, images.batches, progress=progress)
+        quantized, snn, steps = causal.quantized, causal.snn, CausalReport(causal.images, causal.sites)
     assert snn.levels is not None
     check = verify(quantized, snn, images.batches[0][:VERIFICATION_IMAGES], ann=ann)
     snn.report = ConversionReport(
@@ -164,6 +173,7 @@ def convert(
         images.count if calibrates else 0,
         _calibration_report(calibrated, expected),
         None if chosen is None else chosen.finished(quantized, request),
+        steps,
         plan.on_means,
         check,
         time.perf_counter() - started,
@@ -254,6 +264,7 @@ def _provenance(report: ConversionReport, seed: int) -> dict[str, Any]:
         "coupling": report.coupling,
         "calibration": report.calibration,
         "calibration_images": report.calibration_images,
+        "causal_images": None if report.causal is None else report.causal.images,
         "calibration_method": None if report.method is None else report.method.method,
         "seed": seed,
         "tolerance": report.verification.tolerance,

@@ -6,9 +6,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from snnconv.convert.calibration.blocks import BlockError
+from snnconv.convert.calibration.causal import CausalSite
 from snnconv.convert.precision.report import PrecisionReport
 
-__all__ = ["CalibrationReport", "ConversionReport", "SiteReport", "Verification"]
+__all__ = ["CalibrationReport", "CausalReport", "ConversionReport", "SiteReport", "Verification"]
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,19 @@ class CalibrationReport:
 
 
 @dataclass(frozen=True)
+class CausalReport:
+    """What was moved to suit the steps of a causal network.
+
+    Attributes:
+        images: how many it took.
+        sites: one a site.
+    """
+
+    images: int
+    sites: tuple[CausalSite, ...]
+
+
+@dataclass(frozen=True)
 class ConversionReport:
     """A conversion.
 
@@ -91,6 +105,7 @@ class ConversionReport:
         calibration_images: how many images that took.
         method: how ceilings and biases were found; None where they were trained.
         precision: how the levels of each site were chosen; None where they were given.
+        causal: what was moved to suit the steps of a causal network; None where nothing was.
         on_means: operators that are computed once, on the time mean of their input.
         verification: the check before anything is written.
         wall_s: seconds it took.
@@ -104,6 +119,7 @@ class ConversionReport:
     calibration_images: int
     method: CalibrationReport | None
     precision: PrecisionReport | None
+    causal: CausalReport | None
     on_means: tuple[str, ...]
     verification: Verification
     wall_s: float

@@ -47,7 +47,9 @@ def verify(quantized: Model, snn: Model, x: Tensor, *, ann: Model | None = None)
 
     Args:
         quantized: the quantized ANN.
-        snn: the SNN made from it.
+        snn: the SNN made from it. One whose biases were moved to suit its steps is compared with the quantized ANN of
+            the same biases, which `calibrate_causal` returns beside it; what other initial potentials change counts as
+            unevenness.
         x: normalised images `[B, ...]`.
         ann: the network before quantization, which tells where its activations saturate by themselves.
 

@@ -8,18 +8,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from torch import nn
+from torch import Tensor, nn
 
-from snnconv.domain.reading import DOMAIN, count, emit_ceiling, flag, number, read_ceiling
+from snnconv.domain.reading import DOMAIN, count, emit_ceiling, flag, number, read_axis, read_ceiling
 from snnconv.graph.emission import EMITTERS, Emission
 from snnconv.graph.node import HANDLERS, Call, NodeView, Refusal
 from snnconv.neurons import Coupling, LearnableMultiThreshold, MultiThreshold
+from snnconv.neurons.multithreshold import HALF
+from snnconv.neurons.site import along_channels
 
 __all__ = ["TEXTS"]
 
-# current x [T*B, ...] time-major, ceiling λ, coupling omega [T, T]; m, v in units of θ = λ/L
+# current x [T*B, ...] time-major, ceiling λ, coupling omega [T, T]; m, v and initial v_0 in units of θ = λ/L
 _MULTI_THRESHOLD = """
-MultiThreshold <timesteps, levels, rectified: int = 0, signed: int = 0> (current, ceiling, coupling) => (spikes) {
+MultiThreshold <timesteps, levels, rectified: int = 0, signed: int = 0> (current, ceiling, coupling, initial) =>
+    (spikes) {
     T = Constant <value_int: int = @timesteps> ()
     one = Constant <value_ints: ints = [1]> ()
     rest = Constant <value_ints: ints = [-1]> ()
@@ -38,8 +41,7 @@ MultiThreshold <timesteps, levels, rectified: int = 0, signed: int = 0> (current
     zero_index = Constant <value_int: int = 0> ()
     first = Gather <axis: int = 0> (drive, zero_index)
     member = Shape (first)
-    half = Constant <value_float: float = 0.5> ()
-    v_0 = Expand (half, member)
+    v_0 = Expand (initial, member)
     zero = Constant <value_float: float = 0.0> ()
     negative = Constant <value_int: int = @signed> ()
     side = CastLike (negative, current)
@@ -117,6 +119,7 @@ def _import_multithreshold(node: NodeView) -> Call:
     found = [c for c in fixed if omega.shape == (timesteps,) * 2 and np.allclose(omega, c.matrix(timesteps).numpy())]
     if not found:
         raise Refusal("its coupling is neither mean nor causal")
+    initial, axis = _read_initial(node, ceiling, axis)
     neuron = MultiThreshold(
         ceiling,
         timesteps,
@@ -124,18 +127,38 @@ def _import_multithreshold(node: NodeView) -> Call:
         coupling=found[0],
         rectified=flag(node, "rectified"),
         signed=flag(node, "signed"),
+        initial=initial,
         channel_axis=axis,
     )
     return Call((neuron,))
+
+
+def _read_initial(node: NodeView, ceiling: Tensor, axis: int) -> tuple[Tensor | float, int]:
+    """v_0 as a scalar or `[C]`, and the axis of the channels; files from before it was an input start at 1/2."""
+    if node.constant(3) is None:
+        return HALF, axis
+    own = read_axis(node, 3, "v_0")
+    initial = node.buffer(3)
+    if initial.dim() == 0:
+        return initial, axis
+    initial = initial.reshape(-1)
+    if ceiling.numel() > 1 and initial.numel() > 1 and (own, len(initial)) != (axis, len(ceiling)):
+        raise Refusal("its v_0 and its ceiling are of different channels")
+    return initial, own if initial.numel() > 1 else axis
 
 
 @EMITTERS.register(MultiThreshold)
 def _emit_multithreshold(site: MultiThreshold, emission: Emission, inputs: Sequence[str], name: str) -> str:
     ceiling = emit_ceiling(site, emission, name)
     coupling = emission.once(site.coupling.matrix(site.timesteps).numpy(), f"coupling.{site.coupling.value}")
+    if site.initial.dim():
+        values = along_channels(site.initial, emission.ranks[name], site.channel_axis)
+        initial = emission.constant(values.cpu().numpy(), f"{name}.initial")
+    else:
+        initial = emission.once(site.initial.cpu().numpy(), f"initial.{float(site.initial):g}")
     return emission.node(
         "MultiThreshold",
-        [*inputs, ceiling, coupling],
+        [*inputs, ceiling, coupling, initial],
         name,
         domain=DOMAIN,
         timesteps=site.timesteps,

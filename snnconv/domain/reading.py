@@ -10,7 +10,7 @@ from snnconv.graph.node import NodeView, Refusal
 from snnconv.neurons import Site
 from snnconv.neurons.site import along_channels
 
-__all__ = ["DOMAIN", "count", "emit_ceiling", "flag", "number", "read_ceiling", "shortest", "word"]
+__all__ = ["DOMAIN", "count", "emit_ceiling", "flag", "number", "read_axis", "read_ceiling", "shortest", "word"]
 
 DOMAIN = "ai.snnconv"
 
@@ -20,13 +20,19 @@ def read_ceiling(node: NodeView) -> tuple[nn.Parameter, int]:
     array = node.need_constant(1)
     if not (array > 0).all() or not np.isfinite(array).all():
         raise Refusal("its ceilings must be finite and above 0")
+    axis = read_axis(node, 1, "ceiling")
+    if array.ndim == 0:
+        return node.parameter(1, "ceiling"), axis
+    return node.parameter(1, "ceiling", lambda values: values.reshape(-1)), axis
+
+
+def read_axis(node: NodeView, position: int, name: str) -> int:
+    """Axis of the channels of a constant that holds one value a channel; 1 of a scalar."""
+    array = node.need_constant(position)
     wide = [axis for axis, size in enumerate(array.shape) if size != 1]
     if array.ndim >= node.rank() or len(wide) > 1:
-        raise Refusal(f"its ceiling of shape {array.shape} is neither a scalar nor one value a channel")
-    if array.ndim == 0:
-        return node.parameter(1, "ceiling"), 1
-    axis = wide[0] if wide else 0
-    return node.parameter(1, "ceiling", lambda values: values.reshape(-1)), node.rank() - array.ndim + axis
+        raise Refusal(f"its {name} of shape {array.shape} is neither a scalar nor one value a channel")
+    return node.rank() - array.ndim + (wide[0] if wide else 0) if array.ndim else 1
 
 
 def emit_ceiling(site: Site, emission: Emission, name: str) -> str:

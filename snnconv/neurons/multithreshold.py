@@ -8,9 +8,9 @@ Signed, s_t = clip(floor(m_t/θ), -L, L) (derived): a negative level takes its c
 neuron beside this one would.
 
 Symbols: x_t input current of step t, ω coupling of the steps (rows sum to 1), I_t what the neuron receives,
-m membrane potential before firing, v after the reset with v_0 = θ/2, θ = λ/L firing threshold, L levels a step, s_t the
-level that fires (at m >= k·θ the level is at least k), leak 1 unless it is learned (learnable.py). The output θ·s_t is
-a current again, so weights stay as they are.
+m membrane potential before firing, v after the reset with v_0 = θ/2 unless causal coupling is given another, θ = λ/L
+firing threshold, L levels a step, s_t the level that fires (at m >= k·θ the level is at least k), leak 1 unless it is
+learned (learnable.py). The output θ·s_t is a current again, so weights stay as they are.
 
 With constant current or mean coupling, the time mean of the output is QCFS of the time mean of the input at N = L·T
 (LM-HT, Lemma 4.1 and Theorem 4.2).
@@ -28,13 +28,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from snnconv.errors import InvalidValueError
 from snnconv.neurons.coupling import Coupling, couple
 from snnconv.neurons.rectifier import rectified_slopes, rectify
 from snnconv.neurons.reduction import sum_of_products
-from snnconv.neurons.site import Observer, SpikingSite, require_positive_int
+from snnconv.neurons.site import Observer, SpikingSite, along_channels, require_positive_int
 from snnconv.neurons.surrogate import Rectangular
 
-__all__ = ["MultiThreshold", "multithreshold"]
+__all__ = ["HALF", "MultiThreshold", "multithreshold"]
+
+HALF = 0.5  # v_0 in units of θ at which levels round to the nearest
 
 
 class _Levels(torch.autograd.Function):
@@ -49,6 +52,11 @@ class _Levels(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
         (inside,) = ctx.saved_tensors
         return grad * inside, None, None
+
+
+def _start(like: Tensor, initial: float | Tensor) -> Tensor:
+    """v_0 of every neuron."""
+    return torch.empty_like(like).copy_(initial) if isinstance(initial, Tensor) else torch.full_like(like, initial)
 
 
 def _inside(m: Tensor, levels: int, lowest: int) -> Tensor:
@@ -66,14 +74,14 @@ class _Window(torch.autograd.Function):
         leak: Tensor | None,
         levels: int,
         lowest: int,
-        initial: float,
+        initial: float | Tensor,
         rectified: bool,
     ) -> Tensor:
         to_currents, to_threshold, to_leak = ctx.needs_input_grad[:3]
         membranes = currents / threshold
         fired = torch.empty_like(membranes)
         left = torch.empty_like(membranes) if to_leak else None  # v_{t-1} of every step
-        kept = torch.full_like(membranes[0], initial)
+        kept = _start(membranes[0], initial)
         for step, (membrane, s) in enumerate(zip(membranes, fired, strict=True)):
             if left is not None:
                 left[step] = kept
@@ -107,14 +115,14 @@ def _step_by_step(
     threshold: Tensor,
     levels: int,
     lowest: int,
-    initial: float,
+    initial: float | Tensor,
     leak: Tensor | None,
     rectified: bool,
     observe: Observer,
 ) -> Tensor:
     """One step after the other, each with its own place in the gradient's graph."""
     fired = []
-    left = torch.full_like(currents[0], initial)
+    left = _start(currents[0], initial)
     for current in currents:
         kept = left if leak is None else leak * left
         membrane = kept + current / threshold
@@ -130,7 +138,7 @@ def multithreshold(
     threshold: Tensor,
     levels: int,
     *,
-    initial: float = 0.5,
+    initial: float | Tensor = 0.5,
     leak: Tensor | None = None,
     rectified: bool = False,
     signed: bool = False,
@@ -142,7 +150,7 @@ def multithreshold(
         currents: what the neurons receive at each step, `[T, ...]`.
         threshold: θ > 0, broadcastable to `currents[0]`, in units of the current.
         levels: L >= 1, the highest level that one step can fire.
-        initial: v_0 in units of θ.
+        initial: v_0 in units of θ, a number or broadcastable to `currents[0]`; no gradient reaches it.
         leak: share of the potential that is left after a step, a scalar; None: 1.
         rectified: take the spike and its gradient of the rectified potential (MPR, rectifier.py); spikes are the same.
         signed: whether levels from -L to L are fired, or from 0 to L.
@@ -180,8 +188,15 @@ class MultiThreshold(SpikingSite):
         coupling: mean or causal: how the steps' currents mix before they reach the neurons.
         rectified: train with the membrane potential rectifier; inference is the same without it.
         signed: whether levels from -L to L are fired, or from 0 to L.
+        initial: v_0 in units of θ, a number or a tensor `[]` or `[C]`, which is saved and not trained. Under mean
+            coupling it is 1/2, where the neuron equals its quantized form.
         channel_axis: axis of the channels.
+
+    Raises:
+        InvalidValueError: a v_0 is not finite, has another shape, or is not 1/2 under mean coupling.
     """
+
+    initial: Tensor
 
     def __init__(
         self,
@@ -192,14 +207,36 @@ class MultiThreshold(SpikingSite):
         coupling: Coupling = Coupling.MEAN,
         rectified: bool = False,
         signed: bool = False,
+        initial: float | Tensor = HALF,
         channel_axis: int = 1,
     ) -> None:
         super().__init__(ceiling, timesteps, levels, coupling=coupling, signed=signed, channel_axis=channel_axis)
         self.rectified = rectified
+        start = torch.as_tensor(initial, dtype=self.ceiling.dtype, device=self.ceiling.device).detach()
+        self.register_buffer("initial", _checked(start, coupling))
 
     def run(self, currents: Tensor, threshold: Tensor, observe: Observer | None) -> Tensor:
         received = couple(currents, self.coupling)
         rectified = self.rectified and self.training
+        initial = along_channels(self.initial, currents.dim() - 1, self.channel_axis)
         return multithreshold(
-            received, threshold, self.levels, rectified=rectified, signed=self.signed, observe=observe
+            received,
+            threshold,
+            self.levels,
+            initial=initial,
+            rectified=rectified,
+            signed=self.signed,
+            observe=observe,
         )
+
+
+def _checked(initial: Tensor, coupling: Coupling) -> Tensor:
+    if initial.dim() > 1:
+        raise InvalidValueError(f"v_0 is a scalar or one value a channel; it has shape {tuple(initial.shape)}.")
+    if initial.device.type == "meta":
+        return initial
+    if not bool(torch.isfinite(initial).all()):
+        raise InvalidValueError("Every v_0 must be finite.")
+    if coupling is Coupling.MEAN and not bool((initial == HALF).all()):
+        raise InvalidValueError("Under mean coupling v_0 is 1/2: there the neuron equals its quantized form.")
+    return initial

@@ -113,7 +113,8 @@ def assert_comes_back(model: Model, x: Tensor, path: Path, exact: bool) -> None:
     for name, site in old.items():
         assert type(new[name]) is type(site)
         for setting in SETTINGS:
-            assert getattr(new[name], setting, None) == getattr(site, setting, None)
+            mine, wanted_setting = (getattr(each, setting, None) for each in (new[name], site))
+            assert torch.equal(mine, wanted_setting) if isinstance(mine, Tensor) else mine == wanted_setting
         for mine, reference in zip(new[name].parameters(), site.parameters(), strict=True):
             assert torch.equal(mine, reference)
     for mine, theirs, reference in zip(again(x), run_onnx(path, x), wanted, strict=True):
@@ -158,6 +159,8 @@ def test_onnxruntime_fires_the_same_spikes_at_every_step(kind, tmp_path, capfd):
     [
         lambda one: MultiThreshold(one * 2, 4, 2, coupling=Coupling.CAUSAL),
         lambda one: MultiThreshold(one * 2, 4, 2, coupling=Coupling.MEAN),
+        lambda one: MultiThreshold(one * 2, 4, 2, coupling=Coupling.CAUSAL, initial=0.25),
+        lambda one: MultiThreshold(one * 2, 4, 2, coupling=Coupling.CAUSAL, initial=torch.tensor([0.0, 0.75, 1.0])),
         lambda one: LearnableMultiThreshold(one * 2, 4, 2),
         lambda one: LearnableMultiThreshold(one * 2, 4, 2, initial=0.0),
         lambda one: MultiThreshold(one * 2, 4, 2, coupling=Coupling.CAUSAL, signed=True),
@@ -189,6 +192,9 @@ def test_one_step_and_one_ceiling_come_back(kind, tmp_path):
     [
         lambda ceiling, axis: MultiLevel(ceiling, T, 3, first=0.35, decay=0.1, channel_axis=axis),
         lambda ceiling, axis: MultiLevel(ceiling, T, 1, first=-0.2, channel_axis=axis),
+        lambda ceiling, axis: MultiThreshold(
+            ceiling, T, 2, coupling=Coupling.CAUSAL, initial=torch.linspace(0, 1, 4), channel_axis=axis
+        ),
         lambda ceiling, axis: LearnableMultiThreshold(ceiling, T, 2, initial=0.5, channel_axis=axis),
         lambda ceiling, axis: LearnableMultiThreshold(ceiling, T, 2, initial=0.3, channel_axis=axis),
         lambda ceiling, axis: LearnableMultiThreshold(ceiling, T, 2, signed=True, channel_axis=axis),
@@ -218,6 +224,30 @@ def test_what_comes_back_is_trained_on_as_it_was(kind, tmp_path):
     for name, gradient in gradients[0].items():
         torch.testing.assert_close(gradients[1][name], gradient, rtol=1e-5, atol=1e-6)
     assert all(gradient.count_nonzero() for name, gradient in gradients[0].items() if name.endswith("ceiling"))
+
+
+def test_a_file_from_before_potentials_had_a_place_starts_at_one_half(tmp_path):
+    model = spiking(prepared("chain"), neurons("mht"))
+    proto = to_onnx(model)
+    for each in proto.graph.node:
+        if each.op_type == "MultiThreshold":
+            del each.input[3]
+    onnx.save(proto, tmp_path / "old.onnx")
+    again = load(tmp_path / "old.onnx")
+    assert all(float(site.initial) == 0.5 for site in sites_of(again).values())
+    x = images(model)
+    for mine, reference in zip(again(x), model(x), strict=True):
+        assert torch.equal(mine, reference)
+
+
+@pytest.mark.parametrize("shape", [(5, 1, 1), (2, 2, 1), (1, 1, 4)])
+def test_potentials_that_fit_no_channel_are_refused(shape, tmp_path):
+    proto = to_onnx(spiking(prepared("chain"), neurons("mht")))
+    site_node(proto).input[3] = "starts"
+    proto.graph.initializer.append(numpy_helper.from_array(np.full(shape, 0.5, np.float32), "starts"))
+    onnx.save(proto, tmp_path / "network.onnx")
+    with pytest.raises(UnsupportedOperatorsError, match="v_0"):
+        load(tmp_path / "network.onnx")
 
 
 def test_every_neuron_has_a_function():

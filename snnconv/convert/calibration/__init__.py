@@ -10,6 +10,7 @@ from torch import Tensor
 
 from snnconv.convert.calibration.auto import choose
 from snnconv.convert.calibration.blocks import BlockError
+from snnconv.convert.calibration.causal import CausalCalibration, calibrate_causal
 from snnconv.convert.calibration.methods import AUTO, METHODS
 from snnconv.convert.calibration.progress_file import ProgressFile, fingerprint
 from snnconv.convert.calibration.reconstruct import EPOCHS, reconstruct
@@ -24,9 +25,11 @@ __all__ = [
     "BlockError",
     "Calibrated",
     "CalibrationSettings",
+    "CausalCalibration",
     "Levels",
     "calibrate",
     "calibrate_by",
+    "calibrate_causal",
     "with_total_levels",
 ]
 

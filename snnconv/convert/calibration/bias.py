@@ -9,6 +9,7 @@ from snnconv.convert.sites import channel_axis
 from snnconv.graph.access import module_of, operands
 from snnconv.graph.linear import LINEAR, NORMS
 from snnconv.graph.modules import Arithmetic, MaxPool
+from snnconv.neurons import Repeat
 
 __all__ = ["add_bias", "bias_carrier"]
 
@@ -16,7 +17,8 @@ __all__ = ["add_bias", "bias_carrier"]
 def bias_carrier(graph: fx.GraphModule, site: fx.Node) -> fx.Node | None:
     """The node whose bias shifts a site's input and feeds nothing else; None where there is none.
 
-    Walks back through additions, and through max-pooling, which a shift commutes with, while each value has one user.
+    Walks back through additions, and through max-pooling and repetition over time, which a shift commutes with, while
+    each value has one user.
     An operator whose channels are broadcast, or lie on another axis than the site's, cannot carry the site's shift.
     """
     axis = channel_axis(graph, site)
@@ -30,7 +32,7 @@ def _walk(graph: fx.GraphModule, node: fx.Node, axis: int, channels: int) -> fx.
     if isinstance(module, (*LINEAR, *NORMS)):
         fits = channel_axis(graph, node) == axis and node.meta["shape"][axis - 1] == channels
         return node if fits else None
-    if isinstance(module, MaxPool) or (isinstance(module, Arithmetic) and module.operator == "add"):
+    if isinstance(module, (MaxPool, Repeat)) or (isinstance(module, Arithmetic) and module.operator == "add"):
         found = (_walk(graph, arg, axis, channels) for arg in operands(node))
         return next((carrier for carrier in found if carrier is not None), None)
     return None
