@@ -161,7 +161,8 @@ def convert(
     steps = None
     if settings.coupling is Coupling.CAUSAL and calibrated is not None and METHODS[calibrated.method].correct_bias:
         causal = calibrate_causal(ann, quantized, snn, images.batches, progress=progress)
-        quantized, snn, steps = causal.quantized, causal.snn, CausalReport(causal.images, causal.sites)
+        quantized, snn = causal.quantized, causal.snn
+        steps = CausalReport(causal.images, causal.sites) if causal.sites else None
     assert snn.levels is not None
     check = verify(quantized, snn, images.batches[0][:VERIFICATION_IMAGES], ann=ann)
     snn.report = ConversionReport(

@@ -148,7 +148,7 @@ class NeuronLaws:
         first = site(window.folded)
         site(torch.tensor(np.random.default_rng(seed).normal(size=(window.timesteps * 4, CHANNELS))))
         assert torch.equal(site(window.folded), first)
-        assert list(site.buffers()) == []
+        assert {name for name, _ in site.named_buffers()} <= {"initial"}  # where it starts is a setting, not a state
 
     @few
     @given(windows, st.floats(0.01, 100))

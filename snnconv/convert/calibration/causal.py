@@ -71,7 +71,7 @@ class CausalCalibration:
         snn: the spiking network.
         quantized: the quantized ANN with the same biases, which the SNN's currents agree with.
         images: how many it took.
-        sites: one a site.
+        sites: one a site; none where T = 1.
     """
 
     snn: Model
@@ -116,10 +116,12 @@ def calibrate_causal(
         progress: shows the work.
 
     Returns:
-        Copies of both networks with the same new biases.
+        Copies of both networks with the same new biases; of one step, which is never uneven, they stay as they are.
     """
     assert snn.timesteps is not None
     spiking, reference = snn.copy(), quantized.copy()
+    if snn.timesteps == 1:
+        return CausalCalibration(spiking, reference, 0, ())
     graph = spiking.graph
     twins = {node.target: node for node in calls(reference.graph)}
     parts = _parts(ann, batches, snn.timesteps)
