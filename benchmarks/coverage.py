@@ -30,7 +30,8 @@ SECONDS = 300  # for one network
 GIGABYTES = 10  # of address space for one process
 TIMESTEPS, LEVELS = 4, 16
 IMAGES = 32  # to calibrate with, and as many others to compare with
-SMALL = 96  # side of the input of networks with many parameters, which no architecture of the table is too deep for
+SMALL = (64, 96)  # sides of the input of networks with many parameters: the first that the network can take
+AT_OWN_SIZE = ("vgg11",)  # whose head is another one on small images
 FEW_PARAMETERS = 3_000_000  # networks with fewer see images of their own size
 
 HEAD = """# Coverage of timm
@@ -144,8 +145,8 @@ def _network(name: str) -> tuple[Any, int]:
     torch.manual_seed(0)
     module = timm.create_model(name, pretrained=False)
     own = resolve_model_data_config(module)["input_size"][1]
-    many = sum(parameter.numel() for parameter in module.parameters()) > FEW_PARAMETERS
-    for side in (min(own, SMALL) if many else own, own):
+    many = sum(parameter.numel() for parameter in module.parameters()) > FEW_PARAMETERS and name not in AT_OWN_SIZE
+    for side in (*(side for side in SMALL if many and side < own), own):
         try:
             settle(module, synthetic_images(_spec(side), IMAGES, 0))
         except Exception:

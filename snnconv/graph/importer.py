@@ -148,7 +148,8 @@ class _Importer:
             self.unknown_constants.update(node.output)
             return
         self.poisoned.update(node.output)
-        if _name_of(node) in self.named or (_domain(node), node.op_type) not in HANDLERS:
+        known = (_domain(node), node.op_type) in HANDLERS or (node.op_type == "SequenceAt" and not _domain(node))
+        if _name_of(node) in self.named or not known:
             self._refuse_unknown(node)
 
     def _is_constant(self, node: onnx.NodeProto) -> bool:

@@ -15,6 +15,7 @@ __all__ = ["named_refusals"]
 _ACTIVATION = "{} is not supported, only ReLU and its kin are (ReLU6, LeakyReLU, PReLU, hard-swish, hard-sigmoid)"
 _NORMALIZATION = "{} is not supported: it divides by statistics of its own input, as batch-norm does not"
 ATTENTION = "attention is not supported: it is a product of two activations"
+RECURRENT = "a recurrent layer (LSTM, GRU) is not supported"
 SILU = _ACTIVATION.format("SiLU (swish)")
 MISH = _ACTIVATION.format("Mish")
 GROUP_NORM = _NORMALIZATION.format("GroupNorm")
@@ -28,8 +29,10 @@ BY_OPERATOR = {
     "Elu": _ACTIVATION.format("ELU"),
     "Erf": _ACTIVATION.format("GELU (by its formula with the error function)"),
     "Gelu": _ACTIVATION.format("GELU"),
+    "GRU": RECURRENT,
     "GroupNormalization": GROUP_NORM,
     "InstanceNormalization": _NORMALIZATION.format("InstanceNorm"),
+    "LSTM": RECURRENT,
     "LayerNormalization": _NORMALIZATION.format("LayerNorm"),
     "LpNormalization": UNIT_LENGTH,
     "LRN": _NORMALIZATION.format("local response normalisation"),
@@ -37,6 +40,7 @@ BY_OPERATOR = {
     "Mish": MISH,
     "Pow": "a power of an activation, as in LayerNorm and GELU, is not supported",
     "ReduceL2": UNIT_LENGTH,
+    "RNN": RECURRENT,
     "RMSNormalization": _NORMALIZATION.format("RMSNorm"),
     "Selu": _ACTIVATION.format("SELU"),
     "SimplifiedLayerNormalization": _NORMALIZATION.format("RMSNorm"),

@@ -6,14 +6,17 @@ import io
 import warnings
 from typing import Any
 
+import numpy as np
 import onnx
 import pytest
 import torch
 import torch.nn.functional as F
-from onnx_oracle import assert_close, check, run_torch, sample
+from onnx_oracle import assert_close, check, model_of, run_torch, sample
 from torch import Tensor, nn
 
+from snnconv.errors import UnsupportedOperatorsError
 from snnconv.graph.importer import import_graph
+from snnconv.loading import load_module
 
 
 class Nasty(nn.Module):
@@ -99,3 +102,35 @@ def test_names_are_the_modules_paths() -> None:
     proto = export(randomized(Nasty()), torch.randn(1, 3, 17, 16), dynamo=True)
     names = {node.meta["onnx_name"] for node in import_graph(proto).graph.graph.nodes if node.op != "output"}
     assert {"stem.1", "twice", "up", "first", "second"} <= names
+
+
+class _InPlace(nn.Module):
+    """Adds to a slice that is all of a tensor, as GhostNet does."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = torch.cat([x, 2 * x], 1)[:, :8]
+        y += torch.cat([x, x], 1)
+        return y
+
+
+class _Standardized(nn.Conv2d):
+    """A convolution of standardised weights, as in NF-ResNets: a batch-norm of constants."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        flat = self.weight.reshape(1, len(self.weight), -1)
+        weight = F.batch_norm(flat, None, None, training=True, momentum=0.0).reshape_as(self.weight)
+        return self._conv_forward(x, weight, self.bias)
+
+
+@pytest.mark.parametrize("module", [_InPlace(), _Standardized(4, 5, 3)], ids=["in place", "standardised weights"])
+def test_what_timm_writes_in_its_own_way(module: nn.Module) -> None:
+    model = load_module(module, (4, 6, 6))
+    x = torch.randn(3, 4, 6, 6)
+    with torch.no_grad():
+        torch.testing.assert_close(model.logits(x), module(x))
+
+
+def test_only_whole_tensors_are_assigned_to() -> None:
+    nodes = [onnx.helper.make_node("ScatterND", ["x", "i", "x"], ["y"])]
+    with pytest.raises(UnsupportedOperatorsError, match="a part of a tensor"):
+        import_graph(model_of(nodes, {"i": np.array([[0]])}, (4,)))

@@ -93,6 +93,21 @@ def _cut(axis: int, size: int, parts: Sequence[int]) -> list[Call]:
     return [Call((Slice([axis], [start], [start + part], [1]),)) for start, part in zip(starts, parts, strict=True)]
 
 
+@HANDLERS.register(("", "ScatterND"))
+def _import_scatter(node: NodeView) -> Call:
+    """Of an assignment to a slice that is all of the tensor, as `x[:] += y` is written."""
+    indices, updates = node.operand(1), node.activation(2)
+    if node.attributes.get("reduction", "none") != "none" or not isinstance(indices, Constant):
+        raise Refusal("elements that are added to, or depend on the network's input, are not supported")
+    for each, shape in zip(indices.values, node.activation().shapes, strict=True):
+        length = node.file_length() if shape == node.shape() and node.file_batch else shape[0]
+        if each.ndim != 2 or each.shape[1] != 1 or list(each[:, 0]) != list(range(length or shape[0])):
+            raise Refusal("it changes a part of a tensor; only one that is replaced as a whole is supported")
+    if updates.shapes != node.activation().shapes:
+        raise Refusal("what is put in has another shape than what it is put into")
+    return Call((), (2,))
+
+
 @HANDLERS.register(("", "Pad"))
 def _import_pad(node: NodeView) -> Call:
     rank = node.rank()
