@@ -105,7 +105,7 @@ def test_means_come_together_where_spikes_are_uneven(timesteps, levels):
     ann, quantized, snn, x = converted("residual_of_spikes", timesteps, levels, 64)
     before = errors(ann, snn, x)["features"]
     after = errors(ann, calibrate_causal(ann, quantized, snn, [x]).snn, x)["features"]
-    assert after[1] < 0.5 * before[1]
+    assert after[1] < 0.75 * before[1]
     assert after[0] < before[0]
 
 

@@ -43,11 +43,13 @@ def test_each_step_pools_its_own_currents(tmp_path):
     conv1, conv2 = (module for module in snn.graph.modules() if isinstance(module, torch.nn.Conv2d))
     with torch.no_grad():
         currents = conv1(x).expand(timesteps, *conv1(x).shape)
-        thresholds = [site.ceiling.view(-1, 1, 1) / levels for site in (one, two)]
-        starts = [site.initial.reshape(-1, 1, 1) for site in (one, two)]
-        first = multithreshold(currents, thresholds[0], levels, initial=starts[0])
+        first = multithreshold(
+            currents, one.ceiling.view(-1, 1, 1) / levels, levels, initial=one.initial.view(-1, 1, 1)
+        )
         pooled = torch.stack([F.max_pool2d(conv2(step), 2) for step in first])
-        steps = multithreshold(pooled, thresholds[1], levels, initial=starts[1]).flatten(2)
+        steps = multithreshold(
+            pooled, two.ceiling.view(-1, 1, 1) / levels, levels, initial=two.initial.view(-1, 1, 1)
+        ).flatten(2)
     torch.testing.assert_close(snn(x)[1], steps, rtol=1e-6, atol=1e-6)
     path = snnconv.save(snn, tmp_path / "snn.onnx")
     torch.testing.assert_close(run_onnx(path, [x]), steps.mean(0), rtol=1e-5, atol=1e-5)

@@ -12,7 +12,7 @@ already, and two things of each channel move towards the ANN's own activation a:
 operator before the site, a constant current at every step. No channel keeps a bias with which its squared error would
 be larger than it was in the beginning. After Li et al., ICML 2021, section 4 (bias and initial potential; there v_0 is
 moved by the mean error); v_0 = 1/2 is best where nothing is known of how currents arrive (Bu et al., AAAI 2022).
-Ceilings stay: chosen anew by the squared error of their own site they made some networks worse.
+Ceilings stay: chosen anew by the squared error of their own site they made some networks worse and others better.
 """
 
 from __future__ import annotations
