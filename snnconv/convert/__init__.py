@@ -156,7 +156,10 @@ def convert(
             progress=progress,
         )
     quantized = with_total_levels(ann, totals) if calibrated is None else calibrated.model
-    expected = None if images.real or calibrated is None else expected_agreement(ann, quantized, seed)
+    expected = None
+    if calibrated is not None and not images.real:
+        others = make_images(source, max(1, images.count // 4), seed + 1, progress)
+        expected = expected_agreement(ann, quantized, seed, others.batches)
     snn = spike(quantized, timesteps, coupling=settings.coupling)
     steps = None
     if settings.coupling is Coupling.CAUSAL and calibrated is not None and METHODS[calibrated.method].correct_bias:

@@ -1,10 +1,13 @@
 """What to expect where there were no data: how a network calibrated without any answers images of other kinds.
 
-Real images are neither noise nor as smooth as what stands in for them. On both extremes the quantized network is
-compared with the ANN; real images are expected to lie between them (measured in docs/convert.md).
+Real images are neither noise, nor as smooth, nor as typical of their class as what stands in for them. On all three
+kinds, drawn anew, the quantized network is compared with the ANN; on real images it is expected to agree within that
+range (measured in docs/calibration.md).
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -19,13 +22,14 @@ BATCH = 16
 
 
 @torch.no_grad()
-def expected_agreement(ann: Model, quantized: Model, seed: int) -> tuple[float, float]:
+def expected_agreement(ann: Model, quantized: Model, seed: int, made: Sequence[Tensor] = ()) -> tuple[float, float]:
     """Least and highest expected share of images, in percent, with the ANN's own arg-max.
 
     Args:
         ann: the network before quantization.
         quantized: calibrated without data.
         seed: of the images; others than those of the same seed that calibrated.
+        made: further images in batches `[B, ...]`, made like those that calibrated, but not the same.
     """
     generator = torch.Generator().manual_seed(seed + 1)
     noise = torch.randn(IMAGES, *ann.input.sample_shape(), generator=generator)
@@ -34,8 +38,9 @@ def expected_agreement(ann: Model, quantized: Model, seed: int) -> tuple[float, 
         noise = (
             noise.mul(float(smooth.std())).add_(float(smooth.mean())).clamp_(float(smooth.min()), float(smooth.max()))
         )
-    found = sorted(_agreement(ann, quantized, images) for images in (noise, smooth))
-    return found[0], found[1]
+    kinds = [noise, smooth, *([torch.cat(list(made))] if made else [])]
+    found = [_agreement(ann, quantized, images) for images in kinds]
+    return min(found), max(found)
 
 
 def _agreement(ann: Model, quantized: Model, images: Tensor) -> float:
