@@ -29,9 +29,11 @@ from benchmarks.environment import environment
 SECONDS = 300  # for one network
 GIGABYTES = 10  # of address space for one process
 TIMESTEPS, LEVELS = 4, 16
+NOISE = 0.01  # standard deviation, of images whose own is about 1
 IMAGES = 32  # to calibrate with, and as many others to compare with
 SMALL = (64, 96)  # sides of the input of networks with many parameters: the first that the network can take
 AT_OWN_SIZE = ("vgg11",)  # whose head is another one on small images
+LAST_SCALE = 0.25  # of the batch-norms at the ends of residual branches, which timm starts at 0
 FEW_PARAMETERS = 3_000_000  # networks with fewer see images of their own size
 
 HEAD = """# Coverage of timm
@@ -46,17 +48,19 @@ python -m benchmarks.coverage --jobs 2 --output benchmarks/results/coverage.json
 
 * Weights are random, with a fixed seed: this says what converts, not how accurately
   ([conversion.md](conversion.md) does). Batch-norms are given the statistics of {images} synthetic images first, and
-  scales that timm starts at 0 are set to 1, for else most of a network would pass nothing on.
+  scales that timm starts at 0 are set to {scale}, for else most of a network would pass nothing on.
 * Conversion: T={timesteps}, L={levels} (N={total}), `calibration="bias"` with {images} synthetic images.
 * *Error*: distance of the quantized network's logits to those of the ANN on {images} other synthetic images, relative
   to the ANN's, both centred over the images: a network that answers the same for every image has an error of 1.
+* *Noise*: how far the ANN's own logits move, measured likewise, if noise of 1 % is added to the images. Untrained
+  networks magnify small differences, so that an error means something beside this figure only.
 * *Side*: of the images; networks with more than {few} million parameters see smaller ones, where they can.
 * *Refused*: what the importer or the plan names, all at once, with the number of nodes.
 
 {counts}
 
-| network | family | outcome | sites | error | side | s |
-|---|---|---|---|---|---|---|
+| network | family | outcome | sites | error | noise | side | s |
+|---|---|---|---|---|---|---|---|
 """
 
 
@@ -122,10 +126,21 @@ def _converted(name: str) -> dict[str, Any]:
         ann, timesteps=TIMESTEPS, levels=LEVELS, calibration="bias", calibration_data=calibration, seed=0
     )
     with torch.no_grad():
-        wanted, found = ann.logits(test).double(), collapse(snn).logits(test).double()
-    wanted, found = wanted - wanted.mean(0), found - found.mean(0)
-    error = float((found - wanted).norm() / wanted.norm())
-    return {"outcome": "converted", "sites": len(list(iter_sites(snn.graph))), "error": round(error, 4), "side": side}
+        noise = NOISE * torch.randn(test.shape, generator=torch.Generator().manual_seed(3))
+        wanted, found, moved = ann.logits(test), collapse(snn).logits(test), ann.logits(test + noise)
+    return {
+        "outcome": "converted",
+        "sites": len(list(iter_sites(snn.graph))),
+        "error": round(_distance(found, wanted), 4),
+        "noise": round(_distance(moved, wanted), 4),
+        "side": side,
+    }
+
+
+def _distance(found: Any, wanted: Any) -> float:
+    """Relative, both centred over the images `[n, ...]`."""
+    found, wanted = (x.double() - x.double().mean(0) for x in (found, wanted))
+    return float((found - wanted).norm() / wanted.norm())
 
 
 def _spec(side: int) -> Any:
@@ -158,7 +173,7 @@ def _network(name: str) -> tuple[Any, int]:
 
 
 def settle(module: Any, images: Any) -> None:
-    """Give batch-norms the statistics of these images, and scales of 0 the value 1."""
+    """Give batch-norms the statistics of these images, and scales of 0 another value."""
     import torch
 
     norms = [part for part in module.modules() if isinstance(part, torch.nn.modules.batchnorm._BatchNorm)]
@@ -167,7 +182,7 @@ def settle(module: Any, images: Any) -> None:
     with torch.no_grad():
         for norm in norms:
             if norm.weight is not None and not norm.weight.any():
-                norm.weight.fill_(1)
+                norm.weight.fill_(LAST_SCALE)
             norm.reset_running_stats()
             norm.momentum = None  # a plain mean over the batches
             norm.train()
@@ -221,12 +236,13 @@ def table(rows: Sequence[dict[str, Any]], timm: str) -> str:
         timesteps=TIMESTEPS,
         levels=LEVELS,
         total=TIMESTEPS * LEVELS,
+        scale=LAST_SCALE,
         few=FEW_PARAMETERS // 1_000_000,
         counts=f"{len(rows)} networks: " + ", ".join(f"{counts[outcome]} {outcome}" for outcome in order) + ".",
     )
     for row in sorted(rows, key=lambda row: (order[row["outcome"]], row["family"], row["network"])):
-        error = f"{row['error']:.3f}" if "error" in row else ""
-        cells = [row["network"], row["family"], _words(row), row.get("sites", ""), error, row.get("side", "")]
+        error, noise = (f"{row[key]:.3f}" if key in row else "" for key in ("error", "noise"))
+        cells = [row["network"], row["family"], _words(row), row.get("sites", ""), error, noise, row.get("side", "")]
         text += "| " + " | ".join(str(cell).replace("|", "/") for cell in [*cells, row["seconds"]]) + " |\n"
     return text
 
@@ -252,7 +268,9 @@ def main() -> None:
     with ThreadPoolExecutor(given.jobs) as pool:
         for row in pool.map(lambda name: run(name, given.threads), given.only or sweep_names()):
             rows[row["network"]] = row
-            error = f"error {row['error']:.4f}, {row['sites']} sites, " if "error" in row else ""
+            error = (
+                f"error {row['error']:.4f}, noise {row['noise']:.4f}, {row['sites']} sites, " if "error" in row else ""
+            )
             print(f"{row['network']}: {_words(row)[:300]}, {error}{row['seconds']} s", flush=True)
     if given.output:
         given.output.write_text(

@@ -53,19 +53,28 @@ def test_settled_norms_have_the_statistics_of_the_images() -> None:
     images = 3 + 2 * torch.randn(8, 3, 4, 4)
     coverage.settle(norm, images)
     torch.testing.assert_close(norm.running_mean, images.mean((0, 2, 3)))
-    assert norm.weight.eq(1).all()
+    assert norm.weight.eq(coverage.LAST_SCALE).all()
     assert (norm.momentum, norm.training) == (0.1, False)
 
 
 def test_the_document_has_a_line_for_each_network() -> None:
     rows = [
         {"network": "b", "family": "f", "outcome": "refused", "reasons": {"GELU": 2, "attention": 1}, "seconds": 1.0},
-        {"network": "a", "family": "g", "outcome": "converted", "sites": 3, "error": 0.25, "side": 96, "seconds": 2.0},
+        {
+            "network": "a",
+            "family": "g",
+            "outcome": "converted",
+            "sites": 3,
+            "error": 0.25,
+            "noise": 0.1,
+            "side": 96,
+            "seconds": 2.0,
+        },
     ]
     lines = coverage.table(rows, "1.0").splitlines()
     assert lines[-2:] == [
-        "| a | g | converted | 3 | 0.250 | 96 | 2.0 |",
-        "| b | f | refused: GELU (2); attention |  |  |  | 1.0 |",
+        "| a | g | converted | 3 | 0.250 | 0.100 | 96 | 2.0 |",
+        "| b | f | refused: GELU (2); attention |  |  |  |  | 1.0 |",
     ]
     assert "2 networks: 1 converted, 0 failed, 1 refused." in lines
 
