@@ -52,6 +52,8 @@ python -m benchmarks.coverage --jobs 2 --output benchmarks/results/coverage.json
 * Conversion: T={timesteps}, L={levels} (N={total}), `calibration="bias"` with {images} synthetic images.
 * *Error*: distance of the quantized network's logits to those of the ANN on {images} other synthetic images, relative
   to the ANN's, both centred over the images: a network that answers the same for every image has an error of 1.
+* *Fitted*: the same on the images of the calibration. So few do not show all that deep layers can meet; where this is
+  small and the error is not, activations of other images passed the ceilings.
 * *Noise*: how far the ANN's own logits move, measured likewise, if noise of 1 % is added to the images. Untrained
   networks magnify small differences, so that an error means something beside this figure only.
 * *Side*: of the images; networks with more than {few} million parameters see smaller ones, where they can.
@@ -59,8 +61,8 @@ python -m benchmarks.coverage --jobs 2 --output benchmarks/results/coverage.json
 
 {counts}
 
-| network | family | outcome | sites | error | noise | side | s |
-|---|---|---|---|---|---|---|---|
+| network | family | outcome | sites | error | fitted | noise | side | s |
+|---|---|---|---|---|---|---|---|---|
 """
 
 
@@ -127,11 +129,14 @@ def _converted(name: str) -> dict[str, Any]:
     )
     with torch.no_grad():
         noise = NOISE * torch.randn(test.shape, generator=torch.Generator().manual_seed(3))
-        wanted, found, moved = ann.logits(test), collapse(snn).logits(test), ann.logits(test + noise)
+        quantized = collapse(snn)
+        wanted, found, moved = ann.logits(test), quantized.logits(test), ann.logits(test + noise)
+        fitted = _distance(quantized.logits(calibration), ann.logits(calibration))
     return {
         "outcome": "converted",
         "sites": len(list(iter_sites(snn.graph))),
         "error": round(_distance(found, wanted), 4),
+        "fitted": round(fitted, 4),
         "noise": round(_distance(moved, wanted), 4),
         "side": side,
     }
@@ -241,8 +246,9 @@ def table(rows: Sequence[dict[str, Any]], timm: str) -> str:
         counts=f"{len(rows)} networks: " + ", ".join(f"{counts[outcome]} {outcome}" for outcome in order) + ".",
     )
     for row in sorted(rows, key=lambda row: (order[row["outcome"]], row["family"], row["network"])):
-        error, noise = (f"{row[key]:.3f}" if key in row else "" for key in ("error", "noise"))
-        cells = [row["network"], row["family"], _words(row), row.get("sites", ""), error, noise, row.get("side", "")]
+        error, fitted, noise = (f"{row[key]:.3f}" if key in row else "" for key in ("error", "fitted", "noise"))
+        names = [row["network"], row["family"], _words(row), row.get("sites", "")]
+        cells = [*names, error, fitted, noise, row.get("side", "")]
         text += "| " + " | ".join(str(cell).replace("|", "/") for cell in [*cells, row["seconds"]]) + " |\n"
     return text
 

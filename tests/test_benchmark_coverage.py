@@ -66,6 +66,7 @@ def test_the_document_has_a_line_for_each_network() -> None:
             "outcome": "converted",
             "sites": 3,
             "error": 0.25,
+            "fitted": 0.2,
             "noise": 0.1,
             "side": 96,
             "seconds": 2.0,
@@ -73,8 +74,8 @@ def test_the_document_has_a_line_for_each_network() -> None:
     ]
     lines = coverage.table(rows, "1.0").splitlines()
     assert lines[-2:] == [
-        "| a | g | converted | 3 | 0.250 | 0.100 | 96 | 2.0 |",
-        "| b | f | refused: GELU (2); attention |  |  |  |  | 1.0 |",
+        "| a | g | converted | 3 | 0.250 | 0.200 | 0.100 | 96 | 2.0 |",
+        "| b | f | refused: GELU (2); attention |  |  |  |  |  | 1.0 |",
     ]
     assert "2 networks: 1 converted, 0 failed, 1 refused." in lines
 
