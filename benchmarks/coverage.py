@@ -34,6 +34,11 @@ IMAGES = 32  # to calibrate with, and as many others to compare with
 SMALL = (64, 96)  # sides of the input of networks with many parameters: the first that the network can take
 AT_OWN_SIZE = ("vgg11",)  # whose head is another one on small images
 LAST_SCALE = 0.25  # of the batch-norms at the ends of residual branches, which timm starts at 0
+LEAST_VARIANCE = (
+    0.01  # of a batch-norm's channel, to their median: one silent on these images is not blown up on others
+)
+SHIFT = 1.0  # of batch-norms, which timm starts at 0
+FIGURES = ("error", "fitted", "rounding", "noise")
 FEW_PARAMETERS = 3_000_000  # networks with fewer see images of their own size
 
 HEAD = """# Coverage of timm
@@ -54,15 +59,19 @@ python -m benchmarks.coverage --jobs 2 --output benchmarks/results/coverage.json
   to the ANN's, both centred over the images: a network that answers the same for every image has an error of 1.
 * *Fitted*: the same on the images of the calibration. So few do not show all that deep layers can meet; where this is
   small and the error is not, activations of other images passed the ceilings.
-* *Noise*: how far the ANN's own logits move, measured likewise, if noise of 1 % is added to the images. Untrained
-  networks magnify small differences, so that an error means something beside this figure only.
+* *Rounding*: how far the ANN's own logits move, measured likewise, if every active unit of every site is given noise
+  of the size of its rounding (uniform, one level wide) and nothing else is changed. An error of this size is what N
+  levels cost this network; only what is above it can be the conversion's fault.
+* *Noise*: the same if noise of 1 % is added to the images instead: whether the network magnifies small differences.
+* Batch-norm shifts are {shift:g}: with 1, about 84 % of the units behind them are active. With 0, as timm starts them,
+  random deep networks are chaotic: 1 % of noise moves their logits by 20 to 75 % ([below](#without-shifts)).
 * *Side*: of the images; networks with more than {few} million parameters see smaller ones, where they can.
 * *Refused*: what the importer or the plan names, all at once, with the number of nodes.
 
 {counts}
 
-| network | family | outcome | sites | error | fitted | noise | side | s |
-|---|---|---|---|---|---|---|---|---|
+| network | family | outcome | sites | error | fitted | rounding | noise | side | s |
+|---|---|---|---|---|---|---|---|---|---|
 """
 
 
@@ -78,14 +87,14 @@ def sweep_names() -> list[str]:
     return list(dict.fromkeys([*(name for names in FAMILIES.values() for name in names), *MORE]))
 
 
-def measure(name: str) -> dict[str, Any]:
+def measure(name: str, shift: float) -> dict[str, Any]:
     """Load, convert and compare one network in this process."""
     from snnconv.errors import ModelError, SnnconvError, UnsupportedOperatorsError
 
     started = time.perf_counter()
     row: dict[str, Any] = {"network": name, "family": family_of(name)}
     try:
-        row |= _converted(name)
+        row |= _converted(name, shift)
     except UnsupportedOperatorsError as error:
         row |= {"outcome": "refused", "reasons": reasons(error.nodes)}
     except ModelError as error:
@@ -112,7 +121,7 @@ def reasons(nodes: Sequence[Any]) -> dict[str, int]:
     return dict(found.most_common())
 
 
-def _converted(name: str) -> dict[str, Any]:
+def _converted(name: str, shift: float) -> dict[str, Any]:
     import torch
 
     import snnconv
@@ -120,7 +129,7 @@ def _converted(name: str) -> dict[str, Any]:
     from snnconv.convert.calibration.synthetic import synthetic_images
     from snnconv.convert.sites import iter_sites
 
-    module, side = _network(name)
+    module, side = _network(name, shift)
     ann = snnconv.load(module, size=side)
     spec = _spec(side)
     calibration, test = synthetic_images(spec, IMAGES, 1), synthetic_images(spec, IMAGES, 2)
@@ -132,11 +141,13 @@ def _converted(name: str) -> dict[str, Any]:
         quantized = collapse(snn)
         wanted, found, moved = ann.logits(test), quantized.logits(test), ann.logits(test + noise)
         fitted = _distance(quantized.logits(calibration), ann.logits(calibration))
+        rounding = _distance(_dithered(quantized).logits(test), wanted)
     return {
         "outcome": "converted",
         "sites": len(list(iter_sites(snn.graph))),
         "error": round(_distance(found, wanted), 4),
         "fitted": round(fitted, 4),
+        "rounding": round(rounding, 4),
         "noise": round(_distance(moved, wanted), 4),
         "side": side,
     }
@@ -148,13 +159,37 @@ def _distance(found: Any, wanted: Any) -> float:
     return float((found - wanted).norm() / wanted.norm())
 
 
+def _dithered(quantized: Any) -> Any:
+    """The network with noise, uniform and one level wide, in place of the rounding of its active sites."""
+    import torch
+
+    from snnconv.convert.sites import iter_sites, swap
+
+    class Dither(torch.nn.Module):
+        def __init__(self, site: Any) -> None:
+            super().__init__()
+            self.site = site
+
+        def forward(self, z: Any) -> Any:
+            step = self.site.ceiling_for(z) / self.site.total_levels
+            noisy = z + step * (torch.rand_like(z) - 0.5)
+            return noisy if self.site.signed else torch.where(z > 0, noisy, 0)
+
+    torch.manual_seed(4)
+    network = quantized.copy()
+    for node, site in list(iter_sites(network.graph)):
+        if hasattr(site, "total_levels"):
+            swap(network.graph, node, Dither(site))
+    return network
+
+
 def _spec(side: int) -> Any:
     from snnconv.model import InputSpec
 
     return InputSpec(3, side, side, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
 
 
-def _network(name: str) -> tuple[Any, int]:
+def _network(name: str, shift: float) -> tuple[Any, int]:
     """The network with random weights and settled batch-norms, and the side of its images."""
     import timm
     import torch
@@ -168,7 +203,7 @@ def _network(name: str) -> tuple[Any, int]:
     many = sum(parameter.numel() for parameter in module.parameters()) > FEW_PARAMETERS and name not in AT_OWN_SIZE
     for side in (*(side for side in SMALL if many and side < own), own):
         try:
-            settle(module, synthetic_images(_spec(side), IMAGES, 0))
+            settle(module, synthetic_images(_spec(side), IMAGES, 0), shift)
         except Exception:
             if side == own:  # no smaller one was tried, or none will do
                 raise
@@ -177,8 +212,8 @@ def _network(name: str) -> tuple[Any, int]:
     raise AssertionError("unreachable")
 
 
-def settle(module: Any, images: Any) -> None:
-    """Give batch-norms the statistics of these images, and scales of 0 another value."""
+def settle(module: Any, images: Any, shift: float) -> None:
+    """Give batch-norms the statistics of these images, this shift, and scales of 0 another value."""
     import torch
 
     norms = [part for part in module.modules() if isinstance(part, torch.nn.modules.batchnorm._BatchNorm)]
@@ -188,19 +223,22 @@ def settle(module: Any, images: Any) -> None:
         for norm in norms:
             if norm.weight is not None and not norm.weight.any():
                 norm.weight.fill_(LAST_SCALE)
+            if norm.bias is not None:
+                norm.bias.fill_(shift)
             norm.reset_running_stats()
             norm.momentum = None  # a plain mean over the batches
             norm.train()
         module(images if norms else images[:2])
     for norm, momentum in zip(norms, momenta, strict=True):
+        norm.running_var.clamp_(min=LEAST_VARIANCE * float(norm.running_var.median()))
         norm.momentum = momentum
         norm.eval()
 
 
-def run(name: str, threads: int) -> dict[str, Any]:
+def run(name: str, threads: int, shift: float) -> dict[str, Any]:
     """Measure one network in a process of its own."""
     started = time.perf_counter()
-    command = [sys.executable, "-m", "benchmarks.coverage", "--child", name]
+    command = [sys.executable, "-m", "benchmarks.coverage", "--child", name, "--shift", str(shift)]
     environ = {**os.environ, "OMP_NUM_THREADS": str(threads), "PYTHONWARNINGS": "ignore"}
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, env=environ, check=False)
@@ -231,7 +269,7 @@ def _words(row: dict[str, Any]) -> str:
     return f"{row['outcome']}: {found}"
 
 
-def table(rows: Sequence[dict[str, Any]], timm: str) -> str:
+def table(rows: Sequence[dict[str, Any]], timm: str, shift: float) -> str:
     """The document, converted networks first."""
     order = {"converted": 0, "failed": 1, "refused": 2}
     counts = Counter(row["outcome"] for row in rows)
@@ -246,9 +284,8 @@ def table(rows: Sequence[dict[str, Any]], timm: str) -> str:
         counts=f"{len(rows)} networks: " + ", ".join(f"{counts[outcome]} {outcome}" for outcome in order) + ".",
     )
     for row in sorted(rows, key=lambda row: (order[row["outcome"]], row["family"], row["network"])):
-        error, fitted, noise = (f"{row[key]:.3f}" if key in row else "" for key in ("error", "fitted", "noise"))
-        names = [row["network"], row["family"], _words(row), row.get("sites", "")]
-        cells = [*names, error, fitted, noise, row.get("side", "")]
+        figures = [f"{row[key]:.3f}" if key in row else "" for key in FIGURES]
+        cells = [row["network"], row["family"], _words(row), row.get("sites", ""), *figures, row.get("side", "")]
         text += "| " + " | ".join(str(cell).replace("|", "/") for cell in [*cells, row["seconds"]]) + " |\n"
     return text
 
@@ -259,6 +296,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", metavar="NAME", help="networks; by default those of the table")
     parser.add_argument("--jobs", type=int, default=1, help="processes at a time")
     parser.add_argument("--threads", type=int, default=1, help="of each process")
+    parser.add_argument("--shift", type=float, default=SHIFT, help="of batch-norms")
     parser.add_argument("--output", type=Path, help="JSON; rows of other networks that it holds stay in it")
     parser.add_argument("--table", type=Path, help="the document")
     parser.add_argument("--child", help=argparse.SUPPRESS)
@@ -266,24 +304,23 @@ def main() -> None:
     if given.child:
         resource.setrlimit(resource.RLIMIT_AS, (GIGABYTES << 30, GIGABYTES << 30))
         warnings.simplefilter("ignore")
-        print(json.dumps(measure(given.child)))
+        print(json.dumps(measure(given.child, given.shift)))
         return
     rows = {}
     if given.only and given.output and given.output.exists():
         rows = {row["network"]: row for row in json.loads(given.output.read_text())["rows"]}
     with ThreadPoolExecutor(given.jobs) as pool:
-        for row in pool.map(lambda name: run(name, given.threads), given.only or sweep_names()):
+        for row in pool.map(lambda name: run(name, given.threads, given.shift), given.only or sweep_names()):
             rows[row["network"]] = row
-            error = (
-                f"error {row['error']:.4f}, noise {row['noise']:.4f}, {row['sites']} sites, " if "error" in row else ""
-            )
+            error = "".join(f"{key} {row[key]:.3f}, " for key in FIGURES if key in row)
             print(f"{row['network']}: {_words(row)[:300]}, {error}{row['seconds']} s", flush=True)
     if given.output:
         given.output.write_text(
-            json.dumps({"environment": environment(), "rows": list(rows.values())}, indent=1) + "\n"
+            json.dumps({"environment": environment(), "shift": given.shift, "rows": list(rows.values())}, indent=1)
+            + "\n"
         )
     if given.table:
-        given.table.write_text(table(list(rows.values()), environment()["timm"]))
+        given.table.write_text(table(list(rows.values()), environment()["timm"], given.shift))
 
 
 if __name__ == "__main__":

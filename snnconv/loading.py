@@ -19,9 +19,10 @@ from google.protobuf.message import DecodeError
 from torch import fx, nn
 
 import snnconv.domain  # noqa: F401 - fills the registries
-from snnconv.errors import FileError, InvalidValueError, ModelError, SnnconvError
+from snnconv.errors import FileError, InvalidValueError, ModelError, SnnconvError, UnsupportedOperatorsError
 from snnconv.graph.access import module_of
 from snnconv.graph.importer import Imported, import_graph
+from snnconv.graph.refusals import module_refusals
 from snnconv.model import InputSpec, Model, Stage
 from snnconv.neurons import QCFS, Fold, SpikingSite
 from snnconv.neurons.site import require_positive_int
@@ -75,6 +76,7 @@ def load_module(module: nn.Module, sample_shape: tuple[int, ...], *, source: str
 
     Raises:
         ModelError: torch cannot export it, or the graph cannot be imported.
+        UnsupportedOperatorsError: it holds operators that are not supported; all are listed.
     """
     training = {part: part.training for part in module.modules()}
     module.eval()
@@ -104,7 +106,10 @@ def _export(module: nn.Module, sample_shape: tuple[int, ...]) -> onnx.ModelProto
                 verbose=False,
             )
     except Exception as error:
-        raise ModelError(f"torch.onnx.export cannot export {type(module).__name__}: {_plain(error)}") from error
+        said = f"torch.onnx.export cannot export {type(module).__name__}: {_plain(error)}"
+        if refused := module_refusals(module):
+            raise UnsupportedOperatorsError(f"{said}\nWhat it holds could not be imported either", refused) from error
+        raise ModelError(said) from error
     assert program is not None
     return program.model_proto
 

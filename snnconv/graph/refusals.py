@@ -9,8 +9,11 @@ from __future__ import annotations
 from itertools import permutations
 
 import onnx
+from torch import nn
 
-__all__ = ["named_refusals"]
+from snnconv.errors import UnsupportedNode
+
+__all__ = ["module_refusals", "named_refusals"]
 
 _ACTIVATION = "{} is not supported, only ReLU and its kin are (ReLU6, LeakyReLU, PReLU, hard-swish, hard-sigmoid)"
 _NORMALIZATION = "{} is not supported: it divides by statistics of its own input, as batch-norm does not"
@@ -49,7 +52,32 @@ BY_OPERATOR = {
     "Swish": SILU,
     "Tanh": _ACTIVATION.format("tanh"),
 }
+BY_MODULE: dict[type[nn.Module], str] = {
+    nn.CELU: BY_OPERATOR["Celu"],
+    nn.ELU: BY_OPERATOR["Elu"],
+    nn.GELU: BY_OPERATOR["Gelu"],
+    nn.GroupNorm: GROUP_NORM,
+    nn.LayerNorm: BY_OPERATOR["LayerNormalization"],
+    nn.Mish: MISH,
+    nn.MultiheadAttention: ATTENTION,
+    nn.RMSNorm: BY_OPERATOR["RMSNormalization"],
+    nn.RNNBase: RECURRENT,
+    nn.SELU: BY_OPERATOR["Selu"],
+    nn.SiLU: SILU,
+    nn.Softplus: BY_OPERATOR["Softplus"],
+    nn.Tanh: BY_OPERATOR["Tanh"],
+}
 SHAPES = ("Shape", "Size")  # what they make is known, whatever they are given
+
+
+def module_refusals(network: nn.Module) -> list[UnsupportedNode]:
+    """What is refused by its class, for a network of which there is no graph."""
+    return [
+        UnsupportedNode(name, kind.__name__, reason)
+        for name, module in network.named_modules()
+        for kind, reason in BY_MODULE.items()
+        if isinstance(module, kind)
+    ]
 
 
 def named_refusals(graph: onnx.GraphProto) -> dict[str, str]:

@@ -20,7 +20,7 @@ from snnconv.convert.calibration.mse import mse
 from snnconv.convert.calibration.observation import OBSERVATIONS, Observation
 from snnconv.convert.calibration.shrinkage import Rule, shrunken
 from snnconv.convert.sites import cap_of, channel_axis, is_rectifier, is_signed, iter_sites, swap
-from snnconv.errors import SnnconvWarning
+from snnconv.errors import ModelError, SnnconvWarning
 from snnconv.graph.access import calls, module_of, operands
 from snnconv.model import Model, Stage
 from snnconv.neurons import QCFS
@@ -141,12 +141,21 @@ def observed(graph: fx.GraphModule, node: fx.Node, received: Sequence[Tensor], a
         node: of the site.
         received: its inputs `[B, ...]`, batch by batch.
         axis: of the channels that get a ceiling each; None: all values count as one channel's.
+
+    Raises:
+        ModelError: what it receives is not finite.
     """
     module = module_of(graph, node)
     cap = module.ceiling.detach() if isinstance(module, QCFS) else cap_of(module)
     signed = is_signed(module)
     each = (_by_channel(x.abs() if signed else x, axis).amax(1) for x in received)
     largest = torch.stack(list(each)).amax(0)
+    if not bool(torch.isfinite(largest).all()):
+        raise ModelError(
+            f"What {node.meta.get('onnx_name', node.target)!r} receives on the calibration images is infinite or not a "
+            "number: the network itself overflows on them. Check the images' normalisation (--mean, --std) and the "
+            "network's batch-norms."
+        )
     observation = Observation(largest, cap, signed=signed)
     generator = torch.Generator().manual_seed(0)
     images = sum(len(x) for x in received)
