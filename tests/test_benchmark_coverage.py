@@ -51,9 +51,10 @@ def test_settled_norms_have_the_statistics_of_the_images() -> None:
     norm = nn.BatchNorm2d(3)
     nn.init.zeros_(norm.weight)
     images = 3 + 2 * torch.randn(8, 3, 4, 4)
-    coverage.settle(norm, images)
+    coverage.settle(norm, images, 1.0)
     torch.testing.assert_close(norm.running_mean, images.mean((0, 2, 3)))
     assert norm.weight.eq(coverage.LAST_SCALE).all()
+    assert norm.bias.eq(1).all()
     assert (norm.momentum, norm.training) == (0.1, False)
 
 
@@ -67,21 +68,31 @@ def test_the_document_has_a_line_for_each_network() -> None:
             "sites": 3,
             "error": 0.25,
             "fitted": 0.2,
+            "rounding": 0.15,
             "noise": 0.1,
             "side": 96,
             "seconds": 2.0,
         },
     ]
-    lines = coverage.table(rows, "1.0").splitlines()
+    lines = coverage.table(rows, "1.0", 1.0).splitlines()
     assert lines[-2:] == [
-        "| a | g | converted | 3 | 0.250 | 0.200 | 0.100 | 96 | 2.0 |",
-        "| b | f | refused: GELU (2); attention |  |  |  |  |  | 1.0 |",
+        "| a | g | converted | 3 | 0.250 | 0.200 | 0.150 | 0.100 | 96 | 2.0 |",
+        "| b | f | refused: GELU (2); attention |  |  |  |  |  |  | 1.0 |",
     ]
     assert "2 networks: 1 converted, 0 failed, 1 refused." in lines
 
 
 @pytest.mark.parametrize("name", ["test_resnet"])
 def test_one_network_through_the_sweep(name: str) -> None:
-    row = coverage.measure(name)
+    row = coverage.measure(name, coverage.SHIFT)
     assert (row["outcome"], row["family"]) == ("converted", "resnet")
-    assert 0 < row["error"] < 1
+    assert 0 < row["error"] < 0.1
+    assert row["error"] == pytest.approx(row["rounding"], rel=0.5)
+
+
+def test_silent_channels_do_not_blow_up() -> None:
+    norm = nn.BatchNorm2d(3)
+    images = torch.randn(8, 3, 4, 4)
+    images[:, 1] = 0
+    coverage.settle(norm, images, 0.0)
+    assert norm.running_var.min() > coverage.LEAST_VARIANCE / 2

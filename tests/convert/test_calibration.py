@@ -15,7 +15,7 @@ from snnconv.convert.calibration import calibrate
 from snnconv.convert.calibration.bias import bias_carrier
 from snnconv.convert.calibration.frontier import Frontier
 from snnconv.convert.sites import channel_axis, iter_sites
-from snnconv.errors import SnnconvWarning
+from snnconv.errors import ModelError, SnnconvWarning
 from snnconv.graph.access import calls
 from snnconv.model import Stage
 from snnconv.neurons import QCFS
@@ -164,6 +164,16 @@ def test_a_silent_site_is_warned_about_by_name():
     with pytest.warns(SnnconvWarning, match=r"r1.*--mean, --std"):
         quantized = calibrate(ann, batches_of(ann), 8)
     assert torch.isfinite(quantized(images(ann))).all()
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_network_that_overflows_is_refused_by_the_place(value):
+    ann = prepared("chain").copy()
+    first = next(iter(ann.graph.parameters()))
+    with torch.no_grad():
+        first.view(-1)[0] = value
+    with pytest.raises(ModelError, match=r"What '\w+' receives on the calibration images is infinite or not a number"):
+        calibrate(ann, batches_of(ann), 16)
 
 
 def test_trained_ceilings_are_kept():

@@ -428,6 +428,26 @@ def test_random_constants_are_not_drawn() -> None:
     assert refused(model_of(nodes, {}, (8,))) == [("c", "RandomUniform", "the operator is not known")]
 
 
+def test_a_module_that_torch_cannot_export_is_refused_by_what_it_holds() -> None:
+    class Untraceable(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.norm, self.activation, self.attention = nn.LayerNorm(4), nn.GELU(), nn.MultiheadAttention(4, 1)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            raise RuntimeError("no graph")
+
+    with pytest.raises(
+        UnsupportedOperatorsError, match=r"torch.onnx.export cannot export Untraceable: [^:]*"
+    ) as caught:
+        load_module(Untraceable(), (4,))
+    assert [(found.name, found.operator) for found in caught.value.nodes] == [
+        ("norm", "LayerNorm"),
+        ("activation", "GELU"),
+        ("attention", "MultiheadAttention"),
+    ]
+
+
 def test_every_error_is_ours() -> None:
     """Whatever attributes are missing or of the wrong type, no foreign exception comes out."""
     from snnconv.graph.node import HANDLERS
