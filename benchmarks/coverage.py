@@ -281,6 +281,7 @@ def table(rows: Sequence[dict[str, Any]], timm: str, shift: float) -> str:
         total=TIMESTEPS * LEVELS,
         scale=LAST_SCALE,
         few=FEW_PARAMETERS // 1_000_000,
+        shift=shift,
         counts=f"{len(rows)} networks: " + ", ".join(f"{counts[outcome]} {outcome}" for outcome in order) + ".",
     )
     for row in sorted(rows, key=lambda row: (order[row["outcome"]], row["family"], row["network"])):
