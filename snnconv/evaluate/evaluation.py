@@ -18,6 +18,7 @@ from snnconv.convert.sites import iter_sites, total_levels_of
 from snnconv.convert.spike import collapse, of_one_frame
 from snnconv.errors import DataError, InvalidValueError, ModelError
 from snnconv.evaluate.accuracy import Scores, predict, standard_error
+from snnconv.evaluate.inference import for_inference
 from snnconv.evaluate.inputs import adapt, check_against, check_data
 from snnconv.evaluate.result import Evaluation, Mode
 from snnconv.graph.passes import fold_affine, run_passes, split_calls
@@ -88,15 +89,16 @@ def evaluate(
         raise DataError(f"{data.spec!r} holds no image.")
     images = data if limit is None or limit >= len(data) else data.subset(range(limit))
     check_data(images.input, model.input)
-    running = [_in_precision(_runnable(model, mode), precision)]
+    plain = _in_precision(_runnable(model, mode), precision)
+    running = [for_inference(plain)]
     if against is not None:
         _check_pair(model, against, images)
-        running.append(_in_precision(_runnable(against, _mode(against, simulate=False)), precision))
+        running.append(for_inference(_in_precision(_runnable(against, _mode(against, simulate=False)), precision)))
     labelled = _has_labels(images, _classes(model))
     size = batch_size or min(_batch_size(running_model) for running_model in running)
-    with _in_evaluation_mode(*(running_model.graph for running_model in running)):
-        scores = _score(running, images, labelled, size, progress)
-        activity = _activity(running[0], model.timesteps, images, activity_images, size, progress)
+    scores = _score(running, images, labelled, size, progress)
+    with _in_evaluation_mode(plain.graph):
+        activity = _activity(plain, model.timesteps, images, activity_images, size, progress)
     return _evaluation(model, mode, precision, scores, activity, labelled=labelled, compared=against is not None)
 
 
@@ -212,9 +214,9 @@ def _dtype(model: Model) -> torch.dtype:
 
 
 @contextmanager
-def _in_evaluation_mode(*graphs: fx.GraphModule) -> Iterator[None]:
+def _in_evaluation_mode(graph: fx.GraphModule) -> Iterator[None]:
     """Batch-norm uses its stored statistics; afterwards every module is as it was."""
-    training = [module for graph in graphs for module in graph.modules() if module.training]
+    training = [module for module in graph.modules() if module.training]
     for module in training:
         module.training = False
     try:

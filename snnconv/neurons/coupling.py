@@ -56,6 +56,8 @@ def couple(currents: Tensor, coupling: Coupling | Tensor) -> Tensor:
     if isinstance(coupling, Tensor):
         return _matrix_product(coupling.to(currents.dtype), currents)
     if coupling is Coupling.MEAN:
+        if currents.stride(0) == 0:  # one current for all steps
+            return currents
         return currents.mean(0, keepdim=True).expand_as(currents)
     if coupling is Coupling.CAUSAL:
         return currents

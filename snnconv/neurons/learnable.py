@@ -83,4 +83,5 @@ class LearnableMultiThreshold(SpikingSite):
             rectified=self.rectified and self.training,
             signed=self.signed,
             observe=observe,
+            out=self.memory_for(currents),
         )

@@ -59,6 +59,35 @@ def _start(like: Tensor, initial: float | Tensor) -> Tensor:
     return torch.empty_like(like).copy_(initial) if isinstance(initial, Tensor) else torch.full_like(like, initial)
 
 
+def _run(
+    currents: Tensor,
+    threshold: Tensor,
+    levels: int,
+    lowest: int,
+    initial: float | Tensor,
+    leak: Tensor | None,
+    fired: Tensor | None,
+) -> Tensor:
+    """All T steps without a gradient, the potential of one step at a time; `fired` may be the currents themselves."""
+    fired = torch.empty_like(currents, memory_format=torch.preserve_format) if fired is None else fired
+    still = currents[0] / threshold if currents.stride(0) == 0 else None
+    membrane = _start(currents[0], initial)
+    last = len(fired) - 1
+    for step, s in enumerate(fired):
+        if leak is not None:
+            membrane.mul_(leak)
+        if still is None:
+            membrane.addcdiv_(currents[step], threshold)
+        else:
+            membrane.add_(still)
+        torch.floor(membrane, out=s)
+        s.clamp_(lowest, levels)
+        if step < last:
+            membrane.sub_(s)
+        s.mul_(threshold)
+    return fired
+
+
 def _inside(m: Tensor, levels: int, lowest: int) -> Tensor:
     return (m >= lowest + 0.5).logical_and_(m <= levels + 0.5)
 
@@ -78,6 +107,8 @@ class _Window(torch.autograd.Function):
         rectified: bool,
     ) -> Tensor:
         to_currents, to_threshold, to_leak = ctx.needs_input_grad[:3]
+        if not (to_currents or to_threshold or to_leak):
+            return _run(currents, threshold, levels, lowest, initial, leak, None)
         membranes = currents / threshold
         fired = torch.empty_like(membranes)
         left = torch.empty_like(membranes) if to_leak else None  # v_{t-1} of every step
@@ -88,8 +119,6 @@ class _Window(torch.autograd.Function):
             membrane.add_(kept if leak is None else kept.mul_(leak))
             torch.floor(membrane, out=s)
             torch.sub(membrane, s.clamp_(lowest, levels), out=kept)
-        if not (to_currents or to_threshold or to_leak):
-            return fired.mul_(threshold)
         kept_for = (currents, fired) if to_threshold else (None, None)
         slopes = _inside(membranes, levels, lowest)
         if rectified:
@@ -143,6 +172,7 @@ def multithreshold(
     rectified: bool = False,
     signed: bool = False,
     observe: Observer | None = None,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Run multi-threshold neurons through T steps.
 
@@ -155,6 +185,7 @@ def multithreshold(
         rectified: take the spike and its gradient of the rectified potential (MPR, rectifier.py); spikes are the same.
         signed: whether levels from -L to L are fired, or from 0 to L.
         observe: given u_t = m_t/θ - 1/2 of each step before it fires.
+        out: where to write the output currents, and no gradient is needed; it may be `currents`.
 
     Returns:
         Output currents θ·s_t, `[T, ...]`.
@@ -174,8 +205,10 @@ def multithreshold(
     lowest = -levels if signed else 0
     if observe is not None:
         return _step_by_step(currents, threshold, levels, lowest, initial, leak, rectified, observe)
-    out: Tensor = _Window.apply(currents, threshold, leak, levels, lowest, initial, rectified)
-    return out
+    if out is not None:
+        return _run(currents, threshold, levels, lowest, initial, leak, out)
+    fired: Tensor = _Window.apply(currents, threshold, leak, levels, lowest, initial, rectified)
+    return fired
 
 
 class MultiThreshold(SpikingSite):
@@ -227,6 +260,7 @@ class MultiThreshold(SpikingSite):
             rectified=rectified,
             signed=self.signed,
             observe=observe,
+            out=self.memory_for(currents),
         )
 
 

@@ -23,12 +23,17 @@ from snnconv.neurons.site import Site, require_positive_int
 __all__ = ["QCFS", "qcfs"]
 
 
+def _quantize(out: Tensor, step: Tensor, lowest: int, highest: int) -> Tensor:
+    """Levels times `step`, in place of z/step."""
+    return out.add_(0.5).floor_().clamp_(lowest, highest).mul_(step)
+
+
 class _QCFSFunction(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, z: Tensor, ceiling: Tensor, total_levels: int, signed: bool) -> Tensor:
         step = ceiling / total_levels
         lowest = -total_levels if signed else 0
-        activation = (z / step).add_(0.5).floor_().clamp_(lowest, total_levels).mul_(step)
+        activation = _quantize(z / step, step, lowest, total_levels)
         if any(ctx.needs_input_grad):
             half = ceiling / (2 * total_levels)
             low = -ceiling - half if signed else -half
@@ -46,7 +51,7 @@ class _QCFSFunction(torch.autograd.Function):
         return to_z, difference / ceiling, None, None
 
 
-def qcfs(z: Tensor, ceiling: Tensor, total_levels: int, signed: bool = False) -> Tensor:
+def qcfs(z: Tensor, ceiling: Tensor, total_levels: int, signed: bool = False, *, out: Tensor | None = None) -> Tensor:
     """Quantize an activation to N levels above 0 (signed: and N below), with straight-through gradients to both.
 
     Args:
@@ -54,6 +59,7 @@ def qcfs(z: Tensor, ceiling: Tensor, total_levels: int, signed: bool = False) ->
         ceiling: λ > 0, broadcastable to `z` without changing its shape, in units of `z`.
         total_levels: N >= 1.
         signed: whether levels go down to -N, or to 0.
+        out: where to write the activations, and no gradient is needed; it may be `z`.
 
     Returns:
         Activations of the shape of `z`, multiples of λ/N from 0 to λ, signed from -λ to λ.
@@ -69,6 +75,9 @@ def qcfs(z: Tensor, ceiling: Tensor, total_levels: int, signed: bool = False) ->
     tensor([-1.0000, -0.2500,  0.2500])
     """
     require_positive_int("total_levels", total_levels)
+    if out is not None:
+        step = ceiling / total_levels
+        return _quantize(torch.div(z, step, out=out), step, -total_levels if signed else 0, total_levels)
     activation: Tensor = _QCFSFunction.apply(z, ceiling, total_levels, signed)
     return activation
 
@@ -91,7 +100,8 @@ class QCFS(Site):
         """`[B, ...]` to the same shape and type; half precision is quantized in single precision."""
         if z.dtype in (torch.bfloat16, torch.float16):
             return qcfs(z.float(), self.ceiling_for(z), self.total_levels, self.signed).to(z.dtype)
-        return qcfs(z, self.ceiling_for(z), self.total_levels, self.signed)
+        free = self.overwrites and not torch.is_grad_enabled()
+        return qcfs(z, self.ceiling_for(z), self.total_levels, self.signed, out=z if free else None)
 
     def extra_repr(self) -> str:
         """Shown in a printed graph."""

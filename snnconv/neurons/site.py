@@ -40,6 +40,10 @@ class Site(nn.Module):
         ceiling: λ > 0, scalar `[]` or one a channel `[C]`, in units of the activation.
         signed: whether its values lie within -λ..λ; else within 0..λ.
         channel_axis: the axis of the channels in an input `[B, ...]`, the batch's axis counted.
+
+    Attributes:
+        overwrites: whether it may write its output over its input, where no gradient is needed. Set by what knows that
+            nothing else reads the input (snnconv.evaluate.inference).
     """
 
     def __init__(self, ceiling: Tensor, *, signed: bool = False, channel_axis: int = 1) -> None:
@@ -54,6 +58,7 @@ class Site(nn.Module):
         self.ceiling = ceiling if isinstance(ceiling, nn.Parameter) else nn.Parameter(ceiling)
         self.signed = signed
         self.channel_axis = channel_axis
+        self.overwrites = False
 
     def ceiling_for(self, x: Tensor) -> Tensor:
         """λ, shaped to broadcast over `x`."""
@@ -78,6 +83,7 @@ class SpikingSite(Site):
         channel_axis: axis of the channels.
 
     Attributes:
+        still: whether its input is `[B, ...]`, the same current at each step. Set by snnconv.evaluate.inference.
         observer: given the membrane potential u of each step before it fires, `[B, ...]` in units of θ and shifted so
             that level k begins at k - 1/2; set by what regularises potentials, and called in training only.
     """
@@ -96,6 +102,7 @@ class SpikingSite(Site):
         self.timesteps = require_positive_int("timesteps", timesteps)
         self.levels = require_positive_int("levels", levels)
         self.coupling = coupling
+        self.still = False
         self.observer: Observer | None = None
 
     def forward(self, x: Tensor) -> Tensor:
@@ -103,12 +110,17 @@ class SpikingSite(Site):
 
         Potentials are kept in single precision where the currents are shorter floats.
         """
-        currents = unfold_time(x, self.timesteps)
+        currents = x.expand(self.timesteps, *x.shape) if self.still else unfold_time(x, self.timesteps)
         observe = self.observer if self.training else None
         if x.dtype in (torch.bfloat16, torch.float16):
             currents = currents.float()
         with _single_precision(x.device):
             return fold_time(self.run(currents, self._threshold(x), observe)).to(x.dtype)
+
+    def memory_for(self, currents: Tensor) -> Tensor | None:
+        """Where `run` may write its output: over its input, or into memory of its own (None)."""
+        free = self.overwrites and not self.still and not torch.is_grad_enabled()
+        return currents if free else None
 
     def _threshold(self, x: Tensor) -> Tensor:
         return self.ceiling_for(x) / self.levels

@@ -1,0 +1,66 @@
+"""A network as it runs fastest without gradients: the same modules and arithmetic, with fewer passes over memory.
+
+* Batch-norm goes into the convolutions.
+* A current that is the same at every step is given to a neuron once, not T times.
+* A site writes over its input where nothing else reads that.
+* Images lie channels last where there are convolutions.
+
+    batch [B, C, H, W] -> layers before the first site once -> sites [T*B, ...], in place -> read-out
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+from torch import fx
+
+from snnconv.convert.sites import iter_sites
+from snnconv.graph.access import finish, module_of, operands
+from snnconv.graph.linear import CONVOLUTIONS, LINEAR, NORMS
+from snnconv.graph.modules import Arithmetic
+from snnconv.graph.passes import fold_affine, run_passes, split_calls
+from snnconv.model import Model
+from snnconv.neurons import Repeat, SpikingSite
+from snnconv.neurons.site import Site
+
+__all__ = ["for_inference"]
+
+MAKES_NEW = (*LINEAR, *NORMS, Arithmetic)  # modules whose output is memory that nothing else holds
+
+
+def for_inference(model: Model) -> Model:
+    """A copy that gives the same outputs as `model` does in evaluation mode, without gradients.
+
+    Args:
+        model: of any stage.
+    """
+    fast = model.copy()
+    graph = fast.graph.eval()
+    run_passes(graph, (split_calls, fold_affine))
+    _give_once(graph)
+    for node, site in iter_sites(graph):
+        if isinstance(site, Site):
+            given = operands(node)[0]
+            made = given.op == "call_module" and isinstance(module_of(graph, given), MAKES_NEW)
+            site.overwrites = made and len(given.users) == 1
+    if any(isinstance(module, CONVOLUTIONS) for module in graph.modules()):
+        graph.to(memory_format=torch.channels_last)
+    return replace(fast, graph=graph)
+
+
+def _give_once(graph: fx.GraphModule) -> None:
+    """Take out repetitions of one current that only neurons read."""
+    changed = False
+    for node in list(graph.graph.nodes):
+        if node.op != "call_module" or not isinstance(module_of(graph, node), Repeat):
+            continue
+        modules = [module_of(graph, user) for user in node.users if user.op == "call_module"]
+        neurons = [module for module in modules if isinstance(module, SpikingSite)]
+        if len(neurons) == len(node.users):
+            for neuron in neurons:
+                neuron.still = True
+            node.replace_all_uses_with(operands(node)[0])
+            graph.graph.erase_node(node)
+            changed = True
+    finish(graph, changed)
