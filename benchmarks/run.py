@@ -1,0 +1,230 @@
+"""What a spiking network costs, as ratios to its ANN: inference and a training step, beside SpikingJelly's.
+
+    pip install -e '.[bench]'
+    python -m benchmarks.run [--only cifar imagenet training] [--output benchmarks/results/speed.json]
+
+The same networks, weights and inputs, in one process. All contenders take turns, once a round; a ratio is taken within
+its round, and the median over the rounds is shown with the quartiles. ANN is the original network as its author runs
+it: plain PyTorch, batch-norm in place. A step-by-step network counts by time step: its time over T times the ANN's.
+"Its convolutions" are the network's convolutions and linear layers alone, batch-norm folded, channels last.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import time
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from rich.progress import track
+from torch import Tensor, nn
+
+from benchmarks.environment import environment
+
+STEPS = (1, 4, 8, 32)
+TRAINED_STEPS, TRAINED_BATCH = 4, 32
+LEVELS = 4
+ROUNDS = 9
+BATCH = {"cifar": 16, "imagenet": 4}
+SHAPE = {"cifar": (3, 32, 32), "imagenet": (3, 224, 224)}
+Contenders = dict[str, tuple[Callable[[], Any], int]]  # what is run, and T
+
+
+def network(case: str) -> nn.Module:
+    """ResNet-18 with random weights."""
+    from torchvision.models import resnet18
+
+    from snnconv.zoo.networks import NETWORKS
+
+    torch.manual_seed(0)
+    return NETWORKS["resnet18"](3, 10) if case == "cifar" else resnet18()
+
+
+def convolutions_alone(model: Any, x: Tensor) -> Callable[[], None]:
+    """Run every convolution and linear layer of a graph on the input that it has there, and nothing else."""
+    from snnconv.graph.linear import LINEAR
+
+    given: list[tuple[nn.Module, Tensor]] = []
+    handles = [
+        module.register_forward_pre_hook(lambda module, inputs: given.append((module, inputs[0].clone())))
+        for module in model.graph.modules()
+        if isinstance(module, LINEAR)
+    ]
+    model.graph(x)
+    for handle in handles:
+        handle.remove()
+
+    def run() -> None:
+        for module, kept in given:
+            module(kept)
+
+    return run
+
+
+def inference(case: str) -> Contenders:
+    """The contenders of inference."""
+    import snnconv
+    from snnconv.convert import collapse
+    from snnconv.evaluate.inference import for_inference
+
+    module = network(case).eval()
+    x = torch.randn(BATCH[case], *SHAPE[case])
+    ann = snnconv.load(module, size=SHAPE[case][1])
+    found: Contenders = {"ANN": (lambda: module(x), 1)}
+    fast = for_inference(ann)
+    found["ANN, folded, channels last"] = (lambda: fast.graph(x), 1)
+    found["its convolutions"] = (convolutions_alone(fast, x), 1)
+    for timesteps in STEPS:
+        snn = snnconv.convert(ann, timesteps=timesteps, levels=LEVELS, calibration="max", calibration_data=x)
+        if timesteps == TRAINED_STEPS:
+            one = for_inference(collapse(snn))
+            found["ours, collapsed"] = (lambda one=one: one.graph(x), 1)
+        simulated = for_inference(snn)
+        found[f"ours, T={timesteps}"] = (lambda simulated=simulated: simulated.graph(x), timesteps)
+    if find_spec("spikingjelly"):
+        found |= peer_inference(ann, x)
+    return found
+
+
+def peer_inference(ann: Any, x: Tensor) -> Contenders:
+    """SpikingJelly's rate coding, step by step."""
+    from spikingjelly.activation_based import ann2snn, functional
+
+    from benchmarks.plain import plain
+
+    snn = ann2snn.Converter(ann2snn.RateCodingRecipe(dataloader=[x], mode="Max")).convert(plain(ann.copy().graph))
+
+    def run(timesteps: int) -> Tensor:
+        functional.reset_net(snn)
+        out = snn(x)
+        for _ in range(timesteps - 1):
+            out = out + snn(x)
+        return out
+
+    return {f"SpikingJelly, T={steps}": (lambda steps=steps: run(steps), steps) for steps in STEPS}
+
+
+def training() -> Contenders:
+    """The contenders of a training step: forward, backward and SGD."""
+    from snnconv.finetune import spiking_network
+    from snnconv.loading import load_module
+    from snnconv.neurons import NeuronSettings
+
+    x, y = torch.randn(TRAINED_BATCH, *SHAPE["cifar"]), torch.randint(0, 10, (TRAINED_BATCH,))
+    ann = network("cifar")
+    networks: dict[str, tuple[nn.Module, Tensor, int]] = {"ANN": (ann, x, 1)}
+    loaded = load_module(ann, SHAPE["cifar"])
+    for kind in ("lmht", "lif"):
+        snn = spiking_network(loaded, NeuronSettings(kind, timesteps=TRAINED_STEPS)).graph
+        snn.to(memory_format=torch.channels_last)
+        networks[f"ours, {kind}"] = (snn, x.contiguous(memory_format=torch.channels_last), TRAINED_STEPS)
+    if find_spec("spikingjelly"):
+        networks |= peer_training(x)
+
+    def step(module: nn.Module, given: Tensor, optimizer: torch.optim.Optimizer) -> None:
+        out = module(given)
+        out = out[0] if isinstance(out, tuple) else out
+        F.cross_entropy(out.mean(0) if out.dim() == 3 else out, y).backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        optimizer.zero_grad()
+
+    found: Contenders = {}
+    for name, (module, given, timesteps) in networks.items():
+        module.train()
+        optimizer = torch.optim.SGD([p for p in module.parameters() if p.requires_grad], lr=1e-3, momentum=0.9)
+        if name.startswith("SpikingJelly"):
+            module = ResetFirst(module)
+        found[name] = (lambda m=module, g=given, o=optimizer: step(m, g, o), timesteps)
+    return found
+
+
+def peer_training(x: Tensor) -> dict[str, tuple[nn.Module, Tensor, int]]:
+    """SpikingJelly's own ResNet-18 with the stem of the CIFAR network, multi-step."""
+    from spikingjelly.activation_based import functional, layer, neuron, surrogate
+    from spikingjelly.activation_based.model import spiking_resnet
+
+    found: dict[str, tuple[nn.Module, Tensor, int]] = {}
+    repeated = x.expand(TRAINED_STEPS, *x.shape)
+    for name, kind in (("LIF", neuron.LIFNode), ("IF", neuron.IFNode)):
+        module = spiking_resnet.spiking_resnet18(
+            num_classes=10, spiking_neuron=kind, surrogate_function=surrogate.ATan(), detach_reset=True
+        )
+        module.conv1 = layer.Conv2d(3, 64, 3, padding=1, bias=False)
+        module.maxpool = layer.SeqToANNContainer(nn.Identity())
+        functional.set_step_mode(module, "m")
+        found[f"SpikingJelly, {name}"] = (module, repeated, TRAINED_STEPS)
+    return found
+
+
+class ResetFirst(nn.Module):
+    """Resets every potential before each pass."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, x: Tensor) -> Tensor:
+        from spikingjelly.activation_based import functional
+
+        functional.reset_net(self.network)
+        out: Tensor = self.network(x)
+        return out
+
+
+def measured(contenders: Contenders, rounds: int, what: str) -> list[dict[str, Any]]:
+    """One row a contender."""
+    seconds: dict[str, list[float]] = {name: [] for name in contenders}
+    for number in track(range(rounds + 1), what):
+        for name, (run, _) in contenders.items():
+            start = time.perf_counter()
+            run()
+            if number:  # the first round warms up
+                seconds[name].append(time.perf_counter() - start)
+    rows = []
+    for name, (_, timesteps) in contenders.items():
+        ratios = [own / (timesteps * ann) for own, ann in zip(seconds[name], seconds["ANN"], strict=True)]
+        low, median, high = statistics.quantiles(ratios, n=4)
+        rows.append(
+            {
+                "contender": name,
+                "timesteps": timesteps,
+                "seconds": statistics.median(seconds[name]),
+                "ratio": median,
+                "quartiles": [low, high],
+            }
+        )
+        print(f"{what}: {name}: {rows[-1]['seconds']:.4f} s, {median:.2f} x ({low:.2f} to {high:.2f})", flush=True)
+    return rows
+
+
+def main() -> None:
+    """Measure and print the ratios."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parts = ("cifar", "imagenet", "training")
+    parser.add_argument("--only", nargs="+", choices=parts, default=parts)
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--output", type=Path)
+    given = parser.parse_args()
+    torch.set_num_threads(given.threads)
+    results = {}
+    for part in given.only:
+        if part == "training":
+            results[part] = measured(training(), given.rounds, part)
+            continue
+        with torch.inference_mode():
+            results[part] = measured(inference(part), given.rounds, part)
+    if given.output:
+        settings = {"threads": given.threads, "rounds": given.rounds, "batch": BATCH, "levels": LEVELS}
+        report = {"environment": environment(), "settings": settings, "results": results}
+        given.output.write_text(json.dumps(report, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
