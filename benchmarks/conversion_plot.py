@@ -32,7 +32,7 @@ def best_read_out(rows: Sequence[Row]) -> list[Row]:
 
 
 def table(rows: Sequence[Row], network: str) -> str:
-    """One line a method, one column a T: agreement in %, with N where it is not T; then what was refused."""
+    """One line a method, one column a T: agreement and accuracy in %, N where it is not T; then what was refused."""
     own = [row for row in best_read_out(rows) if row["network"] == network]
     steps = sorted({row["timesteps"] for row in own})
     lines = [
@@ -57,7 +57,8 @@ def table(rows: Sequence[Row], network: str) -> str:
 
 def _cell(row: Row) -> str:
     total = "" if row["total_levels"] == row["timesteps"] else f" (N={row['total_levels']})"
-    return f"{row['agreement']:.1f}{total}"
+    accuracy = f" / {row['accuracy']:.1f}" if "accuracy" in row else ""
+    return f"{row['agreement']:.1f}{accuracy}{total}"
 
 
 def picture(rows: Sequence[Row], network: str, path: Path) -> None:
