@@ -16,49 +16,13 @@ from torch import fx, nn
 from snnconv.convert.sites import is_site, is_transfer
 from snnconv.graph.access import calls, module_of, operands
 from snnconv.graph.linear import LINEAR, NORMS
-from snnconv.graph.modules import (
-    Arithmetic,
-    AveragePool,
-    Concat,
-    Expand,
-    Gather,
-    MaxPool,
-    Pad,
-    ReduceMean,
-    ReduceSum,
-    Reshape,
-    Resize,
-    Slice,
-    Squeeze,
-    Tile,
-    Transpose,
-    Unsqueeze,
-)
+from snnconv.graph.modules import MOVES, Arithmetic, AveragePool, MaxPool, ReduceMean, ReduceSum, Resize
 from snnconv.neurons import Coupling, Fold, TimeMean
 
 __all__ = ["AFFINE", "Timing", "analyse", "bends", "leads_to_site"]
 
 # Affine whatever their operands are.
-AFFINE: tuple[type[nn.Module], ...] = (
-    *LINEAR,
-    *NORMS,
-    AveragePool,
-    Concat,
-    Expand,
-    nn.Flatten,
-    Gather,
-    nn.Identity,
-    Pad,
-    ReduceMean,
-    ReduceSum,
-    Reshape,
-    Resize,
-    Slice,
-    Squeeze,
-    Tile,
-    Transpose,
-    Unsqueeze,
-)
+AFFINE: tuple[type[nn.Module], ...] = (*LINEAR, *NORMS, *MOVES, AveragePool, ReduceMean, ReduceSum, Resize)
 
 
 @dataclass(frozen=True)

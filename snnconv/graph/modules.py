@@ -20,6 +20,7 @@ from snnconv.graph.reductions import Extremum, ReduceMax, ReduceMean, ReduceSum
 from snnconv.graph.resampling import Expand, Gather, Resize, Tile
 
 __all__ = [
+    "MOVES",
     "Arithmetic",
     "AveragePool",
     "Concat",
@@ -275,3 +276,20 @@ class Slice(nn.Module):
     def extra_repr(self) -> str:
         """Settings, for printing."""
         return f"axes={self.axes}, starts={self.starts}, stops={self.stops}, steps={self.steps}"
+
+
+# They compute nothing, whatever they move.
+MOVES: tuple[type[nn.Module], ...] = (
+    Concat,
+    Expand,
+    nn.Flatten,
+    Gather,
+    nn.Identity,
+    Pad,
+    Reshape,
+    Slice,
+    Squeeze,
+    Tile,
+    Transpose,
+    Unsqueeze,
+)

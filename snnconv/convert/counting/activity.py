@@ -22,14 +22,14 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 
-from snnconv.convert.counting.counts import MOVES, fired_levels, route
+from snnconv.convert.counting.counts import fired_levels, route
 from snnconv.convert.counting.energy import Operations, dense, fan_out
 from snnconv.convert.counting.sites import SiteActivity, SiteSums
 from snnconv.convert.sites import is_rectifier
 from snnconv.convert.temporal import analyse
 from snnconv.graph.access import module_of
 from snnconv.graph.linear import LINEAR, NORMS
-from snnconv.graph.modules import Arithmetic
+from snnconv.graph.modules import MOVES, Arithmetic
 from snnconv.neurons import QCFS, Fold, Repeat, SpikingSite, Steps, TimeMean
 
 __all__ = ["Activity", "Walk", "measure"]

@@ -14,41 +14,18 @@ import torch
 from torch import Tensor, nn
 
 from snnconv.graph.modules import (
+    MOVES,
     Arithmetic,
     AveragePool,
     Concat,
-    Expand,
-    Gather,
     Pad,
     ReduceMean,
     ReduceSum,
-    Reshape,
     Resize,
-    Slice,
-    Squeeze,
-    Tile,
-    Transpose,
-    Unsqueeze,
 )
 from snnconv.neurons import QCFS, SpikingSite, unfold_time
 
-__all__ = ["MOVES", "fired_levels", "route"]
-
-# They compute nothing, whatever they move.
-MOVES = (
-    Concat,
-    Expand,
-    nn.Flatten,
-    Gather,
-    nn.Identity,
-    Pad,
-    Reshape,
-    Slice,
-    Squeeze,
-    Tile,
-    Transpose,
-    Unsqueeze,
-)
+__all__ = ["fired_levels", "route"]
 
 
 def fired_levels(site: nn.Module, activation: Tensor) -> tuple[Tensor, int] | None:
