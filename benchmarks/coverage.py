@@ -2,6 +2,7 @@
 
     python -m benchmarks.coverage --jobs 2 --output benchmarks/results/coverage.json --table docs/coverage.md
     python -m benchmarks.coverage --only resnet18 lcnet_035
+    python -m benchmarks.coverage --jobs 2 --shift 0 --output benchmarks/results/coverage-unshifted.json
 
 Weights are random, so this is about operators and about whether the parts fit, not about accuracy. Each network runs in
 a process of its own, with a limit on its time and memory.
@@ -21,6 +22,7 @@ from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from benchmarks.coverage_models import FAMILIES, MORE
@@ -48,8 +50,11 @@ family the smallest network is taken, by number of parameters; where that is not
 the family is, the smallest such one too; and some more that are widely used.
 
 ```sh
-python -m benchmarks.coverage --jobs 2 --output benchmarks/results/coverage.json --table docs/coverage.md
+python -m benchmarks.coverage --jobs 2 --output benchmarks/results/coverage.json --table docs/coverage.md \\
+    --unshifted benchmarks/results/coverage-unshifted.json
 ```
+
+{summary} Medians over those that converted: {figures}.
 
 * Weights are random, with a fixed seed: this says what converts, not how accurately
   ([conversion.md](conversion.md) does). Batch-norms are given the statistics of {images} synthetic images first, and
@@ -68,10 +73,16 @@ python -m benchmarks.coverage --jobs 2 --output benchmarks/results/coverage.json
 * *Side*: of the images; networks with more than {few} million parameters see smaller ones, where they can.
 * *Refused*: what the importer or the plan names, all at once, with the number of nodes.
 
-{counts}
-
 | network | family | outcome | sites | error | fitted | rounding | noise | side | s |
 |---|---|---|---|---|---|---|---|---|---|
+"""
+
+
+UNSHIFTED = """
+## Without shifts
+
+The same networks with batch-norm shifts of 0 (`--shift 0`): {figures}. So much do N={total} levels cost networks that
+magnify whatever is added to them; trained networks do not ([calibration.md](calibration.md#figures)).
 """
 
 
@@ -282,13 +293,27 @@ def table(rows: Sequence[dict[str, Any]], timm: str, shift: float) -> str:
         scale=LAST_SCALE,
         few=FEW_PARAMETERS // 1_000_000,
         shift=shift,
-        counts=f"{len(rows)} networks: " + ", ".join(f"{counts[outcome]} {outcome}" for outcome in order) + ".",
+        summary=f"{len(rows)} networks: " + ", ".join(f"{counts[outcome]} {outcome}" for outcome in order) + ".",
+        figures=in_words(rows),
     )
     for row in sorted(rows, key=lambda row: (order[row["outcome"]], row["family"], row["network"])):
         figures = [f"{row[key]:.3f}" if key in row else "" for key in FIGURES]
         cells = [row["network"], row["family"], _words(row), row.get("sites", ""), *figures, row.get("side", "")]
         text += "| " + " | ".join(str(cell).replace("|", "/") for cell in [*cells, row["seconds"]]) + " |\n"
     return text
+
+
+def unshifted(rows: Sequence[dict[str, Any]]) -> str:
+    """What a run with `--shift 0` found, as the last part of the document."""
+    return UNSHIFTED.format(figures=in_words(rows), total=TIMESTEPS * LEVELS)
+
+
+def in_words(rows: Sequence[dict[str, Any]]) -> str:
+    """The figures of the networks that converted: median and largest."""
+    found = {key: [row[key] for row in rows if key in row] for key in FIGURES}
+    return ", ".join(
+        f"{key} {median(values):.3f} (at most {max(values):.3f})" for key, values in found.items() if values
+    )
 
 
 def main() -> None:
@@ -300,6 +325,7 @@ def main() -> None:
     parser.add_argument("--shift", type=float, default=SHIFT, help="of batch-norms")
     parser.add_argument("--output", type=Path, help="JSON; rows of other networks that it holds stay in it")
     parser.add_argument("--table", type=Path, help="the document")
+    parser.add_argument("--unshifted", type=Path, help="JSON of a run with --shift 0, for the document")
     parser.add_argument("--child", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.child:
@@ -321,7 +347,10 @@ def main() -> None:
             + "\n"
         )
     if given.table:
-        given.table.write_text(table(list(rows.values()), environment()["timm"], given.shift))
+        text = table(list(rows.values()), environment()["timm"], given.shift)
+        if given.unshifted:
+            text += unshifted(json.loads(given.unshifted.read_text())["rows"])
+        given.table.write_text(text)
 
 
 if __name__ == "__main__":
