@@ -12,6 +12,7 @@ import click
 from snnconv.cli.convert import convert
 from snnconv.cli.demo import demo
 from snnconv.cli.evaluate import evaluate
+from snnconv.cli.export import export
 from snnconv.cli.finetune import finetune
 from snnconv.cli.inspect import inspect
 from snnconv.cli.options import examples
@@ -42,7 +43,7 @@ def cli(debug: bool) -> None:
     """Turn trained neural networks into spiking neural networks."""
 
 
-for _command in (convert, demo, evaluate, finetune, inspect, train, zoo):
+for _command in (convert, demo, evaluate, export, finetune, inspect, train, zoo):
     cli.add_command(_command)
 
 

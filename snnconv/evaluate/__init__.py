@@ -2,6 +2,7 @@
 
 from snnconv.convert.counting.energy import ENERGY_NOTE, Operations
 from snnconv.evaluate.evaluation import ann_energy, evaluate
+from snnconv.evaluate.file import FileComparison, compare_file
 from snnconv.evaluate.inspection import Inspection, inspect
 from snnconv.evaluate.onnxruntime import run_onnx
 from snnconv.evaluate.result import Evaluation
@@ -9,9 +10,11 @@ from snnconv.evaluate.result import Evaluation
 __all__ = [
     "ENERGY_NOTE",
     "Evaluation",
+    "FileComparison",
     "Inspection",
     "Operations",
     "ann_energy",
+    "compare_file",
     "evaluate",
     "inspect",
     "run_onnx",

@@ -6,6 +6,7 @@ import json
 import os
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import onnx
 
@@ -17,7 +18,7 @@ from snnconv.graph.exporter import emit_graph
 from snnconv.loading import METADATA_KEY
 from snnconv.model import Model, Stage
 
-__all__ = ["save", "to_onnx"]
+__all__ = ["save", "to_onnx", "wrapped"]
 
 IR_VERSION = 9  # the oldest that every onnxruntime since 1.17 and opset 18 with functions agree on
 
@@ -36,6 +37,24 @@ def to_onnx(model: Model) -> onnx.ModelProto:
     names, shapes = _outputs(model)
     frames = model.input.timesteps if model.stage is Stage.SNN else None
     graph = emit_graph(model.graph, model.input.sample_shape(), names, shapes, frames=frames)
+    metadata = {
+        "stage": model.stage.value,
+        "timesteps": model.timesteps,
+        "levels": model.levels,
+        "coupling": model.coupling.value if model.coupling else None,
+        "input": model.input.to_dict(),
+        "provenance": model.provenance,
+    }
+    return wrapped(graph, metadata)
+
+
+def wrapped(graph: onnx.GraphProto, metadata: dict[str, Any] | None) -> onnx.ModelProto:
+    """A checked file of a graph, with the functions that it calls.
+
+    Args:
+        graph: of standard operators and our functions.
+        metadata: what `snnconv.load` reads; None where it is not to be read back.
+    """
     used = {node.op_type for node in graph.node if node.domain == DOMAIN}
     opsets = [onnx.helper.make_opsetid("", OPSET)]
     if used:
@@ -48,15 +67,8 @@ def to_onnx(model: Model) -> onnx.ModelProto:
         producer_version=version("snnconv"),
         ir_version=IR_VERSION,
     )
-    metadata = {
-        "stage": model.stage.value,
-        "timesteps": model.timesteps,
-        "levels": model.levels,
-        "coupling": model.coupling.value if model.coupling else None,
-        "input": model.input.to_dict(),
-        "provenance": model.provenance,
-    }
-    onnx.helper.set_model_props(proto, {METADATA_KEY: json.dumps(metadata)})
+    if metadata is not None:
+        onnx.helper.set_model_props(proto, {METADATA_KEY: json.dumps(metadata)})
     onnx.checker.check_model(proto)
     return proto
 
