@@ -4,7 +4,8 @@
         [--seeds 0 1 2] [--images N] [--output benchmarks/results/calibration.json]
 
 Each conversion runs in a process of its own, so that its time and peak memory are its own. A method's name with
-"+weights" moves weights as well, with "/layer" it has one ceiling a layer; "no data" has no images. Networks are
+"+weights" moves weights as well, with "@30" in 30 epochs, with "/layer" it has one ceiling a layer, in this order; "no
+data" has no images. Networks are
 evaluated collapsed, in single precision.
 """
 
@@ -32,12 +33,13 @@ METHODS = ("max", "percentile", "mse", "balance", "bias", "reconstruct", "recons
 
 
 def settings_of(method: str) -> Any:
-    """`reconstruct+weights`, `mse/layer`: a method's name with its choices."""
+    """`reconstruct+weights@30`, `mse/layer`: a method's name with its choices."""
     from snnconv.convert import CalibrationSettings
 
     name, _, ceilings = method.partition("/")
+    name, _, epochs = name.partition("@")
     name, _, moved = name.partition("+")
-    return CalibrationSettings(name, ceilings or "channel", moved == "weights")
+    return CalibrationSettings(name, ceilings or "channel", moved == "weights", int(epochs) if epochs else None)
 
 
 def convert_and_compare(case: Case, total_levels: int, method: str, seed: int) -> dict[str, Any]:

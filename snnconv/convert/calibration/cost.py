@@ -10,7 +10,7 @@ from snnconv.model import Model
 
 __all__ = ["forward_seconds"]
 
-MACS_PER_SECOND, VALUES_PER_SECOND = 4e10, 1.5e8
+MACS_PER_SECOND, VALUES_PER_SECOND = 8e10, 3e8
 
 
 def forward_seconds(model: Model) -> float:
