@@ -5,8 +5,7 @@
 
 Each conversion runs in a process of its own, so that its time and peak memory are its own. A method's name with
 "+weights" moves weights as well, with "@30" in 30 epochs, with "/layer" it has one ceiling a layer, in this order; "no
-data" has no images. Networks are
-evaluated collapsed, in single precision.
+data" has no images. Networks are evaluated collapsed, in single precision.
 """
 
 from __future__ import annotations

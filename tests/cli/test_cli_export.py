@@ -1,0 +1,55 @@
+"""`snnconv export`."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx
+import pytest
+
+from snnconv.evaluate import run_onnx
+from snnconv.loading import load
+
+
+@pytest.fixture
+def snn(run, here):
+    assert run("convert", "net.onnx", "--calibration-data", "npz:data.npz", "--mean", "0", "--std", "1").code == 0
+    return "net-snn.onnx"
+
+
+def test_int8_beside_the_network(run, here, snn):
+    ran = run("export", snn, "--int8", "--data", "npz:data.npz", "--json")
+    assert ran.code == 0, ran.err
+    found = ran.json
+    assert (found["file"], found["form"], found["int8"]) == ("net-snn-int8.onnx", "collapsed", True)
+    assert found["comparison"]["images"] == 20
+    assert found["comparison"]["agreement"] >= 90
+    operators = {node.op_type for node in onnx.load(here / "net-snn-int8.onnx").graph.node}
+    assert {"QuantizeLinear", "DequantizeLinear", "Conv"} <= operators
+    assert found["bytes"] == (here / "net-snn-int8.onnx").stat().st_size
+
+
+def test_forms(run, here, snn):
+    for form, names in (("stepped", ["logits", "logits_steps"]), ("collapsed", ["logits"])):
+        ran = run("export", snn, "--form", form, "-o", f"{form}.onnx", "--data", "npz:plain.npz", "--limit", 8)
+        assert ran.code == 0, ran.err
+        assert "same arg-max" in ran.out
+        assert "accuracy" not in ran.out
+        assert [output.name for output in onnx.load(here / f"{form}.onnx").graph.output] == names
+    x = load(here / snn).input
+    batch = np.random.default_rng(1).random((3, *x.sample_shape()), dtype=np.float32)
+    one, other = (run_onnx(here / f"{form}.onnx", [_tensor(batch)]) for form in ("stepped", "collapsed"))
+    np.testing.assert_allclose(one, other, atol=1e-5)
+
+
+def _tensor(values):
+    import torch
+
+    return torch.from_numpy(values)
+
+
+def test_bad_input(refused, here):
+    assert "no levels: convert it first" in refused("export", "net.onnx", "--int8")
+    assert "leave --form out" in refused("export", "net.onnx", "--int8", "--form", "stepped")
+    assert "give --data" in refused("export", "net.onnx", "--limit", "3")
+    assert "is a file that is read" in refused("export", "net.onnx", "-o", "net.onnx")
+    assert "missing.onnx" in refused("export", "missing.onnx")
