@@ -71,11 +71,21 @@ def inference(case: str) -> Contenders:
     """The contenders of inference."""
     import snnconv
     from snnconv.convert import collapse
-    from snnconv.evaluate.inference import for_inference
+    from snnconv.evaluate.inference import batch_that_fits, for_inference
 
     module = network(case).eval()
     x = torch.randn(BATCH[case], *SHAPE[case])
     ann = snnconv.load(module, size=SHAPE[case][1])
+
+    def split(model: Any) -> Callable[[], None]:  # as `snnconv.evaluate` does
+        parts = torch.split(x, batch_that_fits(model))
+
+        def run() -> None:
+            for part in parts:
+                model.graph(part)
+
+        return run
+
     found: Contenders = {"ANN": (lambda: module(x), 1)}
     fast = for_inference(ann)
     found["ANN, folded, channels last"] = (lambda: fast.graph(x), 1)
@@ -83,10 +93,8 @@ def inference(case: str) -> Contenders:
     for timesteps in STEPS:
         snn = snnconv.convert(ann, timesteps=timesteps, levels=LEVELS, calibration="max", calibration_data=x)
         if timesteps == TRAINED_STEPS:
-            one = for_inference(collapse(snn))
-            found["ours, collapsed"] = (lambda one=one: one.graph(x), 1)
-        simulated = for_inference(snn)
-        found[f"ours, T={timesteps}"] = (lambda simulated=simulated: simulated.graph(x), timesteps)
+            found["ours, collapsed"] = (split(for_inference(collapse(snn))), 1)
+        found[f"ours, T={timesteps}"] = (split(for_inference(snn)), timesteps)
     if find_spec("spikingjelly"):
         found |= peer_inference(ann, x)
     return found
@@ -108,6 +116,34 @@ def peer_inference(ann: Any, x: Tensor) -> Contenders:
         return out
 
     return {f"SpikingJelly, T={steps}": (lambda steps=steps: run(steps), steps) for steps in STEPS}
+
+
+def in_onnxruntime(case: str) -> Contenders:
+    """The contenders in onnxruntime: the ANN there is plain, its batch-norms folded by onnxruntime itself."""
+    import onnxruntime
+
+    import snnconv
+    from snnconv.convert import collapse
+    from snnconv.export import to_int8, to_onnx
+
+    x = torch.randn(BATCH[case], *SHAPE[case])
+    ann = snnconv.load(network(case).eval(), size=SHAPE[case][1])
+    snn = snnconv.convert(ann, timesteps=TRAINED_STEPS, levels=LEVELS, calibration="max", calibration_data=x)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = torch.get_num_threads()
+
+    def run(proto: Any) -> Callable[[], Any]:
+        content = proto.SerializeToString()
+        session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        given = {session.get_inputs()[0].name: x.numpy()}
+        return lambda: session.run(None, given)
+
+    return {
+        "ANN": (run(to_onnx(ann)), 1),
+        "ours, collapsed": (run(to_onnx(collapse(snn))), 1),
+        "ours, collapsed, int8": (run(to_int8(snn)), 1),
+        f"ours, T={TRAINED_STEPS}": (run(to_onnx(snn)), TRAINED_STEPS),
+    }
 
 
 def training() -> Contenders:
@@ -206,7 +242,7 @@ def measured(contenders: Contenders, rounds: int, what: str) -> list[dict[str, A
 def main() -> None:
     """Measure and print the ratios."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parts = ("cifar", "imagenet", "training")
+    parts = ("cifar", "imagenet", "cifar in onnxruntime", "imagenet in onnxruntime", "training")
     parser.add_argument("--only", nargs="+", choices=parts, default=parts)
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
@@ -218,8 +254,9 @@ def main() -> None:
         if part == "training":
             results[part] = measured(training(), given.rounds, part)
             continue
+        case, _, runtime = part.partition(" in ")
         with torch.inference_mode():
-            results[part] = measured(inference(part), given.rounds, part)
+            results[part] = measured(in_onnxruntime(case) if runtime else inference(case), given.rounds, part)
     if given.output:
         settings = {"threads": given.threads, "rounds": given.rounds, "batch": BATCH, "levels": LEVELS}
         report = {"environment": environment(), "settings": settings, "results": results}

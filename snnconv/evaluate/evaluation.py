@@ -18,7 +18,7 @@ from snnconv.convert.sites import iter_sites, total_levels_of
 from snnconv.convert.spike import collapse, of_one_frame
 from snnconv.errors import DataError, InvalidValueError, ModelError
 from snnconv.evaluate.accuracy import Scores, predict, standard_error
-from snnconv.evaluate.inference import for_inference
+from snnconv.evaluate.inference import batch_that_fits, for_inference
 from snnconv.evaluate.inputs import adapt, check_against, check_data
 from snnconv.evaluate.result import Evaluation, Mode
 from snnconv.graph.passes import fold_affine, run_passes, split_calls
@@ -32,8 +32,6 @@ from snnconv.zoo.images import Images
 
 __all__ = ["ann_energy", "evaluate"]
 
-LARGEST_TENSOR = 64 * 2**20  # floats of one activation, its time steps and its batch together
-LARGEST_BATCH = 256
 Precision = Literal["auto", "float32", "float64"]
 PRECISIONS = ("auto", "float32", "float64")
 
@@ -95,7 +93,7 @@ def evaluate(
         _check_pair(model, against, images)
         running.append(for_inference(_in_precision(_runnable(against, _mode(against, simulate=False)), precision)))
     labelled = _has_labels(images, _classes(model))
-    size = batch_size or min(_batch_size(running_model) for running_model in running)
+    size = batch_size or min(batch_that_fits(each) for each in running)
     scores = _score(running, images, labelled, size, progress)
     with _in_evaluation_mode(plain.graph):
         activity = _activity(plain, model.timesteps, images, activity_images, size, progress)
@@ -198,11 +196,6 @@ def _has_labels(images: Images, classes: int) -> bool:
         return False
     images.check_labels(classes)
     return True
-
-
-def _batch_size(model: Model) -> int:
-    largest: int = max(math.prod(node.meta["shape"]) for node in model.graph.graph.nodes if "shape" in node.meta)
-    return max(1, min(LARGEST_BATCH, LARGEST_TENSOR // (largest * (model.timesteps or 1))))
 
 
 def _device(model: Model) -> torch.device:

@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import torch
@@ -24,7 +25,10 @@ from snnconv.model import Model
 from snnconv.neurons import Repeat, SpikingSite
 from snnconv.neurons.site import Site
 
-__all__ = ["for_inference"]
+__all__ = ["batch_that_fits", "for_inference"]
+
+LARGEST_TENSOR = 2**20  # floats of one activation, its time steps and its batch together: what stays in a cache
+LARGEST_BATCH = 256
 
 MAKES_NEW = (*LINEAR, *NORMS, Arithmetic)  # modules whose output is memory that nothing else holds
 
@@ -47,6 +51,13 @@ def for_inference(model: Model) -> Model:
     if any(isinstance(module, CONVOLUTIONS) for module in graph.modules()):
         graph.to(memory_format=torch.channels_last)
     return replace(fast, graph=graph)
+
+
+def batch_that_fits(model: Model) -> int:
+    """Images to run at a time, so that an activation of all of them and all time steps stays in a processor's cache."""
+    shapes = [node.meta["shape"] for node in model.graph.graph.nodes if "shape" in node.meta]
+    largest: int = max(math.prod(shape) for shape in shapes)
+    return max(1, min(LARGEST_BATCH, LARGEST_TENSOR // (largest * (model.timesteps or 1))))
 
 
 def _give_once(graph: fx.GraphModule) -> None:
