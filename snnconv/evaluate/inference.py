@@ -2,7 +2,7 @@
 
 * Batch-norm goes into the convolutions.
 * A current that is the same at every step is given to a neuron once, not T times.
-* A site writes over its input where nothing else reads that.
+* A site, and a sum, writes over its input where nothing else reads that.
 * Images lie channels last where there are convolutions.
 
     batch [B, C, H, W] -> layers before the first site once -> sites [T*B, ...], in place -> read-out
@@ -16,8 +16,7 @@ from dataclasses import replace
 import torch
 from torch import fx
 
-from snnconv.convert.sites import iter_sites
-from snnconv.graph.access import finish, module_of, operands
+from snnconv.graph.access import calls, finish, module_of, operands
 from snnconv.graph.linear import CONVOLUTIONS, LINEAR, NORMS
 from snnconv.graph.modules import Arithmetic
 from snnconv.graph.passes import fold_affine, run_passes, split_calls
@@ -43,14 +42,26 @@ def for_inference(model: Model) -> Model:
     graph = fast.graph.eval()
     run_passes(graph, (split_calls, fold_affine))
     _give_once(graph)
-    for node, site in iter_sites(graph):
-        if isinstance(site, Site):
-            given = operands(node)[0]
-            made = given.op == "call_module" and isinstance(module_of(graph, given), MAKES_NEW)
-            site.overwrites = made and len(given.users) == 1
+    for node in calls(graph):
+        module, free = module_of(graph, node), [_is_free(graph, given) for given in operands(node)]
+        if isinstance(module, Site):
+            module.overwrites = free[0]
+        elif isinstance(module, Arithmetic) and module.operator == "add" and _alike(node):
+            module.overwrites = free.index(True) if True in free else None
     if any(isinstance(module, CONVOLUTIONS) for module in graph.modules()):
         graph.to(memory_format=torch.channels_last)
     return replace(fast, graph=graph)
+
+
+def _is_free(graph: fx.GraphModule, node: fx.Node) -> bool:
+    """Whether a node's output is memory that nothing else holds, and that one node reads."""
+    return node.op == "call_module" and isinstance(module_of(graph, node), MAKES_NEW) and len(node.users) == 1
+
+
+def _alike(node: fx.Node) -> bool:
+    """Whether a node takes two activations of one shape."""
+    shapes = [given.meta["shape"] for given in operands(node)]
+    return len(shapes) == 2 and shapes[0] == shapes[1]
 
 
 def batch_that_fits(model: Model) -> int:
