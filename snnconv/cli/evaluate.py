@@ -37,6 +37,13 @@ if TYPE_CHECKING:
     show_default=True,
     help="In float64 no rounding moves a value over a level; auto takes it for what has levels, on a CPU.",
 )
+@click.option(
+    "--backend",
+    type=click.Choice(["torch", "onnxruntime", "onnxruntime-int8"]),
+    default="torch",
+    show_default=True,
+    help="What classifies the images.",
+)
 @pretrained_option(default=True)
 @input_options
 @json_option
@@ -60,6 +67,7 @@ def evaluate(file: str, data: str, against: str | None, as_json: bool, **options
         simulate=options["simulate"],
         limit=options["limit"],
         precision=options["precision"],
+        backend=options["backend"],
         progress=track,
     )
     if as_json:
@@ -99,7 +107,7 @@ def _print(result: Evaluation) -> None:
     window = (
         "" if result.timesteps is None else f", T={result.timesteps}, {_levels(result)}, {result.coupling} coupling"
     )
-    print_table(f"{result.mode}{window}, {result.precision}", ("", ""), rows)
+    print_table(f"{result.mode}{window}, {result.precision}, {result.backend}", ("", ""), rows)
     if result.sites:
         print_table(
             f"Activity over {result.activity_images} images",

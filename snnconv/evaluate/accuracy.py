@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from snnconv.evaluate.onnxruntime import OnnxNetwork
 from snnconv.model import Model
 
 __all__ = ["Predictions", "Scores", "Tally", "predict", "standard_error"]
@@ -26,11 +27,11 @@ class Predictions:
     at: Tensor | None
 
 
-def predict(model: Model, x: Tensor) -> Predictions:
+def predict(model: Model | OnnxNetwork, x: Tensor) -> Predictions:
     """Run a batch. Neurons start each batch afresh.
 
     Args:
-        model: of any stage.
+        model: of any stage, in torch or in onnxruntime.
         x: `[B, ...]`, of an input that changes over time `[T, B, ...]`; normalised.
     """
     out = model(x)

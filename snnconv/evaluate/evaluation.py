@@ -7,7 +7,6 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Literal
 
 import torch
 from torch import fx
@@ -20,9 +19,10 @@ from snnconv.errors import DataError, InvalidValueError, ModelError
 from snnconv.evaluate.accuracy import Scores, predict, standard_error
 from snnconv.evaluate.inference import batch_that_fits, for_inference
 from snnconv.evaluate.inputs import adapt, check_against, check_data
+from snnconv.evaluate.onnxruntime import OnnxNetwork
 from snnconv.evaluate.result import Evaluation, Mode
+from snnconv.evaluate.running import Backend, Precision, device, dtype, exported, in_precision, placed, resolve
 from snnconv.graph.passes import fold_affine, run_passes, split_calls
-from snnconv.graph.precision import to_double
 from snnconv.loading import load
 from snnconv.model import Model, Stage
 from snnconv.neurons import Coupling
@@ -31,9 +31,6 @@ from snnconv.zoo.datasets import open_data
 from snnconv.zoo.images import Images
 
 __all__ = ["ann_energy", "evaluate"]
-
-Precision = Literal["auto", "float32", "float64"]
-PRECISIONS = ("auto", "float32", "float64")
 
 
 def evaluate(
@@ -46,6 +43,7 @@ def evaluate(
     batch_size: int | None = None,
     activity_images: int = 64,
     precision: Precision = "auto",
+    backend: Backend = "torch",
     progress: Progress = no_progress,
 ) -> Evaluation:
     """Accuracy, agreement, activity, operations and estimated energy of a network.
@@ -65,7 +63,9 @@ def evaluate(
         batch_size: images at a time; None: as many as keep the largest activation modest.
         activity_images: count activity and operations over the first so many images; 0: do not.
         precision: "float64", in which rounding moves no value over the border of two levels, so that collapsed and
-            simulated evaluation are equal; "float32"; or "auto": float64 for what has levels, on a CPU.
+            simulated evaluation are equal; "float32"; or "auto": float64 for what has levels, on a CPU, in torch.
+        backend: what classifies the images: "torch", "onnxruntime" (in float32, on the CPU), or "onnxruntime-int8", its
+            8-bit integers, for what is quantized or collapsed. Another network is run, and activity counted, in torch.
         progress: told of each batch.
 
     Raises:
@@ -80,24 +80,29 @@ def evaluate(
     model = load(model)
     against = None if against is None else load(against)
     mode = _mode(model, simulate)
-    precision = _resolve(precision, model)
+    precision = resolve(precision, model, backend)
     if isinstance(data, str):
         data = open_data(data, model.input, purpose="eval")
     if not len(data):
         raise DataError(f"{data.spec!r} holds no image.")
     images = data if limit is None or limit >= len(data) else data.subset(range(limit))
     check_data(images.input, model.input)
-    plain = _in_precision(_runnable(model, mode), precision)
-    running = [for_inference(plain)]
+    plain = in_precision(_runnable(model, mode), precision)
+    running: list[Model | OnnxNetwork] = [for_inference(plain) if backend == "torch" else exported(plain, backend)]
+    sizes = [batch_that_fits(plain)]
     if against is not None:
         _check_pair(model, against, images)
-        running.append(for_inference(_in_precision(_runnable(against, _mode(against, simulate=False)), precision)))
+        other = for_inference(in_precision(_runnable(against, _mode(against, simulate=False)), precision))
+        running.append(other)
+        sizes.append(batch_that_fits(other))
     labelled = _has_labels(images, _classes(model))
-    size = batch_size or min(batch_that_fits(each) for each in running)
-    scores = _score(running, images, labelled, size, progress)
+    size = batch_size or min(sizes)
+    scores = _score(running, against, images, labelled, size, progress)
     with _in_evaluation_mode(plain.graph):
         activity = _activity(plain, model.timesteps, images, activity_images, size, progress)
-    return _evaluation(model, mode, precision, scores, activity, labelled=labelled, compared=against is not None)
+    return _evaluation(
+        model, mode, precision, backend, scores, activity, labelled=labelled, compared=against is not None
+    )
 
 
 def ann_energy(model: Model, *, size: int | None = None) -> Operations:
@@ -116,7 +121,7 @@ def ann_energy(model: Model, *, size: int | None = None) -> Operations:
     plain = of_one_frame(model) if model.stage is Stage.SNN else model.copy()
     run_passes(plain.graph, (split_calls, fold_affine))
     plain.graph.eval()
-    sample = torch.zeros(1, *model.input.override(size=size).sample_shape(), device=_device(plain))
+    sample = torch.zeros(1, *model.input.override(size=size).sample_shape(), device=device(plain))
     once, frames = measure(plain.graph, [sample]).operations, model.input.timesteps or 1
     return replace(
         once,
@@ -156,19 +161,6 @@ def _runnable(model: Model, mode: Mode) -> Model:
     return collapse(model) if mode == "collapsed" else model
 
 
-def _resolve(precision: Precision, model: Model) -> Precision:
-    """Rounding moves values over the border of two levels, so what has levels runs in float64 where that is cheap."""
-    if precision not in PRECISIONS:
-        raise InvalidValueError(f"precision is {precision!r}: it must be one of {', '.join(PRECISIONS)}.")
-    if precision != "auto":
-        return precision
-    return "float64" if model.stage is not Stage.ANN and _device(model).type == "cpu" else "float32"
-
-
-def _in_precision(model: Model, precision: Precision) -> Model:
-    return replace(model, graph=to_double(model.graph)) if precision == "float64" else model
-
-
 def _classes(model: Model) -> int:
     """Number of classes of the first output."""
     output = next(node for node in model.graph.graph.nodes if node.op == "output")
@@ -198,14 +190,6 @@ def _has_labels(images: Images, classes: int) -> bool:
     return True
 
 
-def _device(model: Model) -> torch.device:
-    return next((parameter.device for parameter in model.graph.parameters()), torch.device("cpu"))
-
-
-def _dtype(model: Model) -> torch.dtype:
-    return next((parameter.dtype for parameter in model.graph.parameters()), torch.float32)
-
-
 @contextmanager
 def _in_evaluation_mode(graph: fx.GraphModule) -> Iterator[None]:
     """Batch-norm uses its stored statistics; afterwards every module is as it was."""
@@ -219,17 +203,23 @@ def _in_evaluation_mode(graph: fx.GraphModule) -> Iterator[None]:
             module.training = True
 
 
-def _score(running: list[Model], images: Images, labelled: bool, size: int, progress: Progress) -> Scores:
+def _score(
+    running: list[Model | OnnxNetwork],
+    against: Model | None,
+    images: Images,
+    labelled: bool,
+    size: int,
+    progress: Progress,
+) -> Scores:
     scores = Scores()
     own, *others = running
     batches = progress(images.batches(size), "Evaluating", math.ceil(len(images) / size))
     with torch.inference_mode():
         for x, labels in batches:
-            other = None
-            if others:
-                adapted = adapt(x, images.input, others[0].input)
-                other = predict(others[0], adapted.to(_device(others[0]), _dtype(others[0])))
-            scores.add(predict(own, x.to(_device(own), _dtype(own))), labels if labelled else None, other)
+            found = None
+            if against is not None:
+                found = predict(others[0], placed(adapt(x, images.input, against.input), others[0]))
+            scores.add(predict(own, placed(x, own)), labels if labelled else None, found)
     return scores
 
 
@@ -242,7 +232,7 @@ def _activity(
     counted = images if count >= len(images) else images.subset(range(count))
     total = math.ceil(len(counted) / size)
     batches = progress(
-        (x.to(_device(model), _dtype(model)) for x, _ in counted.batches(size)), "Counting operations", total
+        (x.to(device(model), dtype(model)) for x, _ in counted.batches(size)), "Counting operations", total
     )
     return measure(model.graph, batches, timesteps=timesteps)
 
@@ -251,6 +241,7 @@ def _evaluation(
     model: Model,
     mode: Mode,
     precision: Precision,
+    backend: Backend,
     scores: Scores,
     activity: Activity | None,
     *,
@@ -262,7 +253,8 @@ def _evaluation(
     least, most = _total_levels(model)
     return Evaluation(
         mode=mode,
-        precision=precision,
+        precision="8-bit integers" if backend == "onnxruntime-int8" else precision,
+        backend=backend,
         images=images,
         accuracy=accuracy,
         accuracy_standard_error=None if accuracy is None else standard_error(accuracy, images),

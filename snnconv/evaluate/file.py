@@ -13,7 +13,7 @@ import torch
 from snnconv.convert.spike import collapse
 from snnconv.errors import DataError
 from snnconv.evaluate.inference import for_inference
-from snnconv.evaluate.onnxruntime import open_session
+from snnconv.evaluate.onnxruntime import OnnxNetwork
 from snnconv.model import Model, Stage
 from snnconv.neurons import Coupling
 from snnconv.progress import Progress, no_progress
@@ -72,12 +72,12 @@ def compare_file(
         raise DataError(f"{data!r} holds no image.")
     mean = model.stage is Stage.SNN and model.coupling is Coupling.MEAN and model.input.timesteps is None
     fast = for_inference(collapse(model) if mean else model)
-    run = open_session(source)
+    file = OnnxNetwork(source)
     agreeing = right = model_right = 0
     with torch.inference_mode():
         batches = images.batches(BATCH)
         for x, labels in progress(batches, "comparing", math.ceil(len(images) / BATCH)):
-            own, wanted = run(x).flatten(1).argmax(1), fast.logits(x).flatten(1).argmax(1)
+            own, wanted = file(x)[0].flatten(1).argmax(1), fast.logits(x).flatten(1).argmax(1)
             agreeing += int((own == wanted).sum())
             right += int((own == labels).sum())
             model_right += int((wanted == labels).sum())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 import onnx
 import torch
@@ -11,25 +11,38 @@ from torch import Tensor
 
 from snnconv.errors import FileError
 
-__all__ = ["open_session", "run_onnx"]
+__all__ = ["OnnxNetwork", "run_onnx"]
 
 
-def open_session(source: str | os.PathLike[str] | onnx.ModelProto) -> Callable[[Tensor], Tensor]:
-    """A function that runs a batch in onnxruntime on the CPU and gives the network's first output.
+class OnnxNetwork:
+    """A network in onnxruntime on the CPU, in the place of a `Model` that only runs.
+
+    Args:
+        source: a file, or the network itself.
+        timesteps: T of a spiking network that steps, else None.
+
+    Attributes:
+        timesteps: as given.
 
     Raises:
         FileError: onnxruntime cannot read the network.
     """
-    import onnxruntime
 
-    network = source.SerializeToString() if isinstance(source, onnx.ModelProto) else os.fspath(source)
-    try:
-        session = onnxruntime.InferenceSession(network, providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime's errors have no common base of their own
-        name = "The network" if isinstance(source, onnx.ModelProto) else str(network)
-        raise FileError(f"{name} does not load in onnxruntime: {error}") from error
-    given, made = session.get_inputs()[0].name, session.get_outputs()[0].name
-    return lambda batch: torch.from_numpy(session.run([made], {given: batch.cpu().numpy()})[0])
+    def __init__(self, source: str | os.PathLike[str] | onnx.ModelProto, timesteps: int | None = None) -> None:
+        import onnxruntime
+
+        network = source.SerializeToString() if isinstance(source, onnx.ModelProto) else os.fspath(source)
+        try:
+            self._session = onnxruntime.InferenceSession(network, providers=["CPUExecutionProvider"])
+        except Exception as error:  # onnxruntime's errors have no common base of their own
+            name = "The network" if isinstance(source, onnx.ModelProto) else str(network)
+            raise FileError(f"{name} does not load in onnxruntime: {error}") from error
+        self.timesteps = timesteps
+
+    def __call__(self, x: Tensor) -> tuple[Tensor, ...]:
+        """Every output for a batch, normalised and in the network's layout."""
+        given = {self._session.get_inputs()[0].name: x.cpu().numpy()}
+        return tuple(torch.from_numpy(output) for output in self._session.run(None, given))
 
 
 def run_onnx(source: str | os.PathLike[str] | onnx.ModelProto, batches: Iterable[Tensor]) -> Tensor:
@@ -46,5 +59,5 @@ def run_onnx(source: str | os.PathLike[str] | onnx.ModelProto, batches: Iterable
     Raises:
         FileError: onnxruntime cannot read the network.
     """
-    run = open_session(source)
-    return torch.cat([run(batch) for batch in batches])
+    network = OnnxNetwork(source)
+    return torch.cat([network(batch)[0] for batch in batches])

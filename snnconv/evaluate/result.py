@@ -20,7 +20,8 @@ class Evaluation:
     Attributes:
         mode: how it was computed. `collapsed`: a mean-coupled spiking network in one pass, as the quantized
             network that it equals; `simulated`: step by step.
-        precision: float32 or float64, of the arithmetic.
+        precision: float32, float64 or 8-bit integers, of the arithmetic.
+        backend: torch, onnxruntime, or onnxruntime-int8: what classified the images.
         images: how many were evaluated.
         accuracy: percent; None without labels.
         accuracy_standard_error: binomial, in percentage points; None without labels.
@@ -42,6 +43,7 @@ class Evaluation:
 
     mode: Mode
     precision: str
+    backend: str
     images: int
     accuracy: float | None
     accuracy_standard_error: float | None
@@ -64,6 +66,7 @@ class Evaluation:
         return {
             "mode": self.mode,
             "precision": self.precision,
+            "backend": self.backend,
             "images": self.images,
             "accuracy": self.accuracy,
             "accuracy_standard_error": self.accuracy_standard_error,

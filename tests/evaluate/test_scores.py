@@ -31,6 +31,7 @@ KEYS = {
     "macs_per_image",
     "energy_pj_per_image",
     "mode",
+    "backend",
     "precision",
     "uncounted_operators",
     "total_levels",
