@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from itertools import pairwise
 
 import pytest
@@ -83,6 +84,22 @@ def test_a_weight_that_modules_share_stays():
     quantized = calibrate(ann, batches_of(ann), 4, correct_bias=False)
     found, _ = reconstruct(ann, quantized, batches_of(ann), epochs=2)
     assert torch.equal(found.graph.get_submodule("c1").bias, first.bias)
+
+
+@pytest.mark.parametrize("name", ["residual_of_spikes", "two_outputs"])
+def test_batches_in_parts_are_the_same_batches(name, monkeypatch):
+    ann = prepared(name).copy()
+    ann.graph.double()
+    batches = [batch.double() for batch in batches_of(prepared(name))]
+    quantized = calibrate(ann, batches, 4)
+    whole, errors = reconstruct(ann, quantized, batches, epochs=2)
+    module = importlib.import_module("snnconv.convert.calibration.reconstruct")
+    monkeypatch.setattr(module, "ELEMENTS", 1)  # an image at a time
+    parted, others = reconstruct(ann, quantized, batches, epochs=2)
+    for one, other in zip(errors, others, strict=True):
+        assert other.after == pytest.approx(one.after, rel=1e-9)
+    for key, value in state(whole).items():
+        torch.testing.assert_close(state(parted)[key], value, rtol=1e-6, atol=1e-9)
 
 
 def test_the_same_seed_gives_the_same():

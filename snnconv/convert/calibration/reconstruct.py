@@ -13,8 +13,9 @@ what it had; of one that did, the best epoch is kept.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,6 +35,7 @@ __all__ = ["EPOCHS", "reconstruct"]
 
 EPOCHS = 10
 BATCH = 64  # images of one step
+ELEMENTS = 1 << 24  # of a block's largest activation, computed at once
 RATES = {"ceiling": 0.01, "bias": 0.003, "weight": 0.02}  # Adam, in units of each parameter's own scale
 HELD_OUT = 8  # one batch of so many judges a block and does not move it, where there are as many
 
@@ -184,20 +186,28 @@ def _move(trial: _Trial, given: Frontier, targets: Sequence[Sequence[Tensor]], e
     judges = list(range(0, batches, HELD_OUT)) if batches >= HELD_OUT else list(range(batches))
     movers = [index for index in range(batches) if index not in judges] or judges
     scales = [_variance(target) for target in targets]
+    part = max(1, ELEMENTS // max(math.prod(node.meta["shape"]) for node in trial.block.nodes))
 
     columns = [list(given.values(node)) for node in trial.block.inputs]
     inputs = [dict(zip(trial.block.inputs, row, strict=True)) for row in zip(*columns, strict=True)]
 
-    def loss(index: int) -> Tensor:
-        parts = [
-            (found - wanted[index]).square().mean() / scale
-            for found, wanted, scale in zip(trial(inputs[index]), targets, scales, strict=True)
-        ]
-        return torch.stack(parts).mean()
+    def losses(index: int) -> Iterator[Tensor]:
+        """Of a batch, part by part, as large as memory is meant to hold; they add up to that of the batch."""
+        size = len(targets[0][index])
+        for start in range(0, size, part):
+            here = slice(start, start + part)
+            share = len(targets[0][index][here]) / size / len(targets)
+            found = trial({node: values[here] for node, values in inputs[index].items()})
+            yield torch.stack(
+                [
+                    share * (own - wanted[index][here]).square().mean() / scale
+                    for own, wanted, scale in zip(found, targets, scales, strict=True)
+                ]
+            ).sum()
 
     def judged() -> float:
         with torch.no_grad():
-            return sum(float(loss(index)) for index in judges) / len(judges)
+            return sum(float(each) for index in judges for each in losses(index)) / len(judges)
 
     trial.scale_biases(inputs[0])
     name = str(trial.block.nodes[-1].meta.get("onnx_name", trial.block.nodes[-1].target))
@@ -212,7 +222,8 @@ def _move(trial: _Trial, given: Frontier, targets: Sequence[Sequence[Tensor]], e
         with torch.enable_grad():
             for place in torch.randperm(len(movers), generator=generator).tolist():
                 optimizer.zero_grad()
-                torch.autograd.backward(loss(movers[place]))
+                for each in losses(movers[place]):
+                    torch.autograd.backward(each)
                 optimizer.step()
                 schedule.step()
         after = judged()
