@@ -26,7 +26,7 @@ from snnconv.neurons.site import Site
 
 __all__ = ["batch_that_fits", "for_inference"]
 
-LARGEST_TENSOR = 2**20  # floats of one activation, its time steps and its batch together: what stays in a cache
+LARGEST_TENSOR = 2**23  # floats of one activation, its time steps and its batch together
 LARGEST_BATCH = 256
 
 MAKES_NEW = (*LINEAR, *NORMS, Arithmetic)  # modules whose output is memory that nothing else holds
@@ -65,7 +65,7 @@ def _alike(node: fx.Node) -> bool:
 
 
 def batch_that_fits(model: Model) -> int:
-    """Images to run at a time, so that an activation of all of them and all time steps stays in a processor's cache."""
+    """Images to run at a time: enough that weights are not all that is read, few enough for a processor's cache."""
     shapes = [node.meta["shape"] for node in model.graph.graph.nodes if "shape" in node.meta]
     largest: int = max(math.prod(shape) for shape in shapes)
     return max(1, min(LARGEST_BATCH, LARGEST_TENSOR // (largest * (model.timesteps or 1))))
