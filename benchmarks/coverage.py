@@ -23,6 +23,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from statistics import median
+from textwrap import fill
 from typing import Any
 
 from benchmarks.coverage_models import FAMILIES, MORE
@@ -54,7 +55,7 @@ python -m benchmarks.coverage --jobs 2 --output benchmarks/results/coverage.json
     --unshifted benchmarks/results/coverage-unshifted.json
 ```
 
-{summary} Medians over those that converted: {figures}.
+{summary}
 
 * Weights are random, with a fixed seed: this says what converts, not how accurately
   ([conversion.md](conversion.md) does). Batch-norms are given the statistics of {images} synthetic images first, and
@@ -69,7 +70,8 @@ python -m benchmarks.coverage --jobs 2 --output benchmarks/results/coverage.json
   levels cost this network; only what is above it can be the conversion's fault.
 * *Noise*: the same if noise of 1 % is added to the images instead: whether the network magnifies small differences.
 * Batch-norm shifts are {shift:g}: with 1, about 84 % of the units behind them are active. With 0, as timm starts them,
-  random deep networks are chaotic: 1 % of noise moves their logits by 20 to 75 % ([below](#without-shifts)).
+  random deep networks are chaotic: 1 % of noise moves their logits by a tenth in the median, by up to three quarters
+  ([below](#without-shifts)).
 * *Side*: of the images; networks with more than {few} million parameters see smaller ones, where they can.
 * *Refused*: what the importer or the plan names, all at once, with the number of nodes.
 
@@ -78,12 +80,11 @@ python -m benchmarks.coverage --jobs 2 --output benchmarks/results/coverage.json
 """
 
 
-UNSHIFTED = """
-## Without shifts
-
-The same networks with batch-norm shifts of 0 (`--shift 0`): {figures}. So much do N={total} levels cost networks that
-magnify whatever is added to them; trained networks do not ([calibration.md](calibration.md#figures)).
-"""
+UNSHIFTED = (
+    "The same networks with batch-norm shifts of 0 (`--shift 0`): {figures}. So much do N={total} levels cost networks "
+    "that magnify whatever is added to them; trained networks do not ([calibration.md](calibration.md#figures))."
+)
+WIDTH = 120
 
 
 def family_of(name: str) -> str:
@@ -280,12 +281,12 @@ def _words(row: dict[str, Any]) -> str:
     return f"{row['outcome']}: {found}"
 
 
-def table(rows: Sequence[dict[str, Any]], timm: str, shift: float) -> str:
+def table(rows: Sequence[dict[str, Any]], where: dict[str, Any], shift: float) -> str:
     """The document, converted networks first."""
     order = {"converted": 0, "failed": 1, "refused": 2}
     counts = Counter(row["outcome"] for row in rows)
     text = HEAD.format(
-        timm=timm,
+        timm=where["timm"],
         images=IMAGES,
         timesteps=TIMESTEPS,
         levels=LEVELS,
@@ -293,8 +294,11 @@ def table(rows: Sequence[dict[str, Any]], timm: str, shift: float) -> str:
         scale=LAST_SCALE,
         few=FEW_PARAMETERS // 1_000_000,
         shift=shift,
-        summary=f"{len(rows)} networks: " + ", ".join(f"{counts[outcome]} {outcome}" for outcome in order) + ".",
-        figures=in_words(rows),
+        summary=fill(
+            f"{len(rows)} networks: {', '.join(f'{counts[outcome]} {outcome}' for outcome in order)}. Medians over those "
+            f"that converted: {in_words(rows)}. Measured on {where['cores']} cores ({where['processor']}), {where['date']}.",
+            WIDTH,
+        ),
     )
     for row in sorted(rows, key=lambda row: (order[row["outcome"]], row["family"], row["network"])):
         figures = [f"{row[key]:.3f}" if key in row else "" for key in FIGURES]
@@ -305,7 +309,11 @@ def table(rows: Sequence[dict[str, Any]], timm: str, shift: float) -> str:
 
 def unshifted(rows: Sequence[dict[str, Any]]) -> str:
     """What a run with `--shift 0` found, as the last part of the document."""
-    return UNSHIFTED.format(figures=in_words(rows), total=TIMESTEPS * LEVELS)
+    return (
+        "\n## Without shifts\n\n"
+        + fill(UNSHIFTED.format(figures=in_words(rows), total=TIMESTEPS * LEVELS), WIDTH)
+        + "\n"
+    )
 
 
 def in_words(rows: Sequence[dict[str, Any]]) -> str:
@@ -347,7 +355,7 @@ def main() -> None:
             + "\n"
         )
     if given.table:
-        text = table(list(rows.values()), environment()["timm"], given.shift)
+        text = table(list(rows.values()), environment(), given.shift)
         if given.unshifted:
             text += unshifted(json.loads(given.unshifted.read_text())["rows"])
         given.table.write_text(text)

@@ -74,16 +74,17 @@ def test_the_document_has_a_line_for_each_network() -> None:
             "seconds": 2.0,
         },
     ]
-    lines = coverage.table(rows, "1.0", 1.0).splitlines()
+    where = {"timm": "1.0", "cores": 2, "processor": "A", "date": "2026-01-01"}
+    lines = coverage.table(rows, where, 1.0).splitlines()
     assert lines[-2:] == [
         "| a | g | converted | 3 | 0.250 | 0.200 | 0.150 | 0.100 | 96 | 2.0 |",
         "| b | f | refused: GELU (2); attention |  |  |  |  |  |  | 1.0 |",
     ]
-    summary = next(line for line in lines if line.startswith("2 networks: "))
-    assert summary.startswith("2 networks: 1 converted, 0 failed, 1 refused.")
-    assert summary.endswith(
-        "error 0.250 (at most 0.250), fitted 0.200 (at most 0.200), rounding 0.150 (at most 0.150), noise 0.100 (at "
-        "most 0.100)."
+    start = next(index for index, line in enumerate(lines) if line.startswith("2 networks: "))
+    assert " ".join(lines[start : lines.index("", start)]) == (
+        "2 networks: 1 converted, 0 failed, 1 refused. Medians over those that converted: error 0.250 (at most 0.250), "
+        "fitted 0.200 (at most 0.200), rounding 0.150 (at most 0.150), noise 0.100 (at most 0.100). Measured on 2 cores "
+        "(A), 2026-01-01."
     )
 
 
