@@ -285,6 +285,7 @@ def table(rows: Sequence[dict[str, Any]], where: dict[str, Any], shift: float) -
     """The document, converted networks first."""
     order = {"converted": 0, "failed": 1, "refused": 2}
     counts = Counter(row["outcome"] for row in rows)
+    outcomes = ", ".join(f"{counts[outcome]} {outcome}" for outcome in order)
     text = HEAD.format(
         timm=where["timm"],
         images=IMAGES,
@@ -295,8 +296,8 @@ def table(rows: Sequence[dict[str, Any]], where: dict[str, Any], shift: float) -
         few=FEW_PARAMETERS // 1_000_000,
         shift=shift,
         summary=fill(
-            f"{len(rows)} networks: {', '.join(f'{counts[outcome]} {outcome}' for outcome in order)}. Medians over those "
-            f"that converted: {in_words(rows)}. Measured on {where['cores']} cores ({where['processor']}), {where['date']}.",
+            f"{len(rows)} networks: {outcomes}. Medians over those that converted: {in_words(rows)}. Measured on "
+            f"{where['cores']} cores ({where['processor']}), {where['date']}.",
             WIDTH,
         ),
     )

@@ -83,8 +83,8 @@ def test_the_document_has_a_line_for_each_network() -> None:
     start = next(index for index, line in enumerate(lines) if line.startswith("2 networks: "))
     assert " ".join(lines[start : lines.index("", start)]) == (
         "2 networks: 1 converted, 0 failed, 1 refused. Medians over those that converted: error 0.250 (at most 0.250), "
-        "fitted 0.200 (at most 0.200), rounding 0.150 (at most 0.150), noise 0.100 (at most 0.100). Measured on 2 cores "
-        "(A), 2026-01-01."
+        "fitted 0.200 (at most 0.200), rounding 0.150 (at most 0.150), noise 0.100 (at most 0.100). Measured on 2 "
+        "cores (A), 2026-01-01."
     )
 
 
