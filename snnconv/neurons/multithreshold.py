@@ -70,22 +70,42 @@ def _run(
 ) -> Tensor:
     """All T steps without a gradient, the potential of one step at a time; `fired` may be the currents themselves."""
     fired = torch.empty_like(currents, memory_format=torch.preserve_format) if fired is None else fired
-    still = currents[0] / threshold if currents.stride(0) == 0 else None
+    still = currents.stride(0) == 0
+    if still and leak is None and isinstance(initial, float) and 0 <= initial < 1:
+        return _of_one_current(currents[0], threshold, levels, lowest, initial, fired)
+    drive = currents[0] / threshold if still else None
     membrane = _start(currents[0], initial)
     last = len(fired) - 1
     for step, s in enumerate(fired):
         if leak is not None:
             membrane.mul_(leak)
-        if still is None:
+        if drive is None:
             membrane.addcdiv_(currents[step], threshold)
         else:
-            membrane.add_(still)
+            membrane.add_(drive)
         torch.floor(membrane, out=s)
         s.clamp_(lowest, levels)
         if step < last:
             membrane.sub_(s)
         s.mul_(threshold)
     return fired
+
+
+def _of_one_current(
+    current: Tensor, threshold: Tensor, levels: int, lowest: int, initial: float, fired: Tensor
+) -> Tensor:
+    r"""T steps of one and the same current, all at once (derived).
+
+    With d = clip(I/θ, lowest, L) no step is asked for more than it can fire, so that c_t = floor(v_0 + t·d) levels have
+    fired after t steps, and s_t = c_t - c_{t-1}.
+    """
+    drive = (current / threshold).clamp_(lowest, levels)
+    steps = torch.arange(1, len(fired) + 1, dtype=drive.dtype, device=drive.device)
+    steps = steps.view(-1, *(1 for _ in drive.shape))
+    torch.addcmul(torch.full_like(steps[:1], initial), steps, drive, out=fired).floor_()
+    for step in range(len(fired) - 1, 0, -1):
+        fired[step].sub_(fired[step - 1])
+    return fired.mul_(threshold)
 
 
 def _inside(m: Tensor, levels: int, lowest: int) -> Tensor:
@@ -251,7 +271,9 @@ class MultiThreshold(SpikingSite):
     def run(self, currents: Tensor, threshold: Tensor, observe: Observer | None) -> Tensor:
         received = couple(currents, self.coupling)
         rectified = self.rectified and self.training
-        initial = along_channels(self.initial, currents.dim() - 1, self.channel_axis)
+        initial: float | Tensor = HALF
+        if self.coupling is not Coupling.MEAN:
+            initial = along_channels(self.initial, currents.dim() - 1, self.channel_axis)
         return multithreshold(
             received,
             threshold,

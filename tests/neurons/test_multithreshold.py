@@ -123,3 +123,15 @@ def test_no_gradient_goes_through_the_potential_to_earlier_steps():
 def test_levels_that_are_no_positive_integer_are_refused(levels):
     with pytest.raises(InvalidValueError, match="levels"):
         multithreshold(torch.zeros(1, 1), torch.tensor(1.0), levels)
+
+
+@few
+@given(steps, st.integers(1, 5), seeds, st.booleans(), st.sampled_from([0.0, 0.25, 0.5, 1.5]))
+def test_one_current_for_all_steps_is_the_loop(timesteps, top, seed, signed, initial):
+    current, theta = 2 * _draw(3, 4, seed=seed), _draw(4, seed=seed + 1).abs() + 0.1
+    expanded = current.expand(timesteps, 3, 4)
+    found = multithreshold(expanded, theta, top, initial=initial, signed=signed)
+    wanted = multithreshold(
+        expanded.clone(memory_format=torch.contiguous_format), theta, top, initial=initial, signed=signed
+    )
+    torch.testing.assert_close(found, wanted, **CLOSE)
