@@ -16,6 +16,8 @@ import torch
 def pytest_configure() -> None:
     """Before any test or fixture; a process that a test starts takes it from the environment."""
     os.environ["OMP_NUM_THREADS"] = "1"
+    if not torch.cuda.is_available():
+        os.environ["TRITON_INTERPRET"] = "1"  # read when Triton is first imported
     torch.set_num_threads(1)
 
 

@@ -25,10 +25,11 @@ import torch
 from torch import Tensor
 
 from snnconv.errors import InvalidValueError
+from snnconv.neurons import kernels
 from snnconv.neurons.coupling import Coupling
 from snnconv.neurons.rectifier import rectified_slopes, rectify
 from snnconv.neurons.reduction import sum_of_products
-from snnconv.neurons.site import Observer, SpikingSite, require_positive_int
+from snnconv.neurons.site import Observer, SpikingSite, in_single, require_positive_int
 from snnconv.neurons.surrogate import Rectangular, Surrogate, fire, parse_surrogate
 
 __all__ = ["Leaky", "Reset", "leaky"]
@@ -76,10 +77,27 @@ def leaky(
     if reset not in get_args(Reset):
         raise InvalidValueError(f"reset is {reset!r}: it must be one of {', '.join(get_args(Reset))}.")
     kind = surrogate or Rectangular()
+    if observe is None and kernels.chosen(currents) == "triton":
+        from snnconv.neurons.kernels.leaky import run
+
+        done = run(
+            currents,
+            threshold,
+            levels,
+            decay=decay,
+            hard=reset == "hard",
+            rectified=rectified,
+            surrogate=kind.name,
+            shape=kind.shape,
+        )
+        if done is not None:
+            return done
+    received = in_single(currents)
     if observe is not None:
-        return _step_by_step(currents, threshold, levels, decay, reset, rectified, kind, observe)
-    out: Tensor = _Window.apply(currents, threshold, levels, decay, reset, rectified, kind)
-    return out
+        fired = _step_by_step(received, threshold, levels, decay, reset, rectified, kind, observe)
+    else:
+        fired = _Window.apply(received, threshold, levels, decay, reset, rectified, kind)
+    return fired.to(currents.dtype)
 
 
 def _step_by_step(

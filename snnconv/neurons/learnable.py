@@ -18,7 +18,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from snnconv.neurons.coupling import Coupling, couple
+from snnconv.neurons.coupling import Coupling
 from snnconv.neurons.multithreshold import multithreshold
 from snnconv.neurons.site import Observer, SpikingSite
 
@@ -75,9 +75,10 @@ class LearnableMultiThreshold(SpikingSite):
 
     def run(self, currents: Tensor, threshold: Tensor, observe: Observer | None) -> Tensor:
         return multithreshold(
-            couple(currents, coupling_matrix(self.mixing)),
+            currents,
             threshold,
             self.levels,
+            coupling=coupling_matrix(self.mixing),
             initial=self.initial,
             leak=leak_factor(self.leakage),
             rectified=self.rectified and self.training,

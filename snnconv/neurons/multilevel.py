@@ -19,7 +19,7 @@ from torch import Tensor
 
 from snnconv.errors import InvalidValueError
 from snnconv.neurons.coupling import Coupling
-from snnconv.neurons.site import Observer, SpikingSite, require_positive_int
+from snnconv.neurons.site import Observer, SpikingSite, in_single, require_positive_int
 from snnconv.neurons.surrogate import Surrogate, parse_surrogate, spike
 
 __all__ = ["DECAY", "FIRST", "MultiLevel", "multilevel"]
@@ -64,9 +64,9 @@ def multilevel(
     require_positive_int("levels", levels)
     if not 0 <= decay <= 1:
         raise InvalidValueError(f"decay is {decay!r}: it must be a number from 0 to 1.")
-    left = [torch.zeros_like(currents[0]) for _ in range(levels)]
+    left = [torch.zeros_like(in_single(currents[0])) for _ in range(levels)]
     fired = []
-    for current in currents:
+    for current in in_single(currents):
         drive = current / threshold
         total = drive
         for k in range(levels):
@@ -77,7 +77,7 @@ def multilevel(
             left[k] = u * (1 - o)
             total = o if k == 0 else total + o
         fired.append(total)
-    return torch.stack(fired) * threshold
+    return (torch.stack(fired) * threshold).to(currents.dtype)
 
 
 class MultiLevel(SpikingSite):

@@ -29,10 +29,11 @@ import torch
 from torch import Tensor
 
 from snnconv.errors import InvalidValueError
+from snnconv.neurons import kernels
 from snnconv.neurons.coupling import Coupling, couple
 from snnconv.neurons.rectifier import rectified_slopes, rectify
 from snnconv.neurons.reduction import sum_of_products
-from snnconv.neurons.site import Observer, SpikingSite, along_channels, require_positive_int
+from snnconv.neurons.site import Observer, SpikingSite, along_channels, in_single, require_positive_int
 from snnconv.neurons.surrogate import Rectangular
 
 __all__ = ["HALF", "MultiThreshold", "multithreshold"]
@@ -187,6 +188,7 @@ def multithreshold(
     threshold: Tensor,
     levels: int,
     *,
+    coupling: Coupling | Tensor = Coupling.CAUSAL,
     initial: float | Tensor = 0.5,
     leak: Tensor | None = None,
     rectified: bool = False,
@@ -197,9 +199,10 @@ def multithreshold(
     """Run multi-threshold neurons through T steps.
 
     Args:
-        currents: what the neurons receive at each step, `[T, ...]`.
+        currents: input currents of the steps, `[T, ...]`.
         threshold: θ > 0, broadcastable to `currents[0]`, in units of the current.
         levels: L >= 1, the highest level that one step can fire.
+        coupling: how the steps' currents mix before the neurons receive them: mean, causal, or ω `[T, T]`.
         initial: v_0 in units of θ, a number or broadcastable to `currents[0]`; no gradient reaches it.
         leak: share of the potential that is left after a step, a scalar; None: 1.
         rectified: take the spike and its gradient of the rectified potential (MPR, rectifier.py); spikes are the same.
@@ -223,12 +226,31 @@ def multithreshold(
     """
     require_positive_int("levels", levels)
     lowest = -levels if signed else 0
+    if observe is None and kernels.chosen(currents) == "triton":
+        from snnconv.neurons.kernels.multithreshold import run
+
+        mixing = coupling if isinstance(coupling, Tensor) else coupling is Coupling.MEAN
+        done = run(
+            currents,
+            threshold,
+            levels,
+            lowest,
+            coupling=mixing,
+            initial=initial,
+            leak=leak,
+            rectified=rectified,
+            out=out,
+        )
+        if done is not None:
+            return done
+    received = couple(in_single(currents), coupling)
     if observe is not None:
-        return _step_by_step(currents, threshold, levels, lowest, initial, leak, rectified, observe)
-    if out is not None:
-        return _run(currents, threshold, levels, lowest, initial, leak, out)
-    fired: Tensor = _Window.apply(currents, threshold, leak, levels, lowest, initial, rectified)
-    return fired
+        fired = _step_by_step(received, threshold, levels, lowest, initial, leak, rectified, observe)
+    elif out is not None:
+        fired = _run(received, threshold, levels, lowest, initial, leak, out if out.dtype == received.dtype else None)
+    else:
+        fired = _Window.apply(received, threshold, leak, levels, lowest, initial, rectified)
+    return fired.to(currents.dtype)
 
 
 class MultiThreshold(SpikingSite):
@@ -269,15 +291,15 @@ class MultiThreshold(SpikingSite):
         self.register_buffer("initial", _checked(start, coupling))
 
     def run(self, currents: Tensor, threshold: Tensor, observe: Observer | None) -> Tensor:
-        received = couple(currents, self.coupling)
         rectified = self.rectified and self.training
         initial: float | Tensor = HALF
         if self.coupling is not Coupling.MEAN:
             initial = along_channels(self.initial, currents.dim() - 1, self.channel_axis)
         return multithreshold(
-            received,
+            currents,
             threshold,
             self.levels,
+            coupling=self.coupling,
             initial=initial,
             rectified=rectified,
             signed=self.signed,

@@ -14,7 +14,7 @@ from snnconv.errors import InvalidValueError
 from snnconv.neurons.coupling import Coupling
 from snnconv.neurons.time import fold_time, unfold_time
 
-__all__ = ["Observer", "Site", "SpikingSite", "along_channels", "require_positive_int"]
+__all__ = ["Observer", "Site", "SpikingSite", "along_channels", "in_single", "require_positive_int"]
 
 Observer: TypeAlias = Callable[[Tensor], None]
 
@@ -65,6 +65,11 @@ class Site(nn.Module):
         return along_channels(self.ceiling, x.dim(), self.channel_axis)
 
 
+def in_single(currents: Tensor) -> Tensor:
+    """The currents that potentials are computed of: shorter floats in single precision, others as they are."""
+    return currents.float() if currents.dtype in (torch.bfloat16, torch.float16) else currents
+
+
 def _single_precision(device: torch.device) -> AbstractContextManager[object]:
     """No autocast; some devices, such as meta, know none."""
     known = torch.amp.is_autocast_available(device.type)
@@ -106,16 +111,11 @@ class SpikingSite(Site):
         self.observer: Observer | None = None
 
     def forward(self, x: Tensor) -> Tensor:
-        """Input currents `[T*B, ...]`, time-major, to output currents of the same shape.
-
-        Potentials are kept in single precision where the currents are shorter floats.
-        """
+        """Input currents `[T*B, ...]`, time-major, to output currents of the same shape and type."""
         currents = x.expand(self.timesteps, *x.shape) if self.still else unfold_time(x, self.timesteps)
         observe = self.observer if self.training else None
-        if x.dtype in (torch.bfloat16, torch.float16):
-            currents = currents.float()
         with _single_precision(x.device):
-            return fold_time(self.run(currents, self._threshold(x), observe)).to(x.dtype)
+            return fold_time(self.run(currents, self._threshold(x), observe))
 
     def memory_for(self, currents: Tensor) -> Tensor | None:
         """Where `run` may write its output: over its input, or into memory of its own (None)."""
@@ -127,7 +127,10 @@ class SpikingSite(Site):
 
     @abstractmethod
     def run(self, currents: Tensor, threshold: Tensor, observe: Observer | None) -> Tensor:
-        """Input currents `[T, B, ...]` and θ to output currents `[T, B, ...]`."""
+        """Input currents `[T, B, ...]` and θ to output currents `[T, B, ...]`, of the type of the input.
+
+        Potentials are kept in single precision where the currents are shorter floats.
+        """
 
     def extra_repr(self) -> str:
         """Shown in a printed graph."""

@@ -1,0 +1,66 @@
+"""How the elements of `[T, ...]` lie in memory, as the kernels read them: every step one block, the same in each."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+__all__ = ["Spread", "at_device", "in_steps", "like_steps", "spread"]
+
+
+class Spread(NamedTuple):
+    """One value, or one a channel, to be found at `values[(i // stride) % count]` of element i of a step.
+
+    Attributes:
+        values: `[count]`, float32.
+        stride: of the channels in a step's memory.
+        count: 1 or C.
+    """
+
+    values: Tensor
+    stride: int
+    count: int
+
+
+def in_steps(x: Tensor) -> Tensor:
+    """`[T, ...]` itself where each step is one block of memory and all are in line, or are the same; else a copy."""
+    step = x[0]
+    last = step.dim() == 4 and step.is_contiguous(memory_format=torch.channels_last)
+    if (step.is_contiguous() or last) and x.stride(0) in (0, step.numel()):
+        return x
+    return x.contiguous()
+
+
+def like_steps(x: Tensor, like: Tensor) -> Tensor:
+    """`x` in the memory layout of `like`'s steps."""
+    wanted = (like[0].numel(), *like[0].stride())
+    if x.stride() == wanted:
+        return x
+    return empty_steps(like, x.dtype).copy_(x)
+
+
+def empty_steps(like: Tensor, dtype: torch.dtype) -> Tensor:
+    """New memory of the shape of `[T, ...]`, its steps in line."""
+    strides = (like[0].numel(), *like[0].stride())
+    return torch.empty_strided(like.shape, strides, dtype=dtype, device=like.device)
+
+
+def spread(values: Tensor | float, like: Tensor) -> Spread | None:
+    """A number, or a tensor that broadcasts to the steps of `like` and differs along one axis; else None."""
+    if not isinstance(values, Tensor):
+        return Spread(torch.full((1,), values, device=like.device), 1, 1)
+    flat = values.detach().reshape(-1).to(like.device, torch.float32)
+    if len(flat) == 1:
+        return Spread(flat, 1, 1)
+    axes = [axis for axis in range(1, values.dim() + 1) if values.shape[-axis] > 1]
+    if len(axes) > 1:
+        return None
+    return Spread(flat.contiguous(), like.stride(like.dim() - axes[0]), len(flat))
+
+
+def at_device(x: Tensor) -> AbstractContextManager[object]:
+    """Kernels are launched on the device of their tensors."""
+    return torch.cuda.device(x.device) if x.is_cuda else nullcontext()

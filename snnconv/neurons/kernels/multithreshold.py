@@ -1,0 +1,411 @@
+"""The multi-threshold neurons of multithreshold.py in Triton: all T steps in one kernel, its gradient in another.
+
+Each program takes some neurons through all steps, with the potential in a register. What is kept for the backward pass
+is one bit a step where no parameter of the neurons has a gradient (is the potential inside its window?), else the
+currents, from which the potentials are computed once more.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import triton
+import triton.language as tl
+from torch import Tensor
+
+from snnconv.neurons.kernels.layout import Spread, at_device, empty_steps, in_steps, like_steps, spread
+from snnconv.neurons.kernels.slopes import levels_of, rectified_slopes
+
+__all__ = ["run"]
+
+CAUSAL, MEAN, MATRIX = 0, 1, 2
+NOTHING, BITS, SLOPES = 0, 1, 2  # what the forward pass keeps
+BLOCK = 1024  # neurons of one program
+OPTIONS = {"num_warps": 4, "enable_fp_fusion": False}  # no fused multiply-add: rounding as in torch
+
+
+@triton.jit
+def _slope(m, RECTIFIED: tl.constexpr, LOWEST: tl.constexpr, HIGHEST: tl.constexpr):  # noqa: N803
+    """d(θ·s)/dm."""
+    inside = tl.where((m >= LOWEST + 0.5) & (m <= HIGHEST + 0.5), 1.0, 0.0)
+    if RECTIFIED:
+        inside = inside * rectified_slopes(m - 0.5, 1.0, "window", LOWEST, HIGHEST)
+    return inside
+
+
+@triton.jit
+def _forward(
+    x,
+    fired,
+    kept,
+    theta,
+    theta_stride,
+    theta_count,
+    start,
+    start_stride,
+    start_count,
+    omega,
+    leak,
+    elements,
+    step,
+    T: tl.constexpr,  # noqa: N803
+    ROWS: tl.constexpr,  # noqa: N803
+    HIGHEST: tl.constexpr,  # noqa: N803
+    LOWEST: tl.constexpr,  # noqa: N803
+    COUPLING: tl.constexpr,  # noqa: N803
+    LEAKS: tl.constexpr,  # noqa: N803
+    RECTIFIED: tl.constexpr,  # noqa: N803
+    KEEP: tl.constexpr,  # noqa: N803
+    BLOCK: tl.constexpr,  # noqa: N803
+):
+    at = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
+    here = at < elements
+    threshold = tl.load(theta + (at // theta_stride) % theta_count, mask=here, other=1.0)
+    v = tl.load(start + (at // start_stride) % start_count, mask=here, other=0.0)
+    rows = tl.arange(0, ROWS)
+    drive = threshold * 0
+    if COUPLING == 1:
+        for t in tl.static_range(T):
+            drive += tl.load(x + t * step + at, mask=here, other=0.0).to(tl.float32)
+        drive = tl.div_rn(tl.div_rn(drive, tl.full((BLOCK,), T, tl.float32)), threshold)
+    if COUPLING == 2:
+        within = (rows[:, None] < T) & here[None, :]
+        window = tl.load(x + rows[:, None] * step + at[None, :], mask=within, other=0.0).to(tl.float32)
+    bits = tl.zeros((BLOCK,), tl.int32)
+    for t in tl.static_range(T):
+        if COUPLING == 0:
+            drive = tl.div_rn(tl.load(x + t * step + at, mask=here, other=0.0).to(tl.float32), threshold)
+        if COUPLING == 2:
+            weights = tl.load(omega + t * T + rows, mask=rows < T, other=0.0)
+            drive = tl.div_rn(tl.sum(window * weights[:, None], axis=0), threshold)
+        if LEAKS:
+            v = v * tl.load(leak)
+        m = v + drive
+        s = levels_of(m, LOWEST, HIGHEST)
+        v = m - s
+        tl.store(fired + t * elements + at, s * threshold, mask=here)
+        if KEEP == 1:
+            bits |= (_slope(m, False, LOWEST, HIGHEST) > 0).to(tl.int32) << (t % 8)
+            if t % 8 == 7 or t == T - 1:
+                tl.store(kept + (t // 8) * elements + at, bits.to(tl.uint8), mask=here)
+                bits = tl.zeros((BLOCK,), tl.int32)
+        if KEEP == 2:
+            tl.store(kept + t * elements + at, _slope(m, RECTIFIED, LOWEST, HIGHEST), mask=here)
+
+
+@triton.jit
+def _backward(
+    grad,
+    kept,
+    to_x,
+    elements,
+    T: tl.constexpr,  # noqa: N803
+    COUPLING: tl.constexpr,  # noqa: N803
+    KEEP: tl.constexpr,  # noqa: N803
+    BLOCK: tl.constexpr,  # noqa: N803
+):
+    """Of what was kept, where no parameter of the neurons has a gradient."""
+    at = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
+    here = at < elements
+    total = tl.zeros((BLOCK,), tl.float32)
+    bits = tl.zeros((BLOCK,), tl.int32)
+    for t in tl.static_range(T):
+        g = tl.load(grad + t * elements + at, mask=here, other=0.0).to(tl.float32)
+        if KEEP == 1:
+            if t % 8 == 0:
+                bits = tl.load(kept + (t // 8) * elements + at, mask=here, other=0).to(tl.int32)
+            g = tl.where((bits >> (t % 8)) & 1 != 0, g, 0.0)
+        else:
+            g *= tl.load(kept + t * elements + at, mask=here, other=0.0).to(tl.float32)
+        if COUPLING == 0:
+            tl.store(to_x + t * elements + at, g, mask=here)
+        else:
+            total += g
+    if COUPLING == 1:
+        total = total / T
+        for t in tl.static_range(T):
+            tl.store(to_x + t * elements + at, total, mask=here)
+
+
+@triton.jit
+def _backward_again(
+    grad,
+    x,
+    to_x,
+    to_theta,
+    to_leak,
+    to_omega,
+    theta,
+    theta_stride,
+    theta_count,
+    start,
+    start_stride,
+    start_count,
+    omega,
+    leak,
+    elements,
+    step,
+    T: tl.constexpr,  # noqa: N803
+    ROWS: tl.constexpr,  # noqa: N803
+    HIGHEST: tl.constexpr,  # noqa: N803
+    LOWEST: tl.constexpr,  # noqa: N803
+    COUPLING: tl.constexpr,  # noqa: N803
+    LEAKS: tl.constexpr,  # noqa: N803
+    RECTIFIED: tl.constexpr,  # noqa: N803
+    TO_THETA: tl.constexpr,  # noqa: N803
+    TO_LEAK: tl.constexpr,  # noqa: N803
+    TO_OMEGA: tl.constexpr,  # noqa: N803
+    BLOCK: tl.constexpr,  # noqa: N803
+):
+    """Of the currents: the potentials once more, then every gradient."""
+    program = tl.program_id(0).to(tl.int64)
+    at = program * BLOCK + tl.arange(0, BLOCK)
+    here = at < elements
+    threshold = tl.load(theta + (at // theta_stride) % theta_count, mask=here, other=1.0)
+    v = tl.load(start + (at // start_stride) % start_count, mask=here, other=0.0)
+    rows = tl.arange(0, ROWS)
+    drive = threshold * 0
+    if COUPLING == 1:
+        for t in tl.static_range(T):
+            drive += tl.load(x + t * step + at, mask=here, other=0.0).to(tl.float32)
+        drive = tl.div_rn(tl.div_rn(drive, tl.full((BLOCK,), T, tl.float32)), threshold)
+    if COUPLING == 2:
+        within = (rows[:, None] < T) & here[None, :]
+        window = tl.load(x + rows[:, None] * step + at[None, :], mask=within, other=0.0).to(tl.float32)
+        received = tl.zeros((ROWS, BLOCK), tl.float32)  # dL/dI
+    total = tl.zeros((BLOCK,), tl.float32)
+    of_theta = tl.zeros((BLOCK,), tl.float32)
+    of_leak = tl.zeros((BLOCK,), tl.float32)
+    for t in tl.static_range(T):
+        if COUPLING == 0:
+            drive = tl.div_rn(tl.load(x + t * step + at, mask=here, other=0.0).to(tl.float32), threshold)
+        if COUPLING == 2:
+            weights = tl.load(omega + t * T + rows, mask=rows < T, other=0.0)
+            drive = tl.div_rn(tl.sum(window * weights[:, None], axis=0), threshold)
+        left = v
+        if LEAKS:
+            v = v * tl.load(leak)
+        m = v + drive
+        s = levels_of(m, LOWEST, HIGHEST)
+        v = m - s
+        g = tl.load(grad + t * elements + at, mask=here, other=0.0).to(tl.float32)
+        inner = g * _slope(m, RECTIFIED, LOWEST, HIGHEST)
+        of_theta += g * s - inner * drive
+        of_leak += inner * left
+        if COUPLING == 0:
+            tl.store(to_x + t * elements + at, inner, mask=here)
+        if COUPLING == 1:
+            total += inner
+        if COUPLING == 2:
+            received = tl.where(rows[:, None] == t, inner[None, :], received)
+    if COUPLING == 1:
+        total = total / T
+        for t in tl.static_range(T):
+            tl.store(to_x + t * elements + at, total, mask=here)
+    if COUPLING == 2:
+        for t in tl.static_range(T):
+            weights = tl.load(omega + rows * T + t, mask=rows < T, other=0.0)
+            tl.store(to_x + t * elements + at, tl.sum(received * weights[:, None], axis=0), mask=here)
+            if TO_OMEGA:
+                own = tl.load(x + t * step + at, mask=here, other=0.0).to(tl.float32)
+                sums = tl.sum(received * own[None, :], axis=1)
+                tl.store(to_omega + program * T * T + rows * T + t, sums, mask=rows < T)
+    if TO_THETA:
+        tl.store(to_theta + at, of_theta, mask=here)
+    if TO_LEAK:
+        tl.store(to_leak + at, of_leak * threshold, mask=here)
+
+
+@dataclass(frozen=True)
+class _Choices:
+    """What is fixed of a layer."""
+
+    levels: int
+    lowest: int
+    coupling: int
+    rectified: bool
+    start: Spread
+    threshold: Spread
+
+    def constants(self, timesteps: int, leak: Tensor | None) -> dict[str, Any]:
+        rows = max(2, triton.next_power_of_2(timesteps)) if self.coupling == MATRIX else 2
+        return {
+            "T": timesteps,
+            "ROWS": rows,
+            "HIGHEST": self.levels,
+            "LOWEST": self.lowest,
+            "COUPLING": self.coupling,
+            "LEAKS": leak is not None,
+            "RECTIFIED": self.rectified,
+            # the rows of a window are all in registers
+            "BLOCK": BLOCK if self.coupling != MATRIX else max(128, 4 * BLOCK // max(rows, 8)),
+        }
+
+
+def _single(x: Tensor | None, like: Tensor) -> Tensor:
+    """A parameter as the kernels read it; any memory where there is none."""
+    return like if x is None else x.detach().to(like.device, torch.float32).contiguous()
+
+
+class _Window(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any,
+        currents: Tensor,
+        threshold: Tensor,
+        omega: Tensor | None,
+        leak: Tensor | None,
+        choices: _Choices,
+        out: Tensor | None,
+    ) -> Tensor:
+        timesteps, elements = len(currents), currents[0].numel()
+        to_currents, *to_parameters = ctx.needs_input_grad[:4]
+        keep = NOTHING
+        if to_currents and not any(to_parameters) and choices.coupling != MATRIX:
+            keep = SLOPES if choices.rectified else BITS
+        fired = empty_steps(currents, currents.dtype) if out is None else out
+        kept = currents
+        if keep == BITS:
+            kept = torch.empty((timesteps + 7) // 8, elements, dtype=torch.uint8, device=currents.device)
+        elif keep == SLOPES:
+            kept = torch.empty(timesteps, elements, dtype=currents.dtype, device=currents.device)
+        constants = choices.constants(timesteps, leak)
+        theta, start = choices.threshold, choices.start
+        with at_device(currents):
+            _forward[(triton.cdiv(elements, constants["BLOCK"]),)](
+                currents,
+                fired,
+                kept,
+                *theta,
+                *start,
+                _single(omega, theta.values),
+                _single(leak, theta.values),
+                elements,
+                currents.stride(0),
+                **constants,
+                KEEP=keep,
+                **OPTIONS,
+            )
+        ctx.choices, ctx.keep, ctx.shape = choices, keep, threshold.shape
+        if keep:
+            ctx.like = currents.shape, (elements, *currents[0].stride()), currents.dtype
+            ctx.save_for_backward(kept, None, None)
+        elif to_currents or any(to_parameters):
+            ctx.save_for_backward(currents, omega, leak)
+        return fired
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        kept, omega, leak = ctx.saved_tensors
+        choices = ctx.choices
+        if ctx.keep:
+            shape, strides, dtype = ctx.like
+            to_currents = torch.empty_strided(shape, strides, dtype=dtype, device=grad.device)
+            grad = like_steps(grad, to_currents)
+            elements = to_currents[0].numel()
+            with at_device(grad):
+                _backward[(triton.cdiv(elements, BLOCK),)](
+                    grad,
+                    kept,
+                    to_currents,
+                    elements,
+                    T=len(grad),
+                    COUPLING=choices.coupling,
+                    KEEP=ctx.keep,
+                    BLOCK=BLOCK,
+                    **OPTIONS,
+                )
+            return to_currents, None, None, None, None, None
+        return _of_currents(ctx, grad, kept, omega, leak)
+
+
+def _of_currents(
+    ctx: Any, grad: Tensor, currents: Tensor, omega: Tensor | None, leak: Tensor | None
+) -> tuple[Tensor | None, ...]:
+    """Every gradient, the potentials computed once more."""
+    choices = ctx.choices
+    _, to_threshold, to_omega, to_leak = ctx.needs_input_grad[:4]
+    constants = choices.constants(len(currents), leak)
+    elements = currents[0].numel()
+    programs = triton.cdiv(elements, constants["BLOCK"])
+    grad = like_steps(grad, currents)
+    to_currents = empty_steps(currents, currents.dtype)
+    theta, start = choices.threshold, choices.start
+
+    def memory(*shape: int, wanted: bool) -> Tensor:
+        return torch.empty(shape, device=grad.device) if wanted else theta.values
+
+    of_theta, of_leak = memory(elements, wanted=to_threshold), memory(elements, wanted=to_leak)
+    of_omega = memory(programs, len(currents), len(currents), wanted=to_omega)
+    with at_device(grad):
+        _backward_again[(programs,)](
+            grad,
+            currents,
+            to_currents,
+            of_theta,
+            of_leak,
+            of_omega,
+            *theta,
+            *start,
+            _single(omega, theta.values),
+            _single(leak, theta.values),
+            elements,
+            currents.stride(0),
+            **constants,
+            TO_THETA=to_threshold,
+            TO_LEAK=to_leak,
+            TO_OMEGA=to_omega,
+            **OPTIONS,
+        )
+    found: list[Tensor | None] = [to_currents, None, None, None]
+    if to_threshold:
+        each = of_theta.as_strided(currents.shape[1:], currents[0].stride())
+        found[1] = each.sum_to_size(ctx.shape)
+    if to_omega:
+        found[2] = of_omega.sum(0)
+    if to_leak:
+        found[3] = of_leak.sum()
+    return (*found, None, None)
+
+
+def run(
+    currents: Tensor,
+    threshold: Tensor,
+    levels: int,
+    lowest: int,
+    *,
+    coupling: Tensor | bool,
+    initial: float | Tensor,
+    leak: Tensor | None,
+    rectified: bool,
+    out: Tensor | None = None,
+) -> Tensor | None:
+    """Multi-threshold neurons through T steps, or None where a parameter differs along several axes.
+
+    Args:
+        currents: `[T, ...]`, float32, bfloat16 or float16; potentials are float32.
+        threshold: θ, broadcastable to `currents[0]`.
+        levels: L.
+        lowest: 0, or -L of signed neurons.
+        coupling: ω `[T, T]`, or whether every step receives the mean of all (True) or its own current (False).
+        initial: v_0 in units of θ.
+        leak: share of the potential that is left after a step, `[]`; None: 1.
+        rectified: take the gradient of the rectified potential.
+        out: where to write the result, and no gradient is needed; it may be `currents`.
+
+    Returns:
+        Output currents `[T, ...]`, of the type of `currents`.
+    """
+    currents = in_steps(currents)
+    if out is not None and out.stride() != (currents[0].numel(), *currents[0].stride()):
+        return None
+    theta, start = spread(threshold, currents), spread(initial, currents)
+    if theta is None or start is None:
+        return None
+    kind = MATRIX if isinstance(coupling, Tensor) else MEAN if coupling else CAUSAL
+    choices = _Choices(levels, lowest, kind, rectified, start, theta)
+    omega = coupling if isinstance(coupling, Tensor) else None
+    fired: Tensor = _Window.apply(currents, threshold, omega, leak, choices, out)
+    return fired
