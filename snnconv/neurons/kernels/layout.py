@@ -8,7 +8,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-__all__ = ["Spread", "at_device", "in_steps", "like_steps", "spread"]
+__all__ = ["Spread", "at_device", "block_of", "empty_steps", "in_steps", "like_steps", "spread"]
+
+THREADS = 128  # of one program: 4 warps
+WIDTH = 16  # bytes that a thread reads or writes at once
 
 
 class Spread(NamedTuple):
@@ -59,6 +62,14 @@ def spread(values: Tensor | float, like: Tensor) -> Spread | None:
     if len(axes) > 1:
         return None
     return Spread(flat.contiguous(), like.stride(like.dim() - axes[0]), len(flat))
+
+
+def block_of(dtype: torch.dtype) -> int:
+    """Neurons of one program: as many a thread as it reads at once.
+
+    With more, what is kept in single bytes would lie otherwise among the threads than the currents, and be moved.
+    """
+    return THREADS * WIDTH // dtype.itemsize
 
 
 def at_device(x: Tensor) -> AbstractContextManager[object]:

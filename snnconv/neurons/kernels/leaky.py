@@ -14,13 +14,12 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from snnconv.neurons.kernels.layout import Spread, at_device, empty_steps, in_steps, like_steps, spread
+from snnconv.neurons.kernels.layout import Spread, at_device, block_of, empty_steps, in_steps, like_steps, spread
 from snnconv.neurons.kernels.slopes import levels_of, rectified_slopes, slopes
 
 __all__ = ["run"]
 
 NOTHING, BITS, POTENTIALS = 0, 1, 2  # what the forward pass keeps
-BLOCK = 1024  # neurons of one program
 OPTIONS = {"num_warps": 4, "enable_fp_fusion": False}  # no fused multiply-add: rounding as in torch
 
 
@@ -94,12 +93,11 @@ def _backward(
     to_left = tl.zeros((BLOCK,), tl.float32)
     of_theta = tl.zeros((BLOCK,), tl.float32)
     bits = tl.zeros((BLOCK,), tl.int32)
-    for back in tl.static_range(T):
-        t: tl.constexpr = T - 1 - back
+    for t in tl.static_range(T - 1, -1, -1):
         g = tl.load(grad + t * elements + at, mask=here, other=0.0).to(tl.float32)
         to_s = g * threshold
         if KEEP == 1:
-            if back == 0 or t % 8 == 7:
+            if t == T - 1 or t % 8 == 7:
                 bits = tl.load(kept + (t // 8) * elements + at, mask=here, other=0).to(tl.int32)
             to_u = tl.where((bits >> (t % 8)) & 1 != 0, to_s - to_left, 0.0) + to_left
         else:
@@ -152,7 +150,7 @@ class _Window(torch.autograd.Function):
         elif keep == POTENTIALS:
             kept = torch.empty(timesteps, elements, dtype=currents.dtype, device=currents.device)
         with at_device(currents):
-            _forward[(triton.cdiv(elements, BLOCK),)](
+            _forward[(triton.cdiv(elements, block_of(currents.dtype)),)](
                 currents,
                 fired,
                 kept,
@@ -164,7 +162,7 @@ class _Window(torch.autograd.Function):
                 HIGHEST=choices.levels,
                 HARD=choices.hard,
                 KEEP=keep,
-                BLOCK=BLOCK,
+                BLOCK=block_of(currents.dtype),
                 **OPTIONS,
             )
         ctx.choices, ctx.keep, ctx.shape = choices, keep, threshold.shape
@@ -183,7 +181,7 @@ class _Window(torch.autograd.Function):
         wanted = ctx.needs_input_grad[1]
         of_theta = torch.empty(elements, device=grad.device) if wanted else choices.threshold.values
         with at_device(grad):
-            _backward[(triton.cdiv(elements, BLOCK),)](
+            _backward[(triton.cdiv(elements, block_of(dtype)),)](
                 grad,
                 kept,
                 to_currents,
@@ -199,7 +197,7 @@ class _Window(torch.autograd.Function):
                 KIND=choices.kind,
                 KEEP=ctx.keep,
                 TO_THETA=wanted,
-                BLOCK=BLOCK,
+                BLOCK=block_of(dtype),
                 **OPTIONS,
             )
         to_threshold = None

@@ -15,14 +15,13 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from snnconv.neurons.kernels.layout import Spread, at_device, empty_steps, in_steps, like_steps, spread
+from snnconv.neurons.kernels.layout import Spread, at_device, block_of, empty_steps, in_steps, like_steps, spread
 from snnconv.neurons.kernels.slopes import levels_of, rectified_slopes
 
 __all__ = ["run"]
 
 CAUSAL, MEAN, MATRIX = 0, 1, 2
 NOTHING, BITS, SLOPES = 0, 1, 2  # what the forward pass keeps
-BLOCK = 1024  # neurons of one program
 OPTIONS = {"num_warps": 4, "enable_fp_fusion": False}  # no fused multiply-add: rounding as in torch
 
 
@@ -229,7 +228,7 @@ class _Choices:
     start: Spread
     threshold: Spread
 
-    def constants(self, timesteps: int, leak: Tensor | None) -> dict[str, Any]:
+    def constants(self, timesteps: int, dtype: torch.dtype, leak: Tensor | None) -> dict[str, Any]:
         rows = max(2, triton.next_power_of_2(timesteps)) if self.coupling == MATRIX else 2
         return {
             "T": timesteps,
@@ -240,7 +239,7 @@ class _Choices:
             "LEAKS": leak is not None,
             "RECTIFIED": self.rectified,
             # the rows of a window are all in registers
-            "BLOCK": BLOCK if self.coupling != MATRIX else max(128, 4 * BLOCK // max(rows, 8)),
+            "BLOCK": block_of(dtype) if self.coupling != MATRIX else max(128, 4096 // max(rows, 8)),
         }
 
 
@@ -271,7 +270,7 @@ class _Window(torch.autograd.Function):
             kept = torch.empty((timesteps + 7) // 8, elements, dtype=torch.uint8, device=currents.device)
         elif keep == SLOPES:
             kept = torch.empty(timesteps, elements, dtype=currents.dtype, device=currents.device)
-        constants = choices.constants(timesteps, leak)
+        constants = choices.constants(timesteps, currents.dtype, leak)
         theta, start = choices.threshold, choices.start
         with at_device(currents):
             _forward[(triton.cdiv(elements, constants["BLOCK"]),)](
@@ -306,7 +305,7 @@ class _Window(torch.autograd.Function):
             grad = like_steps(grad, to_currents)
             elements = to_currents[0].numel()
             with at_device(grad):
-                _backward[(triton.cdiv(elements, BLOCK),)](
+                _backward[(triton.cdiv(elements, block_of(dtype)),)](
                     grad,
                     kept,
                     to_currents,
@@ -314,7 +313,7 @@ class _Window(torch.autograd.Function):
                     T=len(grad),
                     COUPLING=choices.coupling,
                     KEEP=ctx.keep,
-                    BLOCK=BLOCK,
+                    BLOCK=block_of(dtype),
                     **OPTIONS,
                 )
             return to_currents, None, None, None, None, None
@@ -327,7 +326,7 @@ def _of_currents(
     """Every gradient, the potentials computed once more."""
     choices = ctx.choices
     _, to_threshold, to_omega, to_leak = ctx.needs_input_grad[:4]
-    constants = choices.constants(len(currents), leak)
+    constants = choices.constants(len(currents), currents.dtype, leak)
     elements = currents[0].numel()
     programs = triton.cdiv(elements, constants["BLOCK"])
     grad = like_steps(grad, currents)
