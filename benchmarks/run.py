@@ -213,13 +213,16 @@ class ResetFirst(nn.Module):
         return out
 
 
-def measured(contenders: Contenders, rounds: int, what: str) -> list[dict[str, Any]]:
-    """One row a contender."""
+def measured(
+    contenders: Contenders, rounds: int, what: str, synchronize: Callable[[], None] = lambda: None
+) -> list[dict[str, Any]]:
+    """One row a contender; `synchronize` waits for a device."""
     seconds: dict[str, list[float]] = {name: [] for name in contenders}
     for number in track(range(rounds + 1), what):
         for name, (run, _) in contenders.items():
             start = time.perf_counter()
             run()
+            synchronize()
             if number:  # the first round warms up
                 seconds[name].append(time.perf_counter() - start)
     rows = []

@@ -30,7 +30,7 @@ def _fire(u, HIGHEST: tl.constexpr):  # noqa: N803
 
 
 @triton.jit
-def _forward(
+def leaky_forward(
     x,
     fired,
     kept,
@@ -66,7 +66,7 @@ def _forward(
 
 
 @triton.jit
-def _backward(
+def leaky_backward(
     grad,
     kept,
     to_x,
@@ -150,7 +150,7 @@ class _Window(torch.autograd.Function):
         elif keep == POTENTIALS:
             kept = torch.empty(timesteps, elements, dtype=currents.dtype, device=currents.device)
         with at_device(currents):
-            _forward[(triton.cdiv(elements, block_of(currents.dtype)),)](
+            leaky_forward[(triton.cdiv(elements, block_of(currents.dtype)),)](
                 currents,
                 fired,
                 kept,
@@ -181,7 +181,7 @@ class _Window(torch.autograd.Function):
         wanted = ctx.needs_input_grad[1]
         of_theta = torch.empty(elements, device=grad.device) if wanted else choices.threshold.values
         with at_device(grad):
-            _backward[(triton.cdiv(elements, block_of(dtype)),)](
+            leaky_backward[(triton.cdiv(elements, block_of(dtype)),)](
                 grad,
                 kept,
                 to_currents,

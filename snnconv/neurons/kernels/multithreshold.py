@@ -35,7 +35,7 @@ def _slope(m, RECTIFIED: tl.constexpr, LOWEST: tl.constexpr, HIGHEST: tl.constex
 
 
 @triton.jit
-def _forward(
+def multithreshold_forward(
     x,
     fired,
     kept,
@@ -95,7 +95,7 @@ def _forward(
 
 
 @triton.jit
-def _backward(
+def multithreshold_backward(
     grad,
     kept,
     to_x,
@@ -129,7 +129,7 @@ def _backward(
 
 
 @triton.jit
-def _backward_again(
+def multithreshold_backward_again(
     grad,
     x,
     to_x,
@@ -273,7 +273,7 @@ class _Window(torch.autograd.Function):
         constants = choices.constants(timesteps, currents.dtype, leak)
         theta, start = choices.threshold, choices.start
         with at_device(currents):
-            _forward[(triton.cdiv(elements, constants["BLOCK"]),)](
+            multithreshold_forward[(triton.cdiv(elements, constants["BLOCK"]),)](
                 currents,
                 fired,
                 kept,
@@ -305,7 +305,7 @@ class _Window(torch.autograd.Function):
             grad = like_steps(grad, to_currents)
             elements = to_currents[0].numel()
             with at_device(grad):
-                _backward[(triton.cdiv(elements, block_of(dtype)),)](
+                multithreshold_backward[(triton.cdiv(elements, block_of(dtype)),)](
                     grad,
                     kept,
                     to_currents,
@@ -339,7 +339,7 @@ def _of_currents(
     of_theta, of_leak = memory(elements, wanted=to_threshold), memory(elements, wanted=to_leak)
     of_omega = memory(programs, len(currents), len(currents), wanted=to_omega)
     with at_device(grad):
-        _backward_again[(programs,)](
+        multithreshold_backward_again[(programs,)](
             grad,
             currents,
             to_currents,
