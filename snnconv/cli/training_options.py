@@ -73,6 +73,11 @@ def loop_options(**defaults: Any) -> Callable[[Command], Command]:
     def decorate(command: Command) -> Command:
         for option in (
             click.option("--channels-last/--channels-first", default=True, show_default=True, help="Layout in memory."),
+            click.option(
+                "--checkpoint-blocks",
+                is_flag=True,
+                help="Compute blocks again in the backward pass: less memory, the same result.",
+            ),
             click.option("--bf16", is_flag=True, help="Compute in bfloat16; potentials stay in single precision."),
             click.option(
                 "--augment/--no-augment",

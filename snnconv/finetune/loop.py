@@ -20,6 +20,7 @@ from snnconv.finetune.metrics import EpochMetrics, write_metrics
 from snnconv.finetune.mixing import Mixing
 from snnconv.finetune.optimization import build_average, build_optimizer, build_schedule, hold_unused
 from snnconv.finetune.processes import open_accelerator
+from snnconv.finetune.recomputation import Blockwise
 from snnconv.finetune.run import RunFiles, identity_of
 from snnconv.finetune.settings import LoopSettings
 from snnconv.model import Model
@@ -127,7 +128,8 @@ class _Trainer:
         self.optimizer = build_optimizer(graph, settings)
         self.schedule = build_schedule(self.optimizer, settings, len(self.batches))
         self.average = build_average(graph, settings)
-        self.network = accelerator.prepare_model(graph, device_placement=False) if processes > 1 else graph
+        network = Blockwise(graph) if settings.checkpoint_blocks else graph
+        self.network = accelerator.prepare_model(network, device_placement=False) if processes > 1 else network
         self.files: RunFiles | None = None
         self.identity: dict[str, Any] = {}
         self.epoch, self.step = 1, 0
