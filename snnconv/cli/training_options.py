@@ -62,7 +62,7 @@ _LOOP: tuple[tuple[str, Any, str], ...] = (
     ("distill_temperature", float, "Temperature of the logits, with --distill."),
     ("rmp_loss", float, "RMP-Loss: weight at mid-training of the potentials' distance to a spike; 0: none."),
     ("rmp_sites", click.Choice(["inner", "all"]), "RMP-Loss of all sites but the first and last, or of all."),
-    ("workers", click.IntRange(-1), "Processes that load data; -1: none on a CPU, up to 8 beside a GPU."),
+    ("workers", click.IntRange(-1), "Processes that load data; -1: as many as help."),
 )
 
 
