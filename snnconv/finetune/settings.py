@@ -85,7 +85,7 @@ class LoopSettings:
         checkpoint_blocks: keep for the backward pass only what passes from block to block and compute the rest again
             (gradient checkpointing): less memory, the same step, about one more forward pass.
         channels_last: lay images out channels last, which is faster on most processors.
-        workers: processes that load and augment; -1: none on a CPU, nor where a GPU holds all images in its memory, else up
+        workers: processes that load and augment; -1: none on a CPU, none where a GPU's memory holds all images, else up
             to 8.
         seed: of the order of the images and their augmentation, and of random weights.
 
