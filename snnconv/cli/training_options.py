@@ -62,7 +62,7 @@ _LOOP: tuple[tuple[str, Any, str], ...] = (
     ("distill_temperature", float, "Temperature of the logits, with --distill."),
     ("rmp_loss", float, "RMP-Loss: weight at mid-training of the potentials' distance to a spike; 0: none."),
     ("rmp_sites", click.Choice(["inner", "all"]), "RMP-Loss of all sites but the first and last, or of all."),
-    ("workers", click.IntRange(-1), "Processes that load data; -1: none on a CPU, up to 8 beside a GPU."),
+    ("workers", click.IntRange(-1), "Processes that load data; -1: as many as help."),
 )
 
 
@@ -73,6 +73,11 @@ def loop_options(**defaults: Any) -> Callable[[Command], Command]:
     def decorate(command: Command) -> Command:
         for option in (
             click.option("--channels-last/--channels-first", default=True, show_default=True, help="Layout in memory."),
+            click.option(
+                "--checkpoint-blocks",
+                is_flag=True,
+                help="Compute blocks again in the backward pass: less memory, the same result.",
+            ),
             click.option("--bf16", is_flag=True, help="Compute in bfloat16; potentials stay in single precision."),
             click.option(
                 "--augment/--no-augment",

@@ -1,8 +1,8 @@
 """Random changes of a batch of images.
 
-What all images of a batch undergo is done at once, from uniform random numbers that are given, a row an image; what
-torchvision does image by image takes its random numbers from torch's generator, seeded an image. So an image is changed
-in the same way whatever batch, worker or process it meets.
+What all images of a batch undergo is done at once, on their device, from uniform random numbers that are given, a row
+an image; what torchvision does image by image takes its random numbers from torch's generator, seeded an image. So an
+image is changed in the same way whatever batch, worker or process it meets.
 
 Letters: B batch, C channels, H rows, W columns.
 """
@@ -21,7 +21,7 @@ from torchvision.transforms.v2 import functional as VF
 
 from snnconv.errors import InvalidValueError
 
-__all__ = ["DRAWS", "each_image", "flip", "image_transform", "resized_crop", "shift"]
+__all__ = ["DRAWS", "SMALL", "cutout", "each_image", "flip", "policy_of", "resized_crop", "shift"]
 
 DRAWS = 5  # uniform numbers an image: two to four of where, one of whether to flip
 SMALL = 64  # pixels: images up to this size are shifted, larger ones cropped
@@ -44,9 +44,9 @@ def shift(x: Tensor, draws: Tensor) -> Tensor:
     _, _, height, width = x.shape
     reach_y, reach_x = max(1, height // 8), max(1, width // 8)
     padded = F.pad(x, (reach_x, reach_x, reach_y, reach_y))
-    rows = _integers(draws[:, :1], 2 * reach_y + 1) + torch.arange(height)  # [B, H]
-    columns = _integers(draws[:, 1:], 2 * reach_x + 1) + torch.arange(width)  # [B, W]
-    members = torch.arange(len(x))[:, None, None]
+    rows = _integers(draws[:, :1], 2 * reach_y + 1) + torch.arange(height, device=x.device)  # [B, H]
+    columns = _integers(draws[:, 1:], 2 * reach_x + 1) + torch.arange(width, device=x.device)  # [B, W]
+    members = torch.arange(len(x), device=x.device)[:, None, None]
     # the two slices keep C; indexing puts the indexed axes first: [B, H, W, C]
     return padded.movedim(1, -1)[members, rows[:, :, None], columns[:, None, :]].movedim(-1, 1).contiguous()
 
@@ -77,37 +77,44 @@ def resized_crop(x: Tensor, draws: Tensor) -> Tensor:
     return torch.stack([VF.resized_crop(image, *box, size) for image, box in zip(x, boxes, strict=True)])
 
 
-def image_transform(
-    auto_augment: str, cutout: int, size: tuple[int, int], channels: int = 3
-) -> Callable[[Tensor], Tensor] | None:
+def cutout(x: Tensor, draws: Tensor, side: int) -> Tensor:
+    """Set a square to 0 in each image, wholly within it.
+
+    Args:
+        x: `[B, C, H, W]` of any type.
+        draws: uniform numbers in [0, 1), `[B, 2]`: down and right.
+        side: of the square in pixels, at most H and W.
+    """
+    within = []
+    for length, drawn in zip(x.shape[-2:], draws.unbind(1), strict=True):
+        places, first = torch.arange(length, device=x.device), _integers(drawn, length - side + 1)[:, None]
+        within.append((places >= first) & (places < first + side))  # [B, H], [B, W]
+    rows, columns = within
+    return x.masked_fill(rows[:, None, :, None] & columns[:, None, None, :], 0)
+
+
+def policy_of(auto_augment: str, size: tuple[int, int], channels: int = 3) -> Callable[[Tensor], Tensor] | None:
     """Torchvision's changes of one image `[C, H, W]`, uint8 or float in 0..1; None where there is none.
 
     Args:
         auto_augment: none, autoaugment or randaugment.
-        cutout: side in pixels of a square that is set to 0, wholly within the image; 0: none.
         size: H and W of the images.
         channels: C of the images.
 
     Raises:
-        InvalidValueError: the square is not smaller than the images, or they are neither grey nor in colours.
+        InvalidValueError: the images are neither grey nor in colours.
     """
     if auto_augment != "none" and channels not in (1, 3):
         raise InvalidValueError(
             f"auto_augment is {auto_augment!r}, which changes grey and colour images; these have {channels} channels: "
             "leave it out."
         )
-    if cutout and cutout >= min(size):
-        raise InvalidValueError(f"cutout is {cutout}, the images are {size[0]} x {size[1]} pixels: give less.")
-    steps: list[Callable[[Tensor], Tensor]] = []
+    policy: Callable[[Tensor], Tensor] | None = None
     if auto_augment == "autoaugment":
-        policy = v2.AutoAugmentPolicy.CIFAR10 if max(size) <= SMALL else v2.AutoAugmentPolicy.IMAGENET
-        steps.append(v2.AutoAugment(policy))
+        policy = v2.AutoAugment(v2.AutoAugmentPolicy.CIFAR10 if max(size) <= SMALL else v2.AutoAugmentPolicy.IMAGENET)
     elif auto_augment == "randaugment":
-        steps.append(v2.RandAugment())
-    if cutout:
-        share = cutout**2 / math.prod(size)
-        steps.append(v2.RandomErasing(p=1.0, scale=(share, share), ratio=(1.0, 1.0), value=0.0))
-    return v2.Compose(steps) if steps else None
+        policy = v2.RandAugment()
+    return policy
 
 
 def each_image(x: Tensor, change: Callable[[Tensor], Tensor], seeds: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -20,6 +21,8 @@ from snnconv.finetune.metrics import EpochMetrics, write_metrics
 from snnconv.finetune.mixing import Mixing
 from snnconv.finetune.optimization import build_average, build_optimizer, build_schedule, hold_unused
 from snnconv.finetune.processes import open_accelerator
+from snnconv.finetune.recomputation import Blockwise
+from snnconv.finetune.records import Records
 from snnconv.finetune.run import RunFiles, identity_of
 from snnconv.finetune.settings import LoopSettings
 from snnconv.model import Model
@@ -127,13 +130,15 @@ class _Trainer:
         self.optimizer = build_optimizer(graph, settings)
         self.schedule = build_schedule(self.optimizer, settings, len(self.batches))
         self.average = build_average(graph, settings)
-        self.network = accelerator.prepare_model(graph, device_placement=False) if processes > 1 else graph
+        network = Blockwise(graph) if settings.checkpoint_blocks else graph
+        self.network = accelerator.prepare_model(network, device_placement=False) if processes > 1 else network
         self.files: RunFiles | None = None
         self.identity: dict[str, Any] = {}
         self.epoch, self.step = 1, 0
         self.sums: dict[str, float] = {}
         self.log: list[dict[str, Any]] = []
         self.saved = 0.0
+        self.records = Records(accelerator, device)
 
     def run(
         self, eval_data: Images | None, progress: Progress, on_epoch: Callable[[EpochMetrics], None] | None
@@ -154,22 +159,25 @@ class _Trainer:
         """Train on every batch that is left, then evaluate."""
         start = self.saved = time.perf_counter()
         self.graph.train()
-        sums, lr = self.sums, self._lr()
+        lr = self._lr()
         left = len(self.batches) - self.step
         batches = self.batches.epoch(self.epoch, done=self.step)
         for x, y in progress(batches, f"epoch {self.epoch}/{self.settings.epochs}", left):
             self.step += 1
             lr = self._lr()
-            for name, value in self._step(x, y).items():
-                sums[name] = sums.get(name, 0.0) + value
-            if time.perf_counter() - self.saved > CHECKPOINT_S and self.step < len(self.batches):
+            self._step(x, y)
+            if self.records.full:
+                self._look()
+            due = time.perf_counter() - self.saved > CHECKPOINT_S and not self.records
+            if due and self.step < len(self.batches):
                 self._check_state()
                 self.save()
+        self._look()
         trained_s = time.perf_counter() - start
         self._share_statistics()
         self._check_state()
         eval_accuracy = None if eval_data is None else self._accuracy(eval_data)
-        seen = sums["seen"]
+        sums, seen = self.sums, self.sums["seen"]
         return EpochMetrics(
             epoch=self.epoch,
             loss=sums["loss"] / seen,
@@ -181,16 +189,15 @@ class _Trainer:
             parts={name[5:]: value / seen for name, value in sums.items() if name.startswith("part.")},
         )
 
-    def _step(self, x: Tensor, y: Tensor) -> dict[str, float]:
-        """One step of the optimizer; returns sums over the batch, of all processes."""
+    def _step(self, x: Tensor, y: Tensor) -> None:
+        """One step of the optimizer; what it found is recorded."""
         if self.channels_last and x.dim() == 4:
             x = x.contiguous(memory_format=torch.channels_last)
         targets = y
         if self.mixing is not None:
             x, targets = self.mixing(x, y, epoch=self.epoch, step=self.step)
         self.optimizer.zero_grad(set_to_none=True)
-        sums = torch.zeros(3, dtype=torch.float64)
-        parts: dict[str, float] = {}
+        names, found = [], []
         count = self.settings.accumulate
         pieces = list(zip(x.chunk(count, self.batches.images.input.batch_axis), targets.chunk(count), strict=True))
         for number, (inputs, wanted) in enumerate(pieces, start=1):
@@ -199,23 +206,24 @@ class _Trainer:
                 loss, logits, each = self.objective(self.network, inputs, wanted, self.epoch)
                 (loss * (len(wanted) / len(y))).backward()  # type: ignore[no-untyped-call]
             classes = wanted if wanted.dim() == 1 else wanted.argmax(1)
-            right = int((logits.detach().argmax(1) == classes).sum())
-            sums += torch.tensor([loss.item() * len(wanted), right, len(wanted)], dtype=torch.float64)
-            for name, value in each.items():
-                parts[name] = parts.get(name, 0.0) + value * len(wanted)
-        names = ["loss", "right", "seen", *(f"part.{name}" for name in parts)]
-        values = torch.cat([sums, torch.tensor([*parts.values()], dtype=torch.float64)])
-        if self.accelerator.num_processes > 1:
-            values = self.accelerator.reduce(values.to(self.device), reduction="sum").cpu()
-        if not torch.isfinite(values).all():
-            raise self._diverged(f"The loss is {float(values[0] / values[2])}")
+            right = (logits.detach().argmax(1) == classes).sum()
+            names = ["loss", *(f"part.{name}" for name in each)]
+            found.append((len(wanted), [loss.detach(), *each.values(), right]))
         if self.settings.clip:
             torch.nn.utils.clip_grad_norm_(self.graph.parameters(), self.settings.clip)
         self.optimizer.step()
-        if not torch.isfinite(torch.nn.utils.get_total_norm(self.trained)):
-            self._check_state()
+        self.records.add(self.step, names, found, torch.nn.utils.get_total_norm(self.trained))
         self._after_step()
-        return dict(zip(names, values.tolist(), strict=True))
+
+    def _look(self) -> None:
+        """Take what the last steps found, and stop where they diverged."""
+        for found in self.records.fetch():
+            if not found.finite:
+                raise self._diverged(f"The loss is {found.sums['loss'] / found.sums['seen']}", found.step)
+            if not math.isfinite(found.norm):
+                self._check_state(found.step)
+            for name, value in found.sums.items():
+                self.sums[name] = self.sums.get(name, 0.0) + value
 
     def _after_step(self) -> None:
         with torch.no_grad():
@@ -234,13 +242,14 @@ class _Trainer:
             for buffer in [*self.graph.buffers(), *average]:
                 torch.distributed.broadcast(buffer, 0)
 
-    def _check_state(self) -> None:
+    def _check_state(self, step: int | None = None) -> None:
+        """Stop where the network is no longer finite; a step that is known for it is named."""
         for name, values in self.graph.state_dict().items():
             if values.is_floating_point() and not torch.isfinite(values).all():
-                raise self._diverged(f"{name} is no longer finite")
+                raise self._diverged(f"{name} is no longer finite", step or self.step)
 
-    def _diverged(self, what: str) -> DivergenceError:
-        images = self.batches.positions(self.epoch, self.step)
+    def _diverged(self, what: str, step: int) -> DivergenceError:
+        images = self.batches.positions(self.epoch, step)
         shown = ", ".join(map(str, images[:8])) + (", ..." if len(images) > 8 else "")
         kept = ""
         if self.files is not None and self.files.checkpoint.exists():
@@ -249,7 +258,7 @@ class _Trainer:
                 "remove it to start anew with others."
             )
         return DivergenceError(
-            f"{what} in epoch {self.epoch}, step {self.step} (a batch of the images {shown} of the data): the training "
+            f"{what} in epoch {self.epoch}, step {step} (a batch of the images {shown} of the data): the training "
             f"diverged. Lower lr (it is {self.settings.lr:g}), add warmup_epochs or clip gradients.{kept}"
         )
 
@@ -261,14 +270,14 @@ class _Trainer:
         """Share of images classified rightly, by the moving average where there is one; the processes share them."""
         graph = self.graph if self.average is None else self.average.module
         graph.eval()
-        right = 0
+        right = torch.zeros((), dtype=torch.int64, device=self.device)
         rank, processes = self.batches.rank, self.batches.processes
         for number, (x, y) in enumerate(images.batches(max(1, self.settings.batch_size // processes))):
             if number % processes == rank:
-                right += int((first_output(graph(x.to(self.device))).argmax(1).cpu() == y).sum())
+                right += (first_output(graph(x.to(self.device))).argmax(1) == y.to(self.device)).sum()
         if processes > 1:
-            right = int(self.accelerator.reduce(torch.tensor(right, device=self.device), reduction="sum"))
-        return right / len(images)
+            right = self.accelerator.reduce(right, reduction="sum")
+        return int(right) / len(images)
 
     def save(self) -> None:
         """Write the checkpoint and the metrics, in the main process."""

@@ -20,7 +20,7 @@ from snnconv.finetune.build import build_network
 from snnconv.finetune.metrics import EpochMetrics
 from snnconv.finetune.processes import is_main_process
 from snnconv.finetune.recipe_files import RecipeFiles
-from snnconv.finetune.run import RunFiles
+from snnconv.finetune.run import FREE, RunFiles
 from snnconv.finetune.settings import FinetuneSettings, LoopSettings, TrainSettings
 from snnconv.finetune.training import train
 from snnconv.finetune.tuning import finetune
@@ -275,7 +275,8 @@ def _require_same(found: Model, settings: TrainSettings, images: Images, path: P
     its: dict[str, Any] = found.provenance.get("finetune") or {}
     mine = {"data": images.spec, "images": len(images), **json.loads(json.dumps(settings.to_dict()))}
     theirs = {"data": its.get("data"), "images": its.get("images"), **(its.get("settings") or {})}
-    differing = sorted(name for name in mine.keys() | theirs.keys() if mine.get(name) != theirs.get(name))
+    compared = (mine.keys() | theirs.keys()) - set(FREE)
+    differing = sorted(name for name in compared if mine.get(name) != theirs.get(name))
     if differing:
         told = "; ".join(f"{name} is {mine.get(name)!r}, the file's {theirs.get(name)!r}" for name in differing)
         raise InvalidValueError(

@@ -14,11 +14,11 @@ from snnconv.finetune.checkpoint import Checkpoint, load_checkpoint
 from snnconv.model import Model
 from snnconv.zoo.images import Images
 
-__all__ = ["RunFiles", "identity_of"]
+__all__ = ["FREE", "RunFiles", "identity_of"]
 
 CHECKPOINT, METRICS = ".checkpoint", ".metrics.jsonl"
 DIGEST = re.compile("[0-9a-f]{64}")
-FREE = ("workers",)  # settings that change nothing of the result
+FREE = ("checkpoint_blocks", "workers")  # settings that change nothing of the result
 
 
 @dataclass(frozen=True)

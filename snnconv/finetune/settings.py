@@ -82,8 +82,11 @@ class LoopSettings:
         distill_features: weight of the distillation of the teacher's activations at the sites.
         distill_temperature: of the logits.
         bf16: compute convolutions in bfloat16 (autocast); potentials stay in single precision.
+        checkpoint_blocks: keep for the backward pass only what passes from block to block and compute the rest again
+            (gradient checkpointing): less memory, the same step, about one more forward pass.
         channels_last: lay images out channels last, which is faster on most processors.
-        workers: processes that load and augment; -1: none on a CPU, up to 8 beside a GPU.
+        workers: processes that load and augment; -1: none on a CPU, none where a GPU's memory holds all images, else up
+            to 8.
         seed: of the order of the images and their augmentation, and of random weights.
 
     Raises:
@@ -115,6 +118,7 @@ class LoopSettings:
     distill_features: float = 0.0
     distill_temperature: float = 4.0
     bf16: bool = False
+    checkpoint_blocks: bool = False
     channels_last: bool = True
     workers: int = -1
     seed: int = 0

@@ -6,6 +6,7 @@ import hashlib
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -32,12 +33,19 @@ def normalise(x: Tensor, input: InputSpec) -> Tensor:  # noqa: A002 - the name t
     """
     out = x.to(torch.float32, copy=True, memory_format=torch.contiguous_format)
     if x.dtype == torch.uint8:
-        out.div_(255)
+        out.div_(_constants((255.0,), x.device))  # by a number a GPU would multiply with its inverse, rounded
     if input.mean is not None:
-        out.sub_(torch.tensor(input.mean, device=x.device).view(-1, 1, 1))
+        out.sub_(_constants(tuple(input.mean), x.device))
     if input.std is not None:
-        out.div_(torch.tensor(input.std, device=x.device).view(-1, 1, 1))
+        out.div_(_constants(tuple(input.std), x.device))
     return out.movedim(-3, -1).contiguous() if input.layout == "NHWC" else out
+
+
+@lru_cache(maxsize=64)
+def _constants(values: tuple[float, ...], device: torch.device) -> Tensor:
+    """Numbers `[C, 1, 1]`, or one for all channels, that go to a device once: whoever copies waits for what it does."""
+    with torch.inference_mode(False):
+        return torch.tensor(values, device=device).view(-1, 1, 1)
 
 
 class Images(Dataset[tuple[Tensor, int]]):
@@ -126,10 +134,14 @@ class Images(Dataset[tuple[Tensor, int]]):
             raise InvalidValueError(f"batch_size is {batch_size}: it must be at least 1.")
         return self._batches(batch_size)
 
+    def pixel_batches(self, batch_size: int) -> Iterator[Tensor]:
+        """All images in order, each as `pixels` gives it, on a leading axis; the last batch may be smaller."""
+        chunks = (self._indices[start : start + batch_size] for start in range(0, len(self), batch_size))
+        return self._source.stream(chunks, self._geometry)
+
     def _batches(self, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
         starts = range(0, len(self), batch_size)
-        chunks = (self._indices[start : start + batch_size] for start in starts)
-        for start, pixels in zip(starts, self._source.stream(chunks, self._geometry), strict=True):
+        for start, pixels in zip(starts, self.pixel_batches(batch_size), strict=True):
             if self.labels is None:
                 y = torch.full((len(pixels),), -1, dtype=torch.int64)
             else:

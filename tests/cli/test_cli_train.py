@@ -127,7 +127,7 @@ def test_the_loop_takes_all_of_its_options(run: Callable[..., Any], here: Path) 
         *("--ema", 0.9, "--auto-augment", "randaugment", "--cutout", 2, "--mixup", 0.1, "--cutmix", 0.5),
         *("--label-smoothing", 0.1, "--distill", "net.onnx", "--distill-logits", 0.5, "--distill-features", 0.25),
         *("--distill-temperature", 2, "--workers", 0, "--bf16", "--channels-first", "--no-augment", "--seed", 3),
-        *("--initial-ceiling", 3, "--max-pool"),
+        *("--initial-ceiling", 3, "--max-pool", "--checkpoint-blocks"),
     )
     settings = run(*TRAIN, *options, "--json").json["settings"]
     expected = {
@@ -156,6 +156,7 @@ def test_the_loop_takes_all_of_its_options(run: Callable[..., Any], here: Path) 
         "distill_features": 0.25,
         "distill_temperature": 2.0,
         "bf16": True,
+        "checkpoint_blocks": True,
         "channels_last": False,
         "workers": 0,
         "seed": 3,

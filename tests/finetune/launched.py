@@ -38,10 +38,10 @@ LONGER = replace(
 NORMED = TrainSettings(epochs=2, batch_size=16, ema=0.5, initial_ceiling=4.0)
 
 
-def one_step(snn: Model, *, accumulate: int = 1, images: str = f"digits[:{BATCH}]") -> Model:
+def one_step(snn: Model, *, images: str = f"digits[:{BATCH}]", **choices: Any) -> Model:
     """The network after one step of plain gradient descent with learning rate 1, on all of the images at once."""
     data = open_data(images, snn.input, purpose="train")
-    return finetune(snn, data, replace(ONE_STEP, accumulate=accumulate), device="cpu")
+    return finetune(snn, data, replace(ONE_STEP, **choices), device="cpu")
 
 
 def continued_from(snn: Model) -> Model:
@@ -72,6 +72,17 @@ def _resumed(snn: Model, folder: Path) -> Model:
     return finetune(snn, data, LONGER, device="cpu", files=replace(files, resume=True))
 
 
+def _normed(network: Model, **choices: Any) -> Model:
+    """A network with batch-norm, trained."""
+    return train(
+        network,
+        open_data("digits[:96]", network.input, purpose="train"),
+        replace(NORMED, **choices),
+        eval_data=open_data("digits[:50]", network.input, purpose="eval"),
+        device="cpu",
+    )
+
+
 def main(folder: Path) -> None:
     """Run everything and write what came of it."""
     os.chdir(folder)
@@ -90,6 +101,7 @@ def main(folder: Path) -> None:
     results = {
         "one_step": one_step(snn),
         "accumulated": one_step(snn, accumulate=2),
+        "checkpointed": one_step(snn, accumulate=2, checkpoint_blocks=True),
         "whole": finetune(
             snn,
             open_data("digits[:32]", snn.input, purpose="train"),
@@ -98,13 +110,8 @@ def main(folder: Path) -> None:
             on_epoch=lambda metrics: told.append(metrics.epoch),
         ),
         "resumed": _resumed(snn, folder),
-        "normed": train(
-            normed,
-            open_data("digits[:96]", normed.input, purpose="train"),
-            NORMED,
-            eval_data=open_data("digits[:50]", normed.input, purpose="eval"),
-            device="cpu",
-        ),
+        "normed": _normed(normed),
+        "again": _normed(normed, checkpoint_blocks=True),
     }
     try:
         train(normed, "digits[:96]", replace(NORMED, batch_size=15), device="cpu")

@@ -7,7 +7,10 @@ import torch
 from torch import Generator
 
 from snnconv.errors import InvalidValueError
-from snnconv.finetune.augment import each_image, flip, image_transform, resized_crop, shift
+from snnconv.finetune.augment import cutout, each_image, flip, policy_of, resized_crop, shift
+from snnconv.finetune.augmentation import Augmentation
+from snnconv.finetune.settings import LoopSettings
+from snnconv.model import InputSpec
 
 
 def _seeded(seed: int = 0) -> Generator:
@@ -38,6 +41,7 @@ def test_the_outermost_numbers_stay_within_the_image(number):
     x = torch.rand(1, 1, 70, 70, generator=_seeded())
     assert shift(x, torch.full((1, 2), number)).shape == x.shape
     assert resized_crop(x, torch.full((1, 4), number)).shape == x.shape
+    assert int((cutout(x + 1, torch.full((1, 2), number), 7) == 0).sum()) == 49
 
 
 def test_a_flip_mirrors_about_half_of_the_images():
@@ -72,10 +76,8 @@ def test_a_resized_crop_may_be_the_whole_image():
 @pytest.mark.parametrize("dtype", [torch.uint8, torch.float32])
 @pytest.mark.parametrize("side", [1, 3, 7])
 def test_cutout_erases_exactly_one_square(dtype, side):
-    change = image_transform("none", side, (8, 10))
-    assert change is not None
     corners = set()
-    for image in each_image(torch.ones(60, 2, 8, 10, dtype=dtype), change, torch.arange(60)):
+    for image in cutout(torch.ones(60, 2, 8, 10, dtype=dtype), _draws(60, 2), side):
         assert image.dtype == dtype
         rows, columns = (image == 0).all(0).nonzero(as_tuple=True)
         top, left = int(rows.min()), int(columns.min())
@@ -89,11 +91,14 @@ def test_cutout_erases_exactly_one_square(dtype, side):
 @pytest.mark.parametrize("side", [8, 9])
 def test_a_square_that_hides_the_whole_image_is_refused(side):
     with pytest.raises(InvalidValueError, match=rf"cutout is {side}, the images are 8 x 10 pixels"):
-        image_transform("none", side, (8, 10))
+        Augmentation(InputSpec(3, 8, 10), LoopSettings(cutout=side))
 
 
 def test_nothing_asked_for_is_nothing_done():
-    assert image_transform("none", 0, (8, 8)) is None
+    assert policy_of("none", (8, 8)) is None
+    nothing = Augmentation(InputSpec(3, 8, 8), LoopSettings(augment=False))
+    x = torch.rand(4, 3, 8, 8, generator=_seeded())
+    assert torch.equal(nothing(x, nothing.draws(1, 4)), x)
 
 
 @pytest.mark.parametrize("dtype", [torch.uint8, torch.float32])
@@ -101,7 +106,7 @@ def test_nothing_asked_for_is_nothing_done():
 def test_each_image_is_changed_by_its_own_seed_alone(policy, size, dtype):
     x = torch.randint(0, 255, (8, 3, size, size), generator=_seeded(), dtype=torch.uint8)
     x = x if dtype == torch.uint8 else x / 255
-    change, seeds = image_transform(policy, 4, (size, size)), torch.arange(8) * 1_000_003
+    change, seeds = policy_of(policy, (size, size)), torch.arange(8) * 1_000_003
     assert change is not None
     changed = each_image(x, change, seeds)
     assert (changed.dtype, changed.shape) == (x.dtype, x.shape)
@@ -112,7 +117,7 @@ def test_each_image_is_changed_by_its_own_seed_alone(policy, size, dtype):
 
 
 def test_torchs_generator_goes_on_as_it_would_have():
-    change = image_transform("randaugment", 2, (8, 8))
+    change = policy_of("randaugment", (8, 8))
     assert change is not None
     before = torch.get_rng_state()
     each_image(torch.zeros(4, 3, 8, 8), change, torch.arange(4))
@@ -130,5 +135,6 @@ def test_torchs_generator_goes_on_as_it_would_have():
 @pytest.mark.parametrize("name", ["autoaugment", "randaugment"])
 def test_what_is_neither_grey_nor_in_colours_is_refused(name, channels):
     with pytest.raises(InvalidValueError, match=rf"auto_augment is '{name}'.*have {channels} channels"):
-        image_transform(name, 0, (8, 8), channels)
-    assert image_transform("none", 3, (8, 8), channels) is not None
+        policy_of(name, (8, 8), channels)
+    x = torch.ones(2, channels, 8, 8)
+    assert int((cutout(x, _draws(2, 2), 3) == 0).sum()) == 2 * channels * 9

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from snnconv.finetune import batches
 from snnconv.finetune.batches import Batches
 from snnconv.finetune.settings import LoopSettings
 from snnconv.model import InputSpec
@@ -16,7 +17,14 @@ CHANGES = [
     {},
     {"augment": False},
     {"auto_augment": "autoaugment"},
+    {"cutout": 3},
     {"auto_augment": "randaugment", "cutout": 3},
+]
+# Not there, or no values: whatever waited for a value would fail on meta.
+DEVICES = [
+    "cpu",
+    "meta",
+    pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")),
 ]
 
 
@@ -119,6 +127,40 @@ def test_workers_make_the_same_batches(images):
     assert _equal(_batches(few, **choices).epoch(3), _batches(few, workers=2, **choices).epoch(3))
 
 
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("choices", [{}, {"augment": False}, {"cutout": 3}])
+@pytest.mark.parametrize(("size", "layout"), [(8, "NCHW"), (8, "NHWC")])
+def test_a_device_that_holds_the_images_makes_the_same_batches(images, size, layout, choices, device):
+    few, settings = images((15, size, size, 3), layout), LoopSettings(batch_size=6, **choices)
+    for rank, processes in ((0, 1), (0, 2), (1, 2)):
+        plain = Batches(few, settings, CPU, rank=rank, processes=processes)
+        there = Batches(few, settings, torch.device(device), rank=rank, processes=processes, resident=True)
+        for epoch, done in ((1, 0), (2, 1)):
+            found = list(there.epoch(epoch, done=done))
+            assert all(part.device.type == device for pair in found for part in pair)
+            if device == "meta":
+                assert [x.shape for x, _ in found] == [x.shape for x, _ in plain.epoch(epoch, done=done)]
+            else:
+                assert _equal(plain.epoch(epoch, done=done), [(x.cpu(), y.cpu()) for x, y in found])
+
+
+def test_it_holds_them_where_they_are_few_and_changed_in_batches(images, monkeypatch):
+    few, large, meta = images((6, 8, 8, 3)), images((6, 65, 65, 3)), torch.device("meta")
+
+    def held(data: Images, device: torch.device = meta, **choices) -> bool:
+        return Batches(data, LoopSettings(batch_size=6, **choices), device).resident is not None
+
+    assert held(few)
+    assert held(few, cutout=3)
+    assert held(large, augment=False)
+    assert not held(few, CPU)
+    assert not held(few, workers=0)
+    assert not held(large)  # cut out and scaled image by image
+    assert not held(few, auto_augment="randaugment")
+    monkeypatch.setattr(batches, "MOST_RESIDENT", 6 * 8 * 8 * 3 - 1)
+    assert not held(few)
+
+
 @pytest.mark.parametrize("done", [0, 1, 2, 3])
 def test_what_is_done_is_left_out(images, done):
     few = images((14, 8, 8, 3))
@@ -168,6 +210,8 @@ def test_frames_of_a_recording_are_changed_alike(tmp_path):
     )
     few = open_data(f"events:{tmp_path / 'e.npz'}", InputSpec(2, 8, 8, timesteps=frames), purpose="train")
     batches = _batches(few, 4, cutout=3)
+    there = Batches(few, LoopSettings(batch_size=4, cutout=3), CPU, resident=True)
+    assert _equal(batches.epoch(1), there.epoch(1))
     for step, (x, y) in enumerate(batches.epoch(1), start=1):
         assert x.shape == (frames, 4, 2, 8, 8)
         for member, position in enumerate(batches.positions(1, step)):

@@ -127,7 +127,7 @@ def test_the_objective_adds_it_by_its_weight(plain_ann, few_digits, epoch):
     assert parts.keys() == {"task", "rmp"}
     assert parts["rmp"] > 0
     weight = reference.weight(epoch, 4, 0.3)
-    assert loss.item() == pytest.approx(parts["task"] + weight * parts["rmp"], rel=1e-6)
+    assert loss.item() == pytest.approx(float(parts["task"] + weight * parts["rmp"]), rel=1e-6)
 
 
 def test_a_network_without_inner_sites_takes_all(small_cnn, plain_ann):

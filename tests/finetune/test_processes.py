@@ -70,14 +70,14 @@ def test_they_know_of_each_other(two):
         assert (two.seen(rank)["processes"], two.seen(rank)["backend"]) == (2, "gloo")
 
 
-@pytest.mark.parametrize("name", ["one_step", "accumulated", "whole", "resumed", "normed"])
+@pytest.mark.parametrize("name", ["one_step", "accumulated", "checkpointed", "whole", "resumed", "normed", "again"])
 def test_they_agree_on_every_tensor(two, name):
     first, second = (two.tensors(name, rank) for rank in RANKS)
     assert first.keys() == second.keys() != set()
     assert all(np.array_equal(first[key], second[key]) for key in first)
 
 
-@pytest.mark.parametrize("name", ["one_step", "accumulated"])
+@pytest.mark.parametrize("name", ["one_step", "accumulated", "checkpointed"])
 def test_their_averaged_gradient_is_that_of_one_process_on_the_joined_batch(two, snn, name):
     student = state(launched.continued_from(snn))
     one, half = state(launched.one_step(snn)), state(launched.one_step(snn, images="digits[:8:2]"))
@@ -99,6 +99,13 @@ def test_they_go_on_to_the_same_weights(two):
     whole, resumed = two.tensors("whole", 0), two.tensors("resumed", 0)
     assert all(np.array_equal(whole[key], resumed[key]) for key in whole)
     assert any(not np.array_equal(whole[key], two.tensors("one_step", 0)[key]) for key in whole)
+
+
+def test_checkpointed_blocks_come_to_the_same_weights(two):
+    for name, other in (("accumulated", "checkpointed"), ("normed", "again")):
+        one, again = two.tensors(name, 0), two.tensors(other, 0)
+        assert one.keys() == again.keys()
+        assert all(np.array_equal(one[key], again[key]) for key in one)
 
 
 def test_what_is_evaluated_is_what_is_kept(two, small_cnn):

@@ -322,6 +322,12 @@ def test_workers_may_change(stopped, small_cnn, few_digits):
     assert same(resumed, train(small_cnn, few_digits, settings, device="cpu"))
 
 
+def test_blocks_may_be_checkpointed_from_there_on(stopped, small_cnn, few_digits):
+    settings, files = stopped
+    resumed = train(small_cnn, few_digits, replace(settings, checkpoint_blocks=True), files=files, device="cpu")
+    assert same(resumed, train(small_cnn, few_digits, settings, device="cpu"))
+
+
 def test_other_pixels_of_the_same_names_are_refused(stopped, small_cnn, few_digits):
     settings, files = stopped
     darker = small_cnn.copy()

@@ -17,6 +17,7 @@ from torch import Tensor, fx, nn
 
 from snnconv.convert.sites import iter_sites
 from snnconv.errors import ModelError
+from snnconv.finetune.recomputation import recomputing
 from snnconv.model import Model
 from snnconv.neurons import SpikingSite, unfold_time
 
@@ -104,7 +105,10 @@ def _keep(kept: dict[str, Tensor], name: str, training: bool) -> Callable[[nn.Mo
     """A hook that keeps a site's activation; of the student only while it is trained, not while it is evaluated."""
 
     def hook(site: nn.Module, _: object, out: Tensor) -> None:
-        if site.training == training:
-            kept[name] = unfold_time(out, site.timesteps).mean(0) if isinstance(site, SpikingSite) else out
+        if site.training != training:
+            return
+        seen = unfold_time(out, site.timesteps).mean(0) if isinstance(site, SpikingSite) else out
+        if not recomputing():
+            kept[name] = seen
 
     return hook

@@ -61,7 +61,7 @@ class Objective:
 
     def __call__(
         self, network: Callable[[Tensor], Any], x: Tensor, targets: Tensor, epoch: int
-    ) -> tuple[Tensor, Tensor, dict[str, float]]:
+    ) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
         """Run a batch.
 
         Args:
@@ -71,7 +71,7 @@ class Objective:
             epoch: from 1.
 
         Returns:
-            The loss, the logits `[B, classes]`, and each part of the loss by name.
+            The loss, the logits `[B, classes]`, and each part of the loss by name; nothing here waits for a device.
         """
         settings = self.settings
         with torch.autocast(x.device.type, torch.bfloat16, enabled=settings.bf16):
@@ -79,13 +79,13 @@ class Objective:
         logits = logits.float()
         smoothing = settings.label_smoothing if targets.dim() == 1 else 0.0
         loss = F.cross_entropy(logits, targets, label_smoothing=smoothing)
-        parts = {"task": loss.item()}
+        parts = {"task": loss.detach()}
         if self.potential is not None:
             potential = self.potential.take()
-            parts["rmp"] = potential.item()
+            parts["rmp"] = potential.detach()
             loss = loss + triangle(epoch, settings.epochs, settings.rmp_loss) * potential
         if self.distillation is not None:
             distilled = self.distillation.loss(x, logits)
-            parts["distillation"] = distilled.item()
+            parts["distillation"] = distilled.detach()
             loss = loss + distilled
         return loss, logits, parts

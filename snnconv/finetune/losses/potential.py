@@ -19,6 +19,7 @@ from torch import Tensor, fx
 
 from snnconv.convert.sites import iter_sites
 from snnconv.errors import ModelError
+from snnconv.finetune.recomputation import recomputing
 from snnconv.neurons import MultiLevel, SpikingSite
 
 __all__ = ["PotentialLoss", "potential_loss", "triangle"]
@@ -85,7 +86,12 @@ class PotentialLoss:
             site.observer = None
 
     def _watch(self, levels: int, signed: bool) -> Callable[[Tensor], None]:
-        return lambda u: self.losses.append(potential_loss(u, levels, signed))
+        def watch(u: Tensor) -> None:
+            loss = potential_loss(u, levels, signed)  # the second time, too: it is a part of what is computed again
+            if not recomputing():
+                self.losses.append(loss)
+
+        return watch
 
     def take(self) -> Tensor:
         """Mean over the sites and their steps, and forget them."""

@@ -1,0 +1,98 @@
+"""What the images of a data set undergo in training, and the random numbers that say how.
+
+All that is random follows from the seed, the epoch and the image alone, and is drawn on the CPU: an image is changed in
+the same way in whatever batch, worker, process or device memory it is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Generator, Tensor
+
+from snnconv.errors import InvalidValueError
+from snnconv.finetune.augment import DRAWS, SMALL, cutout, each_image, flip, policy_of, resized_crop, shift
+from snnconv.finetune.settings import LoopSettings
+from snnconv.model import InputSpec
+
+__all__ = ["Augmentation", "Draws", "generator"]
+
+
+def generator(seed: int, epoch: int, stream: int) -> Generator:
+    """Random numbers of one epoch and one use of them."""
+    mixed = np.random.SeedSequence([seed, epoch, stream]).generate_state(1, np.uint64)
+    return Generator().manual_seed(int(mixed[0] >> np.uint64(1)))
+
+
+@dataclass(frozen=True)
+class Draws:
+    """Random numbers, a row an image.
+
+    Attributes:
+        places: uniform in [0, 1), `[n, DRAWS]`: of shifts, crops and flips.
+        squares: uniform in [0, 1), `[n, 2]`: of erased squares.
+        seeds: whole numbers `[n]`: of what is drawn image by image.
+    """
+
+    places: Tensor
+    squares: Tensor
+    seeds: Tensor
+
+    def of(self, positions: Tensor) -> Draws:
+        """Those of some images."""
+        return Draws(self.places[positions], self.squares[positions], self.seeds[positions])
+
+    def to(self, device: torch.device) -> Draws:
+        """On another device."""
+        return Draws(self.places.to(device), self.squares.to(device), self.seeds.to(device))
+
+
+class Augmentation:
+    """The changes of one data set's images.
+
+    Args:
+        input: size, channels and frames of the images.
+        settings: which changes, and the seed.
+
+    Attributes:
+        batched: whether all of it is done to a whole batch at once, on whatever device that is.
+
+    Raises:
+        InvalidValueError: the images are too small for the square, or not of the kind that the policy changes.
+    """
+
+    def __init__(self, input: InputSpec, settings: LoopSettings) -> None:  # noqa: A002 - the name this has everywhere
+        height, width = input.height or 0, input.width or 0
+        if settings.cutout and settings.cutout >= min(height, width):
+            raise InvalidValueError(
+                f"cutout is {settings.cutout}, the images are {height} x {width} pixels: give less."
+            )
+        self.seed = settings.seed
+        self.augment = settings.augment
+        self.cutout = settings.cutout
+        self.shifts = max(height, width) <= SMALL or input.timesteps is not None  # frames count events
+        self.flips = input.channels > 1 and input.timesteps is None
+        self.policy = policy_of(settings.auto_augment, (height, width), input.channels * (input.timesteps or 1))
+        self.batched = self.policy is None and (self.shifts or not self.augment)
+
+    def draws(self, epoch: int, count: int) -> Draws:
+        """Of `count` images in one epoch."""
+        return Draws(
+            torch.rand(count, DRAWS, generator=generator(self.seed, epoch, 1)),
+            torch.rand(count, 2, generator=generator(self.seed, epoch, 3)),
+            torch.randint(2**62, (count,), generator=generator(self.seed, epoch, 2)),
+        )
+
+    def __call__(self, pixels: Tensor, draws: Draws) -> Tensor:
+        """Pixels `[B, C, H, W]`, or frames `[B, T, C, H, W]` that are changed alike; their draws on their device."""
+        x = pixels.flatten(1, -3)
+        if self.augment:
+            x = shift(x, draws.places[:, :2]) if self.shifts else resized_crop(x, draws.places[:, :4])
+            x = flip(x, draws.places[:, 4]) if self.flips else x
+        if self.policy is not None:
+            x = each_image(x, self.policy, draws.seeds)
+        if self.cutout:
+            x = cutout(x, draws.squares, self.cutout)
+        return x.view_as(pixels)

@@ -1,0 +1,92 @@
+"""Gradient checkpointing by blocks: what a block saves for the backward pass is computed again when that comes to it.
+
+A graph is cut where as little as possible is alive (blocks.py). Between forward and backward only what passes from
+block to block is kept, and what the last block saves; in the backward pass what one block saves is added. Weights,
+batch-norm statistics and losses come out as without: see `Blockwise`.
+
+Source: Chen et al., "Training Deep Nets with Sublinear Memory Cost", 2016; torch.utils.checkpoint does it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, fx, nn
+from torch.utils.checkpoint import checkpoint
+
+from snnconv.convert.calibration.blocks import Block, blocks_of
+from snnconv.graph.access import output_of
+
+__all__ = ["Blockwise", "recomputing"]
+
+_THREAD = threading.local()  # the backward pass of an accelerator has threads of its own
+
+
+def recomputing() -> bool:
+    """Whether a block is being computed for the second time: what watches a network has seen these values already."""
+    return getattr(_THREAD, "again", False)
+
+
+class Blockwise(nn.Module):
+    """A graph whose blocks are computed again in the backward pass; its outputs and gradients are the graph's.
+
+    The second time random numbers are those of the first, and buffers, such as batch-norm's running statistics, are
+    left as the first time left them.
+
+    Args:
+        graph: its modules are used, not copied.
+    """
+
+    def __init__(self, graph: fx.GraphModule) -> None:
+        super().__init__()
+        self.graph = graph
+        self.given = [node for node in graph.graph.nodes if node.op == "placeholder"]
+        self.parts = [(block, _part(graph, block)) for block in blocks_of(graph)]  # no modules of this one
+
+    def forward(self, *inputs: Tensor) -> Any:
+        """The graph's outputs."""
+        values = dict(zip(self.given, inputs, strict=True))
+        last = self.parts[-1][0]
+        for block, part in self.parts:
+            taken = [values[node] for node in block.inputs]
+            if block is last or not torch.is_grad_enabled():  # the backward pass begins with the last
+                out = part(*taken)
+            else:
+                out = checkpoint(part, *taken, use_reentrant=False, context_fn=partial(_contexts, part))
+            values.update(zip(block.outputs, out, strict=True))
+        return fx.node.map_arg(output_of(self.graph).args[0], values.__getitem__)
+
+
+def _part(graph: fx.GraphModule, block: Block) -> fx.GraphModule:
+    """A block by itself, of the graph's own modules: its inputs to a tuple of its outputs."""
+    nodes = fx.Graph()
+    copies = {node: nodes.placeholder(node.name) for node in block.inputs}
+    for node in block.nodes:
+        copies[node] = nodes.node_copy(node, copies.__getitem__)
+    nodes.output(tuple(copies[node] for node in block.outputs))
+    return fx.GraphModule(graph, nodes)
+
+
+def _contexts(part: nn.Module) -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
+    """Of the first computation and of the second."""
+    return nullcontext(), _again(part)
+
+
+@contextmanager
+def _again(part: nn.Module) -> Iterator[None]:
+    """Buffers are copies meanwhile, which the second computation may change."""
+    kept = [(module, dict(module._buffers)) for module in part.modules() if module._buffers]
+    for module, buffers in kept:
+        module._buffers.update({name: None if own is None else own.clone() for name, own in buffers.items()})
+    _THREAD.again = True
+    try:
+        yield
+    finally:
+        _THREAD.again = False
+        for module, buffers in kept:
+            module._buffers.update(buffers)
