@@ -18,7 +18,7 @@ from snnconv.graph.exporter import emit_graph
 from snnconv.loading import METADATA_KEY
 from snnconv.model import Model, Stage
 
-__all__ = ["save", "to_onnx", "wrapped"]
+__all__ = ["output_tensors", "save", "to_onnx", "wrapped"]
 
 IR_VERSION = 9  # the oldest that every onnxruntime since 1.17 and opset 18 with functions agree on
 
@@ -34,7 +34,7 @@ def to_onnx(model: Model) -> onnx.ModelProto:
     Raises:
         ModelError: a module has no ONNX form.
     """
-    names, shapes = _outputs(model)
+    names, shapes = output_tensors(model)
     frames = model.input.timesteps if model.stage is Stage.SNN else None
     graph = emit_graph(model.graph, model.input.sample_shape(), names, shapes, frames=frames)
     metadata = {
@@ -73,7 +73,7 @@ def wrapped(graph: onnx.GraphProto, metadata: dict[str, Any] | None) -> onnx.Mod
     return proto
 
 
-def _outputs(model: Model) -> tuple[list[str], list[list[int | str]]]:
+def output_tensors(model: Model) -> tuple[list[str], list[list[int | str]]]:
     """Names and shapes of the outputs; an SNN's steps come after its time means."""
     batched: list[list[int | str]] = [["batch", *node.meta["shape"]] for node in results(model.graph)]
     if model.timesteps is None:
