@@ -7,14 +7,16 @@ from pathlib import Path
 
 import onnx
 
+from snnconv.convert.sites import iter_sites, total_levels_of
 from snnconv.convert.spike import collapse
 from snnconv.errors import ModelError
 from snnconv.export.integers import MOST, IntegerWriter
 from snnconv.export.integers_collapsed import CollapsedWriter
 from snnconv.export.integers_stepped import SteppedWriter
-from snnconv.export.onnx import output_tensors, wrapped
+from snnconv.export.onnx import metadata_of, output_tensors, wrapped
 from snnconv.files import write_atomically
 from snnconv.graph.passes import fold_affine, run_passes, split_calls
+from snnconv.loading import INT8
 from snnconv.model import Model, Stage
 
 __all__ = ["save_int8", "to_int8"]
@@ -47,7 +49,9 @@ def to_int8(model: Model, *, stepped: bool = False) -> onnx.ModelProto:
         raise ModelError(
             f"No convolution takes levels that fit into 8 bits ({levels} <= {MOST[False]}): convert with fewer levels."
         )
-    return wrapped(writer.graph, None)
+    totals = {total for _, site in iter_sites(network.graph) if (total := total_levels_of(site)) is not None}
+    form = {INT8: "stepped" if stepped else "collapsed", "total_levels": [min(totals), max(totals)]}
+    return wrapped(writer.graph, {**metadata_of(model), **form})
 
 
 def save_int8(model: Model, path: str | os.PathLike[str], *, stepped: bool = False) -> Path:

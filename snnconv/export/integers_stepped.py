@@ -7,9 +7,9 @@ currents in 8 bits over a window of what can matter to them (derived):
     -m..L + m      m = MARGIN·σ,  σ² = 1/4·sum_i (w_oi·θ_i/θ_o)²
 
 since only mean currents within 0..L make a difference, and a current differs from its mean as far as the spikes do,
-each of which is one of two neighbouring levels, of variance 1/4 at most. With another site's spikes added, 0..R of them, the
-window begins at -R - m. One step of it is at most 1/(FINE·sqrt(T)) of θ, so that the mean of T steps is as exact as a
-window of the collapsed form; potentials are floats:
+each of which is one of two neighbouring levels, of variance 1/4 at most. With another site's spikes added, 0..R of
+them, the window begins at -R - m. One step of it is at most 1/(FINE·sqrt(T)) of θ, so that the mean of T steps is as
+exact as a window of the collapsed form; potentials are floats:
 
     d = mean over t of I_t/θ,  c_t = clip(round(t·d), 0, t·L),  s_t = c_t - c_{t-1}      mean coupling, T·L <= 255
     m_t = v_{t-1} + I_t/θ,  s_t = clip(round(m_t - 1/2), 0, L),  v_t = m_t - s_t         causal coupling, or beyond 255

@@ -52,6 +52,22 @@ def test_int8_step_by_step(run, refused, here, snn):
     assert "write the collapsed form" in refused("export", "quantized.onnx", "--form", "stepped", "--int8")
 
 
+def test_evaluation_of_an_int8_file(run, refused, here, snn):
+    for form in ("collapsed", "stepped"):
+        assert run("export", snn, "--int8", "--form", form, "-o", "int8.onnx").code == 0
+        ran = run("evaluate", "int8.onnx", "--data", "npz:data.npz", "--against", "net.onnx", "--json")
+        assert ran.code == 0, ran.err
+        assert ran.json["backend"] == "onnxruntime-int8"
+        assert ran.json["precision"] == "8-bit integers"
+        assert ran.json["mode"] == ("collapsed" if form == "collapsed" else "simulated")
+        assert ran.json["agreement"] >= 80
+    assert "onnxruntime-int8" in run("evaluate", "int8.onnx", "--data", "npz:data.npz").out
+    assert "not torch" in refused("evaluate", "int8.onnx", "--data", "npz:data.npz", "--backend", "torch")
+    assert "leave --size out" in refused("evaluate", "int8.onnx", "--data", "npz:data.npz", "--size", "5")
+    assert "exported from" in refused("convert", "int8.onnx")
+    assert run("evaluate", snn, "--data", "npz:data.npz", "--json").json["backend"] == "torch"
+
+
 def test_int8_of_neurons_that_do_not_wait(run, here):
     calibrated = ("--calibration-data", "npz:data.npz", "--mean", "0", "--std", "1")
     assert run("convert", "net.onnx", "--coupling", "causal", *calibrated).code == 0
