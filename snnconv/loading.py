@@ -27,9 +27,10 @@ from snnconv.model import InputSpec, Model, Stage
 from snnconv.neurons import QCFS, Fold, SpikingSite
 from snnconv.neurons.site import require_positive_int
 
-__all__ = ["METADATA_KEY", "load", "load_module"]
+__all__ = ["INT8", "METADATA_KEY", "load", "load_module", "metadata_in", "read_proto"]
 
 METADATA_KEY = "snnconv"  # of the JSON text in an ONNX file's metadata
+INT8 = "int8"  # in that text, of a file that is only to be run
 TIMM = "timm:"
 
 
@@ -156,13 +157,12 @@ def _load_timm(name: str, *, size: int | None, pretrained: bool) -> Model:
 
 
 def _load_file(path: Path, size: int | None) -> Model:
-    data = _read(path)
-    try:
-        proto = onnx.load(io.BytesIO(data), load_external_data=False)
-    except (DecodeError, ValueError, RuntimeError) as error:
-        raise FileError(f"{path} is not an ONNX file, or is damaged: {error}. Export the network again.") from error
-    if not proto.HasField("graph") or not proto.graph.node:
-        raise FileError(f"{path} is not an ONNX file with a network in it: it holds no graph.")
+    data, proto = read_proto(path)
+    if INT8 in metadata_in(proto):
+        raise FileError(
+            f"{path} is a network in 8-bit integers, which is run (`snnconv evaluate`) and not changed: name the file "
+            "that it was exported from."
+        )
     _load_external_data(proto, path)
     provenance = {"source": path.name, "source_sha256": hashlib.sha256(data).hexdigest()}
     try:
@@ -172,6 +172,22 @@ def _load_file(path: Path, size: int | None) -> Model:
     except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
         # bytes that parse, and yet are no network: names that are no text, tensors without a type
         raise FileError(f"{path} is damaged ({type(error).__name__}: {error}). Export the network again.") from error
+
+
+def read_proto(path: Path) -> tuple[bytes, onnx.ModelProto]:
+    """An ONNX file, and what is in it.
+
+    Raises:
+        FileError: it is missing, damaged or not ONNX.
+    """
+    data = _read(path)
+    try:
+        proto = onnx.load(io.BytesIO(data), load_external_data=False)
+    except (DecodeError, ValueError, RuntimeError) as error:
+        raise FileError(f"{path} is not an ONNX file, or is damaged: {error}. Export the network again.") from error
+    if not proto.HasField("graph") or not proto.graph.node:
+        raise FileError(f"{path} is not an ONNX file with a network in it: it holds no graph.")
+    return data, proto
 
 
 def _read(path: Path) -> bytes:
@@ -215,7 +231,7 @@ def _load_external_data(proto: onnx.ModelProto, path: Path) -> None:
 
 def _to_model(proto: onnx.ModelProto, provenance: dict[str, Any], *, size: int | None) -> Model:
     """Import, and tell the stage by the sites that are in the graph."""
-    metadata = _metadata(proto)
+    metadata = metadata_in(proto)
     imported = import_graph(proto, size=size)
     graph = imported.graph
     sites = [module_of(graph, node) for node in graph.graph.nodes if node.op == "call_module"]
@@ -247,7 +263,7 @@ def _summary(provenance: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in provenance.items() if key != "history"}
 
 
-def _metadata(proto: onnx.ModelProto) -> dict[str, Any]:
+def metadata_in(proto: onnx.ModelProto) -> dict[str, Any]:
     """What `save` wrote; of another tool's file an empty dictionary."""
     text = next((prop.value for prop in proto.metadata_props if prop.key == METADATA_KEY), None)
     if text is None:

@@ -15,11 +15,13 @@ from snnconv.cli.options import (
     pretrained_option,
     refuse_pretrained,
     warn_of_unknown_pixels,
+    with_input_options,
 )
 from snnconv.cli.output import print_json, print_line, print_table, track
 
 if TYPE_CHECKING:
-    from snnconv.evaluate import Evaluation
+    from snnconv.evaluate import Evaluation, ExportedNetwork
+    from snnconv.model import Model
 
 
 @click.command(
@@ -39,22 +41,27 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--backend",
-    type=click.Choice(["torch", "onnxruntime", "onnxruntime-int8"]),
-    default="torch",
+    type=click.Choice(["auto", "torch", "onnxruntime", "onnxruntime-int8"]),
+    default="auto",
     show_default=True,
-    help="What classifies the images.",
+    help="What classifies the images; auto: onnxruntime for a FILE of `snnconv export --int8`, else torch.",
 )
 @pretrained_option(default=True)
 @input_options
 @json_option
 def evaluate(file: str, data: str, against: str | None, as_json: bool, **options: Any) -> None:
-    """Accuracy, agreement, activity and estimated energy of FILE (any stage) on DATA."""
+    """Accuracy, agreement, activity and estimated energy of FILE (any stage, or in 8-bit integers) on DATA."""
     from snnconv.evaluate import evaluate as run
+    from snnconv.evaluate import open_exported
     from snnconv.loading import load
     from snnconv.zoo import open_data
 
     refuse_pretrained(file, against)
-    model = load_model(file, options)
+    exported = open_exported(file)
+    if exported is None:
+        model: Model | ExportedNetwork = load_model(file, options)
+    else:
+        model = exported.with_input(with_input_options(exported.input, options))
     warn_of_unknown_pixels(model)
     images = open_data(data, model.input, purpose="eval")
     other = None

@@ -32,9 +32,9 @@ from snnconv.cli.output import print_json, print_line, print_table, track
     "--form",
     type=click.Choice(["stepped", "collapsed"]),
     help="Of an SNN: step by step, or the quantized network that it equals in one pass.  [default: stepped; of --int8 "
-    "collapsed]",
+    "collapsed where it equals one]",
 )
-@click.option("--int8", is_flag=True, help="Weights and activations in 8-bit integers, levels exact; collapsed only.")
+@click.option("--int8", is_flag=True, help="Weights and activations in 8-bit integers, levels exact.")
 @click.option("--data", metavar="DATA", help=f"Compare the file in onnxruntime with FILE on images: {DATA_HELP}.")
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="Compare the first N images.")
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Where to write.")
@@ -51,22 +51,21 @@ def export(
     **options: Any,
 ) -> None:
     """Write a converted network FILE for other software, and show that it answers alike."""
-    from snnconv.convert.spike import collapse
+    from snnconv.convert.spike import collapse, collapses
     from snnconv.evaluate import compare_file
     from snnconv.export import to_int8, to_onnx
     from snnconv.files import write_atomically
     from snnconv.model import Stage
 
-    require(not (int8 and form == "stepped"), "--int8 writes the collapsed form: leave --form out.")
     require(data is not None or options["limit"] is None, "--limit counts images to compare: give --data.")
-    form = form or ("collapsed" if int8 else "stepped")
-    ending = "-int8" if int8 else f"-{form}"
+    ending = "-int8" if int8 and form != "stepped" else f"-{form or 'stepped'}{'-int8' if int8 else ''}"
     path = output_path(output, file, ending, {"data": data})
     model = load_model(file, options)
+    form = form or ("collapsed" if int8 and (collapses(model) or model.stage is not Stage.SNN) else "stepped")
     if data is not None:
         warn_of_unknown_pixels(model)
     if int8:
-        proto = to_int8(model)
+        proto = to_int8(model, stepped=form == "stepped")
     else:
         proto = to_onnx(collapse(model) if form == "collapsed" and model.stage is Stage.SNN else model)
     found = None

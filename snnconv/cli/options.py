@@ -13,7 +13,8 @@ import click
 from snnconv.errors import FileError, InvalidValueError, SnnconvWarning
 
 if TYPE_CHECKING:
-    from snnconv.model import Model
+    from snnconv.evaluate import ExportedNetwork
+    from snnconv.model import InputSpec, Model
 
 __all__ = [
     "DATA_HELP",
@@ -29,6 +30,7 @@ __all__ = [
     "require",
     "seed_option",
     "warn_of_unknown_pixels",
+    "with_input_options",
 ]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -172,13 +174,16 @@ def load_model(source: str, options: dict[str, Any]) -> Model:
     from snnconv.loading import load
 
     model = load(source, size=options["size"], pretrained=options.get("pretrained", True))
-    model.input = model.input.override(
-        mean=options["mean"], std=options["std"], size=options["size"], resize=options["resize"]
-    )
+    model.input = with_input_options(model.input, options)
     return model
 
 
-def warn_of_unknown_pixels(model: Model) -> None:
+def with_input_options(given: InputSpec, options: dict[str, Any]) -> InputSpec:
+    """What a network expects, with the values of `input_options`."""
+    return given.override(mean=options["mean"], std=options["std"], size=options["size"], resize=options["resize"])
+
+
+def warn_of_unknown_pixels(model: Model | ExportedNetwork) -> None:
     """Say that a network does not state its normalisation, the commonest cause of a collapse of accuracy."""
     if model.input.mean is None and model.input.std is None and model.input.timesteps is None:
         warnings.warn(

@@ -14,7 +14,7 @@ from snnconv.model import Model, Stage
 from snnconv.neurons import QCFS, Coupling, Fold, MultiThreshold, Repeat, SpikingSite, Steps, TimeMean
 from snnconv.neurons.site import require_positive_int
 
-__all__ = ["collapse", "default_levels", "of_one_frame", "spike", "unroll"]
+__all__ = ["collapse", "collapses", "default_levels", "of_one_frame", "spike", "unroll"]
 
 
 def spike(quantized: Model, timesteps: int, levels: int | None = None, coupling: Coupling = Coupling.MEAN) -> Model:
@@ -159,6 +159,11 @@ def collapse(snn: Model) -> Model:
             "which takes one still input, equals it. Run the spiking network itself."
         )
     return of_one_frame(snn)
+
+
+def collapses(model: Model) -> bool:
+    """Whether it is an SNN that equals what `collapse` makes of it: mean-coupled, of a still input."""
+    return model.stage is Stage.SNN and model.coupling is Coupling.MEAN and model.input.timesteps is None
 
 
 def of_one_frame(snn: Model) -> Model:

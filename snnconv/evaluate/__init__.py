@@ -2,6 +2,7 @@
 
 from snnconv.convert.counting.energy import ENERGY_NOTE, Operations
 from snnconv.evaluate.evaluation import ann_energy, evaluate
+from snnconv.evaluate.exported import ExportedNetwork, open_exported
 from snnconv.evaluate.file import FileComparison, compare_file
 from snnconv.evaluate.inspection import Inspection, inspect
 from snnconv.evaluate.onnxruntime import run_onnx
@@ -10,6 +11,7 @@ from snnconv.evaluate.result import Evaluation
 __all__ = [
     "ENERGY_NOTE",
     "Evaluation",
+    "ExportedNetwork",
     "FileComparison",
     "Inspection",
     "Operations",
@@ -17,5 +19,6 @@ __all__ = [
     "compare_file",
     "evaluate",
     "inspect",
+    "open_exported",
     "run_onnx",
 ]

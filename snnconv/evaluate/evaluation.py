@@ -16,12 +16,23 @@ from snnconv.convert.counting.energy import Operations
 from snnconv.convert.sites import iter_sites, total_levels_of
 from snnconv.convert.spike import collapse, of_one_frame
 from snnconv.errors import DataError, InvalidValueError, ModelError
-from snnconv.evaluate.accuracy import Scores, predict, standard_error
+from snnconv.evaluate.accuracy import Scores, standard_error
+from snnconv.evaluate.exported import ExportedNetwork, check_exported, evaluate_exported, open_exported
 from snnconv.evaluate.inference import batch_that_fits, for_inference
-from snnconv.evaluate.inputs import adapt, check_against, check_data
+from snnconv.evaluate.inputs import check_data
 from snnconv.evaluate.onnxruntime import OnnxNetwork
 from snnconv.evaluate.result import Evaluation, Mode
-from snnconv.evaluate.running import Backend, Precision, device, dtype, exported, in_precision, placed, resolve
+from snnconv.evaluate.running import (
+    Backend,
+    Precision,
+    check_choice,
+    device,
+    dtype,
+    exported,
+    in_precision,
+    resolve,
+)
+from snnconv.evaluate.scoring import check_pair, classes_of, has_labels, score
 from snnconv.graph.passes import fold_affine, run_passes, split_calls
 from snnconv.loading import load
 from snnconv.model import Model, Stage
@@ -34,7 +45,7 @@ __all__ = ["ann_energy", "evaluate"]
 
 
 def evaluate(
-    model: Model | str | os.PathLike[str],
+    model: Model | ExportedNetwork | str | os.PathLike[str],
     data: Images | str,
     *,
     against: Model | str | os.PathLike[str] | None = None,
@@ -43,7 +54,7 @@ def evaluate(
     batch_size: int | None = None,
     activity_images: int = 64,
     precision: Precision = "auto",
-    backend: Backend = "torch",
+    backend: Backend = "auto",
     progress: Progress = no_progress,
 ) -> Evaluation:
     """Accuracy, agreement, activity, operations and estimated energy of a network.
@@ -53,7 +64,7 @@ def evaluate(
     collapsed may differ where a value lies on the border of two levels.
 
     Args:
-        model: of any stage, or the path of its file; it is not changed.
+        model: of any stage, or the path of its file, which may be one of 8-bit integers; it is not changed.
         data: images opened with `model.input`, or a data spec. Labels are optional.
         against: a network of the same outputs, whose arg-max is compared on the same images, in its own
             layout and normalisation; where it states none, it is given what `model` is given. A mean-coupled
@@ -65,7 +76,8 @@ def evaluate(
         precision: "float64", in which rounding moves no value over the border of two levels, so that collapsed and
             simulated evaluation are equal; "float32"; or "auto": float64 for what has levels, on a CPU, in torch.
         backend: what classifies the images: "torch", "onnxruntime" (in float32, on the CPU), or "onnxruntime-int8", its
-            8-bit integers, for what is quantized or collapsed. Another network is run, and activity counted, in torch.
+            8-bit integers, for what is quantized or spikes; or "auto": onnxruntime for a file of 8-bit integers, whose
+            activity is not counted, and torch for all else. Another network is run, and activity counted, in torch.
         progress: told of each batch.
 
     Raises:
@@ -77,8 +89,15 @@ def evaluate(
             output is not one of classes; or a network takes single frames of data that change over time.
     """
     _check_options(limit, batch_size, activity_images)
+    if isinstance(model, (str, os.PathLike)):
+        model = open_exported(model) or load(model)
+    if isinstance(model, ExportedNetwork):
+        check_choice(precision, backend)
+        check_exported(model, simulate, precision, backend)
+        return evaluate_exported(model, data, against, limit, batch_size, progress)
     model = load(model)
     against = None if against is None else load(against)
+    backend = "torch" if backend == "auto" else backend
     mode = _mode(model, simulate)
     precision = resolve(precision, model, backend)
     if isinstance(data, str):
@@ -91,13 +110,13 @@ def evaluate(
     running: list[Model | OnnxNetwork] = [for_inference(plain) if backend == "torch" else exported(plain, backend)]
     sizes = [batch_that_fits(plain)]
     if against is not None:
-        _check_pair(model, against, images)
+        check_pair(classes_of(model), against, images)
         other = for_inference(in_precision(_runnable(against, _mode(against, simulate=False)), precision))
         running.append(other)
         sizes.append(batch_that_fits(other))
-    labelled = _has_labels(images, _classes(model))
+    labelled = has_labels(images, classes_of(model))
     size = batch_size or min(sizes)
-    scores = _score(running, against, images, labelled, size, progress)
+    scores = score(running, against, images, labelled, size, progress)
     with _in_evaluation_mode(plain.graph):
         activity = _activity(plain, model.timesteps, images, activity_images, size, progress)
     return _evaluation(
@@ -161,35 +180,6 @@ def _runnable(model: Model, mode: Mode) -> Model:
     return collapse(model) if mode == "collapsed" else model
 
 
-def _classes(model: Model) -> int:
-    """Number of classes of the first output."""
-    output = next(node for node in model.graph.graph.nodes if node.op == "output")
-    result = output.args[0]
-    shape = tuple((result[0] if isinstance(result, tuple) else result).meta["shape"])
-    classes: int = math.prod(shape)
-    if not shape or max(shape) != classes:
-        raise ModelError(f"The first output has shape {list(shape)} for an image: classes are one axis of numbers.")
-    return classes
-
-
-def _check_pair(model: Model, against: Model, images: Images) -> None:
-    check_against(images.input, against.input)
-    own, other = _classes(model), _classes(against)
-    if own != other:
-        raise ModelError(
-            f"The network has {own} outputs, the network it is compared with {other}: "
-            "compare with the network it was made from."
-        )
-
-
-def _has_labels(images: Images, classes: int) -> bool:
-    """Whether images are labelled; labels that do not fit, or that only some images have, are refused."""
-    if images.labels is None or bool((images.labels < 0).all()):
-        return False
-    images.check_labels(classes)
-    return True
-
-
 @contextmanager
 def _in_evaluation_mode(graph: fx.GraphModule) -> Iterator[None]:
     """Batch-norm uses its stored statistics; afterwards every module is as it was."""
@@ -201,26 +191,6 @@ def _in_evaluation_mode(graph: fx.GraphModule) -> Iterator[None]:
     finally:
         for module in training:
             module.training = True
-
-
-def _score(
-    running: list[Model | OnnxNetwork],
-    against: Model | None,
-    images: Images,
-    labelled: bool,
-    size: int,
-    progress: Progress,
-) -> Scores:
-    scores = Scores()
-    own, *others = running
-    batches = progress(images.batches(size), "Evaluating", math.ceil(len(images) / size))
-    with torch.inference_mode():
-        for x, labels in batches:
-            found = None
-            if against is not None:
-                found = predict(others[0], placed(adapt(x, images.input, against.input), others[0]))
-            scores.add(predict(own, placed(x, own)), labels if labelled else None, found)
-    return scores
 
 
 def _activity(

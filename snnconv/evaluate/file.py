@@ -10,12 +10,11 @@ from typing import Any
 import onnx
 import torch
 
-from snnconv.convert.spike import collapse
+from snnconv.convert.spike import collapse, collapses
 from snnconv.errors import DataError
 from snnconv.evaluate.inference import for_inference
 from snnconv.evaluate.onnxruntime import OnnxNetwork
-from snnconv.model import Model, Stage
-from snnconv.neurons import Coupling
+from snnconv.model import Model
 from snnconv.progress import Progress, no_progress
 from snnconv.zoo.datasets import open_data
 
@@ -70,8 +69,7 @@ def compare_file(
     images = images if limit is None or limit >= len(images) else images.subset(range(limit))
     if not len(images):
         raise DataError(f"{data!r} holds no image.")
-    mean = model.stage is Stage.SNN and model.coupling is Coupling.MEAN and model.input.timesteps is None
-    fast = for_inference(collapse(model) if mean else model)
+    fast = for_inference(collapse(model) if collapses(model) else model)
     file = OnnxNetwork(source)
     agreeing = right = model_right = 0
     with torch.inference_mode():

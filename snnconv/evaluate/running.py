@@ -14,20 +14,25 @@ from snnconv.export import to_int8, to_onnx
 from snnconv.graph.precision import to_double
 from snnconv.model import Model, Stage
 
-__all__ = ["Backend", "Precision", "device", "dtype", "exported", "in_precision", "placed", "resolve"]
+__all__ = ["Backend", "Precision", "check_choice", "device", "dtype", "exported", "in_precision", "placed", "resolve"]
 
 Precision = Literal["auto", "float32", "float64"]
 PRECISIONS = ("auto", "float32", "float64")
-Backend = Literal["torch", "onnxruntime", "onnxruntime-int8"]
-BACKENDS = ("torch", "onnxruntime", "onnxruntime-int8")
+Backend = Literal["auto", "torch", "onnxruntime", "onnxruntime-int8"]
+BACKENDS = ("auto", "torch", "onnxruntime", "onnxruntime-int8")
 
 
-def resolve(precision: Precision, model: Model, backend: Backend) -> Precision:
-    """Rounding moves values over the border of two levels, so what has levels runs in float64 where that is cheap."""
+def check_choice(precision: Precision, backend: Backend) -> None:
+    """Raise InvalidValueError unless both are known and go together."""
     if precision not in PRECISIONS:
         raise InvalidValueError(f"precision is {precision!r}: it must be one of {', '.join(PRECISIONS)}.")
     if backend not in BACKENDS:
         raise InvalidValueError(f"backend is {backend!r}: it must be one of {', '.join(BACKENDS)}.")
+
+
+def resolve(precision: Precision, model: Model, backend: Backend) -> Precision:
+    """Rounding moves values over the border of two levels, so what has levels runs in float64 where that is cheap."""
+    check_choice(precision, backend)
     if backend != "torch" and precision == "float64":
         raise InvalidValueError(
             "onnxruntime convolves in float32 only: leave precision out, or take the torch backend."
@@ -42,11 +47,8 @@ def exported(model: Model, backend: Backend) -> OnnxNetwork:
     """A network as onnxruntime runs it."""
     if backend == "onnxruntime":
         return OnnxNetwork(to_onnx(model), model.timesteps)
-    if model.stage is Stage.SNN:
-        raise InvalidValueError(
-            "Only one pass is computed in 8 bits; this network is simulated step by step. Take another backend."
-        )
-    return OnnxNetwork(to_int8(model))
+    stepped = model.stage is Stage.SNN
+    return OnnxNetwork(to_int8(model, stepped=stepped), model.timesteps)
 
 
 def in_precision(model: Model, precision: Precision) -> Model:

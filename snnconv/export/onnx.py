@@ -18,7 +18,7 @@ from snnconv.graph.exporter import emit_graph
 from snnconv.loading import METADATA_KEY
 from snnconv.model import Model, Stage
 
-__all__ = ["save", "to_onnx", "wrapped"]
+__all__ = ["metadata_of", "output_tensors", "save", "to_onnx", "wrapped"]
 
 IR_VERSION = 9  # the oldest that every onnxruntime since 1.17 and opset 18 with functions agree on
 
@@ -34,10 +34,15 @@ def to_onnx(model: Model) -> onnx.ModelProto:
     Raises:
         ModelError: a module has no ONNX form.
     """
-    names, shapes = _outputs(model)
+    names, shapes = output_tensors(model)
     frames = model.input.timesteps if model.stage is Stage.SNN else None
     graph = emit_graph(model.graph, model.input.sample_shape(), names, shapes, frames=frames)
-    metadata = {
+    return wrapped(graph, metadata_of(model))
+
+
+def metadata_of(model: Model) -> dict[str, Any]:
+    """What a file says of its network, for `snnconv.load`."""
+    return {
         "stage": model.stage.value,
         "timesteps": model.timesteps,
         "levels": model.levels,
@@ -45,15 +50,14 @@ def to_onnx(model: Model) -> onnx.ModelProto:
         "input": model.input.to_dict(),
         "provenance": model.provenance,
     }
-    return wrapped(graph, metadata)
 
 
-def wrapped(graph: onnx.GraphProto, metadata: dict[str, Any] | None) -> onnx.ModelProto:
+def wrapped(graph: onnx.GraphProto, metadata: dict[str, Any]) -> onnx.ModelProto:
     """A checked file of a graph, with the functions that it calls.
 
     Args:
         graph: of standard operators and our functions.
-        metadata: what `snnconv.load` reads; None where it is not to be read back.
+        metadata: what `snnconv.load` reads.
     """
     used = {node.op_type for node in graph.node if node.domain == DOMAIN}
     opsets = [onnx.helper.make_opsetid("", OPSET)]
@@ -67,13 +71,12 @@ def wrapped(graph: onnx.GraphProto, metadata: dict[str, Any] | None) -> onnx.Mod
         producer_version=version("snnconv"),
         ir_version=IR_VERSION,
     )
-    if metadata is not None:
-        onnx.helper.set_model_props(proto, {METADATA_KEY: json.dumps(metadata)})
+    onnx.helper.set_model_props(proto, {METADATA_KEY: json.dumps(metadata)})
     onnx.checker.check_model(proto)
     return proto
 
 
-def _outputs(model: Model) -> tuple[list[str], list[list[int | str]]]:
+def output_tensors(model: Model) -> tuple[list[str], list[list[int | str]]]:
     """Names and shapes of the outputs; an SNN's steps come after its time means."""
     batched: list[list[int | str]] = [["batch", *node.meta["shape"]] for node in results(model.graph)]
     if model.timesteps is None:

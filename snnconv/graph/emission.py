@@ -79,6 +79,12 @@ class Emission:
         self.nodes.append(onnx.helper.make_node(operator, list(inputs), [output], name, domain=domain, **known))
         return output
 
+    def split(self, source: str, parts: int, name: str) -> list[str]:
+        """Cut a tensor into equal parts along its first axis; returns their names."""
+        outputs = [self._free(f"{name}:out{part}") for part in range(parts)]
+        self.nodes.append(onnx.helper.make_node("Split", [source], outputs, name, axis=0, num_outputs=parts))
+        return outputs
+
 
 # (module, emission, names of the inputs, unique name) -> name of the output
 Emitter = Callable[[Any, Emission, Sequence[str], str], str]

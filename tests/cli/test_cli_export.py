@@ -41,6 +41,41 @@ def test_forms(run, here, snn):
     np.testing.assert_allclose(one, other, atol=1e-5)
 
 
+def test_int8_step_by_step(run, refused, here, snn):
+    ran = run("export", snn, "--form", "stepped", "--int8", "--data", "npz:data.npz", "--json")
+    assert ran.code == 0, ran.err
+    found = ran.json
+    assert (found["file"], found["form"], found["int8"]) == ("net-snn-stepped-int8.onnx", "stepped", True)
+    assert found["comparison"]["agreement"] >= 90
+    assert [output.name for output in onnx.load(here / found["file"]).graph.output] == ["logits", "logits_steps"]
+    assert run("export", snn, "--form", "collapsed", "-o", "quantized.onnx").code == 0
+    assert "write the collapsed form" in refused("export", "quantized.onnx", "--form", "stepped", "--int8")
+
+
+def test_evaluation_of_an_int8_file(run, refused, here, snn):
+    for form in ("collapsed", "stepped"):
+        assert run("export", snn, "--int8", "--form", form, "-o", "int8.onnx").code == 0
+        ran = run("evaluate", "int8.onnx", "--data", "npz:data.npz", "--against", "net.onnx", "--json")
+        assert ran.code == 0, ran.err
+        assert ran.json["backend"] == "onnxruntime-int8"
+        assert ran.json["precision"] == "8-bit integers"
+        assert ran.json["mode"] == ("collapsed" if form == "collapsed" else "simulated")
+        assert ran.json["agreement"] >= 80
+    assert "onnxruntime-int8" in run("evaluate", "int8.onnx", "--data", "npz:data.npz").out
+    assert "not torch" in refused("evaluate", "int8.onnx", "--data", "npz:data.npz", "--backend", "torch")
+    assert "leave --size out" in refused("evaluate", "int8.onnx", "--data", "npz:data.npz", "--size", "5")
+    assert "exported from" in refused("convert", "int8.onnx")
+    assert run("evaluate", snn, "--data", "npz:data.npz", "--json").json["backend"] == "torch"
+
+
+def test_int8_of_neurons_that_do_not_wait(run, here):
+    calibrated = ("--calibration-data", "npz:data.npz", "--mean", "0", "--std", "1")
+    assert run("convert", "net.onnx", "--coupling", "causal", *calibrated).code == 0
+    found = run("export", "net-snn.onnx", "--int8", "--data", "npz:data.npz", "--json").json
+    assert (found["form"], found["comparison"]["images"]) == ("stepped", 20)  # no network of one pass equals it
+    assert found["comparison"]["agreement"] >= 90
+
+
 def _tensor(values):
     import torch
 
@@ -49,7 +84,7 @@ def _tensor(values):
 
 def test_bad_input(refused, here):
     assert "no levels: convert it first" in refused("export", "net.onnx", "--int8")
-    assert "leave --form out" in refused("export", "net.onnx", "--int8", "--form", "stepped")
+    assert "no levels: convert it first" in refused("export", "net.onnx", "--int8", "--form", "stepped")
     assert "give --data" in refused("export", "net.onnx", "--limit", "3")
     assert "is a file that is read" in refused("export", "net.onnx", "-o", "net.onnx")
     assert "missing.onnx" in refused("export", "missing.onnx")

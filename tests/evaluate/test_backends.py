@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import onnx
 import pytest
 
 from snnconv.convert.spike import spike
-from snnconv.errors import InvalidValueError, ModelError
+from snnconv.errors import FileError, InvalidValueError, ModelError
 from snnconv.evaluate import evaluate
+from snnconv.export import save_int8, to_int8
+from snnconv.loading import load
 from snnconv.neurons import Coupling
 
 
@@ -32,13 +35,53 @@ def test_integers_score_the_collapsed_network(snn, ann, images):
     assert found.sites == wanted.sites
 
 
+@pytest.mark.parametrize("coupling", [Coupling.MEAN, Coupling.CAUSAL])
+def test_integers_score_the_spiking_network_step_by_step(quantized, ann, images, coupling):
+    model = spike(quantized, 4, 2, coupling)
+    data = images(model.input, count=40)
+    found = evaluate(model, data, against=ann, backend="onnxruntime-int8", simulate=True)
+    assert (found.mode, found.precision, len(found.accuracy_at)) == ("simulated", "8-bit integers", 4)
+    assert found.agreement == pytest.approx(evaluate(model, data, against=ann, simulate=True).agreement, abs=10)
+
+
+@pytest.mark.parametrize("stepped", [False, True])
+def test_a_file_of_integers(snn, ann, images, tmp_path, stepped):
+    """It scores as the network that it was written from does with the same backend, without activity."""
+    path = save_int8(snn, tmp_path / "net.onnx", stepped=stepped)
+    data = images(snn.input, count=40)
+    wanted = evaluate(snn, data, against=ann, backend="onnxruntime-int8", simulate=stepped, activity_images=0)
+    assert evaluate(path, data, against=ann) == wanted
+    assert evaluate(path, data, against=ann, backend="onnxruntime-int8", batch_size=7, limit=40) == wanted
+    with pytest.raises(FileError, match="name the file that it was exported from"):
+        load(path)
+    with pytest.raises(InvalidValueError, match="which onnxruntime runs, not torch"):
+        evaluate(path, data, backend="torch")
+    with pytest.raises(InvalidValueError, match="no precision to choose"):
+        evaluate(path, data, precision="float32")
+    if not stepped:
+        with pytest.raises(InvalidValueError, match="--form stepped"):
+            evaluate(path, data, simulate=True)
+
+
+def test_a_quantized_file_of_integers(quantized, images, tmp_path):
+    path = save_int8(quantized, tmp_path / "net.onnx")
+    found = evaluate(path, images(quantized.input))
+    assert (found.mode, found.timesteps, found.backend) == ("quantized", None, "onnxruntime-int8")
+
+
+def test_a_damaged_file_of_integers(snn, images, tmp_path):
+    proto = to_int8(snn)
+    proto.metadata_props[0].value = proto.metadata_props[0].value.replace("collapsed", "folded")
+    onnx.save(proto, tmp_path / "net.onnx")
+    with pytest.raises(FileError, match="Export the network again"):
+        evaluate(tmp_path / "net.onnx", images(snn.input))
+
+
 def test_what_a_backend_cannot_do(snn, ann, images):
     data = images(snn.input)
-    with pytest.raises(InvalidValueError, match="must be one of torch, onnxruntime, onnxruntime-int8"):
+    with pytest.raises(InvalidValueError, match="must be one of auto, torch, onnxruntime, onnxruntime-int8"):
         evaluate(snn, data, backend="tensorrt")
     with pytest.raises(InvalidValueError, match="float32"):
         evaluate(snn, data, backend="onnxruntime", precision="float64")
-    with pytest.raises(InvalidValueError, match="Only one pass"):
-        evaluate(snn, data, backend="onnxruntime-int8", simulate=True)
     with pytest.raises(ModelError, match="no levels"):
         evaluate(ann, data, backend="onnxruntime-int8")

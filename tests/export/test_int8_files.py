@@ -16,7 +16,9 @@ from snnconv.convert import collapse, prepare, spike
 from snnconv.convert.sites import iter_sites
 from snnconv.errors import ModelError
 from snnconv.evaluate import run_onnx
-from snnconv.export.int8 import MOST_WINDOWS, _rounded, save_int8, to_int8
+from snnconv.export import integers
+from snnconv.export.int8 import save_int8, to_int8
+from snnconv.export.integers import MOST_WINDOWS
 from snnconv.graph.access import module_of, operands
 from snnconv.graph.linear import CONVOLUTIONS
 from snnconv.loading import load_module
@@ -85,7 +87,7 @@ def test_levels_are_exact_where_the_weights_are():
         convolution = module_of(rounded.graph, operands(node)[0])
         assert isinstance(convolution, CONVOLUTIONS)
         unit = site.ceiling.detach().numpy() / N
-        weights, scale, bias = _rounded(convolution, given, unit, 0.0)
+        weights, scale, bias = integers.rounded(convolution, given, unit, 0.0)
         back = torch.tensor(
             weights * scale.reshape(-1, 1, 1, 1) * unit.reshape(-1, 1, 1, 1) / given.reshape(1, -1, 1, 1)
         )

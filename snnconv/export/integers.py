@@ -1,0 +1,280 @@
+r"""Integers in a graph, as onnxruntime computes them: what the 8-bit forms of a network have in common.
+
+An activation of levels 0..K, or -K..K, *is* an 8-bit integer k with zero point 0 and a step δ. A convolution of levels
+
+    z_o = sum_i w_oi·δ_i·k_i + b_o        in units u_o of what reads it
+
+has weights `w·δ_i/u_o`, one scale a channel for 8 bits, and is written as DequantizeLinear, Conv, QuantizeLinear, which
+onnxruntime runs as one integer operator (`QLinearConv`).
+
+* Where real values are to come out of it, they are written in 8 bits over a window of the values that matter, a scale
+  of its own for each channel, or in several windows side by side, where one would be too coarse.
+* Where another convolution of levels is added (a downsampling shortcut of 1 x 1), both become one, of both inputs.
+
+All else (a convolution of real values, a read-out behind a mean) stays in float.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import onnx
+import torch
+from numpy.typing import NDArray
+from torch import fx, nn
+
+from snnconv.errors import ModelError
+from snnconv.graph.access import calls, module_of, operands, results
+from snnconv.graph.emission import EMITTERS, Emission
+from snnconv.graph.linear import CONVOLUTIONS
+from snnconv.graph.modules import Arithmetic, MaxPool
+from snnconv.neurons import Site
+
+__all__ = ["MOST", "MOST_WINDOWS", "Array", "IntegerWriter", "Levels", "in_units", "rounded"]
+
+Array = NDArray[Any]
+MOST = {False: 255, True: 127}  # levels that 8 bits hold, unsigned and signed
+MOST_WINDOWS = 4
+WEIGHTS = 127
+BIASES = 2**30
+
+
+@dataclass(frozen=True)
+class Levels:
+    """An activation as integers.
+
+    Attributes:
+        name: of the tensor.
+        step: what one level is, `[]` or `[C]` on axis 1.
+        least: the lowest level.
+        most: the highest.
+    """
+
+    name: str
+    step: Array
+    least: int
+    most: int
+
+
+class IntegerWriter(ABC):
+    """Writes the sites in order, and what a site needs when it needs it: as levels, as floats, or as both.
+
+    Args:
+        graph: batch-norm folded, and no module called twice.
+        input_shape: of the input, its leading axes among them.
+        outputs: names of the graph's outputs.
+        output_shapes: of each.
+
+    Attributes:
+        integers: how many convolutions on levels there are.
+        graph: what was written.
+    """
+
+    def __init__(
+        self,
+        graph: fx.GraphModule,
+        input_shape: Sequence[int | str],
+        outputs: Sequence[str],
+        output_shapes: Sequence[Sequence[int | str]],
+    ) -> None:
+        self.fx = graph
+        first = next(node for node in graph.graph.nodes if node.op == "placeholder")
+        given = str(first.meta.get("onnx_name", first.target))
+        self.emission = Emission({given, *outputs})
+        self.calls: Counter[str] = Counter()
+        self.floats: dict[fx.Node, str] = {first: given}
+        self.levels: dict[fx.Node, Levels] = {}
+        self.integers = 0
+        for node in calls(graph):
+            module = module_of(graph, node)
+            if isinstance(module, Site) and self.takes(module):
+                self.write_site(node, module)
+            elif isinstance(module, MaxPool) and operands(node)[0] in self.levels:
+                pooled = self.levels[operands(node)[0]]
+                name = EMITTERS[MaxPool](module, self.emission, [pooled.name], self.name_of(node))
+                self.levels[node] = replace(pooled, name=name)
+        found = [self.as_float(node) for node in results(graph)]
+        for name, wanted in zip(found, outputs, strict=True):
+            self.emission.nodes.append(onnx.helper.make_node("Identity", [name], [wanted], f"{wanted}:output"))
+        self.graph = onnx.helper.make_graph(
+            self.emission.nodes,
+            "snnconv",
+            [_tensor(given, input_shape)],
+            [_tensor(name, shape) for name, shape in zip(outputs, output_shapes, strict=True)],
+            list(self.emission.initializers.values()),
+        )
+
+    @abstractmethod
+    def takes(self, site: Site) -> bool:
+        """Whether it is a site whose levels fit into 8 bits; another stays in float."""
+
+    @abstractmethod
+    def write_site(self, node: fx.Node, site: Any) -> None:
+        """Write a site's levels, from what it receives."""
+
+    def name_of(self, node: fx.Node) -> str:
+        """A name for what a node writes."""
+        own = str(node.meta.get("onnx_name", node.target))
+        self.calls[own] += 1  # a module called twice is written twice
+        return own if self.calls[own] == 1 else f"{own}:{self.calls[own]}"
+
+    def private(self, node: fx.Node) -> bool:
+        """Whether a node has one reader, and is no output of the network."""
+        return len(node.users) == 1 and node not in results(self.fx)
+
+    def of_levels(self, node: fx.Node) -> bool:
+        """Whether it is a convolution of levels that nobody reads but the node that asks."""
+        if node.op != "call_module" or not isinstance(module_of(self.fx, node), CONVOLUTIONS):
+            return False
+        return operands(node)[0] in self.levels and self.private(node)
+
+    def as_float(self, node: fx.Node) -> str:
+        """Name of an activation in its own units; written, with all that leads to it, when first asked for."""
+        if node in self.floats:
+            return self.floats[node]
+        if node in self.levels:
+            self.floats[node] = self.dequantized(self.levels[node], f"{node.target}:currents")
+            return self.floats[node]
+        module = module_of(self.fx, node)
+        emit = EMITTERS.get(type(module))
+        if emit is None:
+            raise ModelError(f"{type(module).__name__} {node.target!r} has no ONNX form.")
+        given, name = [self.as_float(arg) for arg in operands(node)], self.name_of(node)
+        self.emission.ranks[name] = len(node.meta["shape"]) + 1
+        self.floats[node] = emit(module, self.emission, given, name)
+        return self.floats[node]
+
+    def dequantized(self, levels: Levels, name: str, zero: Array | int = 0) -> str:
+        """Levels, less a level that counts as 0, one for all channels or one each, as floats."""
+        step = levels.step
+        inputs = [levels.name, self.emission.constant(step, f"{name}.scale")]
+        if isinstance(zero, int) and zero:
+            inputs.append(self.constant(np.full(step.shape, zero, np.uint8), f"level.{step.size}", zero))
+        elif not isinstance(zero, int):
+            inputs.append(self.emission.constant(zero.astype(np.uint8), f"{name}.zero"))
+        return self.emission.node("DequantizeLinear", inputs, name, axis=1)
+
+    def convolution_behind(self, node: fx.Node) -> tuple[fx.Node, Any, Levels] | None:
+        """The one convolution of levels that makes a node: it, or two whose sum it is; its module and what it takes."""
+        if self.of_levels(node):
+            return node, module_of(self.fx, node), self.levels[operands(node)[0]]
+        pair = self.added(node)
+        if pair is None or not all(self.of_levels(each) for each in pair):
+            return None
+        for long, short in (pair, pair[::-1]):
+            both = self._merged(long, short)
+            if both is not None:
+                return long, *both
+        return None
+
+    def added(self, node: fx.Node) -> tuple[fx.Node, fx.Node] | None:
+        """The two activations of one shape that a node adds for one reader."""
+        module = module_of(self.fx, node) if node.op == "call_module" and self.private(node) else None
+        if not isinstance(module, Arithmetic) or module.operator != "add" or len(operands(node)) != 2:
+            return None
+        one, other = operands(node)
+        return (one, other) if one.meta["shape"] == other.meta["shape"] else None
+
+    def _merged(self, long: fx.Node, short: fx.Node) -> tuple[Any, Levels] | None:
+        """A convolution of both inputs that is the sum of two: one of stride 1, and one of 1 x 1 of any stride."""
+        one: Any = module_of(self.fx, long)
+        other: Any = module_of(self.fx, short)
+        a, b = self.levels[operands(long)[0]], self.levels[operands(short)[0]]
+        rank = len(one.kernel_size)
+        middle = [(kernel - 1) // 2 for kernel in one.kernel_size]
+        odd = all(kernel % 2 and tuple(one.padding) == tuple(middle) for kernel in one.kernel_size)
+        plain = set(one.stride) == set(one.dilation) == {1} and set(other.kernel_size) == {1} and not any(other.padding)
+        if not (odd and plain and one.groups == other.groups == 1 and a.least == b.least == 0):
+            return None
+        name = self.name_of(short)
+        thinned = b.name
+        if set(other.stride) != {1}:
+            kernel = [1] * rank
+            thinned = self.emission.node("MaxPool", [thinned], name, kernel_shape=kernel, strides=list(other.stride))
+        joined = self.emission.node("Concat", [a.name, thinned], f"{name}:joined", axis=1)
+        merged = type(one)(
+            one.in_channels + other.in_channels, one.out_channels, one.kernel_size, padding=tuple(middle)
+        )
+        weight = torch.zeros_like(merged.weight, dtype=torch.float64)
+        weight[:, : one.in_channels] = one.weight.detach()
+        weight[(slice(None), slice(one.in_channels, None), *middle)] = other.weight.detach().flatten(1).double()
+        biases = [each.bias.detach().double() for each in (one, other) if each.bias is not None]
+        merged.weight = nn.Parameter(weight)
+        merged.bias = nn.Parameter(torch.stack(biases).sum(0) if biases else torch.zeros(one.out_channels).double())
+        steps = [np.broadcast_to(each.step, (m.in_channels,)) for each, m in ((a, one), (b, other))]
+        return merged, Levels(joined, np.concatenate(steps), 0, max(a.most, b.most))
+
+    def convolution(self, node: fx.Node, module: Any, given: Levels, unit: Array, shift: Array | float = 0.0) -> str:
+        """A convolution of levels in units of what reads it, in the form that onnxruntime runs as one operator."""
+        self.integers += 1
+        name, e = self.name_of(node), self.emission
+        weights, scale, bias = rounded(module, given.step, unit, shift)
+        scales = e.constant(scale, f"{name}.scale")
+        x = e.node("DequantizeLinear", [given.name, self.unit_scale()], f"{name}.levels")
+        w = e.node("DequantizeLinear", [e.constant(weights, f"{name}.weight"), scales], f"{name}.weights", axis=0)
+        b = e.node("DequantizeLinear", [e.constant(bias, f"{name}.bias"), scales], f"{name}.biases", axis=0)
+        return e.node("Conv", [x, w, b], name, **_attributes(module))
+
+    def window(self, node: fx.Node, module: Any, given: Levels, unit: Array, shift: Array | float, name: str) -> str:
+        """What of a convolution of levels, in units `[C]` and shifted by so many, lies within 0..255, in 8 bits."""
+        made = self.convolution(node, module, given, unit, shift)
+        zero = self.constant(np.zeros((), np.uint8), "zero", 0)
+        return self.emission.node("QuantizeLinear", [made, self.unit_scale(), zero], name)
+
+    def clipped(self, levels: str, site: Site, most: int, name: str) -> str:
+        """Levels no higher than the highest of a site, and no lower than the lowest."""
+        if most >= MOST[site.signed]:
+            return levels
+        kind = np.dtype(np.int8 if site.signed else np.uint8)
+        low = self.constant(np.array(-most if site.signed else 0, kind), "least", most)
+        high = self.constant(np.array(most, kind), "most", most)
+        return self.emission.node("Clip", [levels, low, high], f"{name}.clipped")
+
+    def constant(self, values: Array, name: str, number: int) -> str:
+        """A constant that many nodes read."""
+        return self.emission.once(values, f"{name}.{values.dtype.name}.{number}")
+
+    def unit_scale(self) -> str:
+        """A scale of 1."""
+        return self.emission.once(np.ones((), np.float32), "one")
+
+
+def _attributes(module: Any) -> dict[str, Any]:
+    """Of a convolution, as its emitter writes them."""
+    scratch = Emission()
+    EMITTERS[type(module)](module, scratch, ["x"], "scratch")
+    return {each.name: onnx.helper.get_attribute_value(each) for each in scratch.nodes[-1].attribute}
+
+
+def in_units(module: Any, step: Array, unit: Array) -> Array:
+    """Weights `[O, I/groups, ...]` of levels of `step`, in units of the output."""
+    weight = module.weight.detach().double().cpu().numpy()
+    outputs, own = weight.shape[:2]
+    spatial = (1,) * (weight.ndim - 2)
+    steps = np.broadcast_to(step, (own * module.groups,)).reshape(module.groups, 1, own)
+    by_output = np.broadcast_to(steps, (module.groups, outputs // module.groups, own)).reshape(outputs, own, *spatial)
+    return np.asarray(weight * by_output / np.broadcast_to(unit, (outputs,)).reshape(-1, 1, *spatial))
+
+
+def rounded(module: Any, step: Array, unit: Array, shift: Array | float) -> tuple[Array, Array, Array]:
+    """A convolution of levels in units of its output: weights `[O, I/groups, ...]` int8, scales `[O]`, biases int32."""
+    scaled = in_units(module, step, unit)
+    outputs = len(scaled)
+    spatial = (1,) * (scaled.ndim - 2)
+    units = np.broadcast_to(unit, (outputs,))
+    bias = np.zeros(outputs) if module.bias is None else module.bias.detach().double().cpu().numpy() / units
+    bias = bias + shift
+    largest = np.abs(scaled).reshape(outputs, -1).max(1) / WEIGHTS
+    scale = np.maximum(np.maximum(largest, np.abs(bias) / BIASES), np.finfo(np.float32).tiny).astype(np.float32)
+    whole = np.rint(scaled / scale.reshape(-1, 1, *spatial).astype(np.float64))
+    weights = np.clip(whole, -WEIGHTS, WEIGHTS).astype(np.int8)
+    return weights, scale, np.rint(bias / scale.astype(np.float64)).astype(np.int32)
+
+
+def _tensor(name: str, shape: Sequence[int | str]) -> onnx.ValueInfoProto:
+    return onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, list(shape))
