@@ -4,6 +4,7 @@
 * A current that is the same at every step is given to a neuron once, not T times.
 * A site, and a sum, writes over its input where nothing else reads that.
 * Images lie channels last where there are convolutions.
+* In float32, on a CPU with integer arithmetic, spikes are integers (integers.py).
 
     batch [B, C, H, W] -> layers before the first site once -> sites [T*B, ...], in place -> read-out
 """
@@ -16,6 +17,9 @@ from dataclasses import replace
 import torch
 from torch import fx
 
+from snnconv.errors import InvalidValueError
+from snnconv.evaluate.integers import fits, use_levels
+from snnconv.evaluate.levels import Currents, WeightedLevels
 from snnconv.graph.access import calls, finish, module_of, operands
 from snnconv.graph.linear import CONVOLUTIONS, LINEAR, NORMS
 from snnconv.graph.modules import Arithmetic
@@ -29,19 +33,28 @@ __all__ = ["batch_that_fits", "for_inference"]
 LARGEST_TENSOR = 2**23  # floats of one activation, its time steps and its batch together
 LARGEST_BATCH = 256
 
-MAKES_NEW = (*LINEAR, *NORMS, Arithmetic)  # modules whose output is memory that nothing else holds
+MAKES_NEW = (*LINEAR, *NORMS, Arithmetic, Currents, WeightedLevels)  # modules whose output is memory that nothing else holds
 
 
-def for_inference(model: Model) -> Model:
+def for_inference(model: Model, *, integers: bool | None = None) -> Model:
     """A copy that gives the same outputs as `model` does in evaluation mode, without gradients.
 
     Args:
         model: of any stage.
+        integers: let spikes be integers, as far as the network allows; None: if the processor and float32 allow it.
+            Outputs are then as far from the exact ones as those in float32 are, but not the same.
+
+    Raises:
+        InvalidValueError: integers are asked for where the processor, or the network's precision, does not allow them.
     """
     fast = model.copy()
     graph = fast.graph.eval()
     run_passes(graph, (split_calls, fold_affine))
     _give_once(graph)
+    if integers and not fits(graph):
+        raise InvalidValueError("Integers need a network in float32, and a CPU with VNNI: leave `integers` out.")
+    if integers is not False and fits(graph):
+        use_levels(graph)
     for node in calls(graph):
         module, free = module_of(graph, node), [_is_free(graph, given) for given in operands(node)]
         if isinstance(module, Site):

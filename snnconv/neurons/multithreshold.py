@@ -101,12 +101,13 @@ def _of_one_current(
     fired after t steps, and s_t = c_t - c_{t-1}.
     """
     drive = (current / threshold).clamp_(lowest, levels)
-    steps = torch.arange(1, len(fired) + 1, dtype=drive.dtype, device=drive.device)
-    steps = steps.view(-1, *(1 for _ in drive.shape))
-    torch.addcmul(torch.full_like(steps[:1], initial), steps, drive, out=fired).floor_()
-    for step in range(len(fired) - 1, 0, -1):
-        fired[step].sub_(fired[step - 1])
-    return fired.mul_(threshold)
+    start = torch.full((), initial, dtype=drive.dtype, device=drive.device)
+    before: Tensor | None = None
+    for step, s in enumerate(fired, 1):
+        count = torch.add(start, drive, alpha=step).floor_()
+        torch.mul(count if before is None else before.neg_().add_(count), threshold, out=s)
+        before = count
+    return fired
 
 
 def _inside(m: Tensor, levels: int, lowest: int) -> Tensor:
