@@ -30,10 +30,17 @@ from snnconv.neurons.site import Site
 
 __all__ = ["batch_that_fits", "for_inference"]
 
-LARGEST_TENSOR = 2**23  # floats of one activation, its time steps and its batch together
+LARGEST_TENSOR = 2**23  # floats of one activation, its time steps and its batch together, in a processor's cache
+LARGEST_ON_DEVICE = 2**28  # and in a GPU's memory
 LARGEST_BATCH = 256
 
-MAKES_NEW = (*LINEAR, *NORMS, Arithmetic, Currents, WeightedLevels)  # modules whose output is memory that nothing else holds
+MAKES_NEW = (
+    *LINEAR,
+    *NORMS,
+    Arithmetic,
+    Currents,
+    WeightedLevels,
+)  # modules whose output is memory that nothing else holds
 
 
 def for_inference(model: Model, *, integers: bool | None = None) -> Model:
@@ -78,10 +85,15 @@ def _alike(node: fx.Node) -> bool:
 
 
 def batch_that_fits(model: Model) -> int:
-    """Images to run at a time: enough that weights are not all that is read, few enough for a processor's cache."""
+    """Images to run at a time: enough that weights are not all that is read, few enough for a processor's cache.
+
+    On a GPU, enough to keep it busy, few enough for its memory.
+    """
+    on_device = any(parameter.device.type != "cpu" for parameter in model.graph.parameters())
+    most = LARGEST_ON_DEVICE if on_device else LARGEST_TENSOR
     shapes = [node.meta["shape"] for node in model.graph.graph.nodes if "shape" in node.meta]
     largest: int = max(math.prod(shape) for shape in shapes)
-    return max(1, min(LARGEST_BATCH, LARGEST_TENSOR // (largest * (model.timesteps or 1))))
+    return max(1, min(LARGEST_BATCH, most // (largest * (model.timesteps or 1))))
 
 
 def _give_once(graph: fx.GraphModule) -> None:

@@ -17,8 +17,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from snnconv.neurons import kernels
 from snnconv.neurons.reduction import sum_of_products
-from snnconv.neurons.site import Site, require_positive_int
+from snnconv.neurons.site import Site, in_single, require_positive_int
 
 __all__ = ["QCFS", "qcfs"]
 
@@ -75,11 +76,18 @@ def qcfs(z: Tensor, ceiling: Tensor, total_levels: int, signed: bool = False, *,
     tensor([-1.0000, -0.2500,  0.2500])
     """
     require_positive_int("total_levels", total_levels)
-    if out is not None:
+    trained = torch.is_grad_enabled() and (z.requires_grad or ceiling.requires_grad)
+    if not trained and z.dim() and kernels.chosen(z.unsqueeze(0)) == "triton":
+        from snnconv.neurons.kernels.multithreshold import run_once
+
+        done = run_once(z, ceiling / total_levels, total_levels, -total_levels if signed else 0, out=out)
+        if done is not None:
+            return done
+    if out is not None and z.dtype == in_single(z).dtype:
         step = ceiling / total_levels
         return _quantize(torch.div(z, step, out=out), step, -total_levels if signed else 0, total_levels)
-    activation: Tensor = _QCFSFunction.apply(z, ceiling, total_levels, signed)
-    return activation
+    activation: Tensor = _QCFSFunction.apply(in_single(z), ceiling, total_levels, signed)
+    return activation.to(z.dtype)
 
 
 class QCFS(Site):
@@ -98,8 +106,6 @@ class QCFS(Site):
 
     def forward(self, z: Tensor) -> Tensor:
         """`[B, ...]` to the same shape and type; half precision is quantized in single precision."""
-        if z.dtype in (torch.bfloat16, torch.float16):
-            return qcfs(z.float(), self.ceiling_for(z), self.total_levels, self.signed).to(z.dtype)
         free = self.overwrites and not torch.is_grad_enabled()
         return qcfs(z, self.ceiling_for(z), self.total_levels, self.signed, out=z if free else None)
 

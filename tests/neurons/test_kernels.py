@@ -9,7 +9,16 @@ import pytest
 import torch
 
 from snnconv.errors import InvalidValueError
-from snnconv.neurons import Coupling, Leaky, LearnableMultiThreshold, MultiThreshold, leaky, multithreshold, surrogate
+from snnconv.neurons import (
+    Coupling,
+    Leaky,
+    LearnableMultiThreshold,
+    MultiThreshold,
+    leaky,
+    multithreshold,
+    qcfs,
+    surrogate,
+)
 from snnconv.neurons.kernels import chosen, use_kernels
 
 needs_triton = pytest.mark.skipif(
@@ -137,6 +146,24 @@ def test_a_kernel_may_write_over_its_input():
             found = multithreshold(given, theta, 2, coupling=coupling, out=given)
         assert found.data_ptr() == given.data_ptr()
         assert torch.equal(found, wanted)
+
+
+@needs_triton
+@pytest.mark.parametrize("signed", [False, True])
+@pytest.mark.parametrize("layout", ["contiguous", "channels last", "flat", "transposed"])
+def test_a_quantized_activation_is_one_step(layout, signed):
+    z = _currents(layout, 4, seed=3)[1].to(DEVICE)
+    ceiling = torch.tensor([1.0, 2.0, 0.5] if layout != "flat" else [1.0, 2.0, 0.5, 1.0, 1.0], device=DEVICE)
+    ceiling = ceiling.reshape(-1, *(1 for _ in range(z.dim() - 2)))
+    with use_kernels("eager"):
+        wanted = qcfs(z, ceiling, 8, signed)
+    with use_kernels("triton"):
+        assert torch.equal(qcfs(z, ceiling, 8, signed), wanted)
+        leaf = z.clone().requires_grad_()
+        qcfs(leaf, ceiling, 8, signed).sum().backward()
+        assert leaf.grad is not None
+        given = z.clone()
+        assert torch.equal(qcfs(given, ceiling, 8, signed, out=given), wanted)
 
 
 @needs_triton

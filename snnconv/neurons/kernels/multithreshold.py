@@ -18,7 +18,7 @@ from torch import Tensor
 from snnconv.neurons.kernels.layout import Spread, at_device, block_of, empty_steps, in_steps, like_steps, spread
 from snnconv.neurons.kernels.slopes import levels_of, rectified_slopes
 
-__all__ = ["run"]
+__all__ = ["run", "run_once"]
 
 CAUSAL, MEAN, MATRIX = 0, 1, 2
 NOTHING, BITS, SLOPES = 0, 1, 2  # what the forward pass keeps
@@ -408,3 +408,27 @@ def run(
     omega = coupling if isinstance(coupling, Tensor) else None
     fired: Tensor = _Window.apply(currents, threshold, omega, leak, choices, out)
     return fired
+
+
+def run_once(z: Tensor, threshold: Tensor, levels: int, lowest: int, *, out: Tensor | None) -> Tensor | None:
+    """QCFS without a gradient: one step of neurons of N levels that start at θ/2, or None as in `run`.
+
+    Args:
+        z: pre-activations, any shape but `[]`.
+        threshold: θ = λ/N, broadcastable to `z`.
+        levels: N.
+        lowest: 0, or -N.
+        out: where to write the result; it may be `z`.
+    """
+    fired = run(
+        z.unsqueeze(0),
+        threshold,
+        levels,
+        lowest,
+        coupling=False,
+        initial=0.5,
+        leak=None,
+        rectified=False,
+        out=None if out is None else out.unsqueeze(0),
+    )
+    return None if fired is None else fired[0]
