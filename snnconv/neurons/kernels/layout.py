@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
+from functools import lru_cache
 from typing import NamedTuple
 
 import torch
@@ -51,10 +52,17 @@ def empty_steps(like: Tensor, dtype: torch.dtype) -> Tensor:
     return torch.empty_strided(like.shape, strides, dtype=dtype, device=like.device)
 
 
+@lru_cache(maxsize=64)
+def _constant(value: float, device: torch.device) -> Tensor:
+    """`[1]`; made once, since making it takes a GPU as long as a small layer."""
+    with torch.inference_mode(False):
+        return torch.full((1,), value, device=device)
+
+
 def spread(values: Tensor | float, like: Tensor) -> Spread | None:
     """A number, or a tensor that broadcasts to the steps of `like` and differs along one axis; else None."""
     if not isinstance(values, Tensor):
-        return Spread(torch.full((1,), values, device=like.device), 1, 1)
+        return Spread(_constant(values, like.device), 1, 1)
     flat = values.detach().reshape(-1).to(like.device, torch.float32)
     if len(flat) == 1:
         return Spread(flat, 1, 1)
@@ -74,4 +82,5 @@ def block_of(dtype: torch.dtype) -> int:
 
 def at_device(x: Tensor) -> AbstractContextManager[object]:
     """Kernels are launched on the device of their tensors."""
-    return torch.cuda.device(x.device) if x.is_cuda else nullcontext()
+    elsewhere = x.is_cuda and x.device.index != torch.cuda.current_device()
+    return torch.cuda.device(x.device) if elsewhere else nullcontext()

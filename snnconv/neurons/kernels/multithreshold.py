@@ -238,8 +238,7 @@ class _Choices:
             "COUPLING": self.coupling,
             "LEAKS": leak is not None,
             "RECTIFIED": self.rectified,
-            # the rows of a window are all in registers
-            "BLOCK": block_of(dtype) if self.coupling != MATRIX else max(128, 4096 // max(rows, 8)),
+            "BLOCK": block_of(dtype),  # also with a matrix: then each thread holds all steps of its neurons
         }
 
 
@@ -248,50 +247,57 @@ def _single(x: Tensor | None, like: Tensor) -> Tensor:
     return like if x is None else x.detach().to(like.device, torch.float32).contiguous()
 
 
+def _fire(
+    currents: Tensor,
+    fired: Tensor,
+    kept: Tensor,
+    omega: Tensor | None,
+    leak: Tensor | None,
+    choices: _Choices,
+    keep: int,
+) -> None:
+    """The forward kernel."""
+    elements = currents[0].numel()
+    constants = choices.constants(len(currents), currents.dtype, leak)
+    theta, start = choices.threshold, choices.start
+    with at_device(currents):
+        multithreshold_forward[(triton.cdiv(elements, constants["BLOCK"]),)](
+            currents,
+            fired,
+            kept,
+            *theta,
+            *start,
+            _single(omega, theta.values),
+            _single(leak, theta.values),
+            elements,
+            currents.stride(0),
+            **constants,
+            KEEP=keep,
+            **OPTIONS,
+        )
+
+
 class _Window(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any,
-        currents: Tensor,
-        threshold: Tensor,
-        omega: Tensor | None,
-        leak: Tensor | None,
-        choices: _Choices,
-        out: Tensor | None,
+        ctx: Any, currents: Tensor, threshold: Tensor, omega: Tensor | None, leak: Tensor | None, choices: _Choices
     ) -> Tensor:
         timesteps, elements = len(currents), currents[0].numel()
         to_currents, *to_parameters = ctx.needs_input_grad[:4]
         keep = NOTHING
         if to_currents and not any(to_parameters) and choices.coupling != MATRIX:
             keep = SLOPES if choices.rectified else BITS
-        fired = empty_steps(currents, currents.dtype) if out is None else out
-        kept = currents
+        fired, kept = empty_steps(currents, currents.dtype), currents
         if keep == BITS:
             kept = torch.empty((timesteps + 7) // 8, elements, dtype=torch.uint8, device=currents.device)
         elif keep == SLOPES:
             kept = torch.empty(timesteps, elements, dtype=currents.dtype, device=currents.device)
-        constants = choices.constants(timesteps, currents.dtype, leak)
-        theta, start = choices.threshold, choices.start
-        with at_device(currents):
-            multithreshold_forward[(triton.cdiv(elements, constants["BLOCK"]),)](
-                currents,
-                fired,
-                kept,
-                *theta,
-                *start,
-                _single(omega, theta.values),
-                _single(leak, theta.values),
-                elements,
-                currents.stride(0),
-                **constants,
-                KEEP=keep,
-                **OPTIONS,
-            )
+        _fire(currents, fired, kept, omega, leak, choices, keep)
         ctx.choices, ctx.keep, ctx.shape = choices, keep, threshold.shape
         if keep:
             ctx.like = currents.shape, (elements, *currents[0].stride()), currents.dtype
             ctx.save_for_backward(kept, None, None)
-        elif to_currents or any(to_parameters):
+        else:
             ctx.save_for_backward(currents, omega, leak)
         return fired
 
@@ -316,7 +322,7 @@ class _Window(torch.autograd.Function):
                     BLOCK=block_of(dtype),
                     **OPTIONS,
                 )
-            return to_currents, None, None, None, None, None
+            return to_currents, None, None, None, None
         return _of_currents(ctx, grad, kept, omega, leak)
 
 
@@ -366,7 +372,7 @@ def _of_currents(
         found[2] = of_omega.sum(0)
     if to_leak:
         found[3] = of_leak.sum()
-    return (*found, None, None)
+    return (*found, None)
 
 
 def run(
@@ -406,7 +412,12 @@ def run(
     kind = MATRIX if isinstance(coupling, Tensor) else MEAN if coupling else CAUSAL
     choices = _Choices(levels, lowest, kind, rectified, start, theta)
     omega = coupling if isinstance(coupling, Tensor) else None
-    fired: Tensor = _Window.apply(currents, threshold, omega, leak, choices, out)
+    inputs = [currents, threshold, omega, leak]
+    if torch.is_grad_enabled() and any(each is not None and each.requires_grad for each in inputs):
+        fired: Tensor = _Window.apply(*inputs, choices)
+        return fired
+    fired = empty_steps(currents, currents.dtype) if out is None else out
+    _fire(currents, fired, currents, omega, leak, choices, NOTHING)
     return fired
 
 
