@@ -12,12 +12,13 @@ from pathlib import Path
 import pytest
 import torch
 
+if not torch.cuda.is_available():
+    os.environ["TRITON_INTERPRET"] = "1"  # read when Triton is first imported: before any other conftest
+
 
 def pytest_configure() -> None:
     """Before any test or fixture; a process that a test starts takes it from the environment."""
     os.environ["OMP_NUM_THREADS"] = "1"
-    if not torch.cuda.is_available():
-        os.environ["TRITON_INTERPRET"] = "1"  # read when Triton is first imported
     torch.set_num_threads(1)
 
 

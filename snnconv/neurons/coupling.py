@@ -14,7 +14,7 @@ from torch import Tensor
 
 from snnconv.errors import InvalidValueError
 
-__all__ = ["Coupling", "couple", "sum_of_steps"]
+__all__ = ["Coupling", "couple", "sum_of_steps", "uncouple"]
 
 
 class Coupling(StrEnum):
@@ -83,8 +83,18 @@ def _mean(currents: Tensor) -> Tensor:
     return sum_of_steps(currents).div_(len(currents)).unsqueeze(0)
 
 
+def uncouple(gradients: Tensor, coupling: Coupling | Tensor) -> Tensor:
+    """The way back of `couple`: dL/dI `[T, ...]` to dL/dx `[T, ...]`."""
+    if isinstance(coupling, Tensor):
+        return _matrix_product(coupling.T.to(gradients.dtype), gradients)
+    if coupling is Coupling.MEAN:
+        return sum_of_steps(gradients).div(len(gradients)).expand_as(gradients)
+    return gradients
+
+
 def _matrix_product(omega: Tensor, currents: Tensor) -> Tensor:
     """`[T, T]` times `[T, ...]`, in the memory layout of the currents: images may lie channels last."""
     if currents.dim() == 5 and not currents.is_contiguous():
-        return _matrix_product(omega, currents.movedim(2, -1).contiguous()).movedim(-1, 2)
+        last = currents.movedim(2, -1)
+        return (omega @ last.flatten(1)).view(last.shape).movedim(-1, 2)
     return (omega @ currents.flatten(1)).view_as(currents)

@@ -31,10 +31,9 @@ from torch import Tensor
 from snnconv.errors import InvalidValueError
 from snnconv.neurons import kernels
 from snnconv.neurons.coupling import Coupling, couple
-from snnconv.neurons.rectifier import rectified_slopes, rectify
-from snnconv.neurons.reduction import sum_of_products
+from snnconv.neurons.rectifier import rectify
 from snnconv.neurons.site import Observer, SpikingSite, along_channels, in_single, require_positive_int
-from snnconv.neurons.surrogate import Rectangular
+from snnconv.neurons.window import Choices, Window, start_of
 
 __all__ = ["HALF", "MultiThreshold", "multithreshold"]
 
@@ -46,18 +45,13 @@ class _Levels(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, m: Tensor, levels: int, lowest: int) -> Tensor:
-        ctx.save_for_backward(_inside(m, levels, lowest))
+        ctx.save_for_backward((m >= lowest + 0.5).logical_and_(m <= levels + 0.5))
         return m.floor().clamp_(lowest, levels)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
         (inside,) = ctx.saved_tensors
         return grad * inside, None, None
-
-
-def _start(like: Tensor, initial: float | Tensor) -> Tensor:
-    """v_0 of every neuron."""
-    return torch.empty_like(like).copy_(initial) if isinstance(initial, Tensor) else torch.full_like(like, initial)
 
 
 def _run(
@@ -75,7 +69,7 @@ def _run(
     if still and leak is None and isinstance(initial, float) and 0 <= initial < 1:
         return _of_one_current(currents[0], threshold, levels, lowest, initial, fired)
     drive = currents[0] / threshold if still else None
-    membrane = _start(currents[0], initial)
+    membrane = start_of(currents[0], initial)
     last = len(fired) - 1
     for step, s in enumerate(fired):
         if leak is not None:
@@ -110,57 +104,6 @@ def _of_one_current(
     return fired
 
 
-def _inside(m: Tensor, levels: int, lowest: int) -> Tensor:
-    return (m >= lowest + 0.5).logical_and_(m <= levels + 0.5)
-
-
-class _Window(torch.autograd.Function):
-    """All T steps at once: the arithmetic of `_step_by_step`, with as few passes over memory as its gradient needs."""
-
-    @staticmethod
-    def forward(
-        ctx: Any,
-        currents: Tensor,
-        threshold: Tensor,
-        leak: Tensor | None,
-        levels: int,
-        lowest: int,
-        initial: float | Tensor,
-        rectified: bool,
-    ) -> Tensor:
-        to_currents, to_threshold, to_leak = ctx.needs_input_grad[:3]
-        if not (to_currents or to_threshold or to_leak):
-            return _run(currents, threshold, levels, lowest, initial, leak, None)
-        membranes = currents / threshold
-        fired = torch.empty_like(membranes)
-        left = torch.empty_like(membranes) if to_leak else None  # v_{t-1} of every step
-        kept = _start(membranes[0], initial)
-        for step, (membrane, s) in enumerate(zip(membranes, fired, strict=True)):
-            if left is not None:
-                left[step] = kept
-            membrane.add_(kept if leak is None else kept.mul_(leak))
-            torch.floor(membrane, out=s)
-            torch.sub(membrane, s.clamp_(lowest, levels), out=kept)
-        kept_for = (currents, fired) if to_threshold else (None, None)
-        slopes = _inside(membranes, levels, lowest)
-        if rectified:
-            slopes = slopes * rectified_slopes(membranes - 0.5, levels, Rectangular(), lowest)
-        ctx.save_for_backward(slopes, threshold, left, *kept_for)
-        return fired * threshold if to_threshold else fired.mul_(threshold)
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        slopes, threshold, left, currents, fired = ctx.saved_tensors
-        to_currents = grad * slopes
-        to_threshold = to_leak = None
-        if fired is not None:
-            to_threshold = sum_of_products(grad, fired, threshold.shape)
-            to_threshold -= sum_of_products(to_currents, currents, threshold.shape) / threshold
-        if left is not None:
-            to_leak = (sum_of_products(to_currents, left, threshold.shape) * threshold).sum()
-        return to_currents, to_threshold, to_leak, None, None, None, None
-
-
 def _step_by_step(
     currents: Tensor,
     threshold: Tensor,
@@ -173,7 +116,7 @@ def _step_by_step(
 ) -> Tensor:
     """One step after the other, each with its own place in the gradient's graph."""
     fired = []
-    left = _start(currents[0], initial)
+    left = start_of(currents[0], initial)
     for current in currents:
         kept = left if leak is None else leak * left
         membrane = kept + current / threshold
@@ -244,13 +187,17 @@ def multithreshold(
         )
         if done is not None:
             return done
-    received = couple(in_single(currents), coupling)
+    single = in_single(currents)
+    omega = coupling if isinstance(coupling, Tensor) else None
+    inputs = [single, threshold, omega, leak]
     if observe is not None:
-        fired = _step_by_step(received, threshold, levels, lowest, initial, leak, rectified, observe)
-    elif out is not None:
-        fired = _run(received, threshold, levels, lowest, initial, leak, out if out.dtype == received.dtype else None)
+        fired = _step_by_step(couple(single, coupling), threshold, levels, lowest, initial, leak, rectified, observe)
+    elif torch.is_grad_enabled() and any(each is not None and each.requires_grad for each in inputs):
+        how = Coupling.LEARNED if isinstance(coupling, Tensor) else coupling
+        fired = Window.apply(*inputs, how, Choices(levels, lowest, initial, rectified))
     else:
-        fired = _Window.apply(received, threshold, leak, levels, lowest, initial, rectified)
+        own = out if out is not None and out.dtype == single.dtype else None
+        fired = _run(couple(single, coupling), threshold, levels, lowest, initial, leak, own)
     return fired.to(currents.dtype)
 
 
