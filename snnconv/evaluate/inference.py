@@ -18,6 +18,7 @@ import torch
 from torch import fx
 
 from snnconv.errors import InvalidValueError
+from snnconv.evaluate.firing import FiringSite
 from snnconv.evaluate.integers import fits, use_levels
 from snnconv.evaluate.levels import Currents, WeightedLevels
 from snnconv.graph.access import calls, finish, module_of, operands
@@ -33,7 +34,13 @@ __all__ = ["batch_that_fits", "for_inference"]
 LARGEST_TENSOR = 2**23  # floats of one activation, its time steps and its batch together
 LARGEST_BATCH = 256
 
-MAKES_NEW = (*LINEAR, *NORMS, Arithmetic, Currents, WeightedLevels)  # modules whose output is memory that nothing else holds
+MAKES_NEW = (
+    *LINEAR,
+    *NORMS,
+    Arithmetic,
+    Currents,
+    WeightedLevels,
+)  # modules whose output is memory that nothing else holds
 
 
 def for_inference(model: Model, *, integers: bool | None = None) -> Model:
@@ -78,10 +85,14 @@ def _alike(node: fx.Node) -> bool:
 
 
 def batch_that_fits(model: Model) -> int:
-    """Images to run at a time: enough that weights are not all that is read, few enough for a processor's cache."""
+    """Images to run at a time: enough that weights are not all that is read, few enough for a processor's cache.
+
+    Sites that fire levels add up the steps as they come, so that T counts only where there are none.
+    """
     shapes = [node.meta["shape"] for node in model.graph.graph.nodes if "shape" in node.meta]
     largest: int = max(math.prod(shape) for shape in shapes)
-    return max(1, min(LARGEST_BATCH, LARGEST_TENSOR // (largest * (model.timesteps or 1))))
+    steps = 1 if any(isinstance(module, FiringSite) for module in model.graph.modules()) else model.timesteps or 1
+    return max(1, min(LARGEST_BATCH, LARGEST_TENSOR // (largest * steps)))
 
 
 def _give_once(graph: fx.GraphModule) -> None:

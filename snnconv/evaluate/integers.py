@@ -28,6 +28,7 @@ __all__ = ["ARITHMETIC", "fits", "use_levels"]
 
 ARITHMETIC = f"integer levels, weights in {8 * PIECES} bits"
 LEAST_SUM = 256  # products that an output adds up, from which integers are faster than floats
+LARGEST_PIECE = 2**20  # bytes: weights of steps that are computed together stay in a processor's cache
 MOST_SUM = 2**31 // (MOST * 127)  # that fit into 32 bits
 
 
@@ -98,7 +99,7 @@ class _Rewriter:
             if self._is_weighted(addend):
                 linear: Any = module_of(self.graph, addend)
                 source = operands(addend)[0]
-                inputs.append(Weighted(self._weights(linear, source, unit)))
+                inputs.append(Weighted(self._weights(linear, source, unit, site.timesteps if mean else 1)))
                 if linear.bias is not None:
                     bias += linear.bias.detach().double() / step  # the same at every step
             else:
@@ -112,8 +113,13 @@ class _Rewriter:
         self._erase(top)
         self.levels[node] = _Levels(step, _most(site))
 
-    def _weights(self, linear: Any, source: fx.Node, unit: Tensor) -> SplitWeights:
-        return SplitWeights(linear, self.levels[source].step, unit, tuple(source.meta["shape"]))
+    def _weights(self, linear: Any, source: fx.Node, unit: Tensor, timesteps: int = 1) -> SplitWeights:
+        """Weights of what `source` puts out; of a site that adds up T steps, as many of them together as pays."""
+        levels, together = self.levels[source], 1
+        if isinstance(linear, nn.Conv2d) and linear.groups == 1 and levels.most <= MOST:
+            most = LARGEST_PIECE // linear.weight.numel()
+            together = max((count for count in range(1, min(most, timesteps) + 1) if timesteps % count == 0), default=1)
+        return SplitWeights(linear, levels.step, unit, tuple(source.meta["shape"]), together=together)
 
     def _addends(self, node: fx.Node) -> list[fx.Node]:
         """What sums that nothing else reads add up."""

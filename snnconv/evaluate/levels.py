@@ -24,6 +24,14 @@ def laid_out(x: Tensor) -> Tensor:
     return x.contiguous(memory_format=torch.channels_last) if x.dim() == 4 else x
 
 
+def side_by_side(steps: Tensor) -> Tensor:
+    """`[T, B, C, H, W]` to `[B, T*C, H, W]`, channels last."""
+    count, batch, channels, rows, columns = steps.shape
+    out = steps.new_empty((batch, rows, columns, count, channels))
+    out.permute(3, 0, 4, 1, 2).copy_(steps)
+    return out.flatten(3).permute(0, 3, 1, 2)
+
+
 class Input(ABC):
     """What adds an input of a site to its potential."""
 
@@ -46,8 +54,8 @@ class Weighted(Input):
         return self.weights(laid_out(x), total, bias)
 
     def add_steps(self, steps: Tensor, total: Tensor | None, bias: Tensor | None = None) -> Tensor:
-        for step in steps:
-            total, bias = self.add(step, total, bias), None
+        for some in steps.split(self.weights.together):
+            total, bias = self.add(some[0] if len(some) == 1 else side_by_side(some), total, bias), None
         assert total is not None
         return total
 
