@@ -1,8 +1,8 @@
 """A network for inference whose spikes are what they are: small integers.
 
-A site of at most 255 levels puts out unsigned 8-bit integers; convolutions and linear layers take them as they are, what
-a level is worth folded into their weights, and compute in integers (pieces.py). Where a site is all that reads a convolution,
-or a sum of several, these add up in the site itself (firing.py). All else is given currents, as before.
+A site of at most 255 levels puts out unsigned 8-bit integers; convolutions and linear layers take them as they are,
+what a level is worth folded into their weights, and compute in integers (pieces.py). Where a site is all that reads a
+convolution, or a sum of several, these add up in the site itself (firing.py). All else is given currents, as before.
 
     site -> Conv2d -> add -> site       becomes      levels -> FiringSite[Conv2d, + skip] -> levels
 """
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 import torch
 from torch import Tensor, fx, nn
@@ -81,7 +81,7 @@ class _Rewriter:
         for node in list(self.levels):
             self._read(node)
 
-    def _site(self, node: fx.Node, site: Site) -> None:
+    def _site(self, node: fx.Node, site: nn.Module) -> None:
         """Make a site fire levels, where it can, and anything gains by it."""
         if not _has_levels(site) or len(node.meta["shape"]) not in (1, 3):
             return
@@ -89,8 +89,10 @@ class _Rewriter:
         if not any(map(self._is_weighted, addends)) and not self._is_wanted(node):
             return
         step = _step(site)
-        mean = isinstance(site, SpikingSite) and site.coupling is Coupling.MEAN and not site.still
-        unit = step * site.timesteps if mean else step
+        added = 1  # steps that come together
+        if isinstance(site, SpikingSite) and site.coupling is Coupling.MEAN and not site.still:
+            added = site.timesteps
+        unit = step * added
         channels = node.meta["shape"][0]
         bias = torch.zeros(channels, dtype=torch.float64)
         inputs: list[Input] = []
@@ -99,7 +101,7 @@ class _Rewriter:
             if self._is_weighted(addend):
                 linear: Any = module_of(self.graph, addend)
                 source = operands(addend)[0]
-                inputs.append(Weighted(self._weights(linear, source, unit, site.timesteps if mean else 1)))
+                inputs.append(Weighted(self._weights(linear, source, unit, added)))
                 if linear.bias is not None:
                     bias += linear.bias.detach().double() / step  # the same at every step
             else:
@@ -202,22 +204,21 @@ class _Rewriter:
             self._erase(each)
 
 
-def _has_levels(site: Site) -> bool:
+def _has_levels(site: nn.Module) -> TypeGuard[QCFS | SpikingSite]:
     """Whether a site's output is a whole number of levels that 8 bits hold, with the channels on axis 1."""
-    if site.signed or (site.ceiling.dim() and site.channel_axis != 1):
+    if not isinstance(site, (QCFS, SpikingSite)) or site.signed or (site.ceiling.dim() and site.channel_axis != 1):
         return False
-    if isinstance(site, QCFS):
-        return site.total_levels <= MOST
-    counted = isinstance(site, SpikingSite) and (_most(site) if site.coupling is Coupling.MEAN else site.levels)
-    return bool(counted) and counted <= MOST
+    if isinstance(site, SpikingSite) and site.coupling is not Coupling.MEAN:
+        return site.levels <= MOST
+    return _most(site) <= MOST
 
 
-def _step(site: Site) -> Tensor:
+def _step(site: QCFS | SpikingSite) -> Tensor:
     """What a level is worth, float64."""
     per_step = site.levels if isinstance(site, SpikingSite) else site.total_levels
     return site.ceiling.detach().double() / per_step
 
 
-def _most(site: Site) -> int:
+def _most(site: QCFS | SpikingSite) -> int:
     """To how much levels add up over the steps."""
-    return site.timesteps * site.levels if isinstance(site, SpikingSite) else int(site.total_levels)
+    return site.timesteps * site.levels if isinstance(site, SpikingSite) else site.total_levels

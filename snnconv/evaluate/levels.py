@@ -1,6 +1,7 @@
 """What adds an input of a site to its potential, in units of its levels; and levels turned into currents.
 
-Letters: T time steps, B batch, C channels; levels are unsigned 8-bit integers, all else float32. Images lie channels last.
+Letters: T time steps, B batch, C channels. Levels are unsigned 8-bit integers, all else is float32. Images lie channels
+last.
 """
 
 from __future__ import annotations
@@ -11,8 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from snnconv.evaluate.pieces import SplitWeights
-from snnconv.neurons.coupling import sum_of_steps
 from snnconv.neurons.site import along_channels
+from snnconv.neurons.time import sum_of_steps
 
 __all__ = ["MOST", "Added", "Currents", "Input", "Weighted", "WeightedLevels", "laid_out"]
 
@@ -54,7 +55,7 @@ class Weighted(Input):
         return self.weights(laid_out(x), total, bias)
 
     def add_steps(self, steps: Tensor, total: Tensor | None, bias: Tensor | None = None) -> Tensor:
-        for some in steps.split(self.weights.together):
+        for some in torch.split(steps, self.weights.together):
             total, bias = self.add(some[0] if len(some) == 1 else side_by_side(some), total, bias), None
         assert total is not None
         return total

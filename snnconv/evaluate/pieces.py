@@ -2,9 +2,10 @@ r"""Weights as sums of signed 8-bit integers, and linear operators of unsigned 8
 
     w_o ≈ scale_o·(q1 + q2/254 + q3/254²),   scale_o = max|w_o|/127,   q in -127..127
 
-Symbols: w_o weights of output channel o, q1..q3 its pieces: each is what the pieces before it leave, rounded. What three
-leave is at most max|w_o|·2⁻²⁴. Levels times pieces add up in 32-bit integers, which round nothing; sums of the pieces meet
-in float32. So a result is as far from the exact one as float32's own, whose sums round at every addition, or less.
+Symbols: w_o weights of output channel o, q1..q3 its pieces: each is what the pieces before it leave, rounded. What
+three leave is at most max|w_o|·2⁻²⁴. Levels times pieces add up in 32-bit integers, which round nothing; sums of the
+pieces meet in float32. So a result is no further from the exact one than float32's own, whose sums round at every
+addition.
 
 A processor multiplies and adds 8-bit integers fast and without saturation where it has VNNI; torch's operators for them
 (`torch.ops.onednn`) are those that its own compiler emits for quantized networks.
@@ -82,7 +83,7 @@ class SplitWeights:
         weight = weight / unit.expand(outputs).view(-1, 1, *spatial)
         self.convolution: tuple[Any, ...] | None = None
         if not isinstance(linear, nn.Linear):
-            self.convolution = tuple(map(list, (linear.stride, linear.padding, linear.dilation))) + (groups,)
+            self.convolution = (list(linear.stride), list(linear.padding), list(linear.dilation), groups)
         self.together = together
         self.zeros = torch.zeros(outputs, dtype=torch.int64)
         self.pieces = [(self._packed(piece, list(shape)), scale) for piece, scale in split(weight, pieces)]

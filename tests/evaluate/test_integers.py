@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
-from graph_cases import CASES, conv, images, model_of, node, plain, prepared, proto_of, quantize
+from graph_cases import CASES, conv, images, model_of, node, prepared, proto_of, quantize
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
