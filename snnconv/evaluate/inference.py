@@ -29,7 +29,7 @@ from snnconv.model import Model
 from snnconv.neurons import Repeat, SpikingSite
 from snnconv.neurons.site import Site
 
-__all__ = ["batch_that_fits", "for_inference"]
+__all__ = ["batch_that_fits", "fires_levels", "for_inference"]
 
 LARGEST_TENSOR = 2**23  # floats of one activation, its time steps and its batch together
 LARGEST_BATCH = 256
@@ -84,6 +84,11 @@ def _alike(node: fx.Node) -> bool:
     return len(shapes) == 2 and shapes[0] == shapes[1]
 
 
+def fires_levels(model: Model) -> bool:
+    """Whether sites of a network made for inference compute in integers."""
+    return any(isinstance(module, FiringSite) for module in model.graph.modules())
+
+
 def batch_that_fits(model: Model) -> int:
     """Images to run at a time: enough that weights are not all that is read, few enough for a processor's cache.
 
@@ -91,7 +96,7 @@ def batch_that_fits(model: Model) -> int:
     """
     shapes = [node.meta["shape"] for node in model.graph.graph.nodes if "shape" in node.meta]
     largest: int = max(math.prod(shape) for shape in shapes)
-    steps = 1 if any(isinstance(module, FiringSite) for module in model.graph.modules()) else model.timesteps or 1
+    steps = 1 if fires_levels(model) else model.timesteps or 1
     return max(1, min(LARGEST_BATCH, LARGEST_TENSOR // (largest * steps)))
 
 
