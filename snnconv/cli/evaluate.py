@@ -114,7 +114,7 @@ def _print(result: Evaluation) -> None:
     window = (
         "" if result.timesteps is None else f", T={result.timesteps}, {_levels(result)}, {result.coupling} coupling"
     )
-    print_table(f"{result.mode}{window}, {result.precision}, {result.backend}", ("", ""), rows)
+    print_table(f"{result.mode}{window}, {result.arithmetic}, {result.backend}", ("", ""), rows)
     if result.sites:
         print_table(
             f"Activity over {result.activity_images} images",

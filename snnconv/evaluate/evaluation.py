@@ -18,8 +18,9 @@ from snnconv.convert.spike import collapse, of_one_frame
 from snnconv.errors import DataError, InvalidValueError, ModelError
 from snnconv.evaluate.accuracy import Scores, standard_error
 from snnconv.evaluate.exported import ExportedNetwork, check_exported, evaluate_exported, open_exported
-from snnconv.evaluate.inference import batch_that_fits, for_inference
+from snnconv.evaluate.inference import batch_that_fits, fires_levels, for_inference
 from snnconv.evaluate.inputs import check_data
+from snnconv.evaluate.integers import ARITHMETIC
 from snnconv.evaluate.onnxruntime import OnnxNetwork
 from snnconv.evaluate.result import Evaluation, Mode
 from snnconv.evaluate.running import (
@@ -108,7 +109,7 @@ def evaluate(
     check_data(images.input, model.input)
     plain = in_precision(_runnable(model, mode), precision)
     running: list[Model | OnnxNetwork] = [for_inference(plain) if backend == "torch" else exported(plain, backend)]
-    sizes = [batch_that_fits(plain)]
+    sizes = [batch_that_fits(running[0] if isinstance(running[0], Model) else plain)]
     if against is not None:
         check_pair(classes_of(model), against, images)
         other = for_inference(in_precision(_runnable(against, _mode(against, simulate=False)), precision))
@@ -120,7 +121,15 @@ def evaluate(
     with _in_evaluation_mode(plain.graph):
         activity = _activity(plain, model.timesteps, images, activity_images, size, progress)
     return _evaluation(
-        model, mode, precision, backend, scores, activity, labelled=labelled, compared=against is not None
+        model,
+        mode,
+        precision,
+        backend,
+        scores,
+        activity,
+        labelled=labelled,
+        compared=against is not None,
+        integers=isinstance(running[0], Model) and fires_levels(running[0]),
     )
 
 
@@ -217,13 +226,16 @@ def _evaluation(
     *,
     labelled: bool,
     compared: bool,
+    integers: bool,
 ) -> Evaluation:
     images = scores.images
     accuracy = scores.correct.percent(images) if labelled else None
     least, most = _total_levels(model)
+    stated = "8-bit integers" if backend == "onnxruntime-int8" else precision
     return Evaluation(
         mode=mode,
-        precision="8-bit integers" if backend == "onnxruntime-int8" else precision,
+        precision=stated,
+        arithmetic=ARITHMETIC if integers else stated,
         backend=backend,
         images=images,
         accuracy=accuracy,

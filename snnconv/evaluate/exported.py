@@ -148,6 +148,7 @@ def evaluate_exported(
     return Evaluation(
         mode="simulated" if file.form == "stepped" else one_pass,
         precision="8-bit integers",
+        arithmetic="8-bit integers",
         backend="onnxruntime-int8",
         images=scores.images,
         accuracy=accuracy,

@@ -1,12 +1,12 @@
-r"""Sites that fire levels: what reaches a site is added up in units of its levels, and leaves as unsigned 8-bit integers.
+r"""Sites that fire levels: what reaches a site is added up in units of its levels, and leaves as 8-bit integers.
 
     a   = what reaches the site, over θ              QCFS: θ = λ/N, neurons: θ = λ/L
     k   = floor(clip(a + 1/2, 0, N))                 QCFS, and neurons of one step that start at 1/2
     s_t = floor(1/2 + t·d) - floor(1/2 + (t-1)·d)    mean coupling, d = clip(time mean of a, 0, L)
     m_t = v_{t-1} + a_t,  s_t = floor(clip(m_t, 0, L)),  v_t = m_t - s_t          causal coupling
 
-The rules are those of quantized.py and multithreshold.py. The potential is where the inputs add up: a convolution of levels
-adds to it as it computes. Under mean coupling all T steps add to one memory of the size of a step.
+The rules are those of quantized.py and multithreshold.py. The potential is where the inputs add up: a convolution of
+levels adds to it as it computes. Under mean coupling all T steps add to one memory of the size of a step.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ import torch
 from torch import Tensor, nn
 
 from snnconv.evaluate.levels import Input, Weighted, laid_out
-from snnconv.neurons import Coupling, MultiThreshold, SpikingSite, fold_time, unfold_time
+from snnconv.neurons import QCFS, Coupling, MultiThreshold, SpikingSite, fold_time, unfold_time
 from snnconv.neurons.multithreshold import HALF
-from snnconv.neurons.site import Site, along_channels
+from snnconv.neurons.site import along_channels
 
-__all__ = ["FiringSite", "Rounding", "firing_of"]
+__all__ = ["FiringSite", "firing_of"]
 
 
 class FiringSite(nn.Module):
@@ -82,7 +82,7 @@ class Rounding(FiringSite):
 
 
 class MeanFiring(FiringSite):
-    """Multi-threshold neurons under mean coupling. Inputs and bias are in units of T·θ, of a still site in units of θ."""
+    """Multi-threshold neurons under mean coupling. Inputs are in units of T·θ, of a still site in units of θ."""
 
     def forward(self, *given: Tensor) -> Tensor:
         """`[T*B, ...]`, of a still site `[B, ...]`, to levels `[T*B, ...]`."""
@@ -133,27 +133,32 @@ class OwnFiring(FiringSite):
 
     def forward(self, *given: Tensor) -> Tensor:
         """`[T*B, ...]`, of a still site `[B, ...]`, to levels `[T*B, ...]`."""
-        total, bias = None, self.bias
+        total: Tensor | None = None
         for place in self.order:
-            total, bias = self.inputs[place].add(given[place], total, bias), None
+            total = self.inputs[place].add(given[place], total, self.bias if total is None else None)
         assert total is not None
         steps = total.expand(self.timesteps, *total.shape) if self.still else unfold_time(total, self.timesteps)
         return laid_out(fold_time(self.site.run(steps, total.new_tensor(1.0), None))).to(torch.uint8)
 
 
-def firing_of(site: Site, inputs: Sequence[Input], bias: Tensor) -> FiringSite:
-    """The form of a site that fires levels; inputs and bias are in units of `unit_of(site)`."""
-    if not isinstance(site, SpikingSite):
-        return Rounding(inputs, bias + HALF, levels=int(site.total_levels))
-    how = {"timesteps": site.timesteps, "levels": site.levels, "still": site.still}
+def firing_of(site: QCFS | SpikingSite, inputs: Sequence[Input], bias: Tensor) -> FiringSite:
+    """The form of a site that fires levels.
+
+    Args:
+        site: not signed.
+        inputs: in units of θ, under mean coupling of T·θ where the site is not still.
+        bias: `[C]`, of a step, in units of θ.
+    """
+    if isinstance(site, QCFS):
+        return Rounding(inputs, bias + HALF, levels=site.total_levels)
     if not isinstance(site, MultiThreshold):
-        own = OwnFiring(inputs, bias, **how)
+        own = OwnFiring(inputs, bias, timesteps=site.timesteps, levels=site.levels, still=site.still)
         own.site = site
         return own
     if site.timesteps == 1 and bool((site.initial == HALF).all()):
         return Rounding(inputs, bias + HALF, levels=site.levels)
     if site.coupling is Coupling.MEAN:
-        return MeanFiring(inputs, bias, **how)
-    causal = CausalFiring(inputs, bias, **how)
+        return MeanFiring(inputs, bias, timesteps=site.timesteps, levels=site.levels, still=site.still)
+    causal = CausalFiring(inputs, bias, timesteps=site.timesteps, levels=site.levels, still=site.still)
     causal.initial = site.initial.clone()
     return causal

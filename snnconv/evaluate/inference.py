@@ -18,6 +18,7 @@ import torch
 from torch import fx
 
 from snnconv.errors import InvalidValueError
+from snnconv.evaluate.firing import FiringSite
 from snnconv.evaluate.integers import fits, use_levels
 from snnconv.evaluate.levels import Currents, WeightedLevels
 from snnconv.graph.access import calls, finish, module_of, operands
@@ -28,7 +29,7 @@ from snnconv.model import Model
 from snnconv.neurons import Repeat, SpikingSite
 from snnconv.neurons.site import Site
 
-__all__ = ["batch_that_fits", "for_inference"]
+__all__ = ["batch_that_fits", "fires_levels", "for_inference"]
 
 LARGEST_TENSOR = 2**23  # floats of one activation, its time steps and its batch together, in a processor's cache
 LARGEST_ON_DEVICE = 2**28  # and in a GPU's memory
@@ -84,16 +85,23 @@ def _alike(node: fx.Node) -> bool:
     return len(shapes) == 2 and shapes[0] == shapes[1]
 
 
+def fires_levels(model: Model) -> bool:
+    """Whether sites of a network made for inference compute in integers."""
+    return any(isinstance(module, FiringSite) for module in model.graph.modules())
+
+
 def batch_that_fits(model: Model) -> int:
     """Images to run at a time: enough that weights are not all that is read, few enough for a processor's cache.
 
-    On a GPU, enough to keep it busy, few enough for its memory.
+    On a GPU, enough to keep it busy, few enough for its memory. Sites that fire levels add up the steps as they come,
+    so that T counts only where there are none.
     """
     on_device = any(parameter.device.type != "cpu" for parameter in model.graph.parameters())
     most = LARGEST_ON_DEVICE if on_device else LARGEST_TENSOR
     shapes = [node.meta["shape"] for node in model.graph.graph.nodes if "shape" in node.meta]
     largest: int = max(math.prod(shape) for shape in shapes)
-    return max(1, min(LARGEST_BATCH, most // (largest * (model.timesteps or 1))))
+    steps = 1 if fires_levels(model) else model.timesteps or 1
+    return max(1, min(LARGEST_BATCH, most // (largest * steps)))
 
 
 def _give_once(graph: fx.GraphModule) -> None:

@@ -1,8 +1,8 @@
 """A network for inference whose spikes are what they are: small integers.
 
-A site of at most 255 levels puts out unsigned 8-bit integers; convolutions and linear layers take them as they are, what
-a level is worth folded into their weights, and compute in integers (pieces.py). Where a site is all that reads a convolution,
-or a sum of several, these add up in the site itself (firing.py). All else is given currents, as before.
+A site of at most 255 levels puts out unsigned 8-bit integers; convolutions and linear layers take them as they are,
+what a level is worth folded into their weights, and compute in integers (pieces.py). Where a site is all that reads a
+convolution, or a sum of several, these add up in the site itself (firing.py). All else is given currents, as before.
 
     site -> Conv2d -> add -> site       becomes      levels -> FiringSite[Conv2d, + skip] -> levels
 """
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 import torch
 from torch import Tensor, fx, nn
@@ -28,6 +28,7 @@ __all__ = ["ARITHMETIC", "fits", "use_levels"]
 
 ARITHMETIC = f"integer levels, weights in {8 * PIECES} bits"
 LEAST_SUM = 256  # products that an output adds up, from which integers are faster than floats
+LARGEST_PIECE = 2**20  # bytes: weights of steps that are computed together stay in a processor's cache
 MOST_SUM = 2**31 // (MOST * 127)  # that fit into 32 bits
 
 
@@ -80,7 +81,7 @@ class _Rewriter:
         for node in list(self.levels):
             self._read(node)
 
-    def _site(self, node: fx.Node, site: Site) -> None:
+    def _site(self, node: fx.Node, site: nn.Module) -> None:
         """Make a site fire levels, where it can, and anything gains by it."""
         if not _has_levels(site) or len(node.meta["shape"]) not in (1, 3):
             return
@@ -88,8 +89,10 @@ class _Rewriter:
         if not any(map(self._is_weighted, addends)) and not self._is_wanted(node):
             return
         step = _step(site)
-        mean = isinstance(site, SpikingSite) and site.coupling is Coupling.MEAN and not site.still
-        unit = step * site.timesteps if mean else step
+        added = 1  # steps that come together
+        if isinstance(site, SpikingSite) and site.coupling is Coupling.MEAN and not site.still:
+            added = site.timesteps
+        unit = step * added
         channels = node.meta["shape"][0]
         bias = torch.zeros(channels, dtype=torch.float64)
         inputs: list[Input] = []
@@ -98,7 +101,7 @@ class _Rewriter:
             if self._is_weighted(addend):
                 linear: Any = module_of(self.graph, addend)
                 source = operands(addend)[0]
-                inputs.append(Weighted(self._weights(linear, source, unit)))
+                inputs.append(Weighted(self._weights(linear, source, unit, added)))
                 if linear.bias is not None:
                     bias += linear.bias.detach().double() / step  # the same at every step
             else:
@@ -112,8 +115,13 @@ class _Rewriter:
         self._erase(top)
         self.levels[node] = _Levels(step, _most(site))
 
-    def _weights(self, linear: Any, source: fx.Node, unit: Tensor) -> SplitWeights:
-        return SplitWeights(linear, self.levels[source].step, unit, tuple(source.meta["shape"]))
+    def _weights(self, linear: Any, source: fx.Node, unit: Tensor, timesteps: int = 1) -> SplitWeights:
+        """Weights of what `source` puts out; of a site that adds up T steps, as many of them together as pays."""
+        levels, together = self.levels[source], 1
+        if isinstance(linear, nn.Conv2d) and linear.groups == 1 and levels.most <= MOST:
+            most = LARGEST_PIECE // linear.weight.numel()
+            together = max((count for count in range(1, min(most, timesteps) + 1) if timesteps % count == 0), default=1)
+        return SplitWeights(linear, levels.step, unit, tuple(source.meta["shape"]), together=together)
 
     def _addends(self, node: fx.Node) -> list[fx.Node]:
         """What sums that nothing else reads add up."""
@@ -196,22 +204,21 @@ class _Rewriter:
             self._erase(each)
 
 
-def _has_levels(site: Site) -> bool:
+def _has_levels(site: nn.Module) -> TypeGuard[QCFS | SpikingSite]:
     """Whether a site's output is a whole number of levels that 8 bits hold, with the channels on axis 1."""
-    if site.signed or (site.ceiling.dim() and site.channel_axis != 1):
+    if not isinstance(site, (QCFS, SpikingSite)) or site.signed or (site.ceiling.dim() and site.channel_axis != 1):
         return False
-    if isinstance(site, QCFS):
-        return site.total_levels <= MOST
-    counted = isinstance(site, SpikingSite) and (_most(site) if site.coupling is Coupling.MEAN else site.levels)
-    return bool(counted) and counted <= MOST
+    if isinstance(site, SpikingSite) and site.coupling is not Coupling.MEAN:
+        return site.levels <= MOST
+    return _most(site) <= MOST
 
 
-def _step(site: Site) -> Tensor:
+def _step(site: QCFS | SpikingSite) -> Tensor:
     """What a level is worth, float64."""
     per_step = site.levels if isinstance(site, SpikingSite) else site.total_levels
     return site.ceiling.detach().double() / per_step
 
 
-def _most(site: Site) -> int:
+def _most(site: QCFS | SpikingSite) -> int:
     """To how much levels add up over the steps."""
-    return site.timesteps * site.levels if isinstance(site, SpikingSite) else int(site.total_levels)
+    return site.timesteps * site.levels if isinstance(site, SpikingSite) else site.total_levels

@@ -1,6 +1,7 @@
 """What adds an input of a site to its potential, in units of its levels; and levels turned into currents.
 
-Letters: T time steps, B batch, C channels; levels are unsigned 8-bit integers, all else float32. Images lie channels last.
+Letters: T time steps, B batch, C channels. Levels are unsigned 8-bit integers, all else is float32. Images lie channels
+last.
 """
 
 from __future__ import annotations
@@ -11,8 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from snnconv.evaluate.pieces import SplitWeights
-from snnconv.neurons.coupling import sum_of_steps
 from snnconv.neurons.site import along_channels
+from snnconv.neurons.time import sum_of_steps
 
 __all__ = ["MOST", "Added", "Currents", "Input", "Weighted", "WeightedLevels", "laid_out"]
 
@@ -22,6 +23,14 @@ MOST = 255  # levels that 8 bits hold
 def laid_out(x: Tensor) -> Tensor:
     """Images channels last, as the integer operators want them."""
     return x.contiguous(memory_format=torch.channels_last) if x.dim() == 4 else x
+
+
+def side_by_side(steps: Tensor) -> Tensor:
+    """`[T, B, C, H, W]` to `[B, T*C, H, W]`, channels last."""
+    count, batch, channels, rows, columns = steps.shape
+    out = steps.new_empty((batch, rows, columns, count, channels))
+    out.permute(3, 0, 4, 1, 2).copy_(steps)
+    return out.flatten(3).permute(0, 3, 1, 2)
 
 
 class Input(ABC):
@@ -46,8 +55,8 @@ class Weighted(Input):
         return self.weights(laid_out(x), total, bias)
 
     def add_steps(self, steps: Tensor, total: Tensor | None, bias: Tensor | None = None) -> Tensor:
-        for step in steps:
-            total, bias = self.add(step, total, bias), None
+        for some in torch.split(steps, self.weights.together):
+            total, bias = self.add(some[0] if len(some) == 1 else side_by_side(some), total, bias), None
         assert total is not None
         return total
 

@@ -2,9 +2,10 @@ r"""Weights as sums of signed 8-bit integers, and linear operators of unsigned 8
 
     w_o ≈ scale_o·(q1 + q2/254 + q3/254²),   scale_o = max|w_o|/127,   q in -127..127
 
-Symbols: w_o weights of output channel o, q1..q3 its pieces: each is what the pieces before it leave, rounded. What three
-leave is at most max|w_o|·2⁻²⁴. Levels times pieces add up in 32-bit integers, which round nothing; sums of the pieces meet
-in float32. So a result is as far from the exact one as float32's own, whose sums round at every addition, or less.
+Symbols: w_o weights of output channel o, q1..q3 its pieces: each is what the pieces before it leave, rounded. What
+three leave is at most max|w_o|·2⁻²⁴. Levels times pieces add up in 32-bit integers, which round nothing; sums of the
+pieces meet in float32. So a result is no further from the exact one than float32's own, whose sums round at every
+addition.
 
 A processor multiplies and adds 8-bit integers fast and without saturation where it has VNNI; torch's operators for them
 (`torch.ops.onednn`) are those that its own compiler emits for quantized networks.
@@ -23,7 +24,6 @@ PIECES = 3
 WHOLE = 127  # of the first piece
 RATIO = 2 * WHOLE  # a rounded piece leaves half a unit at most: WHOLE units of the next
 LEAST_SCALE = 1e-30  # of a channel of zeros
-LARGEST_SUM = 2**31
 
 
 def has_integer_arithmetic() -> bool:
@@ -59,10 +59,21 @@ class SplitWeights:
         step: what a level of its input is worth, `[]` or one an input channel.
         unit: what its output is counted in, `[]` or one an output channel.
         shape: of a sample of its input.
+        together: steps whose levels come as one input, side by side along its channels, and add up. Only of a `Conv2d`
+            of one group.
         pieces: how many a weight is split into.
     """
 
-    def __init__(self, linear: Any, step: Tensor, unit: Tensor, shape: tuple[int, ...], pieces: int = PIECES) -> None:
+    def __init__(
+        self,
+        linear: Any,
+        step: Tensor,
+        unit: Tensor,
+        shape: tuple[int, ...],
+        *,
+        together: int = 1,
+        pieces: int = PIECES,
+    ) -> None:
         weight = linear.weight.detach().double()
         outputs, own = weight.shape[:2]
         groups = 1 if isinstance(linear, nn.Linear) else linear.groups
@@ -72,7 +83,8 @@ class SplitWeights:
         weight = weight / unit.expand(outputs).view(-1, 1, *spatial)
         self.convolution: tuple[Any, ...] | None = None
         if not isinstance(linear, nn.Linear):
-            self.convolution = tuple(map(list, (linear.stride, linear.padding, linear.dilation))) + (groups,)
+            self.convolution = (list(linear.stride), list(linear.padding), list(linear.dilation), groups)
+        self.together = together
         self.zeros = torch.zeros(outputs, dtype=torch.int64)
         self.pieces = [(self._packed(piece, list(shape)), scale) for piece, scale in split(weight, pieces)]
 
@@ -81,13 +93,14 @@ class SplitWeights:
         if self.convolution is None:
             return ops.qlinear_prepack(piece, None)
         scales = torch.ones(len(piece))  # not used where the zero points are 0
-        return ops.qconv_prepack(piece, scales, 1.0, 0, *self.convolution, [1, *shape])
+        piece = piece.repeat(1, self.together, 1, 1)
+        return ops.qconv_prepack(piece, scales, 1.0, 0, *self.convolution, [1, self.together * shape[0], *shape[1:]])
 
     def __call__(self, levels: Tensor, total: Tensor | None = None, bias: Tensor | None = None) -> Tensor:
         """Add the operator of levels `[B, ...]`, uint8, to `total`, in place.
 
         Args:
-            levels: channels last where they are images.
+            levels: channels last where they are images; of several steps `[B, together*C, ...]`.
             total: `[B, ...]`, float32, laid out as the output is; None: start from 0.
             bias: `[O]`, in units of the output.
         """

@@ -21,6 +21,8 @@ class Evaluation:
         mode: how it was computed. `collapsed`: a mean-coupled spiking network in one pass, as the quantized
             network that it equals; `simulated`: step by step.
         precision: float32, float64 or 8-bit integers, of the arithmetic.
+        arithmetic: of the classification: the precision, or that spikes were computed as integers, and with how many
+            bits of the weights (snnconv.evaluate.integers).
         backend: torch, onnxruntime, or onnxruntime-int8: what classified the images.
         images: how many were evaluated.
         accuracy: percent; None without labels.
@@ -43,6 +45,7 @@ class Evaluation:
 
     mode: Mode
     precision: str
+    arithmetic: str
     backend: str
     images: int
     accuracy: float | None
@@ -66,6 +69,7 @@ class Evaluation:
         return {
             "mode": self.mode,
             "precision": self.precision,
+            "arithmetic": self.arithmetic,
             "backend": self.backend,
             "images": self.images,
             "accuracy": self.accuracy,

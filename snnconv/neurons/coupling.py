@@ -13,8 +13,9 @@ import torch
 from torch import Tensor
 
 from snnconv.errors import InvalidValueError
+from snnconv.neurons.time import mean_of_steps
 
-__all__ = ["Coupling", "couple", "sum_of_steps", "uncouple"]
+__all__ = ["Coupling", "couple", "uncouple"]
 
 
 class Coupling(StrEnum):
@@ -58,29 +59,10 @@ def couple(currents: Tensor, coupling: Coupling | Tensor) -> Tensor:
     if coupling is Coupling.MEAN:
         if currents.stride(0) == 0:  # one current for all steps
             return currents
-        return _mean(currents).expand_as(currents)
+        return mean_of_steps(currents).expand_as(currents)
     if coupling is Coupling.CAUSAL:
         return currents
     raise InvalidValueError("A learned coupling is a matrix: give ω itself.")
-
-
-def sum_of_steps(steps: Tensor) -> Tensor:
-    """`[T, ...]` to its sum `[...]`, slice by slice: a reduction over the first axis takes several times as long."""
-    if len(steps) == 1:
-        return steps[0]
-    total = steps[0] + steps[1]
-    for step in steps[2:]:
-        total += step
-    return total
-
-
-def _mean(currents: Tensor) -> Tensor:
-    """The time mean, `[1, ...]`."""
-    if len(currents) == 1:
-        return currents
-    if torch.is_grad_enabled() and currents.requires_grad:
-        return currents.mean(0, keepdim=True)
-    return sum_of_steps(currents).div_(len(currents)).unsqueeze(0)
 
 
 def uncouple(gradients: Tensor, coupling: Coupling | Tensor) -> Tensor:
@@ -88,7 +70,7 @@ def uncouple(gradients: Tensor, coupling: Coupling | Tensor) -> Tensor:
     if isinstance(coupling, Tensor):
         return _matrix_product(coupling.T.to(gradients.dtype), gradients)
     if coupling is Coupling.MEAN:
-        return sum_of_steps(gradients).div(len(gradients)).expand_as(gradients)
+        return mean_of_steps(gradients).expand_as(gradients)
     return gradients
 
 

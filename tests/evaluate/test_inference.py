@@ -52,7 +52,7 @@ def test_the_same_outputs(name, form):
 
 
 def test_sites_write_over_what_convolutions_made_and_take_one_current_for_all_steps():
-    fast = for_inference(made("chain", "mean"))
+    fast = for_inference(made("chain", "mean"), integers=False)
     sites = [site for _, site in iter_sites(fast.graph)]
     assert all(site.overwrites for site in sites)
     assert [site.still for site in sites] == [True] + [False] * (len(sites) - 1)
@@ -70,7 +70,7 @@ def test_a_site_leaves_what_others_read():
 
 def test_gradients_pass_through_a_network_made_for_inference():
     model = made("chain", "quantized")
-    fast = for_inference(model)
+    fast = for_inference(model, integers=False)
     x = images(model, 2).requires_grad_()
     fast.graph(x).sum().backward()
     assert x.grad is not None

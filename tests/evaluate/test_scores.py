@@ -33,6 +33,7 @@ KEYS = {
     "mode",
     "backend",
     "precision",
+    "arithmetic",
     "uncounted_operators",
     "total_levels",
     "total_levels_range",

@@ -169,7 +169,7 @@ def test_a_quantized_activation_is_one_step(layout, signed):
 @needs_triton
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 def test_short_floats_are_computed_in_single_precision(dtype):
-    """What is read and written is rounded to 8 or 11 bits, potentials are not: outputs are those of float32, rounded."""
+    """What is read and written is rounded to 8 or 11 bits, potentials are not."""
     x = _dyadic(4, 3, 50, seed=7).to(DEVICE, dtype)
     theta = torch.tensor(0.3, device=DEVICE)
     for compute in (

@@ -16,17 +16,17 @@ WIDTH = 16  # bytes that a thread reads or writes at once
 
 
 class Spread(NamedTuple):
-    """One value, or one a channel, to be found at `values[(i // stride) % count]` of element i of a step.
+    """One value, or one a channel, to be found at `values[(i // stride) % channels]` of element i of a step.
 
     Attributes:
-        values: `[count]`, float32.
+        values: `[channels]`, float32.
         stride: of the channels in a step's memory.
-        count: 1 or C.
+        channels: 1 or C.
     """
 
     values: Tensor
     stride: int
-    count: int
+    channels: int
 
 
 def in_steps(x: Tensor) -> Tensor:

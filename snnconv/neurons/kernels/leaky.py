@@ -1,7 +1,7 @@
 """The (leaky) integrate-and-fire neurons of leaky.py in Triton: all T steps in one kernel, its gradient in another.
 
-What is kept for the backward pass is one bit a step where the slope is 0 or 1 and nothing else is needed (rectangular:1,
-soft reset, fixed thresholds), else the potential of every step before it fires.
+What is kept for the backward pass is one bit a step where the slope is 0 or 1 and nothing else is needed
+(rectangular:1, soft reset, fixed thresholds), else the potential of every step before it fires.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ OPTIONS = {"num_warps": 4, "enable_fp_fusion": False}  # no fused multiply-add: 
 
 
 @triton.jit
-def _fire(u, HIGHEST: tl.constexpr):  # noqa: N803
+def _fire(u, HIGHEST: tl.constexpr):
     """Number of k in 1..L with u > k - 1/2."""
     return tl.abs(levels_of(0.5 - u, -HIGHEST, 0))
 
@@ -40,11 +40,11 @@ def leaky_forward(
     decay,
     elements,
     step,
-    T: tl.constexpr,  # noqa: N803
-    HIGHEST: tl.constexpr,  # noqa: N803
-    HARD: tl.constexpr,  # noqa: N803
-    KEEP: tl.constexpr,  # noqa: N803
-    BLOCK: tl.constexpr,  # noqa: N803
+    T: tl.constexpr,
+    HIGHEST: tl.constexpr,
+    HARD: tl.constexpr,
+    KEEP: tl.constexpr,
+    BLOCK: tl.constexpr,
 ):
     at = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
     here = at < elements
@@ -77,14 +77,14 @@ def leaky_backward(
     decay,
     shape,
     elements,
-    T: tl.constexpr,  # noqa: N803
-    HIGHEST: tl.constexpr,  # noqa: N803
-    HARD: tl.constexpr,  # noqa: N803
-    RECTIFIED: tl.constexpr,  # noqa: N803
-    KIND: tl.constexpr,  # noqa: N803
-    KEEP: tl.constexpr,  # noqa: N803
-    TO_THETA: tl.constexpr,  # noqa: N803
-    BLOCK: tl.constexpr,  # noqa: N803
+    T: tl.constexpr,
+    HIGHEST: tl.constexpr,
+    HARD: tl.constexpr,
+    RECTIFIED: tl.constexpr,
+    KIND: tl.constexpr,
+    KEEP: tl.constexpr,
+    TO_THETA: tl.constexpr,
+    BLOCK: tl.constexpr,
 ):
     """From the last step to the first, through time and through the reset."""
     at = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)

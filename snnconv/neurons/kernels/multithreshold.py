@@ -26,7 +26,7 @@ OPTIONS = {"num_warps": 4, "enable_fp_fusion": False}  # no fused multiply-add: 
 
 
 @triton.jit
-def _slope(m, RECTIFIED: tl.constexpr, LOWEST: tl.constexpr, HIGHEST: tl.constexpr):  # noqa: N803
+def _slope(m, RECTIFIED: tl.constexpr, LOWEST: tl.constexpr, HIGHEST: tl.constexpr):
     """d(θ·s)/dm."""
     inside = tl.where((m >= LOWEST + 0.5) & (m <= HIGHEST + 0.5), 1.0, 0.0)
     if RECTIFIED:
@@ -49,15 +49,15 @@ def multithreshold_forward(
     leak,
     elements,
     step,
-    T: tl.constexpr,  # noqa: N803
-    ROWS: tl.constexpr,  # noqa: N803
-    HIGHEST: tl.constexpr,  # noqa: N803
-    LOWEST: tl.constexpr,  # noqa: N803
-    COUPLING: tl.constexpr,  # noqa: N803
-    LEAKS: tl.constexpr,  # noqa: N803
-    RECTIFIED: tl.constexpr,  # noqa: N803
-    KEEP: tl.constexpr,  # noqa: N803
-    BLOCK: tl.constexpr,  # noqa: N803
+    T: tl.constexpr,
+    ROWS: tl.constexpr,
+    HIGHEST: tl.constexpr,
+    LOWEST: tl.constexpr,
+    COUPLING: tl.constexpr,
+    LEAKS: tl.constexpr,
+    RECTIFIED: tl.constexpr,
+    KEEP: tl.constexpr,
+    BLOCK: tl.constexpr,
 ):
     at = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
     here = at < elements
@@ -100,10 +100,10 @@ def multithreshold_backward(
     kept,
     to_x,
     elements,
-    T: tl.constexpr,  # noqa: N803
-    COUPLING: tl.constexpr,  # noqa: N803
-    KEEP: tl.constexpr,  # noqa: N803
-    BLOCK: tl.constexpr,  # noqa: N803
+    T: tl.constexpr,
+    COUPLING: tl.constexpr,
+    KEEP: tl.constexpr,
+    BLOCK: tl.constexpr,
 ):
     """Of what was kept, where no parameter of the neurons has a gradient."""
     at = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
@@ -146,17 +146,17 @@ def multithreshold_backward_again(
     leak,
     elements,
     step,
-    T: tl.constexpr,  # noqa: N803
-    ROWS: tl.constexpr,  # noqa: N803
-    HIGHEST: tl.constexpr,  # noqa: N803
-    LOWEST: tl.constexpr,  # noqa: N803
-    COUPLING: tl.constexpr,  # noqa: N803
-    LEAKS: tl.constexpr,  # noqa: N803
-    RECTIFIED: tl.constexpr,  # noqa: N803
-    TO_THETA: tl.constexpr,  # noqa: N803
-    TO_LEAK: tl.constexpr,  # noqa: N803
-    TO_OMEGA: tl.constexpr,  # noqa: N803
-    BLOCK: tl.constexpr,  # noqa: N803
+    T: tl.constexpr,
+    ROWS: tl.constexpr,
+    HIGHEST: tl.constexpr,
+    LOWEST: tl.constexpr,
+    COUPLING: tl.constexpr,
+    LEAKS: tl.constexpr,
+    RECTIFIED: tl.constexpr,
+    TO_THETA: tl.constexpr,
+    TO_LEAK: tl.constexpr,
+    TO_OMEGA: tl.constexpr,
+    BLOCK: tl.constexpr,
 ):
     """Of the currents: the potentials once more, then every gradient."""
     program = tl.program_id(0).to(tl.int64)

@@ -28,13 +28,13 @@ def _bounded(x, lowest, highest):
 
 
 @triton.jit
-def levels_of(u, LOWEST: tl.constexpr, HIGHEST: tl.constexpr):  # noqa: N803
+def levels_of(u, LOWEST: tl.constexpr, HIGHEST: tl.constexpr):
     """Floor within the levels."""
     return _bounded(tl.floor(u), LOWEST * 1.0, HIGHEST * 1.0)
 
 
 @triton.jit
-def _slope(d, shape, KIND: tl.constexpr):  # noqa: N803
+def _slope(d, shape, KIND: tl.constexpr):
     """σ'(d)."""
     if KIND == "rectangular":
         found = tl.where((d >= -shape / 2) & (d < shape / 2), 1 / shape, 0.0)
@@ -53,7 +53,7 @@ def _slope(d, shape, KIND: tl.constexpr):  # noqa: N803
 
 
 @triton.jit
-def slopes(u, shape, KIND: tl.constexpr, LOWEST: tl.constexpr, HIGHEST: tl.constexpr):  # noqa: N803
+def slopes(u, shape, KIND: tl.constexpr, LOWEST: tl.constexpr, HIGHEST: tl.constexpr):
     """Sum of the slopes at the distances to every level; of "window" (rectangular:1) 1 within all of them."""
     if KIND == "window":
         total = tl.where((u >= LOWEST) & (u < HIGHEST), 1.0, 0.0)
@@ -71,7 +71,7 @@ def _root(x, power):
 
 
 @triton.jit
-def rectified_slopes(u, shape, KIND: tl.constexpr, LOWEST: tl.constexpr, HIGHEST: tl.constexpr):  # noqa: N803
+def rectified_slopes(u, shape, KIND: tl.constexpr, LOWEST: tl.constexpr, HIGHEST: tl.constexpr):
     """Slopes at φ_L(u), times φ_L'(u)."""
     interval = levels_of(u, LOWEST, HIGHEST - 1)
     x = u - interval
