@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from itertools import pairwise
 
 import pytest
@@ -14,7 +13,7 @@ from snnconv.convert.calibration import calibrate, calibrate_by
 from snnconv.convert.calibration.auto import FEWEST_IMAGES, choose
 from snnconv.convert.calibration.blocks import blocks_of
 from snnconv.convert.calibration.progress_file import ProgressFile, fingerprint
-from snnconv.convert.calibration.reconstruct import reconstruct
+from snnconv.convert.calibration.reconstruct import STEPS, reconstruct
 from snnconv.convert.sites import is_site
 from snnconv.errors import FileError, InvalidValueError
 from snnconv.graph.access import calls, module_of, operands, results
@@ -87,15 +86,15 @@ def test_a_weight_that_modules_share_stays():
 
 
 @pytest.mark.parametrize("name", ["residual_of_spikes", "two_outputs"])
-def test_batches_in_parts_are_the_same_batches(name, monkeypatch):
+def test_steps_in_parts_are_the_same_steps(name):
     ann = prepared(name).copy()
     ann.graph.double()
-    batches = [batch.double() for batch in batches_of(prepared(name))]
-    quantized = calibrate(ann, batches, 4)
-    whole, errors = reconstruct(ann, quantized, batches, epochs=2)
-    module = importlib.import_module("snnconv.convert.calibration.reconstruct")
-    monkeypatch.setattr(module, "ELEMENTS", 1)  # an image at a time
-    parted, others = reconstruct(ann, quantized, batches, epochs=2)
+    images = torch.cat([batch.double() for batch in batches_of(prepared(name))])
+    size = len(images) // STEPS
+    assert size > 1
+    quantized = calibrate(ann, [images], 4)
+    whole, errors = reconstruct(ann, quantized, torch.split(images, size), epochs=2)
+    parted, others = reconstruct(ann, quantized, torch.split(images, 1), epochs=2)
     for one, other in zip(errors, others, strict=True):
         assert other.after == pytest.approx(one.after, rel=1e-9)
     for key, value in state(whole).items():

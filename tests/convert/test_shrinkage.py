@@ -89,7 +89,7 @@ def test_one_group_is_believed():
 
 @pytest.mark.parametrize(("shape", "axis"), [((5, 3, 4, 4), 1), ((5, 4, 4, 3), 3), ((5, 3), 1), ((5, 2, 2), None)])
 def test_means_of_groups(shape, axis):
-    batches = [torch.randn(shape), torch.randn(9, *shape[1:])]
+    batches = [torch.randn(shape, dtype=torch.float64), torch.randn(9, *shape[1:], dtype=torch.float64)]
     means = GroupMeans()
     for batch in batches:
         means.add(batch, axis)

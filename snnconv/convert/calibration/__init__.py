@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
 from torch import Tensor
 
 from snnconv.convert.calibration.auto import choose
@@ -79,6 +80,7 @@ def calibrate_by(
     """
     choice = choose(settings, ann, sum(map(len, batches)), real=real)
     method = METHODS[choice.settings.method]
+    ann = _channels_last(ann)
     model = calibrate(
         ann,
         batches,
@@ -89,6 +91,7 @@ def calibrate_by(
         progress=progress,
     )
     if not method.reconstruct:
+        model.graph.to(memory_format=torch.contiguous_format)
         return Calibrated(model, choice.settings.method, choice.reason, None, ())
     epochs = choice.settings.epochs or EPOCHS
     weights = choice.settings.reconstruct_weights
@@ -99,4 +102,14 @@ def calibrate_by(
     model, blocks = reconstruct(
         ann, model, batches, epochs=epochs, weights=weights, seed=seed, kept=kept, progress=progress
     )
+    model.graph.to(memory_format=torch.contiguous_format)
     return Calibrated(model, choice.settings.method, choice.reason, epochs, blocks)
+
+
+def _channels_last(model: Model) -> Model:
+    """A copy that computes the same on images that lie channels last, which is faster on a CPU."""
+    copy = model.copy()
+    axes = {parameter.dim() for parameter in copy.graph.parameters()}
+    if 4 in axes and 5 not in axes:
+        copy.graph.to(memory_format=torch.channels_last)
+    return copy

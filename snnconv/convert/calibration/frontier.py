@@ -58,24 +58,34 @@ class Frontier:
             assert batch is not None
             yield batch
 
-    def run(self, node: fx.Node) -> None:
-        """Compute a node for every batch; operands that nothing else needs are given up batch by batch."""
-        module = module_of(self.graph, node)
-        taken = operands(node)
-        for operand in set(taken):
-            self._waiting[operand] -= 1
-        results: list[Tensor | None] = []
-        for index in range(len(self.live[taken[0]])):
-            inputs = [self.live[operand][index] for operand in taken]
-            results.append(self._keep(module(*inputs)))
-            for operand in set(taken):
+    def run(self, *nodes: fx.Node) -> None:
+        """Compute nodes, the next ones in order, batch by batch; what nothing after them needs is given up at once."""
+        inner = set(nodes)
+        taken = dict.fromkeys(operand for node in nodes for operand in operands(node))
+        for node in nodes:
+            for operand in set(operands(node)):
+                self._waiting[operand] -= 1
+        inputs = [operand for operand in taken if operand not in inner]
+        results: dict[fx.Node, list[Tensor | None]] = {node: [] for node in nodes if self._waiting[node]}
+        last = {operand: node for node in nodes for operand in operands(node)}
+        for index in range(len(self.live[inputs[0]])):
+            values = {operand: self.live[operand][index] for operand in inputs}
+            for node in nodes:
+                values[node] = module_of(self.graph, node)(*(values[operand] for operand in operands(node)))
+                for operand in set(operands(node)):
+                    if last[operand] is node and not self._waiting[operand]:
+                        del values[operand]
+            for node, kept in results.items():
+                value = values[node]
+                assert value is not None
+                kept.append(self._keep(value))
+            for operand in inputs:
                 if not self._waiting[operand]:
                     self._give_up(operand, index)
-        for operand in set(taken):
+        for operand in inputs:
             if not self._waiting[operand]:
                 del self.live[operand]
-        if self._waiting[node]:
-            self.live[node] = results
+        self.live.update(results)
 
     def _keep(self, value: Tensor) -> Tensor:
         """The value, in memory as long as the limit allows, else in a mapped file."""

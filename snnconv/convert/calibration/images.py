@@ -21,8 +21,9 @@ __all__ = ["CalibrationImages", "batch_size", "check_images", "draw_images", "ev
 
 SYNTHETIC_IMAGES = 256
 FEWEST_SYNTHETIC, SYNTHESIS_S = 32, 120.0  # as many images as are estimated to be made in that time
-ELEMENTS = 1 << 24  # of the largest activation of one calibration batch
+ELEMENTS = 1 << 22  # of the largest activation of one calibration batch: what suits a processor's cache
 FEWEST = 16  # images, below which a calibration set is called small
+ASKED = 128  # images that the network answers
 ONE_ANSWER, SURE = 95.0, 90.0  # percent of the images with one arg-max; of mean confidence
 UNIT_MEAN, UNIT_STD = 1.5, (0.25, 4.0)  # of normalised pixels: what lies outside was hardly normalised as in training
 
@@ -162,7 +163,7 @@ def _normalised(ann: Model) -> bool:
 def _one_answer(ann: Model, images: CalibrationImages) -> list[str]:
     """Whether the network is sure of one and the same answer, as of images of one class or of pixels it never met."""
     answers, sure = [], 0.0
-    for batch in images.batches:
+    for batch in evenly(images.batches, ASKED):
         out = ann.graph(batch)
         logits = (out[0] if isinstance(out, tuple) else out).flatten(1)
         if logits.shape[1] < 2:
@@ -170,7 +171,8 @@ def _one_answer(ann: Model, images: CalibrationImages) -> list[str]:
         answers.append(logits.argmax(1))
         sure += float(_probabilities(logits).amax(1).sum())
     named, counts = torch.unique(torch.cat(answers), return_counts=True)
-    share, confidence = 100 * float(counts.max()) / images.count, 100 * sure / images.count
+    asked = int(counts.sum())
+    share, confidence = 100 * float(counts.max()) / asked, 100 * sure / asked
     if images.count < FEWEST or share < ONE_ANSWER or confidence < SURE:
         return []
     return [

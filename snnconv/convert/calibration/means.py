@@ -42,7 +42,7 @@ class GroupMeans:
         """Take in a batch `[B, ...]` with its channels on `axis`, the next images in order."""
         channels = x.unsqueeze(1) if axis is None else x.movedim(axis, 1)
         by_image = channels.reshape(*channels.shape[:2], -1)
-        means = by_image.mean(2, dtype=torch.float64)
+        means = by_image.mean(2).double()  # summing into doubles is many times slower, and no better of one image
         groups = (torch.arange(len(x)) + self.images) % GROUPS
         if self.sums is None:
             self.sums = torch.zeros(GROUPS, means.shape[1], dtype=torch.float64)
@@ -111,7 +111,7 @@ def correct(graph: fx.GraphModule, node: fx.Node, site: QCFS, frontier: Frontier
         found = GroupMeans()
         for x in frontier.values(source):
             moved = x + along_channels(shift, x.dim(), axis)
-            found.add(qcfs(moved, site.ceiling_for(x), site.total_levels, site.signed), axis)
+            found.add(qcfs(moved, site.ceiling_for(x), site.total_levels, site.signed, out=moved), axis)
         shift += shrunken_shift(goal - found.means()).float()
     for x in frontier.values(source):
         x += along_channels(shift, x.dim(), axis)

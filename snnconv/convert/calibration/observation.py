@@ -7,6 +7,7 @@ tell how much a channel's ceiling depends on which images were seen.
 from __future__ import annotations
 
 import math
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -14,7 +15,7 @@ from torch import Tensor
 __all__ = ["BINS", "OBSERVATIONS", "Observation"]
 
 BINS = 2048  # of a channel's histogram: 32 bins a level at N = 64
-OBSERVATIONS = 1 << 16  # a channel: more tell the error no better than to a percent
+OBSERVATIONS = 1 << 15  # a channel: more tell the error no better than to a percent
 
 
 class Observation:
@@ -41,8 +42,9 @@ class Observation:
         bins = (relative * BINS).ceil_().long() - 1 + torch.arange(channels).unsqueeze(1) * BINS
         counts = torch.bincount(bins[relative > 0], minlength=channels * BINS)
         self.counts[half] += counts.view(channels, BINS)
+        self.__dict__.pop("histogram", None)
 
-    @property
+    @cached_property
     def histogram(self) -> Tensor:
         """Counts of all images, `[C, BINS]`; bin k holds activations from k to k+1 BINS-ths of `scale`."""
         return self.counts.sum(0)
@@ -63,9 +65,7 @@ class Observation:
         scale = self.scale[self.alive].max() if bool(self.alive.any()) else self.scale.max()
         one = Observation(scale.reshape(1), self.cap.max(), signed=self.signed)
         bins = (self.centres() * self.scale.unsqueeze(1) / scale * BINS).long().clamp_(max=BINS - 1)
-        one.counts[0, 0] = torch.zeros(BINS, dtype=torch.float64).index_add_(
-            0, bins.flatten(), self.histogram.flatten()
-        )
+        one.counts[0, 0] = torch.bincount(bins.flatten(), self.histogram.flatten(), BINS)
         one.alive = self.alive.any().reshape(1)
         return one
 

@@ -13,7 +13,6 @@ what it had; of one that did, the best epoch is kept.
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -34,10 +33,9 @@ from snnconv.progress import Progress, no_progress
 __all__ = ["EPOCHS", "reconstruct"]
 
 EPOCHS = 10
-BATCH = 64  # images of one step
-ELEMENTS = 1 << 24  # of a block's largest activation, computed at once
+MOST_IMAGES, STEPS = 64, 16  # images of one step, at most; steps of an epoch, at least, where there are images enough
 RATES = {"ceiling": 0.01, "bias": 0.003, "weight": 0.02}  # Adam, in units of each parameter's own scale
-HELD_OUT = 8  # one batch of so many judges a block and does not move it, where there are as many
+HELD_OUT = 8  # one step of so many judges a block and does not move it, where there are as many
 
 
 @dataclass
@@ -146,7 +144,11 @@ def reconstruct(
         A copy of the quantized ANN with other ceilings and biases, and what became of each block.
     """
     model = quantized.copy()
-    parts = [part for batch in batches for part in torch.split(batch, BATCH)]
+    trained = [parameter for parameter in model.graph.parameters() if parameter.requires_grad]
+    for parameter in trained:
+        parameter.requires_grad_(False)  # what moves are factors and shifts of it: no gradient is needed for itself
+    parts = [part for batch in batches for part in torch.split(batch, MOST_IMAGES)]
+    groups = _groups([len(part) for part in parts])
     blocks = list(zip(blocks_of(ann.graph), blocks_of(model.graph), strict=True))
     shared = _shared(model.graph)
     errors = []
@@ -157,7 +159,7 @@ def reconstruct(
             finished = kept.read(index) if kept is not None else None
             if finished is None:
                 targets = [list(wanted.values(node)) for node in theirs.outputs]
-                error = _move(trial, given, targets, epochs, seed + index)
+                error = _move(trial, given, targets, groups, epochs, seed + index)
                 if kept is not None:
                     kept.write(index, trial.held(), error)
             else:
@@ -165,13 +167,14 @@ def reconstruct(
                 trial.restore(tensors)
             errors.append(error)
             _run(given, block)
+    for parameter in trained:
+        parameter.requires_grad_(True)
     return model, tuple(errors)
 
 
 @torch.no_grad()
 def _run(frontier: Frontier, block: Block) -> None:
-    for node in block.nodes:
-        frontier.run(node)
+    frontier.run(*block.nodes)
 
 
 def _shared(graph: fx.GraphModule) -> set[int]:
@@ -180,36 +183,50 @@ def _shared(graph: fx.GraphModule) -> set[int]:
     return {parameter for parameter, count in uses.items() if count > 1}
 
 
-def _move(trial: _Trial, given: Frontier, targets: Sequence[Sequence[Tensor]], epochs: int, seed: int) -> BlockError:
-    """Optimise one block; it keeps what it had where that was better on the images that judge."""
-    batches = len(targets[0])
-    judges = list(range(0, batches, HELD_OUT)) if batches >= HELD_OUT else list(range(batches))
-    movers = [index for index in range(batches) if index not in judges] or judges
-    scales = [_variance(target) for target in targets]
-    part = max(1, ELEMENTS // max(math.prod(node.meta["shape"]) for node in trial.block.nodes))
+def _groups(sizes: Sequence[int]) -> list[list[int]]:
+    """Places of the parts, of so many images each, that one step takes together."""
+    images = max(1, min(MOST_IMAGES, sum(sizes) // STEPS))
+    groups: list[list[int]] = [[]]
+    for place, _ in enumerate(sizes):
+        if sum(sizes[earlier] for earlier in groups[-1]) >= images:
+            groups.append([])
+        groups[-1].append(place)
+    return groups
 
+
+def _move(
+    trial: _Trial,
+    given: Frontier,
+    targets: Sequence[Sequence[Tensor]],
+    groups: Sequence[Sequence[int]],
+    epochs: int,
+    seed: int,
+) -> BlockError:
+    """Optimise one block; it keeps what it had where that was better on the images that judge."""
+    judges = groups[::HELD_OUT] if len(groups) >= HELD_OUT else groups
+    movers = [group for group in groups if group not in judges] or judges
+    scales = [_variance(target) for target in targets]
     columns = [list(given.values(node)) for node in trial.block.inputs]
     inputs = [dict(zip(trial.block.inputs, row, strict=True)) for row in zip(*columns, strict=True)]
 
-    def losses(index: int) -> Iterator[Tensor]:
-        """Of a batch, part by part, as large as memory is meant to hold; they add up to that of the batch."""
-        size = len(targets[0][index])
-        for start in range(0, size, part):
-            here = slice(start, start + part)
-            share = len(targets[0][index][here]) / size / len(targets)
-            found = trial({node: values[here] for node, values in inputs[index].items()})
+    def losses(group: Sequence[int]) -> Iterator[Tensor]:
+        """Of a step's images, part by part, as large as memory is meant to hold; they add up to that of the step."""
+        images = sum(len(targets[0][place]) for place in group)
+        for place in group:
+            share = len(targets[0][place]) / images / len(targets)
+            found = trial(inputs[place])
             yield torch.stack(
                 [
-                    share * (own - wanted[index][here]).square().mean() / scale
+                    share * (own - wanted[place]).square().mean() / scale
                     for own, wanted, scale in zip(found, targets, scales, strict=True)
                 ]
             ).sum()
 
     def judged() -> float:
         with torch.no_grad():
-            return sum(float(each) for index in judges for each in losses(index)) / len(judges)
+            return sum(float(each) for group in judges for each in losses(group)) / len(judges)
 
-    trial.scale_biases(inputs[0])
+    trial.scale_biases({node: torch.cat([inputs[place][node] for place in groups[0]]) for node in trial.block.inputs})
     name = str(trial.block.nodes[-1].meta.get("onnx_name", trial.block.nodes[-1].target))
     before = judged()
     if not trial.moved:

@@ -30,10 +30,12 @@ SHARES = (0.0, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0)  # candidates for w
 
 def squared_error(observation: Observation, ceiling: Tensor, total_levels: int) -> Tensor:
     """Sum of squared errors of each channel's observed activations at N levels below λ `[C]`, `[C]`, in units of λ²."""
-    step = (ceiling.double() / total_levels).unsqueeze(1)
-    activation = observation.centres() * observation.scale.double().unsqueeze(1)
+    kind = observation.scale.dtype  # single precision, where the network has it, is half the work
+    step = (ceiling / total_levels).to(kind).unsqueeze(1)
+    activation = observation.centres().to(kind) * observation.scale.unsqueeze(1)
     levels = (activation / step).add_(0.5).floor_().clamp_(0, total_levels)
-    return (observation.histogram * (levels.mul_(step) - activation).square_()).sum(1)
+    squares = levels.mul_(step).sub_(activation).square_()
+    return squares.mul_(observation.histogram.to(kind)).sum(1).double()
 
 
 def shrunken(rule: Rule, observation: Observation, total_levels: int) -> Tensor:

@@ -125,6 +125,19 @@ def _by_channel(x: Tensor, axis: int | None) -> Tensor:
     return x.reshape(1, -1) if axis is None else x.movedim(axis, 0).flatten(1)
 
 
+def _largest(x: Tensor, axis: int | None) -> Tensor:
+    """Of each channel, `[C]`."""
+    return x.amax().reshape(1) if axis is None else x.amax([other for other in range(x.dim()) if other != axis])
+
+
+def _drawn(x: Tensor, axis: int | None, places: Tensor) -> Tensor:
+    """Columns `places` of `_by_channel(x, axis)`, without the others."""
+    if axis is None or axis == 0:
+        return _by_channel(x, axis)[:, places]
+    channels = x.movedim(axis, 1).flatten(2)
+    return channels[places // channels.shape[2], :, places % channels.shape[2]].T
+
+
 def ceiling_axis(graph: fx.GraphModule, node: fx.Node, *, by_channel: bool) -> int | None:
     """Axis of a site's ceilings; None where it has one for all channels."""
     module = module_of(graph, node)
@@ -148,7 +161,7 @@ def observed(graph: fx.GraphModule, node: fx.Node, received: Sequence[Tensor], a
     module = module_of(graph, node)
     cap = module.ceiling.detach() if isinstance(module, QCFS) else cap_of(module)
     signed = is_signed(module)
-    each = (_by_channel(x.abs() if signed else x, axis).amax(1) for x in received)
+    each = (_largest(x.abs() if signed else x, axis) for x in received)
     largest = torch.stack(list(each)).amax(0)
     if not bool(torch.isfinite(largest).all()):
         raise ModelError(
@@ -161,15 +174,20 @@ def observed(graph: fx.GraphModule, node: fx.Node, received: Sequence[Tensor], a
     images = sum(len(x) for x in received)
     share = min(1.0, OBSERVATIONS * largest.numel() / sum(x.numel() for x in received))
     seen = 0
+    values: tuple[list[Tensor], list[Tensor]] = ([], [])
     for x in received:
         middle = min(max(images // 2 - seen, 0), len(x))  # the first half of the images ends here
         for half, part in enumerate((x[:middle], x[middle:])):
-            values = _by_channel(part, axis)
-            kept = math.ceil(values.shape[1] * share)
-            if kept < values.shape[1]:
-                values = values[:, torch.randint(values.shape[1], (kept,), generator=generator)]
-            observation.observe(values, half)
+            columns = part.numel() // largest.numel()
+            kept = math.ceil(columns * share)
+            if kept < columns:
+                values[half].append(_drawn(part, axis, torch.randint(columns, (kept,), generator=generator)))
+            elif columns:
+                values[half].append(_by_channel(part, axis))
         seen += len(x)
+    for half, drawn in enumerate(values):
+        if drawn:
+            observation.observe(torch.cat(drawn, 1), half)
     return observation
 
 
