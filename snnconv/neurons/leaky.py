@@ -31,6 +31,7 @@ from snnconv.neurons.rectifier import rectified_slopes, rectify
 from snnconv.neurons.reduction import sum_of_products
 from snnconv.neurons.site import Observer, SpikingSite, in_single, require_positive_int
 from snnconv.neurons.surrogate import Rectangular, Surrogate, fire, parse_surrogate
+from snnconv.neurons.window import batch_parts, memory_like
 
 __all__ = ["Leaky", "Reset", "leaky"]
 
@@ -129,7 +130,11 @@ def _hard_reset(u: Tensor, s: Tensor, levels: int) -> Tensor:
 
 
 class _Window(torch.autograd.Function):
-    """All T steps at once: the arithmetic of `_step_by_step`, with as few passes over memory as its gradient needs."""
+    """All T steps: the arithmetic of `_step_by_step`, with as few passes over memory as its gradient needs.
+
+    What is kept for the backward pass is one byte a step where the slope is 0 or 1 and nothing else is needed
+    (rectangular:1, soft reset, fixed thresholds), else the potential of every step before it fires.
+    """
 
     @staticmethod
     def forward(
@@ -142,43 +147,64 @@ class _Window(torch.autograd.Function):
         rectified: bool,
         surrogate: Surrogate,
     ) -> Tensor:
-        potentials = currents / threshold
-        fired = torch.empty_like(potentials)
-        left: Tensor | None = None
-        for u, s in zip(potentials, fired, strict=True):
-            if left is not None:
-                u.add_(left, alpha=decay)
-            s.copy_(fire(u, levels))  # as a rectified potential would fire
-            left = u - s if reset == "soft" else _hard_reset(u, s, levels)
-        if not any(ctx.needs_input_grad):
-            return fired.mul_(threshold)
-        ctx.choices = levels, decay, reset, rectified, surrogate
-        ctx.save_for_backward(potentials, threshold, fired, currents if ctx.needs_input_grad[1] else None)
-        return fired * threshold
+        to_currents, to_threshold = ctx.needs_input_grad[:2]
+        narrow = surrogate == Rectangular() and reset == "soft" and not (rectified or to_threshold)
+        fired = memory_like(currents)
+        kept: Tensor | None = None
+        if to_currents or to_threshold:
+            kept = torch.empty_like(fired, dtype=torch.bool if narrow else fired.dtype)
+        parts = batch_parts(currents, threshold)
+        for part in parts:
+            left: Tensor | None = None
+            for step, current in enumerate(currents[:, part]):
+                u = current / threshold
+                if left is not None:
+                    u.add_(left, alpha=decay)
+                s = fire(u, levels)  # as a rectified potential would fire
+                left = u - s if reset == "soft" else _hard_reset(u, s, levels)
+                torch.mul(s, threshold, out=fired[step, part])
+                if kept is not None:
+                    kept[step, part] = surrogate.slopes(u, levels) if narrow else u
+        ctx.choices, ctx.parts, ctx.narrow = (levels, decay, reset, rectified, surrogate), parts, narrow
+        ctx.save_for_backward(kept, threshold)
+        return fired
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        potentials, threshold, fired, currents = ctx.saved_tensors
+        kept, threshold = ctx.saved_tensors
         levels, decay, reset, rectified, surrogate = ctx.choices
-        to_spikes = grad * threshold
-        to_potentials = torch.empty_like(potentials)
-        to_left: Tensor | None = None
-        for u, s, to_s, to_u in reversed(list(zip(potentials, fired, to_spikes, to_potentials, strict=True))):
-            slopes = rectified_slopes(u, levels, surrogate) if rectified else surrogate.slopes(u, levels)
-            if to_left is None:
-                torch.mul(to_s, slopes, out=to_u)
-            elif reset == "soft":
-                torch.mul(to_s.sub_(to_left), slopes, out=to_u).add_(to_left)
-            else:
-                kept = to_left if levels == 1 else to_left * (s <= 1)
-                torch.mul(to_s.sub_(u * kept), slopes, out=to_u).add_(kept * (1 - s))
-            to_left = decay * to_u
-        to_currents = to_potentials.div_(threshold)
-        to_threshold = None
-        if currents is not None:
-            to_threshold = sum_of_products(grad, fired, threshold.shape)
-            to_threshold -= sum_of_products(to_currents, currents, threshold.shape) / threshold
+        to_currents = memory_like(grad)
+        to_threshold = torch.zeros_like(threshold) if ctx.needs_input_grad[1] else None
+        for part in ctx.parts:
+            to_left: Tensor | None = None
+            for step in range(len(grad) - 1, -1, -1):
+                upstream, known = grad[step, part], kept[step, part]
+                if ctx.narrow:
+                    u, s, slopes = known, known, known.to(grad.dtype)
+                else:
+                    u, s = known, fire(known, levels)
+                    slopes = rectified_slopes(u, levels, surrogate) if rectified else surrogate.slopes(u, levels)
+                to_s = upstream * threshold
+                if to_left is None:
+                    to_u = to_s.mul_(slopes)
+                elif reset == "soft":
+                    to_u = to_s.sub_(to_left).mul_(slopes).add_(to_left)
+                else:
+                    inner = to_left if levels == 1 else to_left * (s <= 1)
+                    to_u = to_s.sub_(u * inner).mul_(slopes).add_(inner * (1 - s))
+                torch.div(to_u, threshold, out=to_currents[step, part])
+                if to_threshold is not None:
+                    drive = u if step == 0 else u - decay * _left_of(kept[step - 1, part], levels, reset)
+                    to_threshold += sum_of_products(upstream, s, threshold.shape)
+                    to_threshold -= sum_of_products(to_u, drive, threshold.shape) / threshold
+                to_left = to_u.mul_(decay)
         return to_currents, to_threshold, None, None, None, None, None
+
+
+def _left_of(u: Tensor, levels: int, reset: Reset) -> Tensor:
+    """What the reset leaves of a potential."""
+    s = fire(u, levels)
+    return u - s if reset == "soft" else _hard_reset(u, s, levels)
 
 
 class Leaky(SpikingSite):

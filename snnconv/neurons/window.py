@@ -19,7 +19,7 @@ from snnconv.neurons.rectifier import rectified_slopes
 from snnconv.neurons.reduction import sum_of_products
 from snnconv.neurons.surrogate import Rectangular
 
-__all__ = ["Choices", "Window", "batch_parts", "start_of"]
+__all__ = ["Choices", "Window", "batch_parts", "memory_like", "start_of"]
 
 PART = 2**18  # floats of all steps that go through the neurons at a time
 
@@ -39,14 +39,14 @@ def start_of(like: Tensor, initial: float | Tensor) -> Tensor:
     return torch.empty_like(like).copy_(initial) if isinstance(initial, Tensor) else torch.full_like(like, initial)
 
 
-def batch_parts(currents: Tensor, *values: Tensor | float | None) -> list[slice]:
-    """Slices of the axis behind time that go through the neurons at a time; one, where a value differs along that axis.
+def batch_parts(currents: Tensor, *values: Tensor | float | None) -> list[Any]:
+    """Indices of the axis behind time that go through the neurons at a time; one, where a value differs along that axis.
 
     Args:
         currents: `[T, B, ...]`.
         values: that broadcast to `currents[0]`.
     """
-    whole = [slice(None)]
+    whole = [...]
     if currents.device.type != "cpu" or currents.dim() < 2 or not currents.numel():
         return whole
     if any(isinstance(each, Tensor) and each.dim() == currents.dim() - 1 and each.shape[0] > 1 for each in values):
@@ -108,7 +108,7 @@ class Window(torch.autograd.Function):
         to_currents, *to_parameters = ctx.needs_input_grad[:4]
         ctx.again = any(to_parameters)
         kept: Tensor | None = None
-        fired = _memory(currents)
+        fired = memory_like(currents)
         if to_currents and not ctx.again:
             kept = fired.new_empty(fired.shape) if choices.rectified else torch.empty_like(fired, dtype=torch.bool)
         parts = batch_parts(currents, threshold, choices.initial)
@@ -131,7 +131,7 @@ class Window(torch.autograd.Function):
         return (*_again(ctx, grad, kept, threshold, omega, leak), None, None)
 
 
-def _memory(currents: Tensor) -> Tensor:
+def memory_like(currents: Tensor) -> Tensor:
     """Of the shape of `[T, ...]`, each step laid out as the first."""
     strides = (currents[0].numel(), *currents[0].stride())
     dense = currents.dim() > 1 and currents[0].numel() and torch.empty_like(currents[0]).stride() == strides[1:]
@@ -147,14 +147,14 @@ def _again(
     choices: Choices = ctx.choices
     _, of_threshold, of_omega, of_leak = ctx.needs_input_grad[:4]
     coupling = ctx.coupling if omega is None else omega
-    to_currents = _memory(currents)
+    to_currents = memory_like(currents)
     to_threshold = torch.zeros_like(threshold) if of_threshold else None
     to_omega = torch.zeros_like(omega) if of_omega and omega is not None else None
     to_leak = torch.zeros_like(leak) if of_leak and leak is not None else None
     for part in ctx.parts:
         x, upstream = currents[:, part], grad[:, part]
         drives = _drives(x, coupling, threshold)
-        received = torch.empty_like(drives) if drives.stride(0) else _memory(x)  # dL/dI
+        received = torch.empty_like(drives) if drives.stride(0) else memory_like(x)  # dL/dI
         for step, (membrane, s, left) in enumerate(_trace(drives, leak, choices)):
             inner = torch.mul(upstream[step], _slopes(membrane, choices).to(s.dtype), out=received[step])
             if to_threshold is not None:
