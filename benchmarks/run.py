@@ -143,6 +143,7 @@ def in_onnxruntime(case: str) -> Contenders:
         "ours, collapsed": (run(to_onnx(collapse(snn))), 1),
         "ours, collapsed, int8": (run(to_int8(snn)), 1),
         f"ours, T={TRAINED_STEPS}": (run(to_onnx(snn)), TRAINED_STEPS),
+        f"ours, T={TRAINED_STEPS}, int8": (run(to_int8(snn, stepped=True)), TRAINED_STEPS),
     }
 
 
