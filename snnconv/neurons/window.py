@@ -40,7 +40,7 @@ def start_of(like: Tensor, initial: float | Tensor) -> Tensor:
 
 
 def batch_parts(currents: Tensor, *values: Tensor | float | None) -> list[Any]:
-    """Indices of the axis behind time that go through the neurons at a time; one, where a value differs along that axis.
+    """Indices of the axis behind time that go through the neurons at a time; one, where a value differs along it.
 
     Args:
         currents: `[T, B, ...]`.
