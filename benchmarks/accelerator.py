@@ -23,7 +23,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from benchmarks.environment import environment
-from benchmarks.run import LEVELS, SHAPE, STEPS, TRAINED_STEPS, Contenders, ResetFirst, measured, network
+from benchmarks.run import LEVELS, SHAPE, STEPS, TRAINED_STEPS, Contenders, ResetFirst, measured, network, peer_training
 
 ROUNDS = 9
 LARGEST = 2**30  # elements of one activation; more is run in parts
@@ -165,33 +165,15 @@ def training(batch: int, short: bool, peers: list[str]) -> tuple[Contenders, dic
             if kernels == "triton":
                 shares[name] = share(found[name][0])
     for name in peers:
-        for kind, module in peer_training().items():
-            repeated = x.expand(TRAINED_STEPS, *x.shape)
+        for kind, (module, repeated, _) in peer_training(x).items():
             add(
-                f"SpikingJelly, {kind}, {name}",
+                f"{kind}, {name}",
                 ResetFirst(module),
                 repeated,
                 TRAINED_STEPS,
                 lambda name=name: implementation(name),
             )
     return found, shares
-
-
-def peer_training() -> dict[str, nn.Module]:
-    """SpikingJelly's own ResNet-18 with the stem of the CIFAR network, multi-step."""
-    from spikingjelly.activation_based import functional, layer, neuron, surrogate
-    from spikingjelly.activation_based.model import spiking_resnet
-
-    found: dict[str, nn.Module] = {}
-    for name, kind in (("LIF", neuron.LIFNode), ("IF", neuron.IFNode)):
-        module = spiking_resnet.spiking_resnet18(
-            num_classes=10, spiking_neuron=kind, surrogate_function=surrogate.ATan(), detach_reset=True
-        )
-        module.conv1 = layer.Conv2d(3, 64, 3, padding=1, bias=False)
-        module.maxpool = layer.SeqToANNContainer(nn.Identity())
-        functional.set_step_mode(module, "m")
-        found[name] = module
-    return found
 
 
 def share(step: Callable[[], Any]) -> float:
