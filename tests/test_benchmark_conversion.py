@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import doctest
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,12 +10,8 @@ import torch
 from graph_cases import _weights, classifier, conv, model_of, node
 from onnx import numpy_helper
 
-ROOT = str(Path(__file__).resolve().parent.parent)
-if ROOT not in sys.path:  # the benchmarks are no part of the installed package
-    sys.path.append(ROOT)
-
-from benchmarks import conversion, conversion_plot  # noqa: E402
-from benchmarks.plain import plain  # noqa: E402
+from benchmarks import conversion, conversion_plot
+from benchmarks.plain import plain
 
 
 def network():

@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import pytest
 import timm
 import torch
 from torch import nn
 
+from benchmarks import coverage
+from benchmarks.coverage_models import FAMILIES, is_rectifying
 from snnconv.errors import UnsupportedNode
 from snnconv.graph.refusals import BY_OPERATOR
-
-ROOT = str(Path(__file__).resolve().parent.parent)
-if ROOT not in sys.path:  # the benchmarks are no part of the installed package
-    sys.path.append(ROOT)
-
-from benchmarks import coverage  # noqa: E402
-from benchmarks.coverage_models import FAMILIES, is_rectifying  # noqa: E402
 
 
 def test_every_family_and_every_network_of_the_table_exists() -> None:
