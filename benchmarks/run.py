@@ -46,23 +46,42 @@ def network(case: str) -> nn.Module:
     return NETWORKS["resnet18"](3, 10) if case == "cifar" else resnet18()
 
 
-def convolutions_alone(model: Any, x: Tensor) -> Callable[[], None]:
-    """Run every convolution and linear layer of a graph on the input that it has there, and nothing else."""
+def inputs_of_convolutions(graph: nn.Module, x: Tensor) -> list[tuple[nn.Module, Tensor]]:
+    """Every convolution and linear layer of a graph, with a copy of its input there."""
     from snnconv.graph.linear import LINEAR
 
     given: list[tuple[nn.Module, Tensor]] = []
-    handles = [
-        module.register_forward_pre_hook(lambda module, inputs: given.append((module, inputs[0].clone())))
-        for module in model.graph.modules()
-        if isinstance(module, LINEAR)
-    ]
-    model.graph(x)
+
+    def keep(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        given.append((module, inputs[0].detach().clone().requires_grad_(inputs[0].requires_grad)))
+
+    handles = [module.register_forward_pre_hook(keep) for module in graph.modules() if isinstance(module, LINEAR)]
+    graph(x)
     for handle in handles:
         handle.remove()
+    return given
+
+
+def convolutions_alone(model: Any, x: Tensor) -> Callable[[], None]:
+    """Run every convolution and linear layer of a graph, and nothing else."""
+    given = inputs_of_convolutions(model.graph, x)
 
     def run() -> None:
         for module, kept in given:
             module(kept)
+
+    return run
+
+
+def convolutions_trained(graph: nn.Module, x: Tensor) -> Callable[[], None]:
+    """Forward and backward of every convolution and linear layer of a graph, and nothing else."""
+    given = [(module, kept, torch.randn_like(module(kept))) for module, kept in inputs_of_convolutions(graph, x)]
+
+    def run() -> None:
+        for module, kept, upstream in given:
+            module(kept).backward(upstream)
+            module.zero_grad()
+            kept.grad = None
 
     return run
 
@@ -150,17 +169,21 @@ def in_onnxruntime(case: str) -> Contenders:
 def training() -> Contenders:
     """The contenders of a training step: forward, backward and SGD."""
     from snnconv.finetune import spiking_network
+    from snnconv.finetune.compilation import compiled
     from snnconv.loading import load_module
     from snnconv.neurons import NeuronSettings
 
     x, y = torch.randn(TRAINED_BATCH, *SHAPE["cifar"]), torch.randint(0, 10, (TRAINED_BATCH,))
     ann = network("cifar")
-    networks: dict[str, tuple[nn.Module, Tensor, int]] = {"ANN": (ann, x, 1)}
-    loaded = load_module(ann, SHAPE["cifar"])
+    networks: dict[str, tuple[Any, Tensor, int]] = {"ANN": (ann, x, 1)}
+    last, loaded = x.contiguous(memory_format=torch.channels_last), load_module(ann, SHAPE["cifar"])
     for kind in ("lmht", "lif"):
-        snn = spiking_network(loaded, NeuronSettings(kind, timesteps=TRAINED_STEPS)).graph
-        snn.to(memory_format=torch.channels_last)
-        networks[f"ours, {kind}"] = (snn, x.contiguous(memory_format=torch.channels_last), TRAINED_STEPS)
+        for way in ("", ", compiled"):
+            snn = spiking_network(loaded, NeuronSettings(kind, timesteps=TRAINED_STEPS)).graph
+            snn.train().to(memory_format=torch.channels_last)
+            if kind == "lmht" and not way:
+                alone = convolutions_trained(snn, last)
+            networks[f"ours, {kind}{way}"] = (compiled(snn, 1) if way else snn, last, TRAINED_STEPS)
     if find_spec("spikingjelly"):
         networks |= peer_training(x)
 
@@ -171,7 +194,7 @@ def training() -> Contenders:
         optimizer.step()
         optimizer.zero_grad()
 
-    found: Contenders = {}
+    found: Contenders = {"its convolutions": (alone, TRAINED_STEPS)}
     for name, (module, given, timesteps) in networks.items():
         module.train()
         optimizer = torch.optim.SGD([p for p in module.parameters() if p.requires_grad], lr=1e-3, momentum=0.9)

@@ -10,7 +10,7 @@ from snnconv.neurons.site import require_positive_int
 
 __all__ = ["BUDGET_S", "CalibrationSettings"]
 
-BUDGET_S = 600.0
+BUDGET_S = 120.0
 CEILINGS = ("channel", "layer")
 
 
