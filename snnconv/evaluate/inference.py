@@ -19,7 +19,7 @@ from torch import fx
 
 from snnconv.errors import InvalidValueError
 from snnconv.evaluate.firing import FiringSite
-from snnconv.evaluate.integers import fits, use_levels
+from snnconv.evaluate.integers import fits, least_sum, use_levels
 from snnconv.evaluate.levels import Currents, WeightedLevels
 from snnconv.graph.access import calls, finish, module_of, operands
 from snnconv.graph.linear import CONVOLUTIONS, LINEAR, NORMS
@@ -62,7 +62,7 @@ def for_inference(model: Model, *, integers: bool | None = None) -> Model:
     if integers and not fits(graph):
         raise InvalidValueError("Integers need a network in float32, and a CPU with VNNI: leave `integers` out.")
     if integers is not False and fits(graph):
-        use_levels(graph)
+        use_levels(graph, least_sum(model.timesteps, model.coupling))
     for node in calls(graph):
         module, free = module_of(graph, node), [_is_free(graph, given) for given in operands(node)]
         if isinstance(module, Site):

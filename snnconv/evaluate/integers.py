@@ -24,10 +24,11 @@ from snnconv.graph.modules import Arithmetic, MaxPool
 from snnconv.neurons import QCFS, Coupling, SpikingSite
 from snnconv.neurons.site import Site
 
-__all__ = ["ARITHMETIC", "fits", "use_levels"]
+__all__ = ["ARITHMETIC", "fits", "least_sum", "use_levels"]
 
 ARITHMETIC = f"integer levels, weights in {8 * PIECES} bits"
-LEAST_SUM = 256  # products that an output adds up, from which integers are faster than floats
+LEAST_SUM = 512  # products that an output adds up, from which integers are faster than floats
+LEAST_SUM_OF_STEPS = 64  # the same where all steps add up to one output: less memory is written
 LARGEST_PIECE = 2**20  # bytes: weights of steps that are computed together stay in a processor's cache
 MOST_SUM = 2**31 // (MOST * 127)  # that fit into 32 bits
 
@@ -53,22 +54,27 @@ def fits(graph: nn.Module) -> bool:
     return single and has_integer_arithmetic()
 
 
-def use_levels(graph: fx.GraphModule, *, least_sum: int = LEAST_SUM) -> bool:
+def least_sum(timesteps: int | None, coupling: Coupling | None) -> int:
+    """Products that an output of a convolution adds up, from which it takes levels."""
+    return LEAST_SUM_OF_STEPS if coupling is Coupling.MEAN and (timesteps or 1) > 1 else LEAST_SUM
+
+
+def use_levels(graph: fx.GraphModule, least: int = LEAST_SUM) -> bool:
     """Let sites put out levels, and what can take them take them, in place; returns whether any site does.
 
     Args:
         graph: of which `fits` holds, every call with a module of its own.
-        least_sum: products that an output of a convolution adds up, from which it takes levels.
+        least: of `least_sum`.
     """
-    return finish(graph, _Rewriter(graph, least_sum).changed)
+    return finish(graph, _Rewriter(graph, least).changed)
 
 
 class _Rewriter:
     """Goes through the nodes in the order of execution: what a node reads is known when it is reached."""
 
-    def __init__(self, graph: fx.GraphModule, least_sum: int) -> None:
+    def __init__(self, graph: fx.GraphModule, least: int) -> None:
         self.graph = graph
-        self.least_sum = least_sum
+        self.least = least
         self.levels: dict[fx.Node, _Levels] = {}
         for node in calls(graph):
             module = module_of(graph, node)
@@ -151,8 +157,8 @@ class _Rewriter:
         module, shape = module_of(self.graph, node), operands(node)[0].meta["shape"]
         if isinstance(module, nn.Conv2d):
             plain = module.padding_mode == "zeros" and not isinstance(module.padding, str) and len(shape) == 3
-            return plain and self.least_sum <= math.prod(module.weight.shape[1:]) <= MOST_SUM
-        return isinstance(module, nn.Linear) and len(shape) == 1 and self.least_sum <= module.in_features <= MOST_SUM
+            return plain and self.least <= math.prod(module.weight.shape[1:]) <= MOST_SUM
+        return isinstance(module, nn.Linear) and len(shape) == 1 and self.least <= module.in_features <= MOST_SUM
 
     def _passes(self, node: fx.Node) -> bool:
         """Whether a node moves levels, or chooses among them."""

@@ -18,7 +18,6 @@ from snnconv.errors import InvalidValueError, ModelError
 from snnconv.evaluate import inference
 from snnconv.evaluate.firing import FiringSite
 from snnconv.evaluate.inference import for_inference
-from snnconv.evaluate.integers import use_levels
 from snnconv.evaluate.levels import Currents
 from snnconv.evaluate.pieces import SplitWeights, has_integer_arithmetic, split
 from snnconv.graph.precision import to_double
@@ -153,7 +152,7 @@ def in_integers(model):
     fast = model.copy()
     patch = pytest.MonkeyPatch()
     with patch.context() as context:
-        context.setattr(inference, "use_levels", partial(use_levels, least_sum=1))
+        context.setattr(inference, "least_sum", lambda *_: 1)
         return for_inference(fast, integers=True)
 
 

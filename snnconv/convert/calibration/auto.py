@@ -31,7 +31,7 @@ class Choice:
 
 def estimated_seconds(ann: Model, images: int, epochs: int) -> float:
     """What a reconstruction takes, about, on two cores."""
-    return images * forward_seconds(ann) * (2 + 3 * epochs)
+    return images * forward_seconds(ann) * (2 + epochs)
 
 
 def choose(settings: CalibrationSettings, ann: Model, images: int, *, real: bool) -> Choice:
