@@ -109,7 +109,7 @@ MOST_TIMESTEPS = 1024  # far beyond what is of use, yet carried by memory
     "--calibration-budget",
     type=click.FloatRange(0, min_open=True),
     metavar="SECONDS",
-    default=600,
+    default=120,
     show_default=True,
     help="What auto may take, as estimated for two cores.",
 )

@@ -88,3 +88,11 @@ def test_images_of_one_colour_are_warned_of(run, here):
     assert ran.code == 0
     assert "all images are the same" in ran.err
     assert "every pixel is 0.5" in ran.err
+
+
+def test_the_default_budget_is_that_of_python():
+    from snnconv.cli.convert import convert
+    from snnconv.convert import CalibrationSettings
+
+    (option,) = (each for each in convert.params if each.name == "calibration_budget")
+    assert option.default == CalibrationSettings().budget_s
