@@ -16,6 +16,7 @@ import json
 import statistics
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,7 @@ LEVELS = 4
 ROUNDS = 9
 BATCH = {"cifar": 16, "imagenet": 4}
 SHAPE = {"cifar": (3, 32, 32), "imagenet": (3, 224, 224)}
+TRAINING = {"training": True, "training, memory given back": False}  # whether all keep large blocks, as `fit` does
 Contenders = dict[str, tuple[Callable[[], Any], int]]  # what is run, and T
 
 
@@ -169,7 +171,6 @@ def in_onnxruntime(case: str) -> Contenders:
 def training() -> Contenders:
     """The contenders of a training step: forward, backward and SGD."""
     from snnconv.finetune import spiking_network
-    from snnconv.finetune.compilation import compiled
     from snnconv.loading import load_module
     from snnconv.neurons import NeuronSettings
 
@@ -178,12 +179,10 @@ def training() -> Contenders:
     networks: dict[str, tuple[Any, Tensor, int]] = {"ANN": (ann, x, 1)}
     last, loaded = x.contiguous(memory_format=torch.channels_last), load_module(ann, SHAPE["cifar"])
     for kind in ("lmht", "lif"):
-        for way in ("", ", compiled"):
-            snn = spiking_network(loaded, NeuronSettings(kind, timesteps=TRAINED_STEPS)).graph
-            snn.train().to(memory_format=torch.channels_last)
-            if kind == "lmht" and not way:
-                alone = convolutions_trained(snn, last)
-            networks[f"ours, {kind}{way}"] = (compiled(snn, 1) if way else snn, last, TRAINED_STEPS)
+        snn = spiking_network(loaded, NeuronSettings(kind, timesteps=TRAINED_STEPS)).graph
+        snn.train().to(memory_format=torch.channels_last)
+        networks[f"ours, {kind}"] = (snn, last, TRAINED_STEPS)
+    alone = convolutions_trained(networks["ours, lmht"][0], last)
     if find_spec("spikingjelly"):
         networks |= peer_training(x)
 
@@ -269,17 +268,20 @@ def measured(
 def main() -> None:
     """Measure and print the ratios."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parts = ("cifar", "imagenet", "cifar in onnxruntime", "imagenet in onnxruntime", "training")
+    parts = ("cifar", "imagenet", "cifar in onnxruntime", "imagenet in onnxruntime", *TRAINING)
     parser.add_argument("--only", nargs="+", choices=parts, default=parts)
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--output", type=Path)
     given = parser.parse_args()
+    from snnconv.finetune.allocation import blocks_kept
+
     torch.set_num_threads(given.threads)
     results = {}
     for part in given.only:
-        if part == "training":
-            results[part] = measured(training(), given.rounds, part)
+        if part in TRAINING:
+            with blocks_kept(torch.device("cpu")) if TRAINING[part] else nullcontext():
+                results[part] = measured(training(), given.rounds, part)
             continue
         case, _, runtime = part.partition(" in ")
         with torch.inference_mode():

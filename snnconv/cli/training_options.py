@@ -78,11 +78,6 @@ def loop_options(**defaults: Any) -> Callable[[Command], Command]:
                 is_flag=True,
                 help="Compute blocks again in the backward pass: less memory, the same result.",
             ),
-            click.option(
-                "--compile",
-                is_flag=True,
-                help="Compile the network first: minutes once, faster steps. Needs a C++ compiler.",
-            ),
             click.option("--bf16", is_flag=True, help="Compute in bfloat16; potentials stay in single precision."),
             click.option(
                 "--augment/--no-augment",

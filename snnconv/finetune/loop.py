@@ -13,9 +13,9 @@ from torch import Tensor, fx
 
 from snnconv.convert.sites import iter_sites
 from snnconv.errors import DivergenceError, InvalidValueError
+from snnconv.finetune.allocation import blocks_kept
 from snnconv.finetune.batches import Batches
 from snnconv.finetune.checkpoint import Checkpoint, copy_into, save_checkpoint
-from snnconv.finetune.compilation import compiled
 from snnconv.finetune.input_scale import scale_first_layers, unit_scale
 from snnconv.finetune.losses.objective import Objective, first_output
 from snnconv.finetune.metrics import EpochMetrics, write_metrics
@@ -88,7 +88,7 @@ def fit(
     trainer = _Trainer(model.graph, images, settings, objective, accelerator, where, classes)
     trainer.files, trainer.identity = files, identity
     trainer.restore()
-    with objective:
+    with objective, blocks_kept(where):
         log = trainer.run(eval_data, progress, on_epoch)
     model.graph.to("cpu").eval()
     scale_first_layers(model.graph, 1 / scale)
@@ -132,8 +132,6 @@ class _Trainer:
         self.schedule = build_schedule(self.optimizer, settings, len(self.batches))
         self.average = build_average(graph, settings)
         network = Blockwise(graph) if settings.checkpoint_blocks else graph
-        if settings.compile:
-            network = compiled(graph, processes)
         self.network = accelerator.prepare_model(network, device_placement=False) if processes > 1 else network
         self.files: RunFiles | None = None
         self.identity: dict[str, Any] = {}

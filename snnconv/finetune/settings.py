@@ -84,8 +84,6 @@ class LoopSettings:
         bf16: compute convolutions in bfloat16 (autocast); potentials stay in single precision.
         checkpoint_blocks: keep for the backward pass only what passes from block to block and compute the rest again
             (gradient checkpointing): less memory, the same step, about one more forward pass.
-        compile: compile the network's steps (torch.compile) before the first of them, which takes minutes on a CPU and
-            needs a C++ compiler, so that each takes less time. In one process, without checkpoint_blocks.
         channels_last: lay images out channels last, which is faster on most processors.
         workers: processes that load and augment; -1: none on a CPU, none where a GPU's memory holds all images, else up
             to 8.
@@ -121,7 +119,6 @@ class LoopSettings:
     distill_temperature: float = 4.0
     bf16: bool = False
     checkpoint_blocks: bool = False
-    compile: bool = False
     channels_last: bool = True
     workers: int = -1
     seed: int = 0
@@ -147,7 +144,6 @@ class LoopSettings:
         warms = self.warmup_epochs == 0 or self.scheduler != "none"
         self._require("warmup_epochs", warms, "0 where the scheduler is none")
         parts = self.batch_size % self.accumulate == 0
-        self._require("compile", not (self.compile and self.checkpoint_blocks), "False where checkpoint_blocks is set")
         self._require("accumulate", parts, f"a divisor of batch_size, which is {self.batch_size}")
 
     def _require(self, name: str, holds: bool, allowed: str) -> None:

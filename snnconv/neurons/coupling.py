@@ -55,8 +55,7 @@ def couple(currents: Tensor, coupling: Coupling | Tensor) -> Tensor:
         What the neurons receive, `[T, ...]` (expanded, not copied, under mean coupling).
     """
     if isinstance(coupling, Tensor):
-        omega = coupling.to(currents.dtype)
-        return _row_by_row(omega, currents) if torch.compiler.is_compiling() else _matrix_product(omega, currents)
+        return _matrix_product(coupling.to(currents.dtype), currents)
     if coupling is Coupling.MEAN:
         if currents.stride(0) == 0:  # one current for all steps
             return currents
@@ -73,12 +72,6 @@ def uncouple(gradients: Tensor, coupling: Coupling | Tensor) -> Tensor:
     if coupling is Coupling.MEAN:
         return mean_of_steps(gradients).expand_as(gradients)
     return gradients
-
-
-def _row_by_row(omega: Tensor, currents: Tensor) -> Tensor:
-    """`[T, T]` times `[T, ...]` as sums that a compiler fuses with what comes before and after."""
-    steps = range(len(currents))
-    return torch.stack([torch.stack([omega[t, j] * currents[j] for j in steps]).sum(0) for t in steps])
 
 
 def _matrix_product(omega: Tensor, currents: Tensor) -> Tensor:

@@ -94,7 +94,7 @@ def leaky(
         if done is not None:
             return done
     received = in_single(currents)
-    if observe is not None or torch.compiler.is_compiling():  # a compiler fuses the steps by itself
+    if observe is not None:
         fired = _step_by_step(received, threshold, levels, decay, reset, rectified, kind, observe)
     else:
         fired = _Window.apply(received, threshold, levels, decay, reset, rectified, kind)
@@ -109,15 +109,14 @@ def _step_by_step(
     reset: Reset,
     rectified: bool,
     surrogate: Surrogate,
-    observe: Observer | None,
+    observe: Observer,
 ) -> Tensor:
     """One step after the other, each potential with its own place in the gradient's graph."""
     fired = []
     left = torch.zeros_like(currents[0])
     for current in currents:
         u = decay * left + current / threshold
-        if observe is not None:
-            observe(u)
+        observe(u)
         s = fire(rectify(u, levels) if rectified else u, levels, surrogate)
         left = u - s if reset == "soft" else _hard_reset(u, s, levels)
         fired.append(s)

@@ -112,7 +112,7 @@ def _step_by_step(
     initial: float | Tensor,
     leak: Tensor | None,
     rectified: bool,
-    observe: Observer | None,
+    observe: Observer,
 ) -> Tensor:
     """One step after the other, each with its own place in the gradient's graph."""
     fired = []
@@ -120,8 +120,7 @@ def _step_by_step(
     for current in currents:
         kept = left if leak is None else leak * left
         membrane = kept + current / threshold
-        if observe is not None:
-            observe(membrane - 0.5)
+        observe(membrane - 0.5)
         decided = rectify(membrane - 0.5, levels, lowest) + 0.5 if rectified else membrane
         fired.append(_Levels.apply(decided, levels, lowest))
         left = (membrane - fired[-1]).detach()
@@ -191,7 +190,7 @@ def multithreshold(
     single = in_single(currents)
     omega = coupling if isinstance(coupling, Tensor) else None
     inputs = [single, threshold, omega, leak]
-    if observe is not None or torch.compiler.is_compiling():  # a compiler fuses the steps by itself
+    if observe is not None:
         fired = _step_by_step(couple(single, coupling), threshold, levels, lowest, initial, leak, rectified, observe)
     elif torch.is_grad_enabled() and any(each is not None and each.requires_grad for each in inputs):
         how = Coupling.LEARNED if isinstance(coupling, Tensor) else coupling

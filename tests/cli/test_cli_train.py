@@ -157,7 +157,6 @@ def test_the_loop_takes_all_of_its_options(run: Callable[..., Any], here: Path) 
         "distill_temperature": 2.0,
         "bf16": True,
         "checkpoint_blocks": True,
-        "compile": False,
         "channels_last": False,
         "workers": 0,
         "seed": 3,
