@@ -34,7 +34,11 @@ def test_two_layers_by_hand():
     snn = spike(quantize(model, T * L), T, L)
     x = torch.tensor([[0.5, 1.0]])
     for graph in (snn.graph, collapse(snn).graph):
-        found = layers(measure(graph, [x], timesteps=T))
+        activity = measure(graph, [x], timesteps=T)
+        assert activity.operations.energy_pj_per_image == pytest.approx(34.6)
+        assert activity.operations.neuron_energy_pj_per_image == pytest.approx(14.4)
+        assert activity.operations.memory_energy_pj_per_image == 440
+        found = layers(activity)
         assert list(found) == ["first", "relu", "out"]
         assert [layer.operator for layer in found.values()] == ["Linear", "MultiThreshold", "Linear"]
         first, relu, out = found.values()
