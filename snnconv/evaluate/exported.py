@@ -164,5 +164,6 @@ def evaluate_exported(
         agreement_at=scores.agreeing.percent_at(scores.images),
         sites=(),
         operations=None,
+        layers=(),
         activity_images=0,
     )
