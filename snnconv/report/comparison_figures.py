@@ -12,7 +12,7 @@ from snnconv.report.svg import INK, drawing, to_svg
 
 __all__ = ["energy_front", "latency_front"]
 
-SIZE = (5.0, 3.4)  # inches
+SIZE = (4.4, 3.2)  # inches
 LOOKS = {  # colour and marker
     "mean": (INK["one"], "o"),
     "causal": (INK["two"], "s"),

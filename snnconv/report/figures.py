@@ -18,7 +18,7 @@ from snnconv.report.svg import INK, drawing, to_svg
 
 __all__ = ["curves_figure", "energy_figure", "errors_figure", "fired_figure", "likeness_figure", "potentials_figure"]
 
-WIDE, SMALL = (5.0, 2.9), (3.3, 2.1)  # inches
+WIDE, SMALL = (4.2, 2.7), (3.3, 2.1)  # inches
 COLOURS = {"mean": INK["one"], "causal": INK["two"], "learned": INK["three"]}
 MARKERS = {"mean": "o", "causal": "s", "learned": "^"}
 LINES = {"mean": "-", "causal": "--", "learned": "-."}
@@ -111,8 +111,12 @@ def likeness_figure(sites: Sequence[SiteStatistics]) -> str:
 def _dots(axes: Axes, sites: Sequence[SiteStatistics], name: str, colour: str, marker: str) -> None:
     numbers, values = [site.number for site in sites], [getattr(site, name) for site in sites]
     axes.plot(numbers, values, color=INK[colour], marker=marker, markersize=4, linewidth=1)
+    if name == "correlation":
+        room = max(1 - min(values), 0.01)
+        axes.set_ylim(1 - 1.15 * room, 1 + 0.15 * room)
+    else:
+        axes.set_ylim(0, 1.2 * max(max(values), 1e-9))
     axes.set_ylabel({"correlation": "correlation", "firing_rate": "spikes a step"}[name])
-    axes.margins(y=0.15)
 
 
 def fired_figure(site: SiteStatistics, fired: Histogram, order: int) -> str:

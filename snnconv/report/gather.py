@@ -150,6 +150,7 @@ def _summary(
     accuracy = None if labels is None else _percent(own.final == labels)
     agreement = None if theirs is None else _percent(own.final == theirs.final)
     stepped = model.stage is Stage.SNN
+    plain = ann_energy(model) if stepped else None
     return Summary(
         stage=model.stage.value,
         mode="simulated" if stepped else counted.mode,
@@ -169,7 +170,10 @@ def _summary(
         depth=depth_of(model.graph),
         latency_steps=latency_of(model),
         energy_pj=None if counted.operations is None else counted.operations.energy_pj_per_image,
-        ann_energy_pj=ann_energy(model).energy_pj_per_image if stepped else None,
+        neuron_energy_pj=None if counted.operations is None else counted.operations.neuron_energy_pj_per_image,
+        memory_energy_pj=None if counted.operations is None else counted.operations.memory_energy_pj_per_image,
+        ann_energy_pj=None if plain is None else plain.energy_pj_per_image,
+        ann_memory_energy_pj=None if plain is None else plain.memory_energy_pj_per_image,
         energy_note=str(counted.to_dict()["energy_note"]),
         counted_images=counted.activity_images,
     )

@@ -34,7 +34,10 @@ class Summary:
         depth: sites on the longest way through the network.
         latency_steps: steps until the answer is out: T, and where layers wait for their windows depth times T.
         energy_pj: estimated; None where nothing was counted.
-        ann_energy_pj: of the plain network of the same layers.
+        neuron_energy_pj: of neuron updates, beside it.
+        memory_energy_pj: of memory accesses, beside it.
+        ann_energy_pj: of the plain network of the same layers; None of one that does not spike.
+        ann_memory_energy_pj: of its memory accesses.
         energy_note: what the estimate takes in and leaves out.
         counted_images: how many images energy was counted on.
     """
@@ -57,7 +60,10 @@ class Summary:
     depth: int
     latency_steps: int | None
     energy_pj: float | None
+    neuron_energy_pj: float | None
+    memory_energy_pj: float | None
     ann_energy_pj: float | None
+    ann_memory_energy_pj: float | None
     energy_note: str
     counted_images: int
 
@@ -151,7 +157,8 @@ class SiteStatistics:
 class LayerCost:
     """Operations and estimated energy of one layer for one image, and of the same layer in the plain network.
 
-    A layer that only the plain network has, or only the spiking one, has None in the other's place.
+    A layer that only the plain network has, or only the spiking one, has None in the other's place. The energy of
+    neuron updates is not in `energy_pj`.
     """
 
     name: str
@@ -159,7 +166,9 @@ class LayerCost:
     macs: float | None
     synops: float | None
     additions: float | None
+    neuron_updates: float | None
     energy_pj: float | None
+    neuron_energy_pj: float | None
     ann_energy_pj: float | None
 
 

@@ -92,7 +92,7 @@ def _facts(site: SiteStatistics) -> list[tuple[str, str | None]]:
         ("neurons", f"{site.neurons:,}"),
         ("levels", None if site.total_levels is None else _levels(site)),
         ("ceiling λ", ceilings),
-        ("fires", None if rate is None else f"{rate:.4f} a neuron and step"),
+        ("spikes a neuron and step", None if rate is None else f"{rate:.4f}"),
         ("silent", share(site.silent)),
         ("saturated", share(site.saturated)),
         ("clipping", share(site.clipping)),

@@ -16,6 +16,7 @@ __all__ = ["report_view", "verdict"]
 
 LONGEST = 60  # characters of a name in a table's cell
 MOST_ROWS = 400  # of a table
+MOST_CURVES = 2  # pictures; all numbers are in the table
 
 
 def report_view(report: Report) -> dict[str, Any]:
@@ -59,7 +60,7 @@ def verdict(report: Report) -> str:
         )
     if summary.accuracy is not None:
         versus = points(summary.accuracy, summary.against_accuracy)
-        told.append(f"Its accuracy is {summary.accuracy:.2f} %{f', {versus} from that network' if versus else ''}.")
+        told.append(f"Its accuracy is {summary.accuracy:.2f} %{f', {versus}' if versus else ''}.")
     elif summary.agreement is None:
         told.append("The data have no labels and no other network was given, so nothing says how good it is.")
     return " ".join(told)
@@ -69,34 +70,32 @@ def _cards(summary: Summary) -> list[dict[str, str | None]]:
     def card(name: str, value: str | None, more: str | None = None) -> dict[str, str | None]:
         return {"name": name, "value": value, "more": more}
 
-    less = f"of {summary.images_available:,}" if summary.images < summary.images_available else "all of the data"
+    right = None
+    if summary.accuracy is not None:
+        right = f"± {summary.accuracy_standard_error:.2f}"
+        if summary.against_accuracy is not None:
+            right += f"; the other network {summary.against_accuracy:.2f} %"
+    same = None if summary.agreement is None else f"± {summary.agreement_standard_error:.2f}"
+    whole = None if summary.latency_steps is None else f"the answer is whole after {summary.latency_steps:,} steps"
+    of = f"of {summary.images_available:,}" if summary.images < summary.images_available else "all of the data"
     cards = [
-        card(
-            "Accuracy",
-            percent(summary.accuracy),
-            None
-            if summary.accuracy is None
-            else f"± {summary.accuracy_standard_error:.2f}"
-            + ("" if summary.against_accuracy is None else f"; the other network {summary.against_accuracy:.2f} %"),
-        ),
-        card(
-            "Same answer as the other network",
-            percent(summary.agreement),
-            None if summary.agreement is None else f"± {summary.agreement_standard_error:.2f}",
-        ),
-        card("Images", f"{summary.images:,}", less),
-        card(
-            "Time steps T",
-            number(summary.timesteps),
-            None if summary.latency_steps is None else f"the answer is whole after {summary.latency_steps:,} steps",
-        ),
-        card("Levels a step L", number(summary.levels), None),
-        card("Levels in all N", span(summary.total_levels), None),
-        card("Coupling", summary.coupling, "waits for its window" if summary.coupling != "causal" else "step by step"),
-        card("Computed", summary.mode, summary.precision),
+        card("Accuracy", percent(summary.accuracy), right),
+        card("Same answer as the other network", percent(summary.agreement), same),
         card("Energy, estimated", energy(summary.energy_pj), _against_plain(summary)),
+        card("Time steps T", number(summary.timesteps), whole),
+        card(
+            "Levels N" if summary.levels is None else "Levels N = L x T", span(summary.total_levels), _levels(summary)
+        ),
+        card("Coupling", summary.coupling, "step by step" if summary.coupling == "causal" else "waits for its window"),
+        card("Images", f"{summary.images:,}", f"{of}; {summary.mode}, {summary.precision}"),
     ]
     return [each for each in cards if each["value"] is not None]
+
+
+def _levels(summary: Summary) -> str | None:
+    if summary.levels is None:
+        return None
+    return f"at most {summary.levels} in one step (L)" if summary.levels > 1 else "one in a step (L)"
 
 
 def _against_plain(summary: Summary) -> str | None:
@@ -117,7 +116,7 @@ def _curves(report: Report) -> dict[str, Any] | None:
     )
     for what, word, level, caption in names:
         drawn = [curve for curve in report.curves if getattr(curve, what) is not None]
-        if drawn:
+        if drawn and len(pictures) < MOST_CURVES:
             told = f"{caption}, of {report.summary.images:,} images."
             pictures.append(Figure(figures.curves_figure(report.curves, what, level, "the other network"), told))
         for curve in drawn:
@@ -143,19 +142,43 @@ def _energy(report: Report) -> dict[str, Any] | None:
     summary = report.summary
     if summary.energy_pj is None:
         return None
-    plain = f", the plain network of the same layers {energy(summary.ann_energy_pj)}" if summary.ann_energy_pj else ""
     return {
-        "words": f"One image costs {energy(summary.energy_pj)}{plain}, counted on {summary.counted_images:,} images.",
-        "figures": [Figure(figures.energy_figure(report.layers), "Layers in the order of execution.")]
+        "words": _costs_in_words(summary),
+        "figures": [Figure(figures.energy_figure(report.layers), "Layers in the order of execution, by their numbers.")]
         if any(layer.energy_pj or layer.ann_energy_pj for layer in report.layers)
         else [],
         "note": summary.energy_note,
         "uncounted": [
             shortened(f"{operator['operator']} {operator['name']}", LONGEST) for operator in report.uncounted
         ],
-        "heads": ["layer", "operator", "MACs", "spikes' additions", "additions", "energy", "plain network's"],
+        "heads": [
+            "layer",
+            "operator",
+            "MACs",
+            "spikes' additions",
+            "additions",
+            "neuron updates",
+            "energy",
+            "of updates",
+            "plain network's",
+        ],
         "rows": [_layer_row(place, layer) for place, layer in enumerate(report.layers[:MOST_ROWS], 1)],
     }
+
+
+def _costs_in_words(summary: Summary) -> str:
+    told = f"One image costs {energy(summary.energy_pj)}"
+    if summary.ann_energy_pj:
+        told += f", the plain network of the same layers {energy(summary.ann_energy_pj)}"
+    told += f": operations counted on {summary.counted_images:,} images."
+    if summary.neuron_energy_pj:
+        told += f" Updates of neurons come to {energy(summary.neuron_energy_pj)} more."
+    if summary.memory_energy_pj:
+        told += f" Memory accesses come to {energy(summary.memory_energy_pj)}"
+        if summary.ann_memory_energy_pj:
+            told += f", the plain network's to {energy(summary.ann_memory_energy_pj)}"
+        told += ", if nothing were kept in a register."
+    return told
 
 
 def _layer_row(place: int, layer: LayerCost) -> list[str | None]:
@@ -165,7 +188,9 @@ def _layer_row(place: int, layer: LayerCost) -> list[str | None]:
         number(layer.macs),
         number(layer.synops),
         number(layer.additions),
+        number(layer.neuron_updates),
         energy(layer.energy_pj),
+        energy(layer.neuron_energy_pj),
         energy(layer.ann_energy_pj),
     ]
 

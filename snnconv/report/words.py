@@ -64,8 +64,16 @@ def percent(value: float | None) -> str | None:
 
 
 def points(value: float | None, than: float | None) -> str | None:
-    """By how much a percentage differs from another."""
-    return None if value is None or than is None else f"{value - than:+.2f} points"
+    """How a percentage compares with another network's.
+
+    >>> points(91.0, 92.5), points(91.0, 91.0)
+    ("1.50 points below that network's", "that network's own")
+    """
+    if value is None or than is None:
+        return None
+    if round(value - than, 2) == 0:
+        return "that network's own"
+    return f"{abs(value - than):.2f} points {'above' if value > than else 'below'} that network's"
 
 
 def share(value: float | None) -> str | None:
