@@ -7,6 +7,7 @@ any colour vision tell apart.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -24,6 +25,8 @@ MARKERS = {"mean": "o", "causal": "s", "learned": "^"}
 LINES = {"mean": "-", "causal": "--", "learned": "-."}
 ERRORS = (("clipping", "one", ""), ("quantization", "two", "////"), ("unevenness", "three", "...."))
 MOST_MARKS = 9  # spike values that are marked one by one
+MOST_NAMED = 5  # levels whose shares stand above their bars
+MOST_TICKS = 12
 
 
 def curves_figure(curves: Sequence[Curve], what: str, level: float | None, level_name: str) -> str:
@@ -75,7 +78,7 @@ def errors_figure(sites: Sequence[SiteStatistics]) -> str:
             heights = np.array([100 * (getattr(site, name) or 0.0) for site in sites])
             axes.bar(numbers, heights, 0.8, bottom, label=name, color=INK[colour], hatch=hatch, edgecolor=INK["paper"])
             bottom += heights
-        axes.set(xlabel="site", ylabel="% of the mean activation")
+        axes.set(xlabel="site", ylabel="% of the mean activation", xlim=(0.4, numbers[-1] + 0.6))
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(axis="x", visible=False)
         axes.legend(loc="upper center", bbox_to_anchor=(0.5, 1.17), ncols=3, columnspacing=1)
@@ -129,7 +132,7 @@ def fired_figure(site: SiteStatistics, fired: Histogram, order: int) -> str:
         axes.set(xlabel="level fired in a step" if site.levels is not None else "level", ylabel="%", ylim=(0, None))
         axes.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True, min_n_ticks=1))
         axes.grid(axis="x", visible=False)
-        if fired.width == 1 and len(shares) <= 9:
+        if fired.width == 1 and len(shares) <= MOST_NAMED:
             for centre, share in zip(centres, shares, strict=True):
                 axes.annotate(
                     f"{share:.3g}", (centre, share), (0, 2), textcoords="offset points", ha="center", fontsize=7.5
@@ -172,29 +175,26 @@ def _mass(histogram: Histogram, value: float) -> float:
 
 
 def energy_figure(layers: Sequence[LayerCost]) -> str:
-    """Energy of every layer, beside that of the same layer in the plain network."""
-    numbers = np.arange(1, len(layers) + 1)
-    own = np.array([(layer.energy_pj or 0.0) / 1e6 for layer in layers])
-    plain = np.array([(layer.ann_energy_pj or 0.0) / 1e6 for layer in layers])
-    both = bool(plain.any())
+    """Energy of every layer that has any, beside that of the same layer in the plain network."""
+    costly = [(place, each) for place, each in enumerate(layers, 1) if each.energy_pj or each.ann_energy_pj]
+    own = np.array([(layer.energy_pj or 0.0) / 1e6 for _, layer in costly])
+    plain = np.array([(layer.ann_energy_pj or 0.0) / 1e6 for _, layer in costly])
+    both, places = bool(plain.any()), np.arange(len(costly))
     with drawing(*WIDE) as figure:
         axes = figure.subplots()
-        width = 0.4 if both else 0.8
-        axes.bar(numbers - (0.2 if both else 0), own, width, label="this network", color=INK["one"])
+        width = 0.42 if both else 0.8
+        axes.bar(places - (width / 2 if both else 0), own, width, label="this network", color=INK["one"])
         if both:
-            axes.bar(
-                numbers + 0.2,
-                plain,
-                width,
-                label="plain network",
-                color=INK["two"],
-                hatch="////",
-                edgecolor=INK["paper"],
-            )
-            axes.legend(loc="upper center", bbox_to_anchor=(0.5, 1.17), ncols=2)
+            look: dict[str, Any] = {"color": INK["two"], "hatch": "////", "edgecolor": INK["paper"], "linewidth": 0.3}
+            axes.bar(places + width / 2, plain, width, label="plain network", **look)
+            axes.legend(loc="upper center", bbox_to_anchor=(0.5, 1.19), ncols=2)
         axes.set(xlabel="layer", ylabel="µJ an image")
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        shown = places[:: max(1, -(-len(costly) // MOST_TICKS))]
+        axes.set_xticks(shown, [str(costly[place][0]) for place in shown])
         axes.grid(axis="x", visible=False)
-        most = int(own.argmax()) + 1
-        told = f"Estimated energy of {len(layers)} layers; most in layer {most}: {own.max():.4g} µJ an image."
+        most = int(own.argmax())
+        told = (
+            f"Estimated energy of {len(costly)} of {len(layers)} layers, the others have none; most in layer "
+            f"{costly[most][0]}: {own[most]:.4g} µJ an image."
+        )
         return to_svg(figure, "energy", "Estimated energy of every layer", told)

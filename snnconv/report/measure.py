@@ -93,7 +93,7 @@ def _cap(found: tuple[fx.Node, nn.Module] | None) -> float:
 def _batch_size(model: Model, plain: Model | None) -> int:
     """All of the plain network's activations are held at a time, and of the other's the largest, over all steps."""
     shapes = [node.meta["shape"] for node in model.graph.graph.nodes if "shape" in node.meta]
-    held = 4 * (model.timesteps or 1) * max(math.prod(shape) for shape in shapes)
+    held: int = 4 * (model.timesteps or 1) * max(math.prod(shape) for shape in shapes)
     if plain is not None:
         held += sum(math.prod(node.meta["shape"]) for node, _ in iter_sites(plain.graph))
     return max(1, min(LARGEST_BATCH, ELEMENTS // held))

@@ -17,7 +17,7 @@ from snnconv.report.numbers import SiteStatistics
 __all__ = ["Correlation", "Recorder"]
 
 BINS = 96  # of potentials, at most
-FINE, REACH = 12, 1.5  # bins a level, and how far beyond the outermost levels they go
+FINE, REACH = 12, 1.5  # bins a level, and how far beyond the outermost levels they go at least
 MOST_LEVELS = 64  # bins of levels, at most
 
 
@@ -118,8 +118,8 @@ class Recorder:
             total_levels=self.total_levels,
             signed=is_signed(site),
             ceilings=0 if ceiling is None else ceiling.numel(),
-            ceiling_min=None if ceiling is None else float(ceiling.min()),
-            ceiling_max=None if ceiling is None else float(ceiling.max()),
+            ceiling_min=None if ceiling is None else float(ceiling.detach().min()),
+            ceiling_max=None if ceiling is None else float(ceiling.detach().max()),
             firing_rate=self.spikes / values / timesteps if spiking else None,
             silent=self.silent / values,
             saturated=self.full / values if leveled else None,
@@ -176,11 +176,11 @@ def _tally_of_levels(site: nn.Module) -> Tally | None:
 
 
 def _tally_of_potentials(site: nn.Module) -> Tally | None:
-    """Bins that begin where levels do, and go some way beyond the outermost."""
+    """Bins that begin where levels do, and go as far below 0 as above where nothing is fired below."""
     highest = _highest(site)
     if highest is None:
         return None
-    low = (-highest if is_signed(site) else 0) - REACH
+    low = -highest - REACH
     span = round(highest + REACH - low)
     width = 1 / min(FINE, BINS // span) if span <= BINS else math.ceil(span / BINS)
     return Tally(low, width, math.ceil(span / width))

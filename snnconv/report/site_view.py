@@ -117,12 +117,11 @@ def _pictures(site: SiteStatistics, place: int) -> list[Figure]:
         )
         found.append(Figure(figures.fired_figure(site, site.fired, place), words))
     if site.potentials is not None:
-        beyond = site.potentials.below + site.potentials.above
         words = "Potentials u before firing. Lines: the spike values 0, 1, … L; dots: where the next level begins."
         found.append(
             Figure(
                 figures.potentials_figure(site, site.potentials, place),
-                f"{words} {share(beyond)} lie further out.",
+                f"{words} Further down lie {share(site.potentials.below)}, further up {share(site.potentials.above)}.",
             )
         )
     return found

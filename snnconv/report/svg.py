@@ -31,7 +31,7 @@ INK = {
 }
 """Colours to draw in, by the names of the variables that they become: `--text`, `--one`, ..."""
 
-STYLE: dict[str, Any] = {
+STYLE: Any = {  # its names are a type of their own in some versions of matplotlib
     "svg.fonttype": "none",
     "font.size": 9,
     "text.color": INK["text"],

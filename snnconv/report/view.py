@@ -21,7 +21,7 @@ MOST_CURVES = 2  # pictures; all numbers are in the table
 
 def report_view(report: Report) -> dict[str, Any]:
     """Everything that the template asks for."""
-    view = {
+    view: dict[str, Any] = {
         "title": shortened(report.title, 120),
         "verdict": verdict(report),
         "cards": _cards(report.summary),
@@ -108,7 +108,8 @@ def _against_plain(summary: Summary) -> str | None:
 def _curves(report: Report) -> dict[str, Any] | None:
     if not report.curves:
         return None
-    pictures, heads, columns = [], ["step"], []
+    pictures: list[Figure] = []
+    heads, columns = ["step"], []
     names = (
         ("accuracy_at", "accuracy", report.summary.against_accuracy, "Right answers"),
         ("agreement_at", "same answer", None, "Answers equal to the other network's"),
