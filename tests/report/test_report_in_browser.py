@@ -122,6 +122,7 @@ def test_text_in_pictures_is_as_large_as_print(opened):
     """A picture's own units shrink with it: 7.5 pixels at a phone's width."""
     page = opened(PHONE)
     page.evaluate(OPEN_ALL)
-    scaled = """[...document.querySelectorAll('svg text')].map(
-        each => parseFloat(getComputedStyle(each).fontSize) * Math.hypot(each.getScreenCTM().a, each.getScreenCTM().b))"""
+    scaled = """[...document.querySelectorAll('svg text')].map(each => {
+        const on = each.getScreenCTM();
+        return parseFloat(getComputedStyle(each).fontSize) * Math.hypot(on.a, on.b); })"""
     assert min(page.evaluate(scaled)) >= 7.5

@@ -25,7 +25,6 @@ from snnconv.report.page import render
 from snnconv.report.thumbnails import thumbnail
 from snnconv.report.view import report_view
 
-
 DRAWN = ("leaky_chain", "squeeze_and_excite", "two_outputs")  # signed sites, gates, more than one output
 
 
