@@ -85,6 +85,12 @@ def _couplings(_: click.Context, option: click.Parameter, text: str | None) -> t
     show_default=True,
     help="In float64 no rounding moves a value over a level; auto takes it for what has levels, on a CPU.",
 )
+@click.option(
+    "--energy-model",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="What operations cost (docs/energy.md).",
+)
 @pretrained_option(default=True)
 @input_options
 @json_option
@@ -95,6 +101,7 @@ def compare(
 
     One FILE can be tried at several T, L and couplings, its weights and ceilings as they are.
     """
+    from snnconv.evaluate import EnergyModel
     from snnconv.loading import load
     from snnconv.report import Grid
     from snnconv.report import compare as run
@@ -103,6 +110,8 @@ def compare(
     refuse_pretrained(*files, against)
     check_output(output, [*files, *(() if against is None else (against,)), *files_of_data(data)])
     grid = Grid(options["timesteps"], options["levels"], options["coupling"])
+    path = options["energy_model"]
+    energy_model = EnergyModel.default() if path is None else EnergyModel.load(path)
     models = [load_model(file, options) for file in files]
     for model in models:
         warn_of_unknown_pixels(model)
@@ -117,6 +126,7 @@ def compare(
         grid=grid,
         limit=options["limit"],
         precision=options["precision"],
+        energy_model=energy_model,
         command=click.get_current_context().obj,
         progress=track,
     )

@@ -66,11 +66,18 @@ LIMIT, SITE_IMAGES = 1024, 64  # as snnconv.report has them, which is not import
     show_default=True,
     help="In float64 no rounding moves a value over a level; auto takes it for what has levels, on a CPU.",
 )
+@click.option(
+    "--energy-model",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="What operations cost (docs/energy.md).",
+)
 @pretrained_option(default=True)
 @input_options
 @json_option
 def report(file: str, data: str, against: str | None, output: Path, as_json: bool, **options: Any) -> None:
     """Write one page about FILE (any stage) on DATA, to look at and to show: how good, how fast, what differs where."""
+    from snnconv.evaluate import EnergyModel
     from snnconv.loading import load
     from snnconv.report import Options
     from snnconv.report import report as run
@@ -78,11 +85,13 @@ def report(file: str, data: str, against: str | None, output: Path, as_json: boo
 
     refuse_pretrained(file, against)
     _check_paths(output, data, file, against)
+    path = options["energy_model"]
     chosen = Options(
         limit=options["limit"],
         site_images=options["site_images"],
         shown=options["shown"],
         precision=options["precision"],
+        energy_model=EnergyModel.default() if path is None else EnergyModel.load(path),
         command=click.get_current_context().obj,
     )
     model = load_model(file, options)

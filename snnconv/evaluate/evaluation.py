@@ -97,7 +97,7 @@ def evaluate(
         model = open_exported(model) or load(model)
     if isinstance(model, ExportedNetwork):
         check_choice(precision, backend)
-        check_exported(model, simulate, precision, backend)
+        check_exported(model, simulate, precision, backend, energy_model)
         return evaluate_exported(model, data, against, limit, batch_size, progress)
     model = load(model)
     against = None if against is None else load(against)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from snnconv.convert.counting.energy import DEFAULT, EnergyModel
 from snnconv.convert.spike import collapse, collapses
 from snnconv.errors import DataError, FileError, InvalidValueError
 from snnconv.evaluate.accuracy import standard_error
@@ -95,7 +96,9 @@ def open_exported(source: str | os.PathLike[str]) -> ExportedNetwork | None:
     return ExportedNetwork(name, network, spec, classes, form, timesteps, levels, coupling, (least, most))
 
 
-def check_exported(file: ExportedNetwork, simulate: bool, precision: Precision, backend: Backend) -> None:
+def check_exported(
+    file: ExportedNetwork, simulate: bool, precision: Precision, backend: Backend, energy_model: EnergyModel
+) -> None:
     """Raise InvalidValueError where options ask for what a file of 8-bit integers cannot do."""
     if backend == "torch":
         raise InvalidValueError(
@@ -104,6 +107,11 @@ def check_exported(file: ExportedNetwork, simulate: bool, precision: Precision, 
         )
     if precision != "auto":
         raise InvalidValueError(f"{file.name} holds 8-bit integers: there is no precision to choose, leave it out.")
+    if energy_model != DEFAULT:
+        raise InvalidValueError(
+            f"{file.name} holds 8-bit integers, whose operations are not counted: leave the energy model out, or "
+            "evaluate the file that it was exported from."
+        )
     if simulate and file.form != "stepped":
         raise InvalidValueError(
             f"{file.name} runs in one pass and cannot be simulated: export the spiking network with --form stepped "

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from snnconv.convert.counting.energy import DEFAULT, EnergyModel
 from snnconv.errors import DataError, InvalidValueError
 from snnconv.evaluate import Evaluation, ann_energy, evaluate
 from snnconv.evaluate.accuracy import standard_error
@@ -120,6 +121,7 @@ def gather_comparison(
     limit: int | None = None,
     counted_images: int = 64,
     precision: Precision = "auto",
+    energy_model: EnergyModel = DEFAULT,
     command: str | None = None,
     progress: Progress = no_progress,
 ) -> Comparison:
@@ -133,6 +135,7 @@ def gather_comparison(
         limit: the first so many images; None: all.
         counted_images: count operations on the first so many.
         precision: as in `evaluate`.
+        energy_model: what operations cost.
         command: the command line, for the provenance.
         progress: told of each batch.
 
@@ -152,6 +155,7 @@ def gather_comparison(
             limit=limit,
             activity_images=counted_images,
             precision=precision,
+            energy_model=energy_model,
             progress=progress,
         )
         if result.accuracy is None and result.agreement is None:
@@ -166,7 +170,7 @@ def gather_comparison(
     return Comparison(
         score,
         _with_fronts([contender for contender, _ in found], score),
-        None if against is None else _reference(*against, first),
+        None if against is None else _reference(*against, first, energy_model),
         first.images,
         first.activity_images,
         str(first.to_dict()["energy_note"]),
@@ -199,8 +203,8 @@ def _contender(number: int, name: str, setting: Setting, result: Evaluation) -> 
     )
 
 
-def _reference(name: str, model: Model, result: Evaluation) -> Reference:
-    return Reference(name, result.against_accuracy, ann_energy(model).energy_pj_per_image)
+def _reference(name: str, model: Model, result: Evaluation, energy_model: EnergyModel) -> Reference:
+    return Reference(name, result.against_accuracy, ann_energy(model, energy_model=energy_model).energy_pj_per_image)
 
 
 def _with_fronts(contenders: Sequence[Contender], score: str) -> tuple[Contender, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from snnconv.convert.counting.energy import DEFAULT, EnergyModel
 from snnconv.convert.counting.operations import LayerOperations
 from snnconv.evaluate import Evaluation
 from snnconv.evaluate.evaluation import ann_activity
@@ -11,16 +12,17 @@ from snnconv.report.numbers import LayerCost
 __all__ = ["layer_costs"]
 
 
-def layer_costs(counted: Evaluation, model: Model) -> tuple[LayerCost, ...]:
+def layer_costs(counted: Evaluation, model: Model, energy_model: EnergyModel = DEFAULT) -> tuple[LayerCost, ...]:
     """What an evaluation counted layer by layer, beside the plain network's; by the layers' names.
 
     Args:
         counted: with its layers.
         model: the network that it is of. Of one that does not spike the plain network is itself, and left out.
+        energy_model: what operations cost.
     """
     plain: dict[str, LayerOperations] = {}
     if model.stage is Stage.SNN:
-        plain = {layer.name: layer for layer in ann_activity(model).layers}
+        plain = {layer.name: layer for layer in ann_activity(model, energy_model=energy_model).layers}
     own = [_cost(layer, plain.pop(layer.name, None)) for layer in counted.layers]
     return (*own, *(_plain_only(layer) for layer in plain.values()))
 

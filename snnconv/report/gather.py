@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from snnconv.convert.counting.energy import DEFAULT, EnergyModel
 from snnconv.errors import DataError, InvalidValueError
 from snnconv.evaluate import Evaluation, ann_energy, evaluate
 from snnconv.evaluate.accuracy import standard_error
@@ -42,6 +43,7 @@ class Options:
         site_images: watch sites and count operations on the first so many.
         shown: images of each kind to show.
         precision: as in `evaluate`.
+        energy_model: what operations cost.
         command: the command line, for the provenance; None from Python.
 
     Raises:
@@ -52,6 +54,7 @@ class Options:
     site_images: int = SITE_IMAGES
     shown: int = SHOWN
     precision: Precision = "auto"
+    energy_model: EnergyModel = DEFAULT
     command: str | None = None
 
     def __post_init__(self) -> None:
@@ -91,7 +94,13 @@ def gather(
     few = _first(images, chosen.site_images)
     # This also refuses data and pairs of networks that do not fit, before any other work.
     counted = evaluate(
-        model, few, against=against, precision=chosen.precision, activity_images=len(few), progress=progress
+        model,
+        few,
+        against=against,
+        precision=chosen.precision,
+        activity_images=len(few),
+        energy_model=chosen.energy_model,
+        progress=progress,
     )
     labels = torch.tensor(images.labels) if has_labels(images, classes_of(model)) else None
     ways = variants(model)
@@ -108,11 +117,11 @@ def gather(
     return Report(
         title=title,
         against=other if against is not None else None,
-        summary=_summary(model, counted, own, theirs, labels, len(opened)),
+        summary=_summary(model, counted, own, theirs, labels, len(opened), chosen.energy_model),
         curves=_curves(ways, run, answers, theirs, labels),
         sites=sites,
         site_images=len(few),
-        layers=layer_costs(counted, model),
+        layers=layer_costs(counted, model, chosen.energy_model),
         uncounted=counted.operations.uncounted_operators if counted.operations is not None else (),
         disagreeing=disagreeing,
         disagreements=disagreements,
@@ -144,13 +153,19 @@ def _percents(hits: Tensor) -> tuple[float, ...]:
 
 
 def _summary(
-    model: Model, counted: Evaluation, own: Answers, theirs: Answers | None, labels: Tensor | None, available: int
+    model: Model,
+    counted: Evaluation,
+    own: Answers,
+    theirs: Answers | None,
+    labels: Tensor | None,
+    available: int,
+    energy_model: EnergyModel,
 ) -> Summary:
     images = len(own.final)
     accuracy = None if labels is None else _percent(own.final == labels)
     agreement = None if theirs is None else _percent(own.final == theirs.final)
     stepped = model.stage is Stage.SNN
-    plain = ann_energy(model) if stepped else None
+    plain = ann_energy(model, energy_model=energy_model) if stepped else None
     return Summary(
         stage=model.stage.value,
         mode="simulated" if stepped else counted.mode,

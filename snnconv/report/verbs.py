@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from snnconv.convert.counting.energy import DEFAULT, EnergyModel
 from snnconv.evaluate.running import Precision
 from snnconv.loading import load
 from snnconv.model import Model
@@ -67,6 +68,7 @@ def compare(
     grid: Grid | None = None,
     limit: int | None = None,
     precision: Precision = "auto",
+    energy_model: EnergyModel = DEFAULT,
     command: str | None = None,
     progress: Progress = no_progress,
 ) -> Comparison:
@@ -80,6 +82,7 @@ def compare(
         grid: T, L and couplings to try with each.
         limit: the first so many images; None: all.
         precision: as in `evaluate`.
+        energy_model: what operations cost.
         command: the command line, for the provenance.
         progress: told of each batch.
 
@@ -98,6 +101,7 @@ def compare(
         grid=grid,
         limit=limit,
         precision=precision,
+        energy_model=energy_model,
         command=command,
         progress=progress,
     )

@@ -90,6 +90,11 @@ class EnergyModel:
         name = os.fspath(path)
         return fill(EnergyModel, parse(read_bytes(path), name), name)
 
+    @staticmethod
+    def default() -> EnergyModel:
+        """The one that comes with the package."""
+        return DEFAULT
+
     @property
     def note(self) -> str:
         """What the estimate is, what is in it and what is not; printed wherever a figure of it is."""
