@@ -15,6 +15,8 @@ import tempfile
 from importlib.resources import files
 from pathlib import Path
 
+from PIL import Image
+
 from snnconv.demo import ANN_FILE, REPORT_FILE, SNN_FILE, run_demo
 from snnconv.loading import load
 from snnconv.report import Grid, gather
@@ -22,6 +24,7 @@ from snnconv.report.comparison import gather_comparison
 from snnconv.report.comparison_figures import energy_front
 from snnconv.report.figures import curves_figure, errors_figure
 
+COLOURS = 64  # of a photograph: small, and as good to the eye
 GRID = Grid((1, 2, 4, 8), (1, 2, 4), ("mean", "causal"))
 
 
@@ -60,6 +63,7 @@ def photograph(page: Path, picture: Path) -> None:
         opened.goto(page.resolve().as_uri())
         opened.screenshot(path=picture)
         browser.close()
+    Image.open(picture).convert("RGB").quantize(COLOURS).save(picture, optimize=True)
 
 
 def main() -> None:

@@ -71,15 +71,9 @@ def _front(
         best = sorted((x, each.score(score)) for each, x, on in points if on)
         if best:
             axes.plot(*zip(*best, strict=True), drawstyle="steps-post", color=INK["muted"], linewidth=1, zorder=1)
-        for each, x, on in points:
-            axes.annotate(
-                str(each.number),
-                (x, each.score(score)),
-                (5, 5),
-                textcoords="offset points",
-                fontsize=8,
-                fontweight="bold" if on else "normal",
-            )
+        for (x, y), (numbers, on) in _labels(points, score).items():
+            weight = "bold" if on else "normal"
+            axes.annotate(numbers, (x, y), (5, 5), textcoords="offset points", fontsize=8, fontweight=weight)
         reference = comparison.reference
         level = None if reference is None else (reference.accuracy if score == "accuracy" else 100.0)
         if level is not None:
@@ -93,6 +87,16 @@ def _front(
         on_front = ", ".join(str(each.number) for each, _, on in points if on)
         told = f"{len(points)} networks; no other beats {on_front}."
         return to_svg(figure, f"front-{name}", f"{score} against {name}", told)
+
+
+def _labels(points: Sequence[tuple[Contender, float, bool]], score: str) -> dict[tuple[float, float], tuple[str, bool]]:
+    """Numbers of the networks at each place, and whether one is on the front; those that all but meet share a place."""
+    found: dict[tuple[float, float], tuple[str, bool]] = {}
+    for each, x, on in points:
+        place = (float(f"{x:.3g}"), round(each.score(score), 1))
+        before, was_on = found.get(place, ("", False))
+        found[place] = (f"{before}, {each.number}" if before else str(each.number), on or was_on)
+    return found
 
 
 def _scale(axes: Axes, costs: Sequence[float]) -> None:

@@ -31,7 +31,18 @@ def comparison_view(comparison: Comparison) -> dict[str, Any]:
         "title": f"{len(comparison.contenders)} networks compared",
         "verdict": _verdict(comparison),
         "figures": pictures,
-        "heads": ["network", "T", "L", "N", "coupling", "accuracy", "same answer", "energy", "latency", "front of"],
+        "heads": [
+            "network",
+            "T",
+            "L",
+            "N",
+            "coupling",
+            "accuracy",
+            "same answer",
+            "energy",
+            "steps to answer",
+            "front of",
+        ],
         "rows": [_row(each) for each in comparison.contenders],
         "notes": [f"{each.number}: {each.note}." for each in comparison.contenders if each.note],
         "energy_note": comparison.energy_note,
@@ -63,7 +74,7 @@ def _row(each: Contender) -> list[str | None]:
         _with_error(each.accuracy, each.accuracy_standard_error),
         _with_error(each.agreement, each.agreement_standard_error),
         energy(each.energy_pj),
-        None if each.latency_steps is None else f"{each.latency_steps:,} steps",
+        number(each.latency_steps),
         ", ".join(fronts) or None,
     ]
 
