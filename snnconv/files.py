@@ -12,8 +12,6 @@ from snnconv.errors import FileError
 
 __all__ = ["require_writable", "write_atomically", "write_together"]
 
-SHOWN = 50  # characters of a file's name in that of its temporary file: a name may be as long as the system allows
-
 
 def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
     """Write a file so that at every moment the old one or the new one is there, whole.
@@ -60,7 +58,7 @@ def write_together(files: Mapping[str | os.PathLike[str], bytes]) -> None:
 
 def _stage(target: Path, data: bytes, made: list[Path]) -> Path:
     """The data in a temporary file beside the target."""
-    with tempfile.NamedTemporaryFile(dir=target.parent, prefix=f".{target.name[:SHOWN]}.", delete=False) as file:
+    with tempfile.NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", delete=False) as file:
         made.append(Path(file.name))
         file.write(data)
         file.flush()
@@ -73,7 +71,7 @@ def _keep(target: Path, made: list[Path]) -> Path | None:
     """A second name, or where there are none a copy, of a file that is about to be replaced; None of a new one."""
     if not target.exists():
         return None
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:SHOWN]}.")
+    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
     os.close(handle)
     kept = Path(name)
     made.append(kept)
@@ -95,7 +93,7 @@ def require_writable(path: str | os.PathLike[str]) -> None:
     if not os.path.isdir(target.parent):
         raise FileError(f"{target} cannot be written: the folder {target.parent} does not exist.")
     try:
-        with tempfile.NamedTemporaryFile(dir=target.parent, prefix=f".{target.name[:SHOWN]}."):
+        with tempfile.NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}."):
             pass
     except OSError as error:
         raise FileError(f"{target} cannot be written: {error.strerror or error}. Name another path with -o.") from error

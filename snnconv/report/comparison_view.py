@@ -40,7 +40,7 @@ def comparison_view(comparison: Comparison) -> dict[str, Any]:
             "accuracy",
             "same answer",
             "energy",
-            "steps to answer",
+            "latency",
             "front of",
         ],
         "rows": [_row(each) for each in comparison.contenders],

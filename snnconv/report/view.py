@@ -63,6 +63,8 @@ def verdict(report: Report) -> str:
         told.append(f"Its accuracy is {summary.accuracy:.2f} %{f', {versus}' if versus else ''}.")
     elif summary.agreement is None:
         told.append("The data have no labels and no other network was given, so nothing says how good it is.")
+    if summary.outputs > 1:
+        told.append(f"It has {summary.outputs} outputs, of which the first is read.")
     return " ".join(told)
 
 

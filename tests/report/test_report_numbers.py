@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from importlib import import_module
 
 import numpy as np
 import pytest
@@ -74,7 +75,7 @@ def test_a_site_is_what_a_loop_over_neurons_finds(case, coupling, images):
 
 def test_sites_do_not_depend_on_how_images_come_in_batches(snn, ann, images, monkeypatch):
     whole = measure(snn, images, against=ann)
-    monkeypatch.setattr("snnconv.report.measure.LARGEST_BATCH", 5)
+    monkeypatch.setattr(import_module("snnconv.report.measure"), "LARGEST_BATCH", 5)
     for one, other in zip(whole, measure(snn, images, against=ann), strict=True):
         assert one.fired == other.fired
         assert one.potentials == other.potentials

@@ -121,7 +121,9 @@ def test_every_tangled_network(case, tmp_path):
     json.dumps(found.to_dict(), allow_nan=False)
     assert any(site.correlation is not None for site in found.sites)
     if case in DRAWN:
-        check(page_of(found))
+        html = page_of(found)
+        check(html)
+        assert ("2 outputs, of which the first is read" in html) == (case == "two_outputs")
 
 
 def test_recordings_of_events(tmp_path):
