@@ -25,7 +25,7 @@ from snnconv.report.comparison_figures import energy_front
 from snnconv.report.figures import curves_figure, errors_figure
 
 COLOURS = 64  # of a photograph: small, and as good to the eye
-GRID = Grid((1, 2, 4, 8), (1, 2, 4), ("mean", "causal"))
+GRID = Grid((1, 2, 4, 8), (1,), ("mean", "causal"))
 
 
 def standalone(svg: str) -> str:

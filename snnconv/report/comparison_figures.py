@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from matplotlib.axes import Axes
@@ -13,11 +14,12 @@ from snnconv.report.svg import INK, drawing, to_svg
 __all__ = ["energy_front", "latency_front"]
 
 SIZE = (4.4, 3.2)  # inches
-LOOKS = {  # colour and marker
-    "mean": (INK["one"], "o"),
-    "causal": (INK["two"], "s"),
-    "learned": (INK["three"], "^"),
-    None: (INK["four"], "D"),
+NEAR, MOST_NAMED = 20.0, 4  # dots between points that share a label, and numbers in one label
+LOOKS = {  # colour, marker and its size: at one place all of them can be seen
+    "mean": (INK["one"], "o", 10),
+    "causal": (INK["two"], "s", 6),
+    "learned": (INK["three"], "^", 8),
+    None: (INK["four"], "D", 8),
 }
 WORDS = {"mean": "mean coupling", "causal": "causal coupling", "learned": "learned coupling", None: "without time"}
 
@@ -54,7 +56,7 @@ def _front(
     score = comparison.score
     with drawing(*SIZE) as figure:
         axes = figure.subplots()
-        for coupling, (colour, marker) in LOOKS.items():
+        for coupling, (colour, marker, size) in LOOKS.items():
             mine = [(x, each.score(score), on) for each, x, on in points if each.coupling == coupling]
             for on in (True, False):
                 some = [(x, y) for x, y, is_on in mine if is_on is on]
@@ -63,7 +65,7 @@ def _front(
                         *zip(*some, strict=True),
                         linestyle="none",
                         marker=marker,
-                        markersize=8 if on else 6,
+                        markersize=size,
                         color=colour,
                         markerfacecolor=colour if on else "none",
                         label=WORDS[coupling] if on or not any(is_on for *_, is_on in mine) else None,
@@ -71,9 +73,6 @@ def _front(
         best = sorted((x, each.score(score)) for each, x, on in points if on)
         if best:
             axes.plot(*zip(*best, strict=True), drawstyle="steps-post", color=INK["muted"], linewidth=1, zorder=1)
-        for (x, y), (numbers, on) in _labels(points, score).items():
-            weight = "bold" if on else "normal"
-            axes.annotate(numbers, (x, y), (5, 5), textcoords="offset points", fontsize=8, fontweight=weight)
         reference = comparison.reference
         level = None if reference is None else (reference.accuracy if score == "accuracy" else 100.0)
         if level is not None:
@@ -83,20 +82,30 @@ def _front(
         axes.set(xlabel=cost, ylabel=f"{score}, %")
         _scale(axes, [x for _, x, _ in points] + ([] if reference_cost is None else [reference_cost]))
         axes.margins(0.12)
+        _name(axes, [(x, each.score(score), each.number, on) for each, x, on in points])
         axes.legend(loc="best")
         on_front = ", ".join(str(each.number) for each, _, on in points if on)
         told = f"{len(points)} networks; no other beats {on_front}."
         return to_svg(figure, f"front-{name}", f"{score} against {name}", told)
 
 
-def _labels(points: Sequence[tuple[Contender, float, bool]], score: str) -> dict[tuple[float, float], tuple[str, bool]]:
-    """Numbers of the networks at each place, and whether one is on the front; those that all but meet share a place."""
-    found: dict[tuple[float, float], tuple[str, bool]] = {}
-    for each, x, on in points:
-        place = (float(f"{x:.3g}"), round(each.score(score), 1))
-        before, was_on = found.get(place, ("", False))
-        found[place] = (f"{before}, {each.number}" if before else str(each.number), on or was_on)
-    return found
+def _name(axes: Axes, points: Sequence[tuple[float, float, int, bool]]) -> None:
+    """Write the networks' numbers; those that all but meet share a place, and bold is what has one on the front."""
+    axes.autoscale_view()
+    groups: list[tuple[tuple[float, float], list[int], bool]] = []
+    for x, y, number, on in sorted(points, key=lambda point: not point[3]):
+        here = axes.transData.transform((x, y))
+        for place, (corner, numbers, is_on) in enumerate(groups):
+            if math.dist(here, axes.transData.transform(corner)) < NEAR:
+                groups[place] = (corner, sorted([*numbers, number]), is_on)
+                break
+        else:
+            groups.append(((x, y), [number], on))
+    for corner, numbers, on in groups:
+        shown = numbers if len(numbers) <= MOST_NAMED else [numbers[0], numbers[1], "…", numbers[-1]]
+        weight = "bold" if on else "normal"
+        text = ", ".join(str(number) for number in shown)
+        axes.annotate(text, corner, (5, 5), textcoords="offset points", fontsize=8, fontweight=weight)
 
 
 def _scale(axes: Axes, costs: Sequence[float]) -> None:

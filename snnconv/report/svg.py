@@ -60,7 +60,8 @@ STYLE: Any = {  # its names are a type of their own in some versions of matplotl
     "path.simplify": False,
 }
 UNUSED = re.compile(r"<metadata>.*?</metadata>|<style.*?</style>|<!--.*?-->", re.S)
-FONT = re.compile(r"font: (?:(\w+) )?([\d.]+)px [^;\"]*")
+FONT = re.compile(r"font: (?:(\w+) )?([\d.]+)px [^;\"]*")  # all in one, as some versions of matplotlib write it
+FAMILY = re.compile(r"font-family: [^;\"]*;? ?")
 NAMES = re.compile(r' id="([^"]*)"')
 USES = re.compile(r'(url\(#|href="#)([^")]*)')
 
@@ -87,6 +88,7 @@ def to_svg(figure: Figure, name: str, title: str, described: str) -> str:
     text = file.getvalue()
     text = UNUSED.sub("", text[text.index("<svg") :])
     text = FONT.sub(lambda found: f"font-weight: {found[1] or 'normal'}; font-size: {found[2]}px", text)
+    text = FAMILY.sub("", text)
     for variable, colour in INK.items():
         text = text.replace(colour, f"var(--{variable})")
     used = {found[1] for found in USES.findall(text)}
