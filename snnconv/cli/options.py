@@ -20,6 +20,7 @@ __all__ = [
     "DATA_HELP",
     "MOST_LEVELS",
     "examples",
+    "files_of_data",
     "input_options",
     "json_option",
     "load_model",
@@ -129,14 +130,23 @@ def output_path(output: Path | None, source: str, suffix: str, options: dict[str
 
 def _files_read(options: dict[str, Any]) -> Iterator[str]:
     """Of the options that name files beside SOURCE."""
-    from snnconv.zoo.dataspec import parse_spec
-
     if options.get("distill"):
         yield options["distill"]
     for name in ("data", "eval_data", "calibration_data"):
         if options.get(name):
-            where = parse_spec(options[name]).where
-            yield from (where, *where.split(","))
+            yield from files_of_data(options[name])
+
+
+def files_of_data(spec: str) -> Iterator[str]:
+    """What may be files of a data spec.
+
+    Raises:
+        DataError: it is malformed.
+    """
+    from snnconv.zoo.dataspec import parse_spec
+
+    where = parse_spec(spec).where
+    yield from (where, *where.split(","))
 
 
 def _stem(source: str) -> str:
