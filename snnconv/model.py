@@ -44,7 +44,8 @@ class InputSpec:
         timesteps: number T of frames of one sample, where the input changes over time; None: a still input. The graph
             of an SNN then takes `[T, B, ...]`. That of an ANN takes single frames `[B, ...]` all the same, and the
             number says what its data are.
-        step_us: of frames of events, the microseconds that each holds; None: T slices of the recording's own length.
+        step_us: of frames of events, the microseconds that each holds, from time 0 on; None: the time from the first
+            to the last event is cut into T of the same length.
     """
 
     channels: int

@@ -70,11 +70,14 @@ def event_frames(
         timesteps: T.
         height: rows H of the sensor.
         width: columns W of the sensor.
-        step_us: microseconds a slice, from the first event on, what is later than T of them left out; None: slices of
-            the same length, as in `time_slices`.
+        step_us: microseconds a slice, from time 0 of the recording on, what is later than T of them left out; None:
+            slices of the same length between the first and the last event, as in `time_slices`.
 
     Returns:
         Counts `[T, 2, H, W]`; all 0 without events.
+
+    Raises:
+        DataError: every event is later than T slices of `step_us`.
 
     >>> event_frames(np.array([[1, 0, 1], [1, 0, 1]]), np.array([5, 6]), 1, 1, 2)[0, 1].tolist()
     [[0.0, 2.0]]
@@ -85,8 +88,14 @@ def event_frames(
     if step_us is None:
         slices = time_slices(t_us, timesteps)
     else:
-        slices = (t_us - t_us.min()).astype(np.int64) // step_us
-        xyp, slices = xyp[slices < timesteps], slices[slices < timesteps]
+        slices = t_us.astype(np.int64) // step_us
+        within = slices < timesteps
+        if not within.any():
+            raise DataError(
+                f"A recording begins at {t_us.min()} microseconds, after all {timesteps} frames of {step_us} that are "
+                "counted from its time 0: let its times begin near 0, or take more or longer frames."
+            )
+        xyp, slices = xyp[within], slices[within]
     x, y, polarity = xyp.T.astype(np.int64)
     places = np.ravel_multi_index((slices, polarity, y, x), shape)
     return np.bincount(places, minlength=timesteps * POLARITIES * height * width).reshape(shape).astype(np.float32)

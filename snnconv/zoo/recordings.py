@@ -30,7 +30,7 @@ class Recordings(Source):
         labels: class indices `[n]`, or None.
         classes: class names by index, or None.
         timesteps: T, 1 until a network asks for more.
-        step_us: microseconds that each frame holds, from the first event on; None: T slices of the same length.
+        step_us: microseconds that each frame holds, from time 0 on; None: T slices of the same length.
     """
 
     height: int
