@@ -7,19 +7,20 @@ from typing import Any
 
 import click
 
-from snnconv.cli import export_onnx
+from snnconv.cli import export_nir, export_onnx
 from snnconv.cli.export_request import ExportRequest, Target
 from snnconv.cli.options import DATA_HELP, examples, input_options, json_option, refuse, require
 
 __all__ = ["export"]
 
-TARGETS: dict[str, Target] = {"onnx": export_onnx.TARGET}
+TARGETS: dict[str, Target] = {"onnx": export_onnx.TARGET, "nir": export_nir.TARGET}
 
 
 @click.command(
     epilog=examples(
         "snnconv export resnet18-snn.onnx --int8 --data imagefolder:photos -o resnet18-int8.onnx",
         "snnconv export resnet18-snn.onnx --form collapsed -o resnet18-quantized.onnx",
+        "snnconv export resnet18-causal.onnx --to nir -o resnet18.nir",
     )
 )
 @click.argument("file")
@@ -31,6 +32,8 @@ TARGETS: dict[str, Target] = {"onnx": export_onnx.TARGET}
     "--int8 collapsed where it equals one]",
 )
 @click.option("--int8", is_flag=True, help="Of onnx: weights and activations in 8-bit integers, levels exact.")
+@click.option("--exact-reset", is_flag=True, help="Of nir: reset by subtraction, built of NIR's primitives.")
+@click.option("--unit-thresholds", is_flag=True, help="Of nir: every threshold 1, as some simulators ask.")
 @click.option("--data", metavar="DATA", help=f"Compare what is written with FILE on images: {DATA_HELP}.")
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="Compare the first N images.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), metavar="PATH", help="Where to write.")
