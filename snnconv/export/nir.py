@@ -64,7 +64,7 @@ def _checks(nodes: dict[str, Any]) -> bool:
 
 def _metadata(single: Model, snn: Model, writer: NirWriter) -> dict[str, Any]:
     spec = single.input.to_dict()
-    if spec["layout"] == "NHWC":
+    if writer.turned:
         spec["layout"] = "NCHW"
     own = {
         "version": version("snnconv"),

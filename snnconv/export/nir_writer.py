@@ -61,6 +61,7 @@ class NirWriter:
         self.padding: dict[fx.Node, list[tuple[int, int]]] = {}
         self.order: list[str] = [INPUT]  # of the nodes, as a signal meets them
         self.sites: dict[str, str] = {}  # of our graph -> the NIR node that fires
+        self.turned = False  # the network's input has its channels last, the file's first
 
     def write(self) -> None:
         """Write all nodes.
@@ -70,9 +71,10 @@ class NirWriter:
         """
         import nir
 
-        given = next(node for node in self.graph.graph.nodes if node.op == "placeholder")
+        given: fx.Node = next(node for node in self.graph.graph.nodes if node.op == "placeholder")
         shape = tuple(given.meta["shape"])
-        if self.model.input.layout == "NHWC":
+        self.turned = all(self._turns(user) for user in given.users)
+        if self.turned:
             shape = (shape[2], shape[0], shape[1])
         self.nodes[INPUT] = nir.Input(input_type=np.array(shape))
         self.signals[given] = Signal({INPUT: np.ones(())}, shape)
@@ -93,6 +95,15 @@ class NirWriter:
             self._write_linear(name)
         order = {name: place for place, name in enumerate(self.order)}
         self.nodes = dict(sorted(self.nodes.items(), key=lambda item: order.get(item[0], len(order))))
+
+    def _turns(self, node: fx.Node) -> bool:
+        """Whether a node, or all that read what it passes on, turn the network's input to channels first."""
+        if node.op != "call_module":
+            return False
+        module = module_of(self.graph, node)
+        if isinstance(module, PASSING):
+            return all(self._turns(user) for user in node.users)
+        return isinstance(module, Transpose) and module.order == (0, 3, 1, 2)
 
     def _write_outputs(self) -> None:
         import nir
@@ -187,7 +198,7 @@ class NirWriter:
             self.nodes[name] = nir.Affine(weight=weight, bias=bias)
         else:
             self.nodes[name] = nir.Conv2d(
-                input_shape=given.shape[1:] if convolution.groups == 1 else None,
+                input_shape=given.shape[1:],
                 weight=weight,
                 stride=np.array(convolution.stride),
                 padding=np.array(convolution.padding),
@@ -352,6 +363,6 @@ class NirWriter:
         return Signal(terms, tuple(node.meta["shape"]), frozenset(terms))
 
     def _transpose(self, node: fx.Node, module: Transpose, given: list[Signal]) -> Signal:
-        if list(given[0].terms) == [INPUT] and self.model.input.layout == "NHWC" and module.order == (0, 3, 1, 2):
+        if list(given[0].terms) == [INPUT] and self.turned:
             return given[0]
         raise Refusal("NIR does not permute axes: only an input that is turned to channels first is written")
