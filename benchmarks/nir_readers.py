@@ -1,13 +1,16 @@
 """How other people's simulators read a NIR graph: one class a simulator, nothing of ours among the imports.
 
-Each has two forms. `as_read` is what the simulator's own function makes of the file. `told` is the same network after
-what the file's metadata say and NIR's IF cannot: reset by subtraction, initial potentials, and, where the simulator has
-its own idea of them, one spike a step and no lower bound of the potential.
+Each has three forms. "as read" is what the simulator's own function makes of the file. "in order" is the same with the
+nodes run one after the other as edges lead: `nirtorch.load`, which norse and sinabs call, follows each branch to its
+end, so that a sum is made before its other branches are there. "told" is that after what the file's metadata say and
+NIR's IF cannot: reset by subtraction, initial potentials, and, where the simulator has its own idea of them, one spike
+a step and no lower bound of the potential.
 """
 
 from __future__ import annotations
 
 import warnings
+from graphlib import TopologicalSorter
 from typing import Any
 
 import numpy as np
@@ -37,6 +40,15 @@ def _subtracts(node: Any) -> bool:
     return _text(node.metadata.get("reset", "zero")) == "subtract"
 
 
+def _put_in_order(network: Any, graph: Any) -> None:
+    """Let an executor of nirtorch run its nodes as edges lead."""
+    sources: dict[str, set[str]] = {name: set() for name in graph.nodes}
+    for source, target in graph.edges:
+        sources[target].add(source)
+    places = {name: place for place, name in enumerate(TopologicalSorter(sources).static_order())}
+    network.execution_order = sorted(network.execution_order, key=lambda node: places[node.name])
+
+
 def _count(modules: dict[str, torch.nn.Module]) -> tuple[Counts, list[Any]]:
     """Counts spikes of layers by hooks; a layer may return its state behind its spikes."""
     counts: Counts = {}
@@ -54,9 +66,11 @@ def _count(modules: dict[str, torch.nn.Module]) -> tuple[Counts, list[Any]]:
 class _Stepped:
     """A simulator whose network takes one step a call, `(x, state) -> (y, state)`."""
 
-    def __init__(self, graph: Any, *, told: bool) -> None:
+    def __init__(self, graph: Any, *, ordered: bool, told: bool) -> None:
         self.graph, self.told = graph, told
         self.network = self.load().double().eval()
+        if ordered and hasattr(self.network, "execution_order"):
+            _put_in_order(self.network, graph)
 
     def load(self) -> Any:
         raise NotImplementedError
@@ -173,14 +187,16 @@ class Sinabs:
 
     packages = ("sinabs", "nirtorch", "nir")
 
-    def __init__(self, graph: Any, *, told: bool) -> None:
-        self.graph, self.told = graph, told
+    def __init__(self, graph: Any, *, ordered: bool, told: bool) -> None:
+        self.graph, self.ordered, self.told = graph, ordered, told
 
     def run(self, x: Tensor, steps: int) -> tuple[Tensor, Counts]:
         import sinabs.nir
         from sinabs.activation import MembraneReset, SingleSpike
 
         network = sinabs.nir.from_nir(self.graph, batch_size=len(x)).double().eval()
+        if self.ordered:
+            _put_in_order(network, self.graph)
         for name, node in _neurons(self.graph).items():
             layer: Any = getattr(network, name)
             if self.told:

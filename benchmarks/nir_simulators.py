@@ -24,6 +24,7 @@ import numpy as np
 import torch
 
 IMAGES = 64
+FORMS = ("as read", "in order", "told")
 TIMESTEPS, LEVELS = 4, 8
 NETWORKS: dict[str, dict[str, Any]] = {
     "cifar10_resnet20": {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)},
@@ -128,14 +129,15 @@ def compare(simulator: str, folder: Path) -> list[dict[str, Any]]:
         arrays = np.load(folder / f"{network['number']}.npz")
         x = torch.from_numpy(arrays["x"]).double()
         for kind in ("channel", "unit"):
-            for told in (False, True):
-                line = {"network": network["network"], "thresholds": kind, "form": "told" if told else "as read"}
+            for form in FORMS:
+                line = {"network": network["network"], "thresholds": kind, "form": form}
                 started = time.perf_counter()
                 try:
                     graph = nir.read(folder / f"{network['number']}-{kind}.nir")
                     with torch.no_grad(), warnings.catch_warnings():
                         warnings.simplefilter("ignore")
-                        logits, counts = READERS[simulator](graph, told=told).run(x, network["timesteps"])
+                        reader = READERS[simulator](graph, ordered=form != "as read", told=form == "told")
+                        logits, counts = reader.run(x, network["timesteps"])
                     line |= _difference(arrays, kind, logits, counts)
                 except Exception as error:  # whatever another package raises is the finding
                     line["refused"] = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"

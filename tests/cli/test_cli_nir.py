@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import nir
 import numpy as np
 import pytest
@@ -68,7 +70,7 @@ def test_a_network_of_others(run, refused, here):
     events = random.integers(0, [8, 6, 2], (600, 3))
     times = np.sort(random.integers(0, 20_000, 600))
     offsets = np.array([0, 200, 400, 600])
-    times = np.concatenate([np.sort(times[a:b] - times[a]) for a, b in zip(offsets, offsets[1:], strict=False)])
+    times = np.concatenate([np.sort(times[a:b] - times[a]) for a, b in itertools.pairwise(offsets)])
     np.savez(here / "events.npz", test_xyp=events, test_t_us=times, test_offset=offsets, test_label=[0, 1, 2])
     words = ("evaluate", "lif.nir", "--data", "events:events.npz", "--timesteps", 6, "--json")
     assert "give --dt SECONDS" in refused(*words)

@@ -121,8 +121,8 @@ def test_thresholds_of_channels_fill_the_shape():
     assert len(layers) == len(sites) == 4
     for layer, site in zip(layers, sites, strict=True):
         assert layer.v_threshold.ndim == 3
-        np.testing.assert_allclose(layer.v_threshold[:, 0, 0], site.ceiling.detach())
-        np.testing.assert_allclose(layer.metadata["v0"], site.initial.reshape(-1, 1, 1) * layer.v_threshold)
+        np.testing.assert_allclose(layer.v_threshold[:, 0, 0], site.ceiling.detach().numpy())
+        np.testing.assert_allclose(layer.metadata["v0"], site.initial.reshape(-1, 1, 1).numpy() * layer.v_threshold)
         assert layer.metadata["reset"] == "subtract"
 
 
