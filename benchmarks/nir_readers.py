@@ -50,13 +50,17 @@ def _put_in_order(network: Any, graph: Any) -> None:
 
 
 def _count(modules: dict[str, torch.nn.Module]) -> tuple[Counts, list[Any]]:
-    """Counts spikes of layers by hooks; a layer may return its state behind its spikes."""
+    """Counts spikes of layers by hooks, and lets them go on in double precision, which some layers leave.
+
+    A layer may return its state behind its spikes.
+    """
     counts: Counts = {}
 
     def hook(name: str) -> Any:
-        def add(module: Any, given: Any, out: Any) -> None:
+        def add(module: Any, given: Any, out: Any) -> Any:
             spikes = (out[0] if isinstance(out, tuple) else out).detach().double()
             counts[name] = counts[name] + spikes if name in counts else spikes
+            return (spikes, *out[1:]) if isinstance(out, tuple) else spikes
 
         return add
 

@@ -7,11 +7,11 @@ import nir
 import numpy as np
 import pytest
 import torch
+from reference.nir_primitives import Interpreter
 
 import snnconv
 from snnconv.errors import FileError, InvalidValueError, ModelError, SnnconvError, UnsupportedOperatorsError
 from snnconv.nirfiles import NirReading
-from tests.reference.nir_primitives import Interpreter
 
 ONES = np.ones(3, np.float32)
 

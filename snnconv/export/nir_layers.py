@@ -208,8 +208,9 @@ def composed(first: Convolution, second: Convolution) -> Convolution | None:
     )
     if not single or first.weight.ndim != second.weight.ndim:
         return None
-    outer, inner = (each.weight.reshape(each.weight.shape[:2]) for each in (second, first))
-    weight = (outer @ inner).reshape(len(outer), inner.shape[1], *first.weight.shape[2:])
+    outer: Array = second.weight.reshape(len(second.weight), -1)
+    inner: Array = first.weight.reshape(len(first.weight), -1)
+    weight = (outer @ inner).reshape(len(outer), -1, *first.weight.shape[2:])
     stride = _pair([a * b for a, b in zip(first.stride, second.stride, strict=True)])
     return replace(first, weight=weight, bias=outer @ first.bias + second.bias, stride=stride)
 

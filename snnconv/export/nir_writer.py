@@ -11,21 +11,24 @@ import torch
 from torch import fx, nn
 
 from snnconv.errors import UnsupportedNode, UnsupportedOperatorsError
-from snnconv.export.nir_layers import (
-    Array,
-    Convolution,
-    as_convolution,
-    averaging,
-    composed,
-    padded,
-    placement,
-    spatial_padding,
-)
+from snnconv.export.nir_draft import INPUT, OUTPUT, NirDraft
+from snnconv.export.nir_layers import as_convolution, averaging, padded, placement, spatial_padding
 from snnconv.export.nir_neurons import neurons_of
 from snnconv.export.nir_signals import Signal, by_channel
 from snnconv.graph.access import calls, module_of, operands, results
 from snnconv.graph.linear import NORMS
-from snnconv.graph.modules import Arithmetic, AveragePool, Concat, MaxPool, Pad, ReduceMean, Slice, Transpose
+from snnconv.graph.modules import (
+    Arithmetic,
+    AveragePool,
+    Concat,
+    MaxPool,
+    Pad,
+    ReduceMean,
+    Reshape,
+    Slice,
+    Squeeze,
+    Transpose,
+)
 from snnconv.graph.node import Refusal
 from snnconv.model import Model
 from snnconv.neurons import Fold, Repeat, SpikingSite, Steps, TimeMean
@@ -33,11 +36,10 @@ from snnconv.neurons import Fold, Repeat, SpikingSite, Steps, TimeMean
 __all__ = ["NirWriter"]
 
 PASSING = (Fold, Repeat, Steps, TimeMean, nn.Identity, nn.Dropout)
-INPUT, OUTPUT = "input", "output"
 AVERAGE = "average pooling in its place, before the network is trained, is written"
 
 
-class NirWriter:
+class NirWriter(NirDraft):
     """Writes one network.
 
     Args:
@@ -47,21 +49,18 @@ class NirWriter:
         dt: seconds of a step.
 
     Attributes:
-        nodes: NIR nodes by name.
-        edges: between them.
+        sites: of our graph, and the NIR nodes that fire.
+        turned: whether the network's input has its channels last, and the file's first.
     """
 
     def __init__(self, model: Model, *, exact_reset: bool, unit_thresholds: bool, dt: float) -> None:
-        self.model, self.graph = model, model.graph
+        super().__init__(len(model.outputs))
+        self.graph = model.graph
         self.exact_reset, self.unit_thresholds, self.dt = exact_reset, unit_thresholds, dt
-        self.nodes: dict[str, Any] = {}
-        self.edges: list[tuple[str, str]] = []
-        self.linear: dict[str, tuple[Convolution, Signal, bool]] = {}  # not written yet: their weights may still change
         self.signals: dict[fx.Node, Signal] = {}
         self.padding: dict[fx.Node, list[tuple[int, int]]] = {}
-        self.order: list[str] = [INPUT]  # of the nodes, as a signal meets them
-        self.sites: dict[str, str] = {}  # of our graph -> the NIR node that fires
-        self.turned = False  # the network's input has its channels last, the file's first
+        self.sites: dict[str, str] = {}
+        self.turned = False
 
     def write(self) -> None:
         """Write all nodes.
@@ -91,10 +90,7 @@ class NirWriter:
         if refused:
             raise UnsupportedOperatorsError("NIR cannot hold these operators", refused)
         self._write_outputs()
-        for name in list(self.linear):
-            self._write_linear(name)
-        order = {name: place for place, name in enumerate(self.order)}
-        self.nodes = dict(sorted(self.nodes.items(), key=lambda item: order.get(item[0], len(order))))
+        self.finish()
 
     def _turns(self, node: fx.Node) -> bool:
         """Whether a node, or all that read what it passes on, turn the network's input to channels first."""
@@ -112,21 +108,9 @@ class NirWriter:
         for number, node in enumerate(found[: len(found) // 2]):
             signal = self.signals[node]
             name = OUTPUT if not number else f"{OUTPUT}_{number}"
-            sources = self._plain(signal, f"{name}_scaled")
+            sources = self.plain(signal, f"{name}_scaled")
             self.nodes[name] = nir.Output(output_type=np.array(signal.shape))
             self.edges += [(source, name) for source in sources]
-
-    def _name(self, wanted: str) -> str:
-        """A name that no node has; those of our graph are identifiers."""
-        reserved = {INPUT, OUTPUT, *(f"{OUTPUT}_{number}" for number in range(1, len(self.model.outputs)))}
-        name = wanted
-        while name in self.nodes or name in self.linear or name in reserved:
-            name += "_"
-        return name
-
-    def _put(self, name: str, node: Any) -> None:
-        self.nodes[name] = node
-        self.order.append(name)
 
     def _signal(self, node: fx.Node, module: nn.Module) -> Signal:
         """What a node puts out."""
@@ -138,13 +122,7 @@ class NirWriter:
         for kinds, handler in self._handlers():
             if isinstance(module, kinds):
                 return handler(node, module, given)
-        if isinstance(module, MaxPool):
-            raise Refusal(f"NIR has no maximum: {AVERAGE}")
-        if any(
-            isinstance(module_of(self.graph, each), TimeMean) for each in operands(node) if each.op == "call_module"
-        ):
-            raise Refusal("it takes the mean over all time steps, for which NIR has no node: end the network before it")
-        raise Refusal("NIR has no node for it")
+        raise AssertionError("the last handler takes every module")
 
     def _handlers(self) -> list[tuple[Any, Callable[[fx.Node, Any, list[Signal]], Signal]]]:
         return [
@@ -170,78 +148,26 @@ class NirWriter:
             joined = padded(convolution, before)
             assert joined is not None
             convolution = joined
-        return self._linear(node, convolution, given[0], moves=isinstance(module, (Slice, Pad)))
-
-    def _linear(self, node: fx.Node, convolution: Convolution, given: Signal, *, moves: bool = False) -> Signal:
-        """A linear operator on a signal, whose factor goes into the weights."""
-        name = self._name(str(node.target))
-        shape = tuple(node.meta["shape"])
-        (first, *others) = given.terms
-        if moves and not others and first in self.linear and self.linear[first][2] and first in given.private:
-            before, source, _ = self.linear[first]
-            joined = composed(before.scaled(given.terms[first]), convolution)
-            if joined is not None:
-                del self.linear[first]
-                convolution, given = joined, source
-        given, factor = self._with_one_factor(given, name)
-        convolution = convolution.of_scaled(factor)
-        self.linear[name] = (convolution, given, moves)
-        self.order.append(name)
-        return Signal({name: np.ones(())}, shape, frozenset([name]))
-
-    def _write_linear(self, name: str) -> None:
-        import nir
-
-        convolution, given, _ = self.linear.pop(name)
-        weight, bias = (np.ascontiguousarray(each, np.float32) for each in (convolution.weight, convolution.bias))
-        if weight.ndim == 2:
-            self.nodes[name] = nir.Affine(weight=weight, bias=bias)
-        else:
-            self.nodes[name] = nir.Conv2d(
-                input_shape=given.shape[1:],
-                weight=weight,
-                stride=np.array(convolution.stride),
-                padding=np.array(convolution.padding),
-                dilation=np.array(convolution.dilation),
-                groups=convolution.groups,
-                bias=bias,
-            )
-        self.edges += [(source, name) for source in given.terms]
-
-    def _plain(self, signal: Signal, name: str) -> list[str]:
-        """Nodes whose outputs add up to a signal: factors go into weights, or into a diagonal operator."""
-        sources = []
-        for source, factor in signal.terms.items():
-            if (factor == 1).all():
-                sources.append(source)
-            elif source in self.linear and source in signal.private:
-                convolution, given, moves = self.linear[source]
-                self.linear[source] = (convolution.scaled(factor), given, moves)
-                sources.append(source)
-            else:
-                own = self._name(name)
-                diagonal = placement(signal.shape[0], signal.shape[0], 0, signal.shape).of_scaled(factor)
-                self.order.append(own)
-                self.linear[own] = (diagonal, Signal({source: np.ones(())}, signal.shape), True)
-                sources.append(own)
-        return sources
+        return self.convolve(
+            str(node.target), tuple(node.meta["shape"]), convolution, given[0], moves=isinstance(module, (Slice, Pad))
+        )
 
     def _fire(self, node: fx.Node, site: SpikingSite, given: Signal) -> Signal:
-        name = self._name(str(node.target))
+        name = self.name(str(node.target))
         neurons = neurons_of(site, given.shape)
         if self.unit_thresholds:
             neurons = neurons.in_thresholds()
-        sources = self._plain(given.scaled(neurons.gain), f"{name}_scaled")
+        sources = self.plain(given.scaled(neurons.gain), f"{name}_scaled")
         fires = name
         if self.exact_reset and neurons.loops:
-            made = {part: self._name(f"{name}_{part}") for part in ("potential", "fire", "taken", "later")}
+            made = {part: self.name(f"{name}_{part}") for part in ("potential", "fire", "taken", "later")}
             for part, each in neurons.loop(self.dt).items():
-                self._put(made[part], each)
+                self.put(made[part], each)
             ring = [made[part] for part in ("potential", "fire", "taken", "later", "potential")]
             self.edges += itertools.pairwise(ring)
             name, fires = made["potential"], made["fire"]
         else:
-            self._put(name, neurons.node(self.dt))
+            self.put(name, neurons.node(self.dt))
         self.edges += [(source, name) for source in sources]
         self.sites[str(node.target)] = fires
         return Signal({fires: neurons.worth}, given.shape)
@@ -264,18 +190,7 @@ class NirWriter:
             raise Refusal("it divides by a signal, which no NIR node does")
         signal = given[0].scaled(np.array(-1.0)) if module.operator == "sub" and module.constant_first else given[0]
         less = module.operator == "sub" and not module.constant_first
-        return self._shift(signal, -constant if less else constant)
-
-    def _shift(self, signal: Signal, constant: Array) -> Signal:
-        """A constant goes into the bias of an operator that nothing else reads."""
-        if not constant.any():
-            return signal
-        for source, factor in signal.terms.items():
-            if source in self.linear and source in signal.private and (factor != 0).all():
-                convolution, given, _ = self.linear[source]
-                self.linear[source] = (convolution.shifted(constant / factor), given, False)
-                return signal
-        raise Refusal("it adds a constant where no linear operator could take it into its bias")
+        return self.shift(signal, -constant if less else constant)
 
     def _norm(self, node: fx.Node, module: Any, given: list[Signal]) -> Signal:
         with torch.no_grad():
@@ -283,48 +198,23 @@ class NirWriter:
             shift = -module.running_mean.double() * scale
             if module.affine:
                 scale, shift = scale * module.weight, shift * module.weight + module.bias
-        return self._shift(given[0].scaled(scale.cpu().numpy()), shift.cpu().numpy())
+        return self.shift(given[0].scaled(scale.cpu().numpy()), shift.cpu().numpy())
 
     def _average(self, node: fx.Node, module: AveragePool, given: list[Signal]) -> Signal:
         if any(module.pads):
-            return self._linear(node, averaging(module, given[0].shape[0]), given[0])
-        return self._sum_pool(str(node.target), given[0], module.kernel, module.stride)
+            shape = tuple(node.meta["shape"])
+            return self.convolve(str(node.target), shape, averaging(module, given[0].shape[0]), given[0])
+        return self.sum_pool(str(node.target), given[0], module.kernel, module.stride)
 
     def _mean(self, node: fx.Node, module: ReduceMean, given: list[Signal]) -> Signal:
         shape = given[0].shape
         if len(shape) != 3 or sorted(axis % 4 for axis in module.axes) != [2, 3]:
             raise Refusal(f"it averages axes {module.axes} of {list(shape)}: rows and columns of images are averaged")
-        pooled = self._sum_pool(str(node.target), given[0], shape[1:], shape[1:])
-        return pooled if module.keepdims else self._flatten(f"{node.target}_flat", pooled)
-
-    def _sum_pool(self, wanted: str, given: Signal, kernel: tuple[int, ...], stride: tuple[int, ...]) -> Signal:
-        """An average as a sum, which more simulators read, divided in the weights that follow."""
-        import nir
-
-        if len(kernel) != 2:
-            raise Refusal(f"it pools {len(kernel)} axes: NIR pools two")
-        name = self._name(wanted)
-        given, factor = self._with_one_factor(given, name)
-        zeros = np.zeros(2, int)
-        self._put(name, nir.SumPool2d(kernel_size=np.array(kernel), stride=np.array(stride), padding=zeros))
-        self.edges += [(source, name) for source in given.terms]
-        sizes = [
-            (size - window) // step + 1 for size, window, step in zip(given.shape[1:], kernel, stride, strict=True)
-        ]
-        return Signal({name: factor / np.prod(kernel)}, (given.shape[0], *sizes))
-
-    def _with_one_factor(self, given: Signal, name: str) -> tuple[Signal, Array]:
-        """A signal without factors, and the factor that it had."""
-        factor = given.same_factor()
-        if factor is None:
-            plain = self._plain(given, f"{name}_scaled")
-            return Signal(dict.fromkeys(plain, np.ones(())), given.shape), np.ones(())
-        return Signal(dict.fromkeys(given.terms, np.ones(())), given.shape), factor
+        pooled = self.sum_pool(str(node.target), given[0], shape[1:], shape[1:])
+        return pooled if module.keepdims else self.flatten(f"{node.target}_flat", pooled)
 
     def _reshape(self, node: fx.Node, module: nn.Module, given: list[Signal]) -> Signal:
         """A flattening of all axes, whatever module does it."""
-        from snnconv.graph.modules import Reshape, Squeeze
-
         shape = tuple(node.meta["shape"])
         if not isinstance(module, (nn.Flatten, Reshape, Squeeze)):
             return self._unknown(node, module)
@@ -332,7 +222,7 @@ class NirWriter:
             return given[0]
         if len(shape) != 1:
             raise Refusal(f"it makes {list(shape)} of {list(given[0].shape)}: NIR flattens only")
-        return self._flatten(str(node.target), given[0])
+        return self.flatten(str(node.target), given[0])
 
     def _unknown(self, node: fx.Node, module: nn.Module) -> Signal:
         if isinstance(module, MaxPool):
@@ -342,25 +232,18 @@ class NirWriter:
             raise Refusal("it takes the mean over all time steps, for which NIR has no node: end the network before it")
         raise Refusal("NIR has no node for it")
 
-    def _flatten(self, wanted: str, given: Signal) -> Signal:
-        import nir
-
-        name = self._name(wanted)
-        plain, factor = self._with_one_factor(given, name)
-        flat = Signal({name: factor}, given.shape).flat()
-        self._put(name, nir.Flatten(input_type=np.array(given.shape), start_dim=0, end_dim=-1))
-        self.edges += [(source, name) for source in plain.terms]
-        return flat
-
     def _join(self, node: fx.Node, module: Concat, given: list[Signal]) -> Signal:
         if module.axis != 1 or module.positions:
             raise Refusal("it joins constants, or along another axis than the channels'")
+        shape = tuple(node.meta["shape"])
         total, first, terms = sum(signal.shape[0] for signal in given), 0, {}
         for signal in given:
-            placed = self._linear(node, placement(signal.shape[0], total, first, signal.shape), signal)
+            placed = self.convolve(
+                str(node.target), shape, placement(signal.shape[0], total, first, signal.shape), signal
+            )
             terms.update(placed.terms)
             first += signal.shape[0]
-        return Signal(terms, tuple(node.meta["shape"]), frozenset(terms))
+        return Signal(terms, shape, frozenset(terms))
 
     def _transpose(self, node: fx.Node, module: Transpose, given: list[Signal]) -> Signal:
         if list(given[0].terms) == [INPUT] and self.turned:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -33,24 +34,24 @@ class FlatGraph:
     input_shape: tuple[int, ...]
     outputs: tuple[str, ...]
 
-    def __post_init__(self) -> None:
+    def sources(self, name: str) -> tuple[str, ...]:
+        """Nodes with an edge to this one."""
+        return self._around[0].get(name, ())
+
+    def targets(self, name: str) -> tuple[str, ...]:
+        """Nodes that this one has an edge to."""
+        return self._around[1].get(name, ())
+
+    @cached_property
+    def _around(self) -> tuple[dict[str, tuple[str, ...]], dict[str, tuple[str, ...]]]:
+        """Of every node those before it, and those behind it, by name."""
         sources: dict[str, list[str]] = defaultdict(list)
         targets: dict[str, list[str]] = defaultdict(list)
         for source, target in self.edges:
             sources[target].append(source)
             targets[source].append(target)
-        object.__setattr__(self, "_sources", {name: tuple(sorted(found)) for name, found in sources.items()})
-        object.__setattr__(self, "_targets", {name: tuple(sorted(found)) for name, found in targets.items()})
-
-    def sources(self, name: str) -> tuple[str, ...]:
-        """Nodes with an edge to this one."""
-        found: tuple[str, ...] = self._sources.get(name, ())  # type: ignore[attr-defined]
-        return found
-
-    def targets(self, name: str) -> tuple[str, ...]:
-        """Nodes that this one has an edge to."""
-        found: tuple[str, ...] = self._targets.get(name, ())  # type: ignore[attr-defined]
-        return found
+        before, behind = ({name: tuple(sorted(ends)) for name, ends in found.items()} for found in (sources, targets))
+        return before, behind
 
 
 def flatten(graph: NirNode, path: Path) -> FlatGraph:

@@ -10,6 +10,7 @@ import onnx
 import pytest
 import torch
 from onnx import TensorProto, helper, numpy_helper
+from reference.nir_primitives import Interpreter
 from torch import nn
 
 import snnconv
@@ -19,7 +20,6 @@ from snnconv.errors import ModelError, UnsupportedOperatorsError
 from snnconv.export.nir import save_nir, to_nir
 from snnconv.loading import load_module
 from snnconv.neurons import Leaky, MultiThreshold
-from tests.reference.nir_primitives import Interpreter
 
 pytestmark = pytest.mark.filterwarnings("ignore::snnconv.errors.SnnconvWarning")
 NASTY = ["../../x", "<script>", "input", "output", "a/b", "conv.weight", "self"]
