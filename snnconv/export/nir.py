@@ -88,7 +88,7 @@ def _metadata(single: Model, snn: Model, writer: NirWriter) -> dict[str, Any]:
 def nir_bytes(graph: Any) -> bytes:
     """The bytes of a NIR file.
 
-    A v_reset of 0 is left out: that is what it is where nothing is said, and nir 1.0.4, which sinabs asks for, knows none.
+    A v_reset of 0 is left out: that is what it is where nothing is said, and nir 1.0.4 (sinabs 3.1.3) has none.
     """
     import h5py
     import nir

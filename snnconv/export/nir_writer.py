@@ -12,7 +12,7 @@ from torch import fx, nn
 
 from snnconv.errors import UnsupportedNode, UnsupportedOperatorsError
 from snnconv.export.nir_draft import INPUT, OUTPUT, NirDraft
-from snnconv.export.nir_layers import as_convolution, averaging, padded, placement, spatial_padding
+from snnconv.export.nir_layers import Array, as_convolution, averaging, padded, placement, spatial_padding
 from snnconv.export.nir_neurons import neurons_of
 from snnconv.export.nir_signals import Signal, by_channel
 from snnconv.graph.access import calls, module_of, operands, results
@@ -236,7 +236,8 @@ class NirWriter(NirDraft):
         if module.axis != 1 or module.positions:
             raise Refusal("it joins constants, or along another axis than the channels'")
         shape = tuple(node.meta["shape"])
-        total, first, terms = sum(signal.shape[0] for signal in given), 0, {}
+        total, first = sum(signal.shape[0] for signal in given), 0
+        terms: dict[str, Array] = {}
         for signal in given:
             placed = self.convolve(
                 str(node.target), shape, placement(signal.shape[0], total, first, signal.shape), signal
