@@ -121,7 +121,7 @@ class SnnTorch(_Stepped):
                 threshold=torch.from_numpy(node.v_threshold),
                 reset_mechanism="subtract" if _subtracts(node) else "zero",
                 init_hidden=True,
-                reset_delay=False,
+                reset_delay=True,  # without, a potential that is above θ after its reset does not fire at the next step
             )
 
         own = dict.fromkeys((nir.Affine, nir.Conv2d, nir.Flatten), import_nir._nir_to_snntorch_module)
