@@ -13,6 +13,7 @@ from snnconv.cli.options import (
     input_options,
     json_option,
     load_model,
+    nir_options,
     pretrained_option,
     refuse_pretrained,
     warn_of_unknown_pixels,
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
 )
 @pretrained_option(default=True)
 @input_options
+@nir_options
 @json_option
 def evaluate(file: str, data: str, against: str | None, as_json: bool, **options: Any) -> None:
     """Accuracy, agreement, activity and estimated energy of FILE (any stage, or in 8-bit integers) on DATA."""

@@ -17,7 +17,7 @@ from snnconv.evaluate.onnxruntime import OnnxNetwork
 from snnconv.evaluate.result import Evaluation, Mode
 from snnconv.evaluate.running import Backend, Precision
 from snnconv.evaluate.scoring import check_pair, has_labels, score
-from snnconv.loading import INT8, TIMM, load, metadata_in, read_proto
+from snnconv.loading import INT8, TIMM, is_nir_file, load, metadata_in, read_proto
 from snnconv.model import InputSpec, Model
 from snnconv.progress import Progress
 from snnconv.zoo.datasets import open_data
@@ -77,7 +77,7 @@ def open_exported(source: str | os.PathLike[str]) -> ExportedNetwork | None:
         FileError: the file is missing or damaged, or onnxruntime cannot read it.
     """
     name = os.fspath(source)
-    if name.startswith(TIMM):
+    if name.startswith(TIMM) or is_nir_file(name):
         return None
     _, proto = read_proto(Path(name))
     metadata = metadata_in(proto)
