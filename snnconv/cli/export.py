@@ -20,15 +20,16 @@ TARGETS: dict[str, Target] = {"onnx": export_onnx.TARGET}
     epilog=examples(
         "snnconv export resnet18-snn.onnx --int8 --data imagefolder:photos -o resnet18-int8.onnx",
         "snnconv export resnet18-snn.onnx --form collapsed -o resnet18-quantized.onnx",
+        "snnconv export resnet18-causal.onnx --form single-step -o resnet18-step.onnx",
     )
 )
 @click.argument("file")
 @click.option("--to", "target", type=click.Choice(list(TARGETS)), default="onnx", show_default=True, help="Format.")
 @click.option(
     "--form",
-    type=click.Choice(["stepped", "collapsed"]),
-    help="Of onnx: step by step, or the quantized network that an SNN equals in one pass.  [default: stepped; of "
-    "--int8 collapsed where it equals one]",
+    type=click.Choice(["stepped", "collapsed", "single-step"]),
+    help="Of onnx: the T steps of an SNN in one call, the quantized network that it equals in one pass, or one step a "
+    "call, its state given and returned.  [default: stepped; of --int8 collapsed where it equals one]",
 )
 @click.option("--int8", is_flag=True, help="Of onnx: weights and activations in 8-bit integers, levels exact.")
 @click.option("--data", metavar="DATA", help=f"Compare what is written with FILE on images: {DATA_HELP}.")
