@@ -7,13 +7,13 @@ from typing import Any
 
 import click
 
-from snnconv.cli import export_onnx
+from snnconv.cli import export_hardware, export_onnx
 from snnconv.cli.export_request import ExportRequest, Target
 from snnconv.cli.options import DATA_HELP, examples, input_options, json_option, refuse, require
 
 __all__ = ["export"]
 
-TARGETS: dict[str, Target] = {"onnx": export_onnx.TARGET}
+TARGETS: dict[str, Target] = {"onnx": export_onnx.TARGET, "hardware": export_hardware.TARGET}
 
 
 @click.command(
@@ -21,6 +21,7 @@ TARGETS: dict[str, Target] = {"onnx": export_onnx.TARGET}
         "snnconv export resnet18-snn.onnx --int8 --data imagefolder:photos -o resnet18-int8.onnx",
         "snnconv export resnet18-snn.onnx --form collapsed -o resnet18-quantized.onnx",
         "snnconv export resnet18-causal.onnx --form single-step -o resnet18-step.onnx",
+        "snnconv export resnet18-snn.onnx --to hardware --data imagefolder:photos -o resnet18-hardware",
     )
 )
 @click.argument("file")
@@ -32,6 +33,12 @@ TARGETS: dict[str, Target] = {"onnx": export_onnx.TARGET}
     "call, its state given and returned.  [default: stepped; of --int8 collapsed where it equals one]",
 )
 @click.option("--int8", is_flag=True, help="Of onnx: weights and activations in 8-bit integers, levels exact.")
+@click.option(
+    "--weight-bits",
+    type=click.IntRange(2, 16),
+    metavar="N",
+    help="Of hardware: bits of a weight, 2 to 16.  [default: 8]",
+)
 @click.option("--data", metavar="DATA", help=f"Compare what is written with FILE on images: {DATA_HELP}.")
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="Compare the first N images.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), metavar="PATH", help="Where to write.")

@@ -13,13 +13,21 @@ from snnconv.export.hardware import linear, moves, neurons, sums  # noqa: F401
 from snnconv.export.hardware.builder import Builder
 from snnconv.export.hardware.folder import files_of, with_measured
 from snnconv.export.hardware.run import HardwareNetwork, read_folder
-from snnconv.export.hardware.writing import write_hardware
+from snnconv.export.hardware.writing import require_folder, write_hardware
 from snnconv.export.one_step import one_step
 from snnconv.graph.passes import fold_affine, run_passes, split_calls
 from snnconv.model import Model, Stage
 from snnconv.neurons import Coupling
 
-__all__ = ["HardwareNetwork", "read_folder", "save_hardware", "to_hardware", "with_measured", "write_hardware"]
+__all__ = [
+    "HardwareNetwork",
+    "read_folder",
+    "require_folder",
+    "save_hardware",
+    "to_hardware",
+    "with_measured",
+    "write_hardware",
+]
 
 LEAST_BITS, MOST_BITS = 2, 16
 

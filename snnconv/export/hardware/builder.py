@@ -9,14 +9,13 @@ import numpy as np
 from torch import fx, nn
 
 from snnconv.errors import UnsupportedNode, UnsupportedOperatorsError
-from snnconv.export.hardware.layers import Array, Integers, Layer, Signal, Unheld, bits_of, compact
+from snnconv.export.hardware.layers import WIDEST, Array, Integers, Layer, Signal, Unheld, bits_of, compact, whole
 from snnconv.graph.access import calls, module_of, operands, results
 from snnconv.graph.registry import Registry
 from snnconv.model import InputSpec
 
-__all__ = ["HOLDERS", "WIDEST", "Builder", "Holder"]
+__all__ = ["HOLDERS", "Builder", "Holder"]
 
-WIDEST = 53  # bits of an accumulator: beyond them float64, in which the reference multiplies, is not exact
 OUTPUT_FINE = 10  # binary digits at least of the factors that bring an output's channels to one scale
 PIXELS = (0, 255)  # of an image; counts of events are cut off there
 
@@ -103,16 +102,16 @@ class Builder:
         wide = max(bits_of(low, high), bits_of(*(state or (0, 0))))
         if wide > WIDEST:
             raise Unheld(f"its sums need {wide} bits, more than {WIDEST}: take fewer bits for weights, or fewer levels")
-        scale, whole = np.asarray(scale, np.float64), tuple(shape)
-        values, axis = compact(scale, whole)
+        scale, sample = np.asarray(scale, np.float64), tuple(shape)
+        values, axis = compact(scale, sample)
         known = values if values.ndim == 1 else None
         layer = Layer(
-            name, operator, tuple(each.layer for each in given), whole, low, high, known, axis,
+            name, operator, tuple(each.layer for each in given), sample, low, high, known, axis,
             attributes or {}, arrays or {}, state,
         )  # fmt: skip
         self.layers.append(layer)
-        none = np.zeros((1,) * len(whole))
-        return Signal(len(self.layers) - 1, whole, scale, *extent, none if offset is None else offset)
+        none = np.zeros((1,) * len(sample))
+        return Signal(len(self.layers) - 1, sample, scale, *extent, none if offset is None else offset)
 
     def _input(self, name: str, spec: InputSpec) -> Signal:
         """Pixels 0..255, or counts of events, less a zero point for each channel: x = (p/255 - mean)/std."""
@@ -125,7 +124,7 @@ class Builder:
             for values in (spec.mean or (0.0,), spec.std or (1.0,))
         )
         zero = np.rint(mean / unit)
-        values, axis = compact(zero.astype(np.int64), shape)
+        values, axis = compact(whole(zero), shape)
         extent = (min(0, int(PIXELS[0] - zero.max())), max(0, int(PIXELS[1] - zero.min())))
         return self.add(
             name,
@@ -145,7 +144,7 @@ class Builder:
         if values.size == 1:
             return signal.layer, float(values[0])
         unit = float(signal.scale.min()) / 2**OUTPUT_FINE
-        multipliers, axis = compact(np.rint(signal.scale / unit).astype(np.int64), signal.shape)
+        multipliers, axis = compact(whole(signal.scale / unit), signal.shape)
         most = int(multipliers.max())
         extent = (min(0, signal.low * most), max(0, signal.high * most))
         scale = np.full((1,) * len(signal.shape), unit)

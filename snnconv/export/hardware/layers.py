@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Array", "Integers", "Layer", "Signal", "Unheld", "bits_of", "compact", "shrunk"]
+__all__ = ["WIDEST", "Array", "Integers", "Layer", "Signal", "Unheld", "bits_of", "compact", "shrunk", "whole"]
 
 Array = NDArray[Any]
+WIDEST = 53  # bits of an accumulator: beyond them float64, in which the reference multiplies, is not exact
 
 
 class Unheld(Exception):  # noqa: N818 - not an error yet: the builder gathers them all
@@ -104,6 +105,18 @@ class Signal:
                 )
             found.append(np.broadcast_to(values.reshape(-1), (self.shape[axis],)))
         return found[0], found[1]
+
+
+def whole(values: Array) -> Array:
+    """Values rounded to integers.
+
+    Raises:
+        Unheld: they are wider than any sum may be.
+    """
+    most = float(np.abs(values).max(initial=0))
+    if not most < 2.0**WIDEST:
+        raise Unheld(f"it needs integers up to {most:.3g}, which take more than {WIDEST} bits")
+    return np.rint(values).astype(np.int64)
 
 
 def bits_of(low: int, high: int) -> int:

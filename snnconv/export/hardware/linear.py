@@ -10,7 +10,7 @@ from torch import fx, nn
 
 from snnconv.export.hardware.ahead import thresholds_ahead
 from snnconv.export.hardware.builder import HOLDERS, Builder
-from snnconv.export.hardware.layers import Array, Integers, Signal, Unheld, compact
+from snnconv.export.hardware.layers import Array, Integers, Signal, Unheld, compact, whole
 from snnconv.export.hardware.rounding import FINEST, extent, rounded_weights, shift_for
 from snnconv.export.hardware.sums import total
 from snnconv.export.integers import in_units
@@ -67,11 +67,11 @@ def _weighted(
     largest = np.abs(weight).reshape(outputs, -1).max(1)
     coarsest = np.full(outputs, largest.max() or 1.0) if threshold is None else threshold
     least = np.maximum(coarsest / 2**FINEST, np.abs(carried) / MOST_BIAS)
-    whole, unit = rounded_weights(weight, builder.weight_bits, least)
+    weights, unit = rounded_weights(weight, builder.weight_bits, least)
     shift = max(0, READ_OUT - builder.weight_bits) if threshold is None else shift_for(threshold, unit)
     unit = unit / 2**shift
-    biases = np.rint(carried / unit).astype(np.int64)
-    lowest, highest = (each * 2**shift for each in extent(whole, given.low, given.high))
+    biases = whole(carried / unit)
+    lowest, highest = (each * 2**shift for each in extent(weights, given.low, given.high))
     reached = (lowest + min(0, int(biases.min())), highest + max(0, int(biases.max())))
     along = tuple(-1 if at == axis else 1 for at in range(len(shape)))
     return builder.add(
@@ -82,7 +82,7 @@ def _weighted(
         reached,
         shape,
         attributes={**attributes, "shift": shift},
-        arrays={"weights": Integers(whole, None, own), "biases": Integers(biases, axis, bias)},
+        arrays={"weights": Integers(weights, None, own), "biases": Integers(biases, axis, bias)},
     )
 
 
@@ -113,7 +113,7 @@ def affine(builder: Builder, node: fx.Node, module: nn.Module, given: list[Signa
             shift = max(shift, shift_for(threshold.min(), scale.max()))
     unit = scale / 2**shift
     wanted = added + gain * signal.offset
-    constants = np.rint(wanted / unit).astype(np.int64)
+    constants = whole(wanted / unit)
     signs = np.sign(gain).astype(np.int64)
     left = wanted - constants * unit
     if shift == 0 and bool((signs == 1).all()) and not constants.any():

@@ -20,7 +20,7 @@ from torch import fx
 
 from snnconv.export.hardware.ahead import thresholds_of
 from snnconv.export.hardware.builder import HOLDERS, Builder
-from snnconv.export.hardware.layers import Array, Integers, Signal, Unheld, compact, shrunk
+from snnconv.export.hardware.layers import Array, Integers, Signal, Unheld, compact, shrunk, whole
 from snnconv.export.hardware.rounding import shift_for
 from snnconv.neurons import QCFS, Leaky, LearnableMultiThreshold, MultiLevel, MultiThreshold, Site
 from snnconv.neurons.multithreshold import HALF
@@ -70,9 +70,9 @@ def _neurons(
     real = thresholds_of(site, len(shape))
     shift = shift_for(real, given.scale)
     unit = given.scale / 2**shift
-    threshold = 2 * np.rint(real / unit / 2).astype(np.int64)
+    threshold = 2 * whole(real / unit / 2)
     start = np.zeros(()) if initial is None else initial
-    potential = np.rint(start * threshold).astype(np.int64)
+    potential = whole(start * threshold)
     arrays = {
         "thresholds": _with_real(threshold, real, shape),
         "initial": _with_real(potential, np.asarray(start * real), shape),
@@ -98,5 +98,5 @@ def _with_real(values: Array, real: Array, shape: tuple[int, ...]) -> Integers:
     wide = [axis for axis, size in enumerate(joint[0].shape) if size != 1]
     if len(wide) > 1:
         return Integers(np.broadcast_to(values, shape), None, np.broadcast_to(ranked, shape))
-    whole, own = (each.reshape(-1) for each in joint)
-    return Integers(whole, wide[0] if wide else None, own)
+    integers, own = (each.reshape(-1) for each in joint)
+    return Integers(integers, wide[0] if wide else None, own)

@@ -1,8 +1,8 @@
 """What the layers of a hardware folder do, in numpy and in integers.
 
 Every function takes and returns int64. Sums of products run as matrix products of floats, which is exact, in whatever
-order a machine adds: no sum, nor any part of one, is beyond 2^24 (float32) or 2^53 (float64), and that is checked before
-each of them.
+order a machine adds: no sum, nor any part of one, is beyond 2^24 (float32) or 2^53 (float64), and that is checked
+before each of them.
 """
 
 from __future__ import annotations

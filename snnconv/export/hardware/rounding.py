@@ -16,7 +16,7 @@ import math
 
 import numpy as np
 
-from snnconv.export.hardware.layers import Array
+from snnconv.export.hardware.layers import WIDEST, Array, Unheld, whole
 
 __all__ = ["FINE", "FINEST", "extent", "ratios_to_common", "rounded_weights", "shift_for"]
 
@@ -42,17 +42,20 @@ def rounded_weights(weight: Array, bits: int, least: Array) -> tuple[Array, Arra
     best, error = np.maximum(largest, least), np.full(len(rows), np.inf)
     for share in CLIPPED[::-1]:
         unit = np.maximum(largest * share, least)
-        whole = np.clip(np.rint(rows / unit[:, None]), -most, most)
-        lost = ((rows - whole * unit[:, None]) ** 2).sum(1)
+        rounded = np.clip(np.rint(rows / unit[:, None]), -most, most)
+        lost = ((rows - rounded * unit[:, None]) ** 2).sum(1)
         better = lost < error
         best, error = np.where(better, unit, best), np.where(better, lost, error)
-    whole = np.clip(np.rint(rows / best[:, None]), -most, most)
-    return whole.reshape(weight.shape).astype(np.int64), best
+    rounded = np.clip(np.rint(rows / best[:, None]), -most, most)
+    return rounded.reshape(weight.shape).astype(np.int64), best
 
 
 def shift_for(threshold: Array, unit: Array) -> int:
     """f: binary digits by which units become finer, so that every threshold has `FINE` of them."""
-    return max(0, math.ceil(FINE - math.log2(float(np.min(threshold / unit)))))
+    digits = math.ceil(FINE - math.log2(float(np.min(threshold / unit))))
+    if digits > WIDEST:
+        raise Unheld(f"neurons behind it have thresholds so low beside its values that {digits} more bits are needed")
+    return max(0, digits)
 
 
 def extent(weights: Array, low: int, high: int) -> tuple[int, int]:
@@ -78,4 +81,4 @@ def ratios_to_common(units: list[Array], fine: int) -> tuple[list[Array], Array]
     largest = np.maximum.reduce(ratios)
     finer = np.where(exact, 0, np.maximum(0, np.ceil(fine - np.log2(largest))))
     common = smallest / 2.0**finer
-    return [np.rint(unit / common).astype(np.int64) for unit in units], common
+    return [whole(unit / common) for unit in units], common
