@@ -4,6 +4,7 @@ from snnconv.convert.counting.energy import ENERGY_NOTE, Operations
 from snnconv.evaluate.evaluation import ann_energy, evaluate
 from snnconv.evaluate.exported import ExportedNetwork, open_exported
 from snnconv.evaluate.file import FileComparison, compare_file
+from snnconv.evaluate.hardware import compare_hardware
 from snnconv.evaluate.inspection import Inspection, inspect
 from snnconv.evaluate.onnxruntime import run_onnx
 from snnconv.evaluate.result import Evaluation
@@ -17,6 +18,7 @@ __all__ = [
     "Operations",
     "ann_energy",
     "compare_file",
+    "compare_hardware",
     "evaluate",
     "inspect",
     "open_exported",

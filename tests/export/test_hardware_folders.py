@@ -261,7 +261,7 @@ def test_damaged_folders(tmp_path, files):
     with pytest.raises(FileError, match="not integers"):
         HardwareNetwork({**files, "001_c1_weights.npy": files["001_c1_weights_float.npy"]})
     given = integers(spiking("residual_of_spikes", Coupling.MEAN))
-    for key, value in (("operator", "execute"), ("inputs", [99]), ("attributes", {})):
+    for key, value in (("operator", "execute"), ("inputs", [99]), ("attributes", {}), ("arrays", {})):
         graph = json.loads(files["graph.json"])
         graph["layers"][3][key] = value
         with pytest.raises(FileError, match=r"damaged|does not know"):

@@ -87,7 +87,7 @@ class HardwareNetwork:
     """
 
     def __init__(self, files: Mapping[str, bytes]) -> None:
-        self.graph = _parsed(files[GRAPH])
+        self.graph = _parsed(files.get(GRAPH, b""))
         self._arrays: dict[str, Array] = {}
         for name in file_names(self.graph):
             try:
@@ -128,7 +128,7 @@ class HardwareNetwork:
                         observe(step, position, values[-1])
                 found = [values[output["layer"]] for output in self.graph["outputs"]]
                 sums = [a + b for a, b in zip(sums, found, strict=True)] if sums else found
-        except (LookupError, TypeError, ValueError, AttributeError) as error:
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
             raise FileError(
                 f"{GRAPH} is damaged ({type(error).__name__}: {error}). Export the network again."
             ) from error
