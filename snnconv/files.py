@@ -5,12 +5,18 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from snnconv.errors import FileError
 
-__all__ = ["require_writable", "write_atomically", "write_together"]
+__all__ = [
+    "require_replaceable",
+    "require_writable",
+    "write_atomically",
+    "write_folder_atomically",
+    "write_together",
+]
 
 
 def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
@@ -113,3 +119,56 @@ def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
+
+
+def require_replaceable(path: str | os.PathLike[str], replaceable: Callable[[Path], bool], what: str) -> None:
+    """Refuse a path where a folder cannot be written, before work that would be lost.
+
+    Args:
+        path: where a folder is to be.
+        replaceable: whether a folder that is there, and not empty, may be replaced.
+        what: such a folder, in words.
+
+    Raises:
+        FileError: the folder around it is missing or not writable, or something that may not be replaced is there.
+    """
+    target = Path(path)
+    if os.path.islink(target) or (os.path.exists(target) and not os.path.isdir(target)):
+        raise FileError(f"{target} is no folder: name one to write with -o.")
+    if not os.path.isdir(target.parent):
+        raise FileError(f"{target} cannot be written: the folder {target.parent} does not exist.")
+    try:
+        if os.path.isdir(target) and os.listdir(target) and not replaceable(target):
+            raise FileError(f"{target} is a folder that holds something other than {what}: name another one with -o.")
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}."):
+            pass
+    except OSError as error:
+        raise FileError(f"{target} cannot be written: {error.strerror or error}. Name another path with -o.") from error
+
+
+def write_folder_atomically(path: str | os.PathLike[str], files: Mapping[str, bytes]) -> None:
+    """Write a folder so that it is there whole or not at all; a folder that is there is replaced with all it holds.
+
+    Raises:
+        FileError: it cannot be written, or the disk is full; what was there is untouched.
+    """
+    target = Path(path)
+    try:
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as temporary:
+            made, old = Path(temporary) / "new", Path(temporary) / "old"
+            made.mkdir()
+            for name, data in files.items():
+                with open(made / name, "xb") as file:
+                    file.write(data)
+                    file.flush()
+                    os.fsync(file.fileno())
+            if target.exists():
+                target.rename(old)
+            try:
+                made.rename(target)
+            except BaseException:
+                if old.exists():
+                    old.rename(target)
+                raise
+    except OSError as error:
+        raise FileError(f"{target} cannot be written: {error.strerror or error}. Name another path with -o.") from error

@@ -28,10 +28,20 @@ from snnconv.neurons import QCFS, Fold, SpikingSite
 from snnconv.neurons.site import require_positive_int
 from snnconv.nirfiles import NirReading, is_nir, read_network
 
-__all__ = ["INT8", "METADATA_KEY", "is_nir_file", "load", "load_module", "metadata_in", "read_proto"]
+__all__ = [
+    "INT8",
+    "METADATA_KEY",
+    "SINGLE_STEP",
+    "is_nir_file",
+    "load",
+    "load_module",
+    "metadata_in",
+    "read_proto",
+]
 
 METADATA_KEY = "snnconv"  # of the JSON text in an ONNX file's metadata
 INT8 = "int8"  # in that text, of a file that is only to be run
+SINGLE_STEP = "single_step"  # likewise, of a file that a host runs step by step
 TIMM = "timm:"
 
 
@@ -188,7 +198,13 @@ def _load_timm(name: str, *, size: int | None, pretrained: bool) -> Model:
 
 def _load_file(path: Path, size: int | None) -> Model:
     data, proto = read_proto(path)
-    if INT8 in metadata_in(proto):
+    metadata = metadata_in(proto)
+    if SINGLE_STEP in metadata:
+        raise FileError(
+            f"{path} is one step of a spiking network, which a host runs step by step and gives its state back "
+            "(examples/stream_onnx.py): name the file that it was exported from."
+        )
+    if INT8 in metadata:
         raise FileError(
             f"{path} is a network in 8-bit integers, which is run (`snnconv evaluate`) and not changed: name the file "
             "that it was exported from."

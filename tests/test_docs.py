@@ -9,10 +9,12 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+import torch
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
 from snnconv.cli import main
+from snnconv.loading import load
 
 ROOT = Path(__file__).parent.parent
 PRICES = ROOT / "snnconv" / "convert" / "counting" / "energy.toml"
@@ -96,6 +98,24 @@ def test_the_example(reader, monkeypatch, capsys):
 def test_the_prices_of_energy_are_shown_as_they_are():
     (block,) = re.findall(r"```toml\n(.*?)```", (ROOT / "docs" / "energy.md").read_text(), flags=re.S)
     assert block == PRICES.read_text()
+
+
+@pytest.mark.filterwarnings("ignore::snnconv.errors.SnnconvWarning")
+def test_the_example_that_streams(reader, monkeypatch, capsys):
+    main(["convert", "resnet18.onnx", "--coupling", "causal", "--calibration-data", "imagefolder:photos"])
+    main(["export", "resnet18-snn.onnx", "--form", "single-step", "-o", "step.onnx"])
+    x = np.random.default_rng(2).random((3, 3, 16, 16), dtype=np.float32)
+    np.save(reader / "x.npy", x)
+    script = ROOT / "examples" / "stream_onnx.py"
+    capsys.readouterr()
+    for arguments in (["x.npy"], []):
+        monkeypatch.setattr("sys.argv", [str(script), "step.onnx", *arguments])
+        exec(compile(script.read_text(), str(script), "exec"), {"__name__": "__main__"})
+        lines = capsys.readouterr().out.splitlines()
+        if arguments:
+            answers = load("resnet18-snn.onnx").logits(torch.from_numpy(x)).argmax(1)
+            assert lines == [*lines[:3], f"after step 4: {answers.numpy()}"]
+        assert len(lines) == 4
 
 
 def test_links_between_pages_lead_somewhere():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from snnconv.cli.export_request import ExportRequest, Target, print_comparison
-from snnconv.cli.options import load_model, output_path, warn_of_unknown_pixels
+from snnconv.cli.options import load_model, output_path, require, warn_of_unknown_pixels
 from snnconv.cli.output import print_json, print_line, track
 
 __all__ = ["TARGET"]
@@ -12,11 +12,12 @@ __all__ = ["TARGET"]
 def _write(request: ExportRequest) -> None:
     from snnconv.convert.spike import collapse, collapses
     from snnconv.evaluate import compare_file
-    from snnconv.export import to_int8, to_onnx
+    from snnconv.export import to_int8, to_onnx, to_single_step
     from snnconv.files import write_atomically
     from snnconv.model import Stage
 
     form, int8 = request.options["form"], request.options["int8"]
+    require(not int8 or form != "single-step", "--int8 is of --form stepped and collapsed, not single-step.")
     ending = "-int8" if int8 and form != "stepped" else f"-{form or 'stepped'}{'-int8' if int8 else ''}"
     path = output_path(request.output, request.file, ending, {"data": request.data})
     model = load_model(request.file, request.options)
@@ -25,6 +26,8 @@ def _write(request: ExportRequest) -> None:
         warn_of_unknown_pixels(model)
     if int8:
         proto = to_int8(model, stepped=form == "stepped")
+    elif form == "single-step":
+        proto = to_single_step(model)
     else:
         proto = to_onnx(collapse(model) if form == "collapsed" and model.stage is Stage.SNN else model)
     found = None

@@ -32,6 +32,7 @@ __all__ = [
     "refuse_pretrained",
     "require",
     "seed_option",
+    "stem",
     "warn_of_unknown_pixels",
     "with_input_options",
 ]
@@ -140,7 +141,7 @@ def output_path(output: Path | None, source: str, suffix: str, options: dict[str
     """
     from snnconv.files import require_writable
 
-    target = output or Path(f"{_stem(source)}{suffix}.onnx")
+    target = output or Path(f"{stem(source)}{suffix}.onnx")
     read = [source, *_files_read(options)]
     try:
         if target.exists() and any(os.path.exists(path) and target.samefile(path) for path in read):
@@ -172,7 +173,7 @@ def files_of_data(spec: str) -> Iterator[str]:
     yield from (where, *where.split(","))
 
 
-def _stem(source: str) -> str:
+def stem(source: str) -> str:
     """`net` of `folder/net.onnx`, `hub_net` of `timm:hub/net`."""
     scheme, _, name = source.partition(":")
     return name.replace("/", "_") if scheme in ("timm", "zoo") else Path(source).stem

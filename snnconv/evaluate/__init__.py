@@ -6,6 +6,7 @@ from snnconv.convert.counting.operations import LayerOperations, MemoryAccesses,
 from snnconv.evaluate.evaluation import ann_activity, ann_energy, evaluate
 from snnconv.evaluate.exported import ExportedNetwork, open_exported
 from snnconv.evaluate.file import FileComparison, compare_file
+from snnconv.evaluate.hardware import compare_hardware
 from snnconv.evaluate.inspection import Inspection, inspect
 from snnconv.evaluate.onnxruntime import run_onnx
 from snnconv.evaluate.result import Evaluation
@@ -24,6 +25,7 @@ __all__ = [
     "ann_activity",
     "ann_energy",
     "compare_file",
+    "compare_hardware",
     "evaluate",
     "inspect",
     "open_exported",

@@ -14,6 +14,7 @@ from snnconv.convert.spike import collapse, collapses
 from snnconv.errors import DataError
 from snnconv.evaluate.inference import for_inference
 from snnconv.evaluate.onnxruntime import OnnxNetwork
+from snnconv.evaluate.streaming import StreamedNetwork, is_single_step
 from snnconv.model import Model
 from snnconv.progress import Progress, no_progress
 from snnconv.zoo.datasets import open_data
@@ -70,7 +71,7 @@ def compare_file(
     if not len(images):
         raise DataError(f"{data!r} holds no image.")
     fast = for_inference(collapse(model) if collapses(model) else model)
-    file = OnnxNetwork(source)
+    file = StreamedNetwork(source) if is_single_step(source) else OnnxNetwork(source)
     agreeing = right = model_right = 0
     with torch.inference_mode():
         batches = images.batches(BATCH)

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import onnx
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from snnconv.errors import FileError
 
 __all__ = ["OnnxNetwork", "run_onnx"]
+
+Array = NDArray[Any]
 
 
 class OnnxNetwork:
@@ -43,6 +47,12 @@ class OnnxNetwork:
         """Every output for a batch, normalised and in the network's layout."""
         given = {self._session.get_inputs()[0].name: x.cpu().numpy()}
         return tuple(torch.from_numpy(output) for output in self._session.run(None, given))
+
+    def run(self, x: Array, more: Mapping[str, Array]) -> dict[str, Array]:
+        """Every output by name, for the first input and those that are named."""
+        inputs = {self._session.get_inputs()[0].name: x, **more}
+        names = [output.name for output in self._session.get_outputs()]
+        return dict(zip(names, self._session.run(None, inputs), strict=True))
 
 
 def run_onnx(source: str | os.PathLike[str] | onnx.ModelProto, batches: Iterable[Tensor]) -> Tensor:

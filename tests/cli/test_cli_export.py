@@ -82,6 +82,26 @@ def _tensor(values):
     return torch.from_numpy(values)
 
 
+def test_single_steps(run, refused, here):
+    calibrated = ("--calibration-data", "npz:data.npz", "--mean", "0", "--std", "1")
+    assert run("convert", "net.onnx", "--coupling", "causal", *calibrated).code == 0
+    ran = run("export", "net-snn.onnx", "--form", "single-step", "--data", "npz:data.npz", "--json")
+    assert ran.code == 0, ran.err
+    found = ran.json
+    assert (found["file"], found["form"]) == ("net-snn-single-step.onnx", "single-step")
+    assert found["comparison"]["agreement"] >= 95
+    names = ["logits", "relu1_v_out", "relu2_v_out"]
+    assert [output.name for output in onnx.load(here / found["file"]).graph.output] == names
+    for verb in (("evaluate",), ("export",)):
+        more = () if verb == ("export",) else ("--data", "npz:data.npz")
+        assert "one step of a spiking network" in refused(*verb, found["file"], *more)
+    assert "not single-step" in refused("export", "net-snn.onnx", "--form", "single-step", "--int8")
+
+
+def test_single_steps_of_neurons_that_wait(refused, snn):
+    assert "--coupling causal" in refused("export", snn, "--form", "single-step")
+
+
 def test_bad_input(refused, here):
     assert "no levels: convert it first" in refused("export", "net.onnx", "--int8")
     assert "no levels: convert it first" in refused("export", "net.onnx", "--int8", "--form", "stepped")

@@ -1,0 +1,148 @@
+"""What a network of integers is made of: layers that pass integers on, and what these stand for.
+
+    real value = scale · integer + offset
+
+The scale is one number, or one for each channel; it is known when the folder is written and needed by nobody who runs
+the network. The offset is what an integer zero point leaves of the input's mean, at most half a grey level.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["WIDEST", "Array", "Integers", "Layer", "Signal", "Unheld", "bits_of", "compact", "shrunk", "whole"]
+
+Array = NDArray[Any]
+WIDEST = 53  # bits of an accumulator: beyond them float64, in which the reference multiplies, is not exact
+
+
+class Unheld(Exception):  # noqa: N818 - not an error yet: the builder gathers them all
+    """A node that integers cannot hold, with the reason."""
+
+
+@dataclass(frozen=True)
+class Integers:
+    """An array of a layer.
+
+    Attributes:
+        values: int64.
+        axis: of the sample, along which one value stands for each channel; None: one value for all, one for each unit,
+            or an array with a shape of its own (weights).
+        real: what the integers were rounded from, in the network's own units, of the same shape; None: they are exact.
+    """
+
+    values: Array
+    axis: int | None = None
+    real: Array | None = None
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One operator on integers.
+
+    Attributes:
+        name: of the node in the network.
+        operator: see docs/hardware.md.
+        inputs: positions of the layers that it reads.
+        shape: of its output, without the batch's axis.
+        low: what no output, and no sum on the way to it, is below.
+        high: what none is above.
+        scale: what one is worth, `[]` or one a channel of `axis`; None: another at every position.
+        axis: of the scale.
+        attributes: settings, JSON-ready.
+        arrays: by name.
+        state: the least and the most that is held from step to step, of neurons.
+    """
+
+    name: str
+    operator: str
+    inputs: tuple[int, ...]
+    shape: tuple[int, ...]
+    low: int
+    high: int
+    scale: Array | None
+    axis: int | None = None
+    attributes: dict[str, Any] = field(default_factory=dict)
+    arrays: dict[str, Integers] = field(default_factory=dict)
+    state: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True)
+class Signal:
+    """What a layer passes on.
+
+    Attributes:
+        layer: its position.
+        shape: without the batch's axis.
+        scale: of the rank of `shape`, and broadcast to it.
+        low: what no integer is below.
+        high: what none is above.
+        offset: as the scale.
+    """
+
+    layer: int
+    shape: tuple[int, ...]
+    scale: Array
+    low: int
+    high: int
+    offset: Array
+
+    def along(self, axis: int) -> tuple[Array, Array]:
+        """Scale and offset, one for each channel of an axis.
+
+        Raises:
+            Unheld: the scale changes along another axis too.
+        """
+        found = []
+        for values in (self.scale, self.offset):
+            if any(size != 1 for at, size in enumerate(values.shape) if at != axis):
+                raise Unheld(
+                    "its input has another scale at every position, so that no integer weight is right for all"
+                )
+            found.append(np.broadcast_to(values.reshape(-1), (self.shape[axis],)))
+        return found[0], found[1]
+
+
+def whole(values: Array) -> Array:
+    """Values rounded to integers.
+
+    Raises:
+        Unheld: they are wider than any sum may be.
+    """
+    most = float(np.abs(values).max(initial=0))
+    if not most < 2.0**WIDEST:
+        raise Unheld(f"it needs integers up to {most:.3g}, which take more than {WIDEST} bits")
+    return np.rint(values).astype(np.int64)
+
+
+def bits_of(low: int, high: int) -> int:
+    """Bits of a signed integer that holds everything from `low` to `high`.
+
+    >>> bits_of(-128, 127), bits_of(0, 128)
+    (8, 9)
+    """
+    return max((-low - 1 if low < 0 else low).bit_length(), (-high - 1 if high < 0 else high).bit_length()) + 1
+
+
+def shrunk(values: Array) -> Array:
+    """Axes along which nothing changes, at size 1."""
+    for axis, size in enumerate(values.shape):
+        first = values.take([0], axis)
+        if size > 1 and bool((values == first).all()):
+            values = first
+    return values
+
+
+def compact(values: Array, shape: tuple[int, ...]) -> tuple[Array, int | None]:
+    """An array that broadcasts to a sample as `[1]`, as `[C]` with its axis, or whole."""
+    values = shrunk(values)
+    wide = [axis for axis, size in enumerate(values.shape) if size != 1]
+    if not wide:
+        return values.reshape(1), None
+    if len(wide) == 1:
+        return values.reshape(-1), wide[0]
+    return np.broadcast_to(values, shape), None

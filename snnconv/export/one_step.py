@@ -1,0 +1,79 @@
+"""A spiking network as it is at one time step: its graph without the axis of time, or what stands in the way.
+
+    [T*B, ...] with the steps side by side  ->  [B, ...] of the step that is
+
+Only causal coupling has such a form: a neuron that sees the mean of its window waits for the last step of it.
+"""
+
+from __future__ import annotations
+
+import copy
+
+from torch import fx
+
+from snnconv.errors import ModelError, UnsupportedNode, UnsupportedOperatorsError
+from snnconv.graph.access import calls, finish, module_of, operands, output_of, results
+from snnconv.model import Model, Stage
+from snnconv.neurons import Coupling, Fold, Repeat, Steps, TimeMean
+
+__all__ = ["one_step", "waiting"]
+
+
+def one_step(model: Model, purpose: str) -> fx.GraphModule:
+    """A copy of a spiking network's graph, `[B, ...]` at a step to its outputs `[B, ...]` at that step.
+
+    What comes before the first neurons is in it and computed at each step, also where the input is still.
+
+    Args:
+        model: an SNN of causal coupling.
+        purpose: what the errors call a network without a window, such as "A single step".
+
+    Raises:
+        ModelError: the network does not spike, or its neurons see their whole window.
+        UnsupportedOperatorsError: operators are computed on the mean of the window; all of them are listed.
+    """
+    if model.stage is not Stage.SNN:
+        raise ModelError(
+            f"{purpose} is of a spiking network; this one is at the stage {model.stage.value}: convert it first."
+        )
+    if model.coupling is not Coupling.CAUSAL:
+        raise ModelError(
+            f"{purpose} needs neurons that fire step by step. The neurons of this network ({model.coupling} coupling) "
+            "see their whole window of T steps before they fire: convert the network with --coupling causal."
+        )
+    if refused := waiting(model.graph):
+        raise UnsupportedOperatorsError(
+            f"{purpose} cannot hold what is computed on the mean of the window: leave it to the host, or convert a "
+            "network without it",
+            refused,
+        )
+    graph = copy.deepcopy(model.graph)
+    found = results(graph)
+    ends = found[len(found) // 2 :]
+    sources = tuple(operands(node)[0] for node in ends)
+    output_of(graph).args = (sources[0] if len(sources) == 1 else sources,)
+    for node in reversed(calls(graph)):
+        if isinstance(module_of(graph, node), (Steps, TimeMean)) and not node.users:
+            graph.graph.erase_node(node)
+    for node in calls(graph):
+        if isinstance(module_of(graph, node), (Fold, Repeat)):
+            node.replace_all_uses_with(operands(node)[0])
+            graph.graph.erase_node(node)
+    finish(graph, True)
+    return graph
+
+
+def waiting(graph: fx.GraphModule) -> list[UnsupportedNode]:
+    """Operators of a spiking network that take the mean of a window, other than its outputs."""
+    found = []
+    for node in calls(graph):
+        means = [given for given in operands(node) if _is_mean(graph, given)]
+        if means:
+            own = str(node.meta.get("onnx_name", node.target))
+            reason = "it takes the time mean of what is before it, which is known when the window is over"
+            found.append(UnsupportedNode(own, type(module_of(graph, node)).__name__, reason))
+    return found
+
+
+def _is_mean(graph: fx.GraphModule, node: fx.Node) -> bool:
+    return node.op == "call_module" and isinstance(module_of(graph, node), TimeMean)
