@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from snnconv.loading import load, load_module
     from snnconv.model import InputSpec, Model
     from snnconv.neurons import NeuronSettings
+    from snnconv.report import compare, report
     from snnconv.zoo import open_data
 
 __all__ = [
@@ -33,12 +34,14 @@ __all__ = [
     "Model",
     "NeuronSettings",
     "TrainSettings",
+    "compare",
     "convert",
     "evaluate",
     "finetune",
     "load",
     "load_module",
     "open_data",
+    "report",
     "save",
     "train",
     "verify",
@@ -52,12 +55,14 @@ _HOMES = {
     "Model": "snnconv.model",
     "NeuronSettings": "snnconv.neurons",
     "TrainSettings": "snnconv.finetune",
+    "compare": "snnconv.report",
     "convert": "snnconv.convert",
     "evaluate": "snnconv.evaluate",
     "finetune": "snnconv.finetune",
     "load": "snnconv.loading",
     "load_module": "snnconv.loading",
     "open_data": "snnconv.zoo",
+    "report": "snnconv.report",
     "save": "snnconv.export",
     "train": "snnconv.finetune",
     "verify": "snnconv.convert",

@@ -1,4 +1,4 @@
-"""The whole road on data that comes with scikit-learn: train, save, convert, evaluate, and run elsewhere."""
+"""The whole road on data that comes with scikit-learn: train, save, convert, evaluate, run elsewhere, and report."""
 
 from __future__ import annotations
 
@@ -14,17 +14,19 @@ import torch
 from snnconv.convert import convert
 from snnconv.evaluate import Evaluation, ann_energy, evaluate
 from snnconv.export import save
-from snnconv.files import require_writable, write_atomically
+from snnconv.files import require_writable, write_together
 from snnconv.finetune import build_network, demo_settings, train
 from snnconv.loading import load
 from snnconv.model import Model
 from snnconv.progress import Progress, no_progress
+from snnconv.report import Options, report
 from snnconv.zoo import Images, describe_data, open_data
 
 __all__ = ["Demo", "DemoRow", "run_demo"]
 
 TIMESTEPS = 4
 ANN_FILE, SNN_FILE = "digits-ann.onnx", "digits-snn.onnx"
+REPORT_FILE, NUMBERS_FILE = "digits-report.html", "digits-report.json"
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,7 @@ class Demo:
     levels: int
     ann_file: str
     snn_file: str
+    report_file: str
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready form."""
@@ -55,24 +58,24 @@ class Demo:
 
 
 def run_demo(folder: Path, *, progress: Progress = no_progress) -> Demo:
-    """Train a small quantized ANN on handwritten digits, convert it, and evaluate it in four ways.
+    """Train a small quantized ANN on handwritten digits, convert it, evaluate it in four ways, and report on it.
 
     Args:
-        folder: where `digits-ann.onnx` and `digits-snn.onnx` are written.
+        folder: where `digits-ann.onnx`, `digits-snn.onnx`, and the page `digits-report.html` with its numbers are
+            written.
         progress: shows the work.
 
     Raises:
         FileError: the folder cannot be written to.
     """
-    files = [folder / name for name in (ANN_FILE, SNN_FILE)]
+    files = [folder / name for name in (ANN_FILE, SNN_FILE, REPORT_FILE, NUMBERS_FILE)]
     for path in files:
         require_writable(path)
     # The road goes through files, as a user's does; they appear in the folder when all of it is done.
     with tempfile.TemporaryDirectory() as made:
         found = _run(Path(made), progress)
-        for path in files:
-            write_atomically(path, (Path(made) / path.name).read_bytes())
-    return replace(found, ann_file=str(files[0]), snn_file=str(files[1]))
+        write_together({path: (Path(made) / path.name).read_bytes() for path in files})
+    return replace(found, ann_file=str(files[0]), snn_file=str(files[1]), report_file=str(files[2]))
 
 
 def _run(folder: Path, progress: Progress) -> Demo:
@@ -94,7 +97,9 @@ def _run(folder: Path, progress: Progress) -> Demo:
         _row_of_onnxruntime(snn_file, ann, test),
     )
     assert snn.levels is not None
-    return Demo(rows, len(test), TIMESTEPS, snn.levels, str(ann_file), str(snn_file))
+    page = folder / REPORT_FILE
+    report(snn_file, test, page, against=ann_file, options=Options(command="snnconv demo"), progress=progress)
+    return Demo(rows, len(test), TIMESTEPS, snn.levels, str(ann_file), str(snn_file), str(page))
 
 
 def _row(network: str, found: Evaluation, energy_pj: float | None = None) -> DemoRow:

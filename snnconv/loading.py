@@ -26,8 +26,9 @@ from snnconv.graph.refusals import module_refusals
 from snnconv.model import InputSpec, Model, Stage
 from snnconv.neurons import QCFS, Fold, SpikingSite
 from snnconv.neurons.site import require_positive_int
+from snnconv.nirfiles import NirReading, is_nir, read_network
 
-__all__ = ["INT8", "METADATA_KEY", "load", "load_module", "metadata_in", "read_proto"]
+__all__ = ["INT8", "METADATA_KEY", "is_nir_file", "load", "load_module", "metadata_in", "read_proto"]
 
 METADATA_KEY = "snnconv"  # of the JSON text in an ONNX file's metadata
 INT8 = "int8"  # in that text, of a file that is only to be run
@@ -35,15 +36,21 @@ TIMM = "timm:"
 
 
 def load(
-    source: str | os.PathLike[str] | nn.Module | Model, *, size: int | None = None, pretrained: bool = True
+    source: str | os.PathLike[str] | nn.Module | Model,
+    *,
+    size: int | None = None,
+    pretrained: bool = True,
+    nir: NirReading | None = None,
 ) -> Model:
     """Load a network.
 
     Args:
-        source: path of an ONNX file; `timm:NAME`; an `nn.Module` for images `[B, 3, size, size]` (use `load_module`
-            where it takes another shape); or a Model, which is returned as it is.
+        source: path of an ONNX file, or of a NIR file of IF or LIF neurons; `timm:NAME`; an `nn.Module` for images
+            `[B, 3, size, size]` (use `load_module` where it takes another shape); or a Model, which is returned as it
+            is.
         size: height and width of the input, where the source leaves them open or another size is wanted.
         pretrained: of a timm name, whether to take timm's trained weights.
+        nir: of a NIR file, what it leaves open: time steps, reset, seconds of a step.
 
     Returns:
         The model, in evaluation mode.
@@ -51,8 +58,11 @@ def load(
     Raises:
         FileError: the file is missing, damaged or not ONNX.
         ModelError: the network cannot be used; UnsupportedOperatorsError lists every node that stands in the way.
-        InvalidValueError: the input's size is open and `size` is not given.
+        InvalidValueError: the input's size is open and `size` is not given; or a NIR file does not state its time
+            steps, or `nir` is given for what is none.
     """
+    if nir is not None and nir != NirReading() and not (isinstance(source, (str, os.PathLike)) and is_nir_file(source)):
+        raise InvalidValueError("Time steps, reset, dt and still are chosen of a NIR file: leave them out.")
     if size is not None:
         require_positive_int("size", size)
     if isinstance(source, Model):
@@ -64,7 +74,27 @@ def load(
     name = os.fspath(source)
     if name.startswith(TIMM):
         return _load_timm(name[len(TIMM) :], size=size, pretrained=pretrained)
+    if is_nir_file(name):
+        return _load_nir(Path(name), size, nir or NirReading())
     return _load_file(Path(name), size)
+
+
+def is_nir_file(source: str | os.PathLike[str]) -> bool:
+    """Whether there is a file of this name that is HDF5, the container of NIR."""
+    try:
+        with open(source, "rb") as file:
+            return is_nir(file.read(16))
+    except (OSError, ValueError):  # the reader itself says what is wrong
+        return False
+
+
+def _load_nir(path: Path, size: int | None, reading: NirReading) -> Model:
+    if size is not None:
+        raise InvalidValueError(f"{path} states the size of its input: leave --size out.")
+    data = _read(path)
+    model = read_network(data, path, reading)
+    model.provenance = {"source": path.name, "source_sha256": hashlib.sha256(data).hexdigest()}
+    return model
 
 
 def load_module(module: nn.Module, sample_shape: tuple[int, ...], *, source: str | None = None) -> Model:

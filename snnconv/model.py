@@ -17,7 +17,7 @@ from snnconv.neurons import Coupling
 __all__ = ["InputSpec", "Model", "Stage"]
 
 Layout = Literal["NCHW", "NHWC", "NC"]
-SIZES = ("channels", "height", "width", "resize", "timesteps")  # what counts something, of an InputSpec
+SIZES = ("channels", "height", "width", "resize", "timesteps", "step_us")  # what counts something, of an InputSpec
 
 
 class Stage(StrEnum):
@@ -44,6 +44,8 @@ class InputSpec:
         timesteps: number T of frames of one sample, where the input changes over time; None: a still input. The graph
             of an SNN then takes `[T, B, ...]`. That of an ANN takes single frames `[B, ...]` all the same, and the
             number says what its data are.
+        step_us: of frames of events, the microseconds that each holds, from time 0 on; None: the time from the first
+            to the last event is cut into T of the same length.
     """
 
     channels: int
@@ -55,6 +57,7 @@ class InputSpec:
     resize: int | None = None
     classes: tuple[str, ...] | None = None
     timesteps: int | None = None
+    step_us: int | None = None
 
     def __post_init__(self) -> None:
         if self.layout not in get_args(Layout):

@@ -15,6 +15,7 @@ from PIL import Image
 from snnconv.cli import main
 
 ROOT = Path(__file__).parent.parent
+PRICES = ROOT / "snnconv" / "convert" / "counting" / "energy.toml"
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
@@ -63,6 +64,7 @@ def reader(tmp_path, monkeypatch):
             pixels = random.integers(0, 256, (16, 16, 3), dtype=np.uint8)
             Image.fromarray(pixels).save(tmp_path / "photos" / label / f"{index}.png")
     write_network(tmp_path / "resnet18.onnx")
+    (tmp_path / "my-chip.toml").write_text(PRICES.read_text().replace("45 nm", "my chip"))
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -89,6 +91,11 @@ def test_the_example(reader, monkeypatch, capsys):
     monkeypatch.setattr("sys.argv", [str(script), "resnet18.onnx", "imagefolder:photos"])
     exec(compile(script.read_text(), str(script), "exec"), {"__name__": "__main__"})
     assert "same arg-max" in capsys.readouterr().out
+
+
+def test_the_prices_of_energy_are_shown_as_they_are():
+    (block,) = re.findall(r"```toml\n(.*?)```", (ROOT / "docs" / "energy.md").read_text(), flags=re.S)
+    assert block == PRICES.read_text()
 
 
 def test_links_between_pages_lead_somewhere():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 import traceback
 import warnings
@@ -9,6 +10,7 @@ from typing import Any, NoReturn
 
 import click
 
+from snnconv.cli.compare import compare
 from snnconv.cli.convert import convert
 from snnconv.cli.demo import demo
 from snnconv.cli.evaluate import evaluate
@@ -17,6 +19,7 @@ from snnconv.cli.finetune import finetune
 from snnconv.cli.inspect import inspect
 from snnconv.cli.options import examples
 from snnconv.cli.output import accept_any_terminal, print_error, show_warning
+from snnconv.cli.report import report
 from snnconv.cli.train import train
 from snnconv.cli.zoo import zoo
 from snnconv.errors import SnnconvError, SnnconvWarning
@@ -35,6 +38,7 @@ INTERRUPTED = 130
         "snnconv inspect resnet18.onnx                        what is in it, and whether it converts",
         "snnconv convert resnet18.onnx --timesteps 4 --calibration-data imagefolder:photos",
         "snnconv evaluate resnet18-snn.onnx --data imagefolder:photos --against resnet18.onnx",
+        "snnconv report resnet18-snn.onnx --data imagefolder:photos --against resnet18.onnx -o report.html",
     ),
 )
 @click.version_option(package_name="snnconv")
@@ -43,7 +47,7 @@ def cli(debug: bool) -> None:
     """Turn trained neural networks into spiking neural networks."""
 
 
-for _command in (convert, demo, evaluate, export, finetune, inspect, train, zoo):
+for _command in (compare, convert, demo, evaluate, export, finetune, inspect, report, train, zoo):
     cli.add_command(_command)
 
 
@@ -59,7 +63,9 @@ def main(arguments: list[str] | None = None) -> Any:
         with warnings.catch_warnings():
             warnings.showwarning = show_warning
             warnings.simplefilter("always", SnnconvWarning)
-            cli.main(args=[word for word in given if word != "--debug"], standalone_mode=False, prog_name="snnconv")
+            words = [word for word in given if word != "--debug"]
+            command = shlex.join(["snnconv", *words])  # a report tells how it was made
+            cli.main(args=words, standalone_mode=False, prog_name="snnconv", obj=command)
     except SnnconvError as error:
         _fail(str(error), USER_ERROR, debug)
     except click.ClickException as error:

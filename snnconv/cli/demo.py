@@ -16,12 +16,13 @@ from snnconv.cli.output import print_json, print_line, print_table, track
     "--output",
     type=click.Path(file_okay=False, path_type=Path),
     default=Path(),
-    help="Folder for the two files.",
+    help="Folder for the two networks and the report.",
 )
 @json_option
 def demo(output: Path, as_json: bool) -> None:
-    """Train, convert and evaluate a small network on handwritten digits, in about a minute, offline."""
+    """Train, convert and evaluate a small network on handwritten digits and report on it, in a minute, offline."""
     from snnconv.demo import run_demo
+    from snnconv.evaluate import ENERGY_NOTE
 
     found = run_demo(output, progress=track)
     if as_json:
@@ -41,6 +42,6 @@ def demo(output: Path, as_json: bool) -> None:
             for row in found.rows
         ],
     )
-    print_line("Agreement is with the quantized ANN. The energy is an operation-count estimate, not a measurement:")
-    print_line("4.6 pJ a multiply-accumulate, 0.9 pJ a synaptic operation; memory traffic is not in it.")
-    print_line(f"Wrote {found.ann_file} and {found.snn_file}.")
+    print_line("Agreement is with the quantized ANN. The energy:")
+    print_line(ENERGY_NOTE)
+    print_line(f"Wrote {found.ann_file}, {found.snn_file}, and a page to look at: {found.report_file}.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,6 +13,7 @@ from snnconv.cli.options import (
     input_options,
     json_option,
     load_model,
+    nir_options,
     pretrained_option,
     refuse_pretrained,
     warn_of_unknown_pixels,
@@ -46,17 +48,26 @@ if TYPE_CHECKING:
     show_default=True,
     help="What classifies the images; auto: onnxruntime for a FILE of `snnconv export --int8`, else torch.",
 )
+@click.option(
+    "--energy-model",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="What operations cost (docs/energy.md).",
+)
 @pretrained_option(default=True)
 @input_options
+@nir_options
 @json_option
 def evaluate(file: str, data: str, against: str | None, as_json: bool, **options: Any) -> None:
     """Accuracy, agreement, activity and estimated energy of FILE (any stage, or in 8-bit integers) on DATA."""
+    from snnconv.evaluate import EnergyModel, open_exported
     from snnconv.evaluate import evaluate as run
-    from snnconv.evaluate import open_exported
     from snnconv.loading import load
     from snnconv.zoo import open_data
 
     refuse_pretrained(file, against)
+    path = options["energy_model"]
+    energy_model = EnergyModel.default() if path is None else EnergyModel.load(path)
     exported = open_exported(file)
     if exported is None:
         model: Model | ExportedNetwork = load_model(file, options)
@@ -75,6 +86,7 @@ def evaluate(file: str, data: str, against: str | None, as_json: bool, **options
         limit=options["limit"],
         precision=options["precision"],
         backend=options["backend"],
+        energy_model=energy_model,
         progress=track,
     )
     if as_json:
@@ -111,6 +123,9 @@ def _print(result: Evaluation) -> None:
             ("multiply-accumulates per image", f"{values['macs_per_image']:,.0f}"),
             ("estimated energy per image", f"{values['energy_pj_per_image'] / 1e6:.4g} µJ"),
         ]
+        for beside, key in (("neuron updates", "neuron_energy"), ("memory accesses", "memory_energy")):
+            if energy_pj := values[f"{key}_pj_per_image"]:
+                rows.append((f"beside it, of {beside}", f"{energy_pj / 1e6:.4g} µJ"))
     window = (
         "" if result.timesteps is None else f", T={result.timesteps}, {_levels(result)}, {result.coupling} coupling"
     )

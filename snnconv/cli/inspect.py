@@ -11,6 +11,7 @@ from snnconv.cli.options import (
     input_options,
     json_option,
     load_model,
+    nir_options,
     pretrained_option,
     refuse_pretrained,
 )
@@ -30,6 +31,7 @@ from snnconv.cli.output import print_json, print_line, print_table
 )
 @pretrained_option(default=True)
 @input_options
+@nir_options
 @json_option
 def inspect(source: str, coupling: str, as_json: bool, **options: Any) -> None:
     """Show what is in SOURCE (an ONNX file, or timm:NAME), and whether it converts."""

@@ -15,14 +15,17 @@ from snnconv.errors import FileError, InvalidValueError, SnnconvWarning
 if TYPE_CHECKING:
     from snnconv.evaluate import ExportedNetwork
     from snnconv.model import InputSpec, Model
+    from snnconv.nirfiles import NirReading
 
 __all__ = [
     "DATA_HELP",
     "MOST_LEVELS",
     "examples",
+    "files_of_data",
     "input_options",
     "json_option",
     "load_model",
+    "nir_options",
     "output_path",
     "pretrained_option",
     "refuse",
@@ -90,6 +93,27 @@ def input_options(command: Command) -> Command:
     return command
 
 
+def nir_options(command: Command) -> Command:
+    """How a network of a NIR file is run, as far as the file leaves it open."""
+    for option in (
+        click.option("--still", is_flag=True, default=None, help="NIR: the input is one image, the same at each step."),
+        click.option(
+            "--dt",
+            type=click.FloatRange(0, min_open=True),
+            metavar="SECONDS",
+            help="NIR: length of a step, of leaky neurons and of frames of events.",
+        ),
+        click.option(
+            "--reset",
+            type=click.Choice(["subtract", "zero"]),
+            help="NIR: what a spike does to the potential.  [default: as the file says, else zero]",
+        ),
+        click.option("--timesteps", "-T", type=click.IntRange(1), metavar="T", help="NIR: time steps of a sample."),
+    ):
+        command = option(command)
+    return command
+
+
 def json_option(command: Command) -> Command:
     """`--json`."""
     return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(command)
@@ -129,14 +153,23 @@ def output_path(output: Path | None, source: str, suffix: str, options: dict[str
 
 def _files_read(options: dict[str, Any]) -> Iterator[str]:
     """Of the options that name files beside SOURCE."""
-    from snnconv.zoo.dataspec import parse_spec
-
     if options.get("distill"):
         yield options["distill"]
     for name in ("data", "eval_data", "calibration_data"):
         if options.get(name):
-            where = parse_spec(options[name]).where
-            yield from (where, *where.split(","))
+            yield from files_of_data(options[name])
+
+
+def files_of_data(spec: str) -> Iterator[str]:
+    """What may be files of a data spec.
+
+    Raises:
+        DataError: it is malformed.
+    """
+    from snnconv.zoo.dataspec import parse_spec
+
+    where = parse_spec(spec).where
+    yield from (where, *where.split(","))
 
 
 def _stem(source: str) -> str:
@@ -173,9 +206,18 @@ def load_model(source: str, options: dict[str, Any]) -> Model:
     """Load a network with the values of `input_options`."""
     from snnconv.loading import load
 
-    model = load(source, size=options["size"], pretrained=options.get("pretrained", True))
+    model = load(source, size=options["size"], pretrained=options.get("pretrained", True), nir=_nir_reading(options))
     model.input = with_input_options(model.input, options)
     return model
+
+
+def _nir_reading(options: dict[str, Any]) -> NirReading | None:
+    """The values of `nir_options`, of verbs that have them."""
+    if "dt" not in options:
+        return None
+    from snnconv.nirfiles import NirReading
+
+    return NirReading(options["timesteps"], options["reset"], options["dt"], options["still"])
 
 
 def with_input_options(given: InputSpec, options: dict[str, Any]) -> InputSpec:

@@ -11,7 +11,7 @@ from snnconv.convert.temporal import analyse
 from snnconv.errors import InvalidValueError, ModelError
 from snnconv.graph.access import calls, module_of, operands, output_of, results
 from snnconv.model import Model, Stage
-from snnconv.neurons import QCFS, Coupling, Fold, MultiThreshold, Repeat, SpikingSite, Steps, TimeMean
+from snnconv.neurons import QCFS, Coupling, Fold, IntegrateAndFire, MultiThreshold, Repeat, SpikingSite, Steps, TimeMean
 from snnconv.neurons.site import require_positive_int
 
 __all__ = ["collapse", "collapses", "default_levels", "of_one_frame", "spike", "unroll"]
@@ -151,12 +151,16 @@ def collapse(snn: Model) -> Model:
     Of other couplings it is where they started: the quantized ANN of the same weights and ceilings.
 
     Raises:
-        ModelError: the network is not an SNN, or its input changes over time.
+        ModelError: the network is not an SNN, its input changes over time, or its neurons are those of a NIR file.
     """
     if snn.stage is Stage.SNN and snn.input.timesteps is not None:
         raise ModelError(
             f"The network's input changes over time ({snn.input.timesteps} frames a sample): no quantized network, "
             "which takes one still input, equals it. Run the spiking network itself."
+        )
+    if any(isinstance(site, IntegrateAndFire) for _, site in iter_sites(snn.graph)):
+        raise ModelError(
+            "The neurons of a NIR file have no quantized form: their ceilings are not known. Run the spiking network."
         )
     return of_one_frame(snn)
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, fx, nn
 
+from snnconv.convert.errors_of_sites import site_errors
 from snnconv.convert.report import SiteReport, Verification
 from snnconv.convert.sites import cap_of, is_rectifier, iter_sites
 from snnconv.convert.temporal import bends
@@ -206,13 +207,11 @@ def _add(sums: _Sums, site: QCFS, cap: float, current: Tensor, spikes: Tensor, w
     `wanted` is the current of the quantized site. Where it lies on the edge of two levels, either is right.
     """
     ceiling = site.ceiling_for(current)
-    activation = current.clamp(-cap if site.signed else 0.0, cap)
-    clipped = activation.clamp(-ceiling, ceiling)
-    levels = qcfs(current, ceiling, site.total_levels, site.signed)
-    sums.activation += float(activation.abs().sum())
-    sums.clipping += float((activation - clipped).abs().sum())
-    sums.quantization += float((clipped - levels).abs().sum())
-    sums.unevenness += float((levels - spikes).abs().sum())
+    found = site_errors(current, spikes, ceiling, site.total_levels, signed=site.signed, cap=cap)
+    sums.activation += found.activation
+    sums.clipping += found.clipping
+    sums.quantization += found.quantization
+    sums.unevenness += found.unevenness
     edges = (qcfs(wanted + side * TOLERANCE * ceiling, ceiling, site.total_levels, site.signed) for side in (-1, 1))
     difference = torch.stack([(spikes - edge).abs() for edge in edges]).amin(0)
     sums.difference = max(sums.difference, _largest(difference / ceiling))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import onnx.parser
 
-from snnconv.domain import leaky, multilevel, multithreshold, quantized, time
+from snnconv.domain import integrate, leaky, multilevel, multithreshold, quantized, time
 from snnconv.domain.reading import DOMAIN
 from snnconv.graph.emission import OPSET
 
@@ -16,7 +16,7 @@ __all__ = ["DOMAIN", "VERSION", "functions"]
 
 VERSION = 1  # of the functions; a change of meaning raises it
 
-_FAMILIES = (quantized, multithreshold, leaky, multilevel, time)
+_FAMILIES = (quantized, multithreshold, leaky, multilevel, integrate, time)
 
 
 def functions() -> dict[str, onnx.FunctionProto]:

@@ -11,7 +11,7 @@ from torch import Tensor
 from snnconv.evaluate.onnxruntime import OnnxNetwork
 from snnconv.model import Model
 
-__all__ = ["Predictions", "Scores", "Tally", "predict", "standard_error"]
+__all__ = ["Predictions", "Scores", "Tally", "predict", "predictions_of", "standard_error"]
 
 
 @dataclass(frozen=True)
@@ -35,9 +35,13 @@ def predict(model: Model | OnnxNetwork, x: Tensor) -> Predictions:
         x: `[B, ...]`, of an input that changes over time `[T, B, ...]`; normalised.
     """
     out = model(x)
-    outputs = out if isinstance(out, tuple) else (out,)
+    return predictions_of(out if isinstance(out, tuple) else (out,), stepped=model.timesteps is not None)
+
+
+def predictions_of(outputs: tuple[Tensor, ...], *, stepped: bool) -> Predictions:
+    """Read classes from what a network returned: of one that steps the time means, and after them the steps."""
     final = outputs[0].flatten(1).argmax(1).cpu()
-    if model.timesteps is None:
+    if not stepped:
         return Predictions(final, None)
     steps = outputs[len(outputs) // 2]  # the time means come first, the steps [T, B, ...] after them
     elapsed = torch.arange(1, len(steps) + 1, device=steps.device).view(-1, 1, 1)

@@ -12,7 +12,8 @@ import torch
 from torch import fx
 
 from snnconv.convert.counting.activity import Activity, measure
-from snnconv.convert.counting.energy import Operations
+from snnconv.convert.counting.energy import DEFAULT, EnergyModel
+from snnconv.convert.counting.operations import Operations
 from snnconv.convert.sites import iter_sites, total_levels_of
 from snnconv.convert.spike import collapse, of_one_frame
 from snnconv.errors import DataError, InvalidValueError, ModelError
@@ -42,7 +43,7 @@ from snnconv.progress import Progress, no_progress
 from snnconv.zoo.datasets import open_data
 from snnconv.zoo.images import Images
 
-__all__ = ["ann_energy", "evaluate"]
+__all__ = ["ann_activity", "ann_energy", "evaluate"]
 
 
 def evaluate(
@@ -54,6 +55,7 @@ def evaluate(
     limit: int | None = None,
     batch_size: int | None = None,
     activity_images: int = 64,
+    energy_model: EnergyModel = DEFAULT,
     precision: Precision = "auto",
     backend: Backend = "auto",
     progress: Progress = no_progress,
@@ -74,6 +76,7 @@ def evaluate(
         limit: evaluate the first so many images; None: all.
         batch_size: images at a time; None: as many as keep the largest activation modest.
         activity_images: count activity and operations over the first so many images; 0: do not.
+        energy_model: what operations cost, as `EnergyModel.load` reads it of a file.
         precision: "float64", in which rounding moves no value over the border of two levels, so that collapsed and
             simulated evaluation are equal; "float32"; or "auto": float64 for what has levels, on a CPU, in torch.
         backend: what classifies the images: "torch", "onnxruntime" (in float32, on the CPU), or "onnxruntime-int8", its
@@ -94,7 +97,7 @@ def evaluate(
         model = open_exported(model) or load(model)
     if isinstance(model, ExportedNetwork):
         check_choice(precision, backend)
-        check_exported(model, simulate, precision, backend)
+        check_exported(model, simulate, precision, backend, energy_model)
         return evaluate_exported(model, data, against, limit, batch_size, progress)
     model = load(model)
     against = None if against is None else load(against)
@@ -119,7 +122,7 @@ def evaluate(
     size = batch_size or min(sizes)
     scores = score(running, against, images, labelled, size, progress)
     with _in_evaluation_mode(plain.graph):
-        activity = _activity(plain, model.timesteps, images, activity_images, size, progress)
+        activity = _activity(plain, model.timesteps, images, activity_images, size, energy_model, progress)
     return _evaluation(
         model,
         mode,
@@ -133,7 +136,7 @@ def evaluate(
     )
 
 
-def ann_energy(model: Model, *, size: int | None = None) -> Operations:
+def ann_energy(model: Model, *, size: int | None = None, energy_model: EnergyModel = DEFAULT) -> Operations:
     """Operations of one image in the plain network, for comparison: every operator once, batch-norm folded.
 
     Of data that change over time every operator counts once a frame: the plain network is run on each of them.
@@ -142,20 +145,28 @@ def ann_energy(model: Model, *, size: int | None = None) -> Operations:
         model: of any stage; a spiking network counts as the plain network of the same layers. It is not
             changed.
         size: height and width of the input, where the network leaves them open.
+        energy_model: what operations cost.
 
     Raises:
         ModelError: the network leaves its input's size open and `size` is not given.
+    """
+    return ann_activity(model, size=size, energy_model=energy_model).operations
+
+
+def ann_activity(model: Model, *, size: int | None = None, energy_model: EnergyModel = DEFAULT) -> Activity:
+    """`ann_energy` by layer: the same operations, and each node's; no sites, for nothing is shown to the network.
+
+    Layers have the names of a spiking network's made from it, as far as conversion keeps them.
+
+    Raises:
+        ModelError: as of `ann_energy`.
     """
     plain = of_one_frame(model) if model.stage is Stage.SNN else model.copy()
     run_passes(plain.graph, (split_calls, fold_affine))
     plain.graph.eval()
     sample = torch.zeros(1, *model.input.override(size=size).sample_shape(), device=device(plain))
-    once, frames = measure(plain.graph, [sample]).operations, model.input.timesteps or 1
-    return replace(
-        once,
-        macs_per_image=frames * once.macs_per_image,
-        additions_per_image=frames * once.additions_per_image,
-    )
+    found = measure(plain.graph, [sample], frames=model.input.timesteps or 1, energy_model=energy_model)
+    return replace(found, sites=())
 
 
 def _check_options(limit: int | None, batch_size: int | None, activity_images: int) -> None:
@@ -203,7 +214,13 @@ def _in_evaluation_mode(graph: fx.GraphModule) -> Iterator[None]:
 
 
 def _activity(
-    model: Model, timesteps: int | None, images: Images, count: int, size: int, progress: Progress
+    model: Model,
+    timesteps: int | None,
+    images: Images,
+    count: int,
+    size: int,
+    energy_model: EnergyModel,
+    progress: Progress,
 ) -> Activity | None:
     """Activity of what runs; `timesteps` is that of the spiking network that it stands for."""
     if not count:
@@ -213,7 +230,7 @@ def _activity(
     batches = progress(
         (x.to(device(model), dtype(model)) for x, _ in counted.batches(size)), "Counting operations", total
     )
-    return measure(model.graph, batches, timesteps=timesteps)
+    return measure(model.graph, batches, timesteps=timesteps, energy_model=energy_model)
 
 
 def _evaluation(
@@ -251,6 +268,7 @@ def _evaluation(
         agreement_at=scores.agreeing.percent_at(images),
         sites=activity.sites if activity else (),
         operations=activity.operations if activity else None,
+        layers=activity.layers if activity else (),
         activity_images=activity.images if activity else 0,
     )
 

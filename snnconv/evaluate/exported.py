@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from snnconv.convert.counting.energy import DEFAULT, EnergyModel
 from snnconv.convert.spike import collapse, collapses
 from snnconv.errors import DataError, FileError, InvalidValueError
 from snnconv.evaluate.accuracy import standard_error
@@ -16,7 +17,7 @@ from snnconv.evaluate.onnxruntime import OnnxNetwork
 from snnconv.evaluate.result import Evaluation, Mode
 from snnconv.evaluate.running import Backend, Precision
 from snnconv.evaluate.scoring import check_pair, has_labels, score
-from snnconv.loading import INT8, TIMM, load, metadata_in, read_proto
+from snnconv.loading import INT8, TIMM, is_nir_file, load, metadata_in, read_proto
 from snnconv.model import InputSpec, Model
 from snnconv.progress import Progress
 from snnconv.zoo.datasets import open_data
@@ -76,7 +77,7 @@ def open_exported(source: str | os.PathLike[str]) -> ExportedNetwork | None:
         FileError: the file is missing or damaged, or onnxruntime cannot read it.
     """
     name = os.fspath(source)
-    if name.startswith(TIMM):
+    if name.startswith(TIMM) or is_nir_file(name):
         return None
     _, proto = read_proto(Path(name))
     metadata = metadata_in(proto)
@@ -95,7 +96,9 @@ def open_exported(source: str | os.PathLike[str]) -> ExportedNetwork | None:
     return ExportedNetwork(name, network, spec, classes, form, timesteps, levels, coupling, (least, most))
 
 
-def check_exported(file: ExportedNetwork, simulate: bool, precision: Precision, backend: Backend) -> None:
+def check_exported(
+    file: ExportedNetwork, simulate: bool, precision: Precision, backend: Backend, energy_model: EnergyModel
+) -> None:
     """Raise InvalidValueError where options ask for what a file of 8-bit integers cannot do."""
     if backend == "torch":
         raise InvalidValueError(
@@ -104,6 +107,11 @@ def check_exported(file: ExportedNetwork, simulate: bool, precision: Precision, 
         )
     if precision != "auto":
         raise InvalidValueError(f"{file.name} holds 8-bit integers: there is no precision to choose, leave it out.")
+    if energy_model != DEFAULT:
+        raise InvalidValueError(
+            f"{file.name} holds 8-bit integers, whose operations are not counted: leave the energy model out, or "
+            "evaluate the file that it was exported from."
+        )
     if simulate and file.form != "stepped":
         raise InvalidValueError(
             f"{file.name} runs in one pass and cannot be simulated: export the spiking network with --form stepped "
@@ -164,5 +172,6 @@ def evaluate_exported(
         agreement_at=scores.agreeing.percent_at(scores.images),
         sites=(),
         operations=None,
+        layers=(),
         activity_images=0,
     )

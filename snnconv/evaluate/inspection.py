@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import fx, nn
 
-from snnconv.convert.counting.energy import macs
+from snnconv.convert.counting.operators import macs
 from snnconv.convert.plan import Plan, make_plan, operator_name, prepare
 from snnconv.convert.sites import in_words, iter_sites, total_levels_of
 from snnconv.graph.access import module_of

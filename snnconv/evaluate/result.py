@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from snnconv.convert.counting.energy import ENERGY_NOTE, Operations
+from snnconv.convert.counting.energy import ENERGY_NOTE
+from snnconv.convert.counting.operations import LayerOperations, Operations
 from snnconv.convert.counting.sites import SiteActivity
 
 __all__ = ["Evaluation", "Mode"]
@@ -40,6 +41,7 @@ class Evaluation:
         agreement_at: the same for agreement with the other network's final answer.
         sites: activity of each site, over `activity_images` images.
         operations: operations and energy, over `activity_images` images; None where none were counted.
+        layers: operations and energy of each node, in the order of execution, whose sum `operations` is.
         activity_images: how many images were counted.
     """
 
@@ -61,11 +63,11 @@ class Evaluation:
     agreement_at: tuple[float, ...] | None
     sites: tuple[SiteActivity, ...]
     operations: Operations | None
+    layers: tuple[LayerOperations, ...]
     activity_images: int
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready form; the figures of `operations` stand beside the others."""
-        counted = self.operations
         return {
             "mode": self.mode,
             "precision": self.precision,
@@ -85,10 +87,12 @@ class Evaluation:
             "agreement_at": None if self.agreement_at is None else list(self.agreement_at),
             "sites": [site.to_dict() for site in self.sites],
             "activity_images": self.activity_images,
-            "synops_per_image": counted and counted.synops_per_image,
-            "macs_per_image": counted and counted.macs_per_image,
-            "additions_per_image": counted and counted.additions_per_image,
-            "energy_pj_per_image": counted and counted.energy_pj_per_image,
-            "energy_note": ENERGY_NOTE,
-            "uncounted_operators": [dict(operator) for operator in counted.uncounted_operators] if counted else [],
+            **self._costs(),
+            "layers": [{"name": layer.name, "operator": layer.operator, **layer.to_dict()} for layer in self.layers],
         }
+
+    def _costs(self) -> dict[str, Any]:
+        """What `Operations.to_dict` has; None of each where nothing was counted."""
+        if self.operations is not None:
+            return self.operations.to_dict()
+        return dict.fromkeys(Operations().to_dict()) | {"energy_note": ENERGY_NOTE, "uncounted_operators": []}

@@ -21,6 +21,7 @@ from snnconv.finetune.settings import FinetuneSettings
 from snnconv.model import Model
 from snnconv.neurons import (
     Coupling,
+    IntegrateAndFire,
     Leaky,
     LearnableMultiThreshold,
     MultiLevel,
@@ -38,7 +39,15 @@ BATCH = 128
 
 
 def kind_of(site: SpikingSite) -> str:
-    """The name of a neuron, as `--neuron` takes it."""
+    """The name of a neuron, as `--neuron` takes it.
+
+    Raises:
+        ModelError: it has none, because it was read from a NIR file and is not trained.
+    """
+    if isinstance(site, IntegrateAndFire):
+        raise ModelError(
+            "The neurons of a NIR file are run, not trained: fine-tune the network that the file was written from."
+        )
     if isinstance(site, Leaky):
         return "if" if site.decay == 1 else "lif"
     names: dict[type[SpikingSite], str] = {MultiThreshold: "mht", LearnableMultiThreshold: "lmht", MultiLevel: "mlf"}
@@ -59,6 +68,9 @@ def continued(network: Model, images: Images, settings: FinetuneSettings, *, pro
     timesteps, levels = settings.timesteps or network.timesteps, settings.levels or network.levels
     if timesteps * levels > MOST_LEVELS:
         raise InvalidValueError(f"N = L*T = {timesteps * levels} levels; at most {MOST_LEVELS} are allowed. Give less.")
+    for _, site in iter_sites(network.graph):
+        if isinstance(site, SpikingSite):
+            kind_of(site)
     student = network.copy()
     mixed = len({site.levels for _, site in iter_sites(network.graph) if isinstance(site, SpikingSite)}) > 1
     if (timesteps, levels) != (network.timesteps, network.levels) or (mixed and settings.levels is not None):

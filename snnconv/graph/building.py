@@ -38,10 +38,20 @@ class Builder:
         """
         activations = tuple(view.activation(each) if isinstance(each, int) else each for each in call.operands)
         for module in call.modules:
-            activations = (self._call(view.name, module, activations),)
+            activations = (self.call(view.name, module, activations),)
         return activations[0]
 
-    def _call(self, onnx_name: str, module: nn.Module, operands: tuple[Activation, ...]) -> Activation:
+    def call(self, onnx_name: str, module: nn.Module, operands: tuple[Activation, ...]) -> Activation:
+        """Call one module.
+
+        Args:
+            onnx_name: of the node in the file; any text.
+            module: takes the operands.
+            operands: in order.
+
+        Raises:
+            Refusal: the operands' shapes do not fit the module.
+        """
         first, second = (_probe(module, operands, probe) for probe in range(len(PROBES)))
         target = self._names.unique(onnx_name)
         self._root.add_module(target, module)

@@ -2,6 +2,7 @@
 
 from snnconv.neurons.catalogue import NEURONS, NeuronSettings, build_neuron
 from snnconv.neurons.coupling import Coupling, couple
+from snnconv.neurons.integrate import IntegrateAndFire, integrate_and_fire
 from snnconv.neurons.leaky import Leaky, leaky
 from snnconv.neurons.learnable import LearnableMultiThreshold, coupling_matrix, leak_factor
 from snnconv.neurons.multilevel import MultiLevel, multilevel
@@ -19,6 +20,7 @@ __all__ = [
     "SURROGATES",
     "Coupling",
     "Fold",
+    "IntegrateAndFire",
     "Leaky",
     "LearnableMultiThreshold",
     "MultiLevel",
@@ -35,6 +37,7 @@ __all__ = [
     "coupling_matrix",
     "fire",
     "fold_time",
+    "integrate_and_fire",
     "leak_factor",
     "leaky",
     "multilevel",

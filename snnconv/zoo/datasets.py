@@ -128,7 +128,7 @@ def open_data(spec: str, input: InputSpec, *, purpose: Purpose) -> Images:  # no
             "takes such inputs as a tensor."
         )
     source, parsed = _read(spec, purpose)
-    source = _in_time(source, input.timesteps, spec).with_channels(input.channels)
+    source = _in_time(source, input, spec).with_channels(input.channels)
     height, width = _target(source, input, spec)
     geometry = source.geometry(height, width, input.resize)
     known = replace(input, height=height, width=width)
@@ -140,15 +140,16 @@ def _read(spec: str, purpose: Purpose) -> tuple[Source, DataSpec]:
     return _READERS[parsed.scheme](parsed.where, purpose), parsed
 
 
-def _in_time(source: Source, timesteps: int | None, spec: str) -> Source:
+def _in_time(source: Source, input: InputSpec, spec: str) -> Source:  # noqa: A002
     """Recordings cut into the network's frames, or images for a network that takes still ones."""
+    timesteps = input.timesteps
     if isinstance(source, Recordings):
         if timesteps is None:
             raise DataError(
                 f"{spec!r} holds recordings that change over time, the network takes still images. Give a spiking "
                 "network that was made for frames; in Python, its input states how many: InputSpec(..., timesteps=T)."
             )
-        return source.with_timesteps(timesteps)
+        return source.with_timesteps(timesteps, input.step_us)
     if timesteps is not None:
         raise DataError(
             f"{spec!r} holds still images, the network takes recordings of T={timesteps} frames. Give "

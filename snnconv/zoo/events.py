@@ -59,7 +59,9 @@ def time_slices(t_us: Array, timesteps: int) -> NDArray[np.int64]:
     return slices
 
 
-def event_frames(xyp: Array, t_us: Array, timesteps: int, height: int, width: int) -> NDArray[np.float32]:
+def event_frames(
+    xyp: Array, t_us: Array, timesteps: int, height: int, width: int, step_us: int | None = None
+) -> NDArray[np.float32]:
     """Count the events of one recording in T slices of its time.
 
     Args:
@@ -68,9 +70,14 @@ def event_frames(xyp: Array, t_us: Array, timesteps: int, height: int, width: in
         timesteps: T.
         height: rows H of the sensor.
         width: columns W of the sensor.
+        step_us: microseconds a slice, from time 0 of the recording on, what is later than T of them left out; None:
+            slices of the same length between the first and the last event, as in `time_slices`.
 
     Returns:
         Counts `[T, 2, H, W]`; all 0 without events.
+
+    Raises:
+        DataError: every event is later than T slices of `step_us`.
 
     >>> event_frames(np.array([[1, 0, 1], [1, 0, 1]]), np.array([5, 6]), 1, 1, 2)[0, 1].tolist()
     [[0.0, 2.0]]
@@ -78,8 +85,19 @@ def event_frames(xyp: Array, t_us: Array, timesteps: int, height: int, width: in
     shape = (timesteps, POLARITIES, height, width)
     if not len(t_us):
         return np.zeros(shape, np.float32)
+    if step_us is None:
+        slices = time_slices(t_us, timesteps)
+    else:
+        slices = t_us.astype(np.int64) // step_us
+        within = slices < timesteps
+        if not within.any():
+            raise DataError(
+                f"A recording begins at {t_us.min()} microseconds, after all {timesteps} frames of {step_us} that are "
+                "counted from its time 0: let its times begin near 0, or take more or longer frames."
+            )
+        xyp, slices = xyp[within], slices[within]
     x, y, polarity = xyp.T.astype(np.int64)
-    places = np.ravel_multi_index((time_slices(t_us, timesteps), polarity, y, x), shape)
+    places = np.ravel_multi_index((slices, polarity, y, x), shape)
     return np.bincount(places, minlength=timesteps * POLARITIES * height * width).reshape(shape).astype(np.float32)
 
 
@@ -102,7 +120,7 @@ class EventSource(Recordings):
 
     def frames(self, index: int) -> NDArray[np.float32]:
         events = slice(self.offset[index], self.offset[index + 1])
-        return event_frames(self.xyp[events], self.t_us[events], self.timesteps, self.height, self.width)
+        return event_frames(self.xyp[events], self.t_us[events], self.timesteps, self.height, self.width, self.step_us)
 
 
 def read_events(where: str, purpose: Purpose) -> EventSource:
@@ -127,7 +145,7 @@ def read_events(where: str, purpose: Purpose) -> EventSource:
     height, width = _sensor(arrays, path)
     label = arrays.get(f"{part}_label")
     labels = None if label is None else to_labels(label, len(offsets) - 1, f"{path}: '{part}_label'")
-    return EventSource(height, width, labels, None, 1, xyp, t_us, offsets)
+    return EventSource(height, width, labels, None, 1, None, xyp, t_us, offsets)
 
 
 def _part(names: Sequence[str], order: Sequence[str]) -> str | None:

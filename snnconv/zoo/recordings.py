@@ -30,6 +30,7 @@ class Recordings(Source):
         labels: class indices `[n]`, or None.
         classes: class names by index, or None.
         timesteps: T, 1 until a network asks for more.
+        step_us: microseconds that each frame holds, from time 0 on; None: T slices of the same length.
     """
 
     height: int
@@ -37,14 +38,15 @@ class Recordings(Source):
     labels: Labels | None
     classes: tuple[str, ...] | None
     timesteps: int
+    step_us: int | None
 
     @abstractmethod
     def frames(self, index: int) -> NDArray[np.float32]:
         """Events of one recording, counted in T slices of its time: `[T, 2, H, W]`."""
 
-    def with_timesteps(self, timesteps: int) -> Self:
-        """Return the same recordings for a network of T time steps."""
-        return replace(self, timesteps=timesteps)
+    def with_timesteps(self, timesteps: int, step_us: int | None = None) -> Self:
+        """Return the same recordings for a network of T time steps, of the same length or of `step_us` each."""
+        return replace(self, timesteps=timesteps, step_us=step_us)
 
     def own_channels(self) -> int:
         """One a polarity."""

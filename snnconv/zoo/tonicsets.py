@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from snnconv.errors import DataError
 from snnconv.zoo.dataspec import FORMS, Purpose
+from snnconv.zoo.events import event_frames
 from snnconv.zoo.recordings import POLARITIES, Recordings
 from snnconv.zoo.sources import to_labels
 
@@ -47,6 +48,9 @@ class TonicSource(Recordings):
         cut = _tonic().transforms.ToFrame(sensor_size=(self.width, self.height, POLARITIES), n_time_bins=self.timesteps)
         try:
             events = self.dataset[index][0]
+            if self.step_us is not None:
+                xyp = np.stack([events[axis] for axis in "xyp"], 1).astype(np.int64)
+                return event_frames(xyp, events["t"], self.timesteps, self.height, self.width, self.step_us)
             counts = cut(events) if len(events) else np.zeros(shape)
         except Exception as error:  # whatever a reader of a dozen file formats raises
             raise DataError(
@@ -87,7 +91,7 @@ def read_tonic(where: str, purpose: Purpose) -> TonicSource:
     width, height, polarities = kind.sensor_size
     assert polarities == POLARITIES
     labels = to_labels(dataset.targets, len(dataset), f"tonic:{where}")
-    return TonicSource(int(height), int(width), labels, _class_names(kind), 1, dataset, name)
+    return TonicSource(int(height), int(width), labels, _class_names(kind), 1, None, dataset, name)
 
 
 def _tonic() -> Any:

@@ -34,7 +34,12 @@ def test_demo(run: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("snnconv.demo.demo_settings", lambda: TrainSettings(epochs=2, batch_size=64))
     ran = run("demo", "--json")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["digits-ann.onnx", "digits-snn.onnx"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "digits-ann.onnx",
+        "digits-report.html",
+        "digits-report.json",
+        "digits-snn.onnx",
+    ]
     rows = {row["network"]: row for row in ran.json["rows"]}
     assert len(rows) == 4
     assert all(row["agreement"] > 99 for row in rows.values())

@@ -13,7 +13,7 @@ import pytest
 
 from snnconv.cli import cli
 
-VERBS = ("convert", "demo", "evaluate", "export", "finetune", "inspect", "train", "zoo")
+VERBS = ("compare", "convert", "demo", "evaluate", "export", "finetune", "inspect", "report", "train", "zoo")
 
 
 def test_every_verb_is_known() -> None:

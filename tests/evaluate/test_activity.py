@@ -23,7 +23,20 @@ def both(model, x, timesteps=T, levels=L):
     snn = spike(quantize(model, timesteps * levels), timesteps, levels)
     collapsed = measure(collapse(snn).graph, [x], timesteps=timesteps)
     assert measure(snn.graph, [x], timesteps=timesteps) == collapsed
+    layers_add_up(collapsed)
     return collapsed
+
+
+def layers_add_up(activity):
+    """Every figure of the network is the sum of its layers'."""
+    whole = activity.operations.to_dict()
+    assert activity.layers
+    for key, value in whole.items():
+        if isinstance(value, float):
+            assert sum(layer.to_dict()[key] for layer in activity.layers) == pytest.approx(value, rel=1e-12), key
+    for key, value in whole["memory_accesses_per_image"].items():
+        parts = [getattr(layer.memory_accesses, key) for layer in activity.layers]
+        assert sum(parts) == pytest.approx(value, rel=1e-12), key
 
 
 def cost(activity):
@@ -221,7 +234,10 @@ def test_without_time_there_are_macs_only(ann, quantized):
     expected = 144 * 27 + 144 * 36 + 16 * 4 + 16  # convolutions, read-out, one factor a mean
     x = torch.rand(3, 3, 6, 6)
     for model in (ann, quantized):
-        assert cost(measure(model.graph, [x])) == (expected, 0, 144 + 16 * 8)
+        activity = measure(model.graph, [x])
+        assert cost(activity) == (expected, 0, 144 + 16 * 8)
+        assert activity.operations.neuron_updates_per_image == 0
+        layers_add_up(activity)
     plain, levelled = (measure(model.graph, [x]).sites[0] for model in (ann, quantized))
     assert plain.spikes_per_image is plain.mean_level_fraction is plain.firing_rate is None
     assert levelled.firing_rate is None
@@ -263,5 +279,6 @@ def test_a_negative_spike_costs_as_many_additions_as_a_positive_one(coupling):
     snn = spike(model, T, 2, Coupling(coupling))
     for graph in (model.graph, snn.graph):
         activity = measure(graph, [x], timesteps=T)
+        layers_add_up(activity)
         assert activity.sites[0].spikes_per_image == 2 * T * 1.75
         assert activity.operations.synops_per_image == 2 * T * 1.75 * 3

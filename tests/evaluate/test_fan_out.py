@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from snnconv.convert.counting.energy import Operations, fan_out, macs
+from snnconv.convert.counting.operations import Operations
+from snnconv.convert.counting.operators import fan_out, macs
 
 OPERATORS = [
     (nn.Conv2d(4, 6, 3), (7, 5)),
@@ -46,7 +47,12 @@ def test_a_linear_layer_feeds_all_its_outputs():
 
 
 def test_energy_adds_up():
-    operations = Operations(10.0, 100.0, 5.0, ({"name": "a", "operator": "Sigmoid"},))
+    operations = Operations(
+        macs_per_image=10.0,
+        synops_per_image=100.0,
+        additions_per_image=5.0,
+        uncounted_operators=({"name": "a", "operator": "Sigmoid"},),
+    )
     assert operations.energy_pj_per_image == pytest.approx(46 + 90 + 4.5)
     values = operations.to_dict()
     assert values["uncounted_operators"] == [{"name": "a", "operator": "Sigmoid"}]

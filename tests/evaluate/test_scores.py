@@ -13,7 +13,7 @@ from tiny_networks import build, classifier, node, quantize, weights
 
 from snnconv.convert.spike import spike
 from snnconv.errors import DataError, InvalidValueError, ModelError
-from snnconv.evaluate import ann_energy, evaluate, run_onnx
+from snnconv.evaluate import ann_activity, ann_energy, evaluate, run_onnx
 from snnconv.export.onnx import save, to_onnx
 from snnconv.model import Stage
 from snnconv.neurons import QCFS, Coupling
@@ -41,6 +41,13 @@ KEYS = {
     "against_accuracy",
     "agreement_at",
     "additions_per_image",
+    "neuron_updates_per_image",
+    "neuron_additions_per_image",
+    "neuron_multiplications_per_image",
+    "neuron_energy_pj_per_image",
+    "memory_accesses_per_image",
+    "memory_energy_pj_per_image",
+    "layers",
     "activity_images",
     "energy_note",
 }
@@ -116,6 +123,17 @@ def test_the_plain_network_behind_a_spiking_one(ann, snn):
         ann_energy(open_size)
 
 
+def test_the_plain_networks_layers_stand_beside_the_spiking_ones(ann, snn, images):
+    plain, spiking = ann_activity(ann), evaluate(snn, images(snn.input))
+    assert (plain.operations, plain.sites) == (ann_energy(ann), ())
+    names = [layer.name for layer in plain.layers]
+    assert names == ["conv1", "relu1", "conv2", "sum", "relu2", "pooled", "out"]
+    # pooled spikes are routed, and cost nothing where they are pooled
+    assert [layer.name for layer in spiking.layers] == [name for name in names if name != "pooled"]
+    assert [layer.operator for layer in spiking.layers if layer.neuron_updates_per_image] == ["MultiThreshold"] * 2
+    assert ann_activity(snn).layers[0].macs_per_image == spiking.layers[0].macs_per_image == 36 * 4 * 27
+
+
 def test_the_plain_networks_energy_has_batch_norm_folded():
     norm = {name: np.ones(2, np.float32) for name in "gbms"} | {"w": weights(2, 3, 1, 1)}
     nodes = [
@@ -140,6 +158,8 @@ def test_json_keys(snn, ann, images):
         "zero_fraction",
     }
     assert json.loads(json.dumps(found)) == found
+    assert [layer["name"] for layer in found["layers"]] == ["conv1", "relu1", "conv2", "sum", "relu2", "out"]
+    assert {"name", "operator"} < set(found["layers"][0]) < KEYS | {"name", "operator"}
     assert found["activity_images"] == found["images"] == 20
 
 
@@ -169,7 +189,7 @@ def test_activity_is_counted_over_the_first_images(snn, images):
     assert (found.images, found.activity_images) == (20, 5)
     assert (found.sites, found.operations) == (part.sites, part.operations)
     without = evaluate(snn, data, activity_images=0).to_dict()
-    assert without["sites"] == without["uncounted_operators"] == []
+    assert without["sites"] == without["layers"] == without["uncounted_operators"] == []
     assert without["synops_per_image"] is without["energy_pj_per_image"] is None
 
 

@@ -409,3 +409,11 @@ def test_every_event_of_nmnist_is_in_a_frame(shared):
         each = torch.cat([x.sum((0, 2, 3, 4)) for x, _ in data.batches(100)])
         assert each.tolist() == np.diff(offset).tolist()
         assert each.sum(dtype=torch.float64) == events
+
+
+def test_frames_of_a_fixed_length():
+    xyp, t_us = np.array([[0, 0, 0]] * 5), np.array([999, 1000, 1001, 2500, 3000])
+    frames = event_frames(xyp, t_us, 3, 1, 1, 1000)
+    assert frames[:, 0, 0, 0].tolist() == [1, 2, 1]  # what is later than three milliseconds is left out
+    with pytest.raises(DataError, match="begins at 999 microseconds"):
+        event_frames(xyp, t_us, 3, 1, 1, 100)

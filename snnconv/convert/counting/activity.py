@@ -11,6 +11,9 @@ What an operator's operand is made of decides:
 Spikes that meet something else than a linear operator (a batch-norm, a neuron, the addition to a real-valued
 current, a mean over time) land there, one addition each. Spikes times a gate that is read once a window stay
 spikes, for one multiplication a unit. In a plain or quantized network everything is real-valued and happens once.
+
+A cost belongs to the node at which it arises: the operator that computes, the neurons that spikes land on, and where
+spikes are added up over time the node that they come from.
 """
 
 from __future__ import annotations
@@ -23,14 +26,18 @@ import torch
 from torch import Tensor, fx, nn
 
 from snnconv.convert.counting.counts import fired_levels, route
-from snnconv.convert.counting.energy import Operations, dense, fan_out
+from snnconv.convert.counting.energy import DEFAULT, EnergyModel
+from snnconv.convert.counting.operations import LayerOperations, LayerSums, Operations
+from snnconv.convert.counting.operators import dense, fan_out
 from snnconv.convert.counting.sites import SiteActivity, SiteSums
+from snnconv.convert.counting.updates import update_of
+from snnconv.convert.plan import operator_name
 from snnconv.convert.sites import is_rectifier
 from snnconv.convert.temporal import analyse
 from snnconv.graph.access import module_of
 from snnconv.graph.linear import LINEAR, NORMS
-from snnconv.graph.modules import MOVES, Arithmetic
-from snnconv.neurons import QCFS, Fold, Repeat, SpikingSite, Steps, TimeMean
+from snnconv.graph.modules import MOVES, Arithmetic, ReduceSum
+from snnconv.neurons import QCFS, Fold, MultiThreshold, Repeat, SpikingSite, Steps, TimeMean
 
 __all__ = ["Activity", "Walk", "measure"]
 
@@ -43,16 +50,26 @@ class Activity:
 
     Attributes:
         sites: in the order of execution.
-        operations: of the whole network.
+        operations: of the whole network, the sum of its layers'.
+        layers: every node that computes, fires or adds spikes up, in the order of execution; of nodes that only pass on
+            what they get there is none, nor of uncounted operators.
         images: how many were counted.
     """
 
     sites: tuple[SiteActivity, ...]
     operations: Operations
+    layers: tuple[LayerOperations, ...]
     images: int
 
 
-def measure(graph: fx.GraphModule, batches: Iterable[Tensor], *, timesteps: int | None = None) -> Activity:
+def measure(
+    graph: fx.GraphModule,
+    batches: Iterable[Tensor],
+    *,
+    timesteps: int | None = None,
+    frames: int = 1,
+    energy_model: EnergyModel = DEFAULT,
+) -> Activity:
     """Count activity and operations.
 
     Args:
@@ -60,6 +77,8 @@ def measure(graph: fx.GraphModule, batches: Iterable[Tensor], *, timesteps: int 
         batches: inputs `[B, ...]`, or `[T, B, ...]` where the graph folds them over time; at least one.
         timesteps: T of the spiking network that the graph is, or that it is the collapse of; None for a plain
             or quantized network, which has no spikes.
+        frames: how many times an image takes the network, of a plain one that is run on frames one by one.
+        energy_model: what operations cost.
     """
     walk = Walk(graph, timesteps)
     with torch.inference_mode():
@@ -67,7 +86,7 @@ def measure(graph: fx.GraphModule, batches: Iterable[Tensor], *, timesteps: int 
             walk.images += batch.shape[walk.batch_axis]
             walk.averaged.clear()
             walk.run(batch)
-    return walk.result()
+    return walk.result(frames, energy_model)
 
 
 class Walk(fx.Interpreter):
@@ -86,8 +105,7 @@ class Walk(fx.Interpreter):
         self.sites: dict[fx.Node, SiteSums] = {}
         self.fan_outs: dict[tuple[Any, torch.Size], Tensor] = {}
         self.images = 0
-        self.macs = self.additions = 0.0
-        self.synops = torch.zeros((), dtype=torch.float64)
+        self.layers: dict[fx.Node, LayerSums] = {}
         self.uncounted: dict[str, str] = {}
 
     def run_node(self, n: fx.Node) -> Any:
@@ -101,13 +119,32 @@ class Walk(fx.Interpreter):
             self.counts.pop(finished, None)
         return value
 
-    def result(self) -> Activity:
+    def result(self, frames: int, energy_model: EnergyModel) -> Activity:
         """Averages over the images."""
-        images = self.images
         uncounted = tuple({"name": name, "operator": kind} for name, kind in self.uncounted.items())
-        operations = Operations(self.macs / images, float(self.synops) / images, self.additions / images, uncounted)
+        total = self.total().mean(self.images, frames, energy_model)
+        layers = (
+            LayerOperations(
+                name=_name(node), operator=self._operator(node), **sums.mean(self.images, frames, energy_model)
+            )
+            for node in self.graph_module.graph.nodes
+            if (sums := self.layers.get(node)) is not None
+        )
         sites = tuple(sums.mean(_name(node), self.timesteps) for node, sums in self.sites.items())
-        return Activity(sites, operations, images)
+        return Activity(sites, Operations(uncounted_operators=uncounted, **total), tuple(layers), self.images)
+
+    def total(self) -> LayerSums:
+        """Of all layers, over all images."""
+        return LayerSums.total(list(self.layers.values()))
+
+    def _operator(self, node: fx.Node) -> str:
+        """The operator's name; of a quantized activation that stands for neurons, theirs."""
+        module = module_of(self.graph_module, node)
+        stands_for_neurons = isinstance(module, QCFS) and self.timesteps is not None
+        return MultiThreshold.__name__ if stands_for_neurons else operator_name(module)
+
+    def _layer(self, node: fx.Node) -> LayerSums:
+        return self.layers.setdefault(node, LayerSums())
 
     def _account(self, node: fx.Node, module: nn.Module, value: Tensor) -> None:
         if node in self.on_means or isinstance(module, TimeMean):
@@ -116,7 +153,7 @@ class Walk(fx.Interpreter):
         else:
             operands = [self.counts.get(arg) for arg in node.args]  # type: ignore[arg-type]
         if is_rectifier(module) or isinstance(module, (QCFS, SpikingSite)):
-            self._land(operands, value)
+            self._land(node, operands, value)
             self._fire(node, module, value)
             return
         counts = self._gate(node, module, operands)
@@ -136,15 +173,20 @@ class Walk(fx.Interpreter):
             return None
         shape = node.meta["shape"]
         counts = spikes[0].expand(-1, *shape)
-        self.macs += counts.numel()
+        layer = self._layer(node)
+        layer.macs += counts.numel()
+        layer.value_reads += counts.numel()
         return counts
 
     def _fire(self, node: fx.Node, module: nn.Module, value: Tensor) -> None:
         fired = fired_levels(module, value)
         levels, highest = fired if fired is not None else (value, None)
-        self.sites.setdefault(node, SiteSums(highest)).add(levels)
+        spikes = self.sites.setdefault(node, SiteSums(highest)).add(levels)
+        layer = self._layer(node)
         if fired is not None and self.timesteps is not None:
             self.counts[node] = levels
+            layer.update(update_of(module, self.timesteps), self.timesteps * levels.numel())
+            layer.spike_writes += spikes
 
     def _work(self, node: fx.Node, module: nn.Module, operands: Sequence[Tensor | None], value: Tensor) -> None:
         """Add the cost of an operator that computes."""
@@ -152,7 +194,7 @@ class Walk(fx.Interpreter):
         if spiking and isinstance(module, LINEAR):
             self._cross_synapses(node, module, operands[0])
         elif spiking and (isinstance(module, NORMS) or _sums(module)):
-            self._land(operands, value)
+            self._land(node, operands, value)
         else:
             inputs = self.env[node.args[0]].numel()  # type: ignore[index]
             cost = dense(module, inputs, value.numel())
@@ -160,32 +202,37 @@ class Walk(fx.Interpreter):
                 self.uncounted[_name(node)] = type(module).__name__
                 return
             times = self.timesteps if self.timesteps and node in self.temporal and not self.stepped else 1
-            self.macs += times * cost[0]
-            self.additions += times * cost[1]
+            # the first of two operands, or of those that a sum begins with, is read without an operation
+            first = value.numel() if len(operands) == 2 or isinstance(module, ReduceSum) else 0
+            layer = self._layer(node)
+            layer.macs += times * cost[0]
+            layer.additions += times * cost[1]
+            layer.weight_reads += times * cost[0] if isinstance(module, (*LINEAR, *NORMS)) else 0
+            layer.value_reads += times * (cost[0] + cost[1] + first)
+            layer.value_writes += times * value.numel()
 
     def _cross_synapses(self, node: fx.Node, module: nn.Module, counts: Tensor | None) -> None:
         assert counts is not None
         key = (node.target, counts.shape[1:])
         if key not in self.fan_outs:
             self.fan_outs[key] = fan_out(module, counts.shape).to(counts.device)
-        self._synapse((counts.sum(0, dtype=torch.float64) * self.fan_outs[key]).sum())
+        spikes = counts.sum(0, dtype=torch.float64)
+        self._layer(node).land((spikes * self.fan_outs[key]).sum(), spikes.sum(), weighted=True)
 
-    def _land(self, operands: Sequence[Tensor | None], value: Tensor) -> None:
+    def _land(self, node: fx.Node, operands: Sequence[Tensor | None], value: Tensor) -> None:
         """Spikes that are added up where they arrive, at every position of `value`."""
         for counts in operands:
             if counts is not None:
-                spikes = counts.expand(-1, *value.shape[1:])
-                self._synapse(spikes.sum(dtype=torch.float64))
+                operations = counts.expand(-1, *value.shape[1:]).sum(dtype=torch.float64)
+                self._layer(node).land(operations, counts.sum(dtype=torch.float64), weighted=False)
 
     def _average(self, nodes: Iterable[fx.Node]) -> None:
         """Spikes that are added up over time, once for all who read the mean."""
         for node in nodes:
             if node in self.counts and node not in self.averaged:
                 self.averaged.add(node)
-                self._synapse(self.counts[node].sum(dtype=torch.float64))
-
-    def _synapse(self, operations: Tensor) -> None:
-        self.synops = self.synops.to(operations.device) + operations
+                spikes = self.counts[node].sum(dtype=torch.float64)
+                self._layer(node).land(spikes, spikes, weighted=False)
 
 
 def _sums(module: nn.Module) -> bool:

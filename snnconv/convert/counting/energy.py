@@ -1,149 +1,122 @@
-"""Operations of one node, and what operations cost.
+"""What operations cost: the parameters of the estimate, each with its source, from one TOML file.
 
-    energy_pj = 4.6·MACs + 0.9·(synaptic operations + additions)
+    energy_pj = multiply_accumulate·MACs + addition·(synaptic operations + additions)
 
-Synaptic operations are the additions that spikes cause: a unit spike costs one at each place it lands (a
-spike of level k is k unit spikes). Additions are those of real values. Dense operators count as the field
-does: padding is multiplied too.
+Neuron updates and memory accesses have figures of their own (operations.py), which are not in that sum.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
-from typing import Any
+import os
+from dataclasses import dataclass, fields
+from importlib.resources import files
+from typing import Literal
 
-import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
+from snnconv.errors import InvalidValueError
+from snnconv.zoo.recipes.tables import fill, parse, read_bytes
 
-from snnconv.graph.linear import CONVOLUTIONS, LINEAR, NORMS, TRANSPOSED
-from snnconv.graph.modules import Arithmetic, AveragePool, ReduceMean, ReduceSum
-
-__all__ = ["AC_PJ", "ENERGY_NOTE", "MAC_PJ", "Operations", "dense", "fan_out", "macs"]
-
-# 45 nm, 32-bit float: a multiplication 3.7 pJ and an addition 0.9 pJ. M. Horowitz, "Computing's energy
-# problem (and what we can do about it)", ISSCC 2014, figure 1.1.9.
-MAC_PJ = 4.6
-AC_PJ = 0.9
-
-ENERGY_NOTE = (
-    "An operation-count estimate, not a measurement: 4.6 pJ a multiply-accumulate, 0.9 pJ an addition "
-    "(45 nm, 32-bit float; Horowitz 2014). Memory traffic, activation functions, neuron updates and time "
-    "means are not in it, nor are the uncounted operators."
-)
+__all__ = ["AC_PJ", "DEFAULT", "ENERGY_NOTE", "MAC_PJ", "EnergyModel", "MemoryPrices", "OperationPrices", "Price"]
 
 
 @dataclass(frozen=True)
-class Operations:
-    """Operations of one image, averaged over those counted.
+class Price:
+    """What one operation or access costs.
 
     Attributes:
-        macs_per_image: multiply-accumulates; a lone multiplication counts as one.
-        synops_per_image: synaptic operations, the additions that spikes cause.
-        additions_per_image: additions of real values.
-        uncounted_operators: `{"name", "operator"}` of every operator whose work is not in the figures.
+        value: in `unit`, at least 0.
+        unit: picojoules.
+        source: where the value comes from.
+
+    Raises:
+        InvalidValueError: the value is negative or no finite number, or there is no source.
     """
 
-    macs_per_image: float
-    synops_per_image: float
-    additions_per_image: float
-    uncounted_operators: tuple[dict[str, str], ...] = ()
+    value: float
+    unit: Literal["pJ"]
+    source: str
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.value) and self.value >= 0):
+            raise InvalidValueError(f"value is {self.value!r}: it must be a finite number of picojoules, at least 0.")
+        if not self.source.strip():
+            raise InvalidValueError("source is empty: say where the value comes from, a paper or a measurement.")
+
+
+@dataclass(frozen=True)
+class OperationPrices:
+    """Of one operation of arithmetic."""
+
+    multiply_accumulate: Price
+    addition: Price
+    multiplication: Price
+
+
+@dataclass(frozen=True)
+class MemoryPrices:
+    """Of one word read or written."""
+
+    weight_read: Price
+    value_read: Price
+    value_write: Price
+    potential_read: Price
+    potential_write: Price
+    spike_read: Price
+    spike_write: Price
+
+
+@dataclass(frozen=True)
+class EnergyModel:
+    """The prices of the estimate.
+
+    Attributes:
+        name: the process and the source in a few words; it stands in every note.
+        operations: of arithmetic.
+        memory: of memory accesses; None: they are not estimated.
+    """
+
+    name: str
+    operations: OperationPrices
+    memory: MemoryPrices | None = None
+
+    @staticmethod
+    def load(path: str | os.PathLike[str]) -> EnergyModel:
+        """Read a TOML file of the form of the one shipped beside this module.
+
+        Raises:
+            FileError: the file is missing, cannot be read, or is no TOML.
+            InvalidValueError: a key is unknown or missing, or a value is not a finite number of at least 0.
+        """
+        name = os.fspath(path)
+        return fill(EnergyModel, parse(read_bytes(path), name), name)
+
+    @staticmethod
+    def default() -> EnergyModel:
+        """The one that comes with the package."""
+        return DEFAULT
 
     @property
-    def energy_pj_per_image(self) -> float:
-        """Estimated energy in picojoules; see `ENERGY_NOTE` for what is not in it."""
-        return MAC_PJ * self.macs_per_image + AC_PJ * (self.synops_per_image + self.additions_per_image)
-
-    def to_dict(self) -> dict[str, Any]:
-        """JSON-ready form."""
-        return {
-            **asdict(self),
-            "uncounted_operators": [dict(operator) for operator in self.uncounted_operators],
-            "energy_pj_per_image": self.energy_pj_per_image,
-            "energy_note": ENERGY_NOTE,
-        }
-
-
-def macs(module: nn.Module, inputs: int, outputs: int) -> int:
-    """Multiply-accumulates of a linear operator; the bias is free.
-
-    Args:
-        module: a convolution, transposed convolution or linear layer.
-        inputs: number of elements it takes.
-        outputs: number of elements it gives.
-
-    >>> macs(nn.Conv2d(8, 16, 3, padding=1, groups=2), 8 * 5 * 5, 16 * 5 * 5)  # 4·3·3 inputs an output
-    14400
-    """
-    layer: Any = module  # the union of seven classes
-    if isinstance(module, nn.Linear):
-        return outputs * module.in_features
-    kernel = math.prod(layer.kernel_size)
-    if isinstance(module, TRANSPOSED):
-        return int(inputs * kernel * layer.out_channels // layer.groups)
-    return int(outputs * kernel * layer.in_channels // layer.groups)
+    def note(self) -> str:
+        """What the estimate is, what is in it and what is not; printed wherever a figure of it is."""
+        prices = self.operations
+        beside = "Neuron updates have a figure of their own"
+        if self.memory is not None:
+            costs = {getattr(self.memory, field.name).value for field in fields(self.memory)}
+            spread = " to ".join(f"{cost:g}" for cost in sorted({min(costs), max(costs)}))
+            beside = f"Neuron updates and memory ({spread} pJ an access) have figures of their own"
+        return (
+            f"An operation-count estimate, not a measurement: {prices.multiply_accumulate.value:g} pJ a "
+            f"multiply-accumulate, {prices.addition.value:g} pJ a synaptic operation or addition ({self.name}). "
+            f"{beside}, which are not in it; activation functions and uncounted operators are in none."
+        )
 
 
-def dense(module: nn.Module, inputs: int, outputs: int) -> tuple[int, int] | None:
-    """Multiply-accumulates and additions of an operator on real values; None where they are not known.
-
-    A mean over k values is k - 1 additions and one multiplication.
-
-    Args:
-        module: the operator.
-        inputs: number of elements of its first operand.
-        outputs: number of elements it gives.
-
-    >>> dense(ReduceMean((2, 3), keepdims=False), 8 * 5 * 5, 8)
-    (8, 192)
-    """
-    if isinstance(module, LINEAR):
-        return macs(module, inputs, outputs), 0
-    if isinstance(module, NORMS):
-        return outputs, 0
-    if isinstance(module, Arithmetic):
-        return (0, outputs) if module.operator in ("add", "sub") else (outputs, 0)
-    if isinstance(module, AveragePool):
-        return outputs, outputs * (math.prod(module.kernel) - 1)
-    if isinstance(module, ReduceMean):
-        return outputs, inputs - outputs
-    if isinstance(module, ReduceSum):
-        return 0, inputs - outputs
-    return None
+def _shipped() -> EnergyModel:
+    file = files("snnconv.convert.counting").joinpath("energy.toml")
+    return fill(EnergyModel, parse(file.read_bytes(), "energy.toml"), "energy.toml")
 
 
-def fan_out(module: Any, shape: torch.Size) -> Tensor:
-    """How many outputs each element of an input feeds: exact at borders, for strides, dilation and groups.
-
-    Args:
-        module: a convolution, transposed convolution or linear layer.
-        shape: of its input, `[B, C, *spatial]`; `[..., C]` for a linear layer.
-
-    Returns:
-        `[*spatial]`, the same for every channel; a scalar for a linear layer.
-
-    >>> fan_out(nn.Conv1d(1, 2, 3, padding=1), torch.Size([1, 1, 4]))
-    tensor([4., 6., 6., 4.])
-    """
-    if isinstance(module, nn.Linear):
-        return torch.tensor(float(module.out_features))
-    with torch.inference_mode(False), torch.enable_grad():
-        x = torch.ones(1, 1, *shape[2:], requires_grad=True)
-        fed = _through_ones(module, x)
-        (reached,) = torch.autograd.grad(fed.sum(), x)
-    per_channel: Tensor = reached[0, 0] * (module.out_channels // module.groups)
-    return per_channel
-
-
-def _through_ones(module: Any, x: Tensor) -> Tensor:
-    """`x` `[1, 1, *spatial]` through one channel of the operator with every weight 1."""
-    rank = len(module.kernel_size)
-    options = {"stride": module.stride, "padding": module.padding, "dilation": module.dilation}
-    if isinstance(module, CONVOLUTIONS):
-        convolve: Any = (F.conv1d, F.conv2d, F.conv3d)[rank - 1]
-    else:
-        convolve = (F.conv_transpose1d, F.conv_transpose2d, F.conv_transpose3d)[rank - 1]
-        options["output_padding"] = module.output_padding
-    fed: Tensor = convolve(x, torch.ones(1, 1, *module.kernel_size), **options)
-    return fed
+DEFAULT = _shipped()
+MAC_PJ = DEFAULT.operations.multiply_accumulate.value
+AC_PJ = DEFAULT.operations.addition.value
+ENERGY_NOTE = DEFAULT.note

@@ -43,10 +43,11 @@ def landings(graph: fx.GraphModule, sample: Tensor, timesteps: int) -> Landings:
     """
     walk = _Unit(graph, timesteps)
     walk.run(sample)
-    operations = walk.synops + sum(counts.sum() * 0 for counts in walk.units.values())  # a spike may land nowhere
+    total = walk.total()
+    operations = total.synops + sum(counts.sum() * 0 for counts in walk.units.values())  # a spike may land nowhere
     gradients = torch.autograd.grad(operations, list(walk.units.values()))
     additions = {str(node.target): found[0] for node, found in zip(walk.units, gradients, strict=True)}
-    return Landings(additions, MAC_PJ * walk.macs + AC_PJ * walk.additions)
+    return Landings(additions, MAC_PJ * total.macs + AC_PJ * total.additions)
 
 
 class _Unit(Walk):

@@ -52,12 +52,14 @@ class SiteSums:
         self.images = self.values = self.silent = 0
         self.spikes = 0.0
 
-    def add(self, levels: Tensor) -> None:
-        """Add a batch: unit spikes of each neuron `[B, ...]`, or activations where there are no levels."""
+    def add(self, levels: Tensor) -> float:
+        """Add a batch: unit spikes of each neuron `[B, ...]`, or activations where there are no levels. Their sum."""
         self.images += len(levels)
         self.values += levels.numel()
         self.silent += int((levels == 0).sum())
-        self.spikes += float(levels.sum(dtype=torch.float64))
+        spikes = float(levels.sum(dtype=torch.float64))
+        self.spikes += spikes
+        return spikes
 
     def mean(self, name: str, timesteps: int | None) -> SiteActivity:
         """The averages over what was added."""

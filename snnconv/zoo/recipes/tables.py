@@ -75,7 +75,10 @@ def fill(kind: type[T], values: object, file: str, table: str = "", **known: Any
             raise InvalidValueError(f"{file}: unknown key {key!r} {place}: {nearest(key, wanted)}")
     hints = get_type_hints(kind)
     missing = [name for name, field in wanted.items() if name not in values and _required(field)]
-    tables = [f"[{name}]" for name in missing if is_dataclass(hints[name]) or get_origin(hints[name]) is Mapping]
+    inside = f"{table}." if table else ""
+    tables = [
+        f"[{inside}{name}]" for name in missing if is_dataclass(hints[name]) or get_origin(hints[name]) is Mapping
+    ]
     if tables:
         raise InvalidValueError(f"{file}: it needs the table {' and '.join(tables)}.")
     if missing:

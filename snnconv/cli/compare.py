@@ -1,0 +1,148 @@
+"""`snnconv compare`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from snnconv.cli.options import (
+    DATA_HELP,
+    MOST_LEVELS,
+    examples,
+    files_of_data,
+    input_options,
+    json_option,
+    load_model,
+    pretrained_option,
+    refuse_pretrained,
+    warn_of_unknown_pixels,
+)
+from snnconv.cli.output import print_json, print_line, print_table, track
+
+if TYPE_CHECKING:
+    from snnconv.report import Comparison
+
+
+def _whole_numbers(_: click.Context, option: click.Parameter, text: str | None) -> tuple[int, ...] | None:
+    """Parse `4` or `1,2,4,8`."""
+    if text is None:
+        return None
+    try:
+        found = tuple(int(part) for part in text.split(","))
+    except ValueError:
+        found = ()
+    if not found or any(not 1 <= value <= MOST_LEVELS for value in found):
+        raise click.BadParameter(
+            f"{text!r} is not a list of whole numbers from 1 to {MOST_LEVELS} like 1,2,4.", param=option
+        )
+    return found
+
+
+def _couplings(_: click.Context, option: click.Parameter, text: str | None) -> tuple[str, ...] | None:
+    """Parse `mean`, `causal` or `mean,causal`."""
+    found = () if text is None else tuple(text.split(","))
+    if any(word not in ("mean", "causal") for word in found):
+        raise click.BadParameter(f"{text!r} must be mean, causal, or mean,causal.", param=option)
+    return found or None
+
+
+@click.command(
+    epilog=examples(
+        "snnconv compare small.onnx large.onnx --data imagefolder:photos --against resnet18.onnx -o compare.html",
+        "snnconv compare resnet18-snn.onnx --data imagefolder:photos --timesteps 1,2,4,8 --coupling mean,causal",
+    )
+)
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.option("--data", "data", required=True, metavar="DATA", help=f"Images: {DATA_HELP}.")
+@click.option("--against", metavar="FILE", help="The reference whose answers are compared; needed without labels.")
+@click.option(
+    "--timesteps", callback=_whole_numbers, metavar="T,T...", help="Try each FILE at these T.  [default: its own]"
+)
+@click.option(
+    "--levels",
+    callback=_whole_numbers,
+    metavar="L,L...",
+    help="And at these L a step.  [default: what keeps each site's N = L x T]",
+)
+@click.option(
+    "--coupling", callback=_couplings, metavar="mean,causal", help="And under these couplings.  [default: its own]"
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=Path("compare.html"),
+    show_default=True,
+    help="The page; its numbers are written beside it, as .json.",
+)
+@click.option("--limit", type=click.IntRange(1), metavar="N", help="Evaluate the first N images.")
+@click.option(
+    "--precision",
+    type=click.Choice(["auto", "float32", "float64"]),
+    default="auto",
+    show_default=True,
+    help="In float64 no rounding moves a value over a level; auto takes it for what has levels, on a CPU.",
+)
+@click.option(
+    "--energy-model",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="What operations cost (docs/energy.md).",
+)
+@pretrained_option(default=True)
+@input_options
+@json_option
+def compare(
+    files: tuple[str, ...], data: str, against: str | None, output: Path, as_json: bool, **options: Any
+) -> None:
+    """Set networks side by side on DATA: accuracy against energy and latency, and which of them none beats.
+
+    One FILE can be tried at several T, L and couplings, its weights and ceilings as they are.
+    """
+    from snnconv.evaluate import EnergyModel
+    from snnconv.loading import load
+    from snnconv.report import Grid
+    from snnconv.report import compare as run
+    from snnconv.report.write import check_output
+
+    refuse_pretrained(*files, against)
+    check_output(output, [*files, *(() if against is None else (against,)), *files_of_data(data)])
+    grid = Grid(options["timesteps"], options["levels"], options["coupling"])
+    path = options["energy_model"]
+    energy_model = EnergyModel.default() if path is None else EnergyModel.load(path)
+    models = [load_model(file, options) for file in files]
+    for model in models:
+        warn_of_unknown_pixels(model)
+    other = None
+    if against is not None:
+        other = load(against, size=options["size"], pretrained=options["pretrained"])
+    found = run(
+        models,
+        data,
+        output,
+        against=other,
+        grid=grid,
+        limit=options["limit"],
+        precision=options["precision"],
+        energy_model=energy_model,
+        command=click.get_current_context().obj,
+        progress=track,
+    )
+    if as_json:
+        print_json(found.to_dict())
+    else:
+        _print(found, output)
+
+
+def _print(found: Comparison, output: Path) -> None:
+    from snnconv.report.comparison_view import comparison_view
+    from snnconv.report.write import numbers_beside
+
+    view = comparison_view(found)
+    print_line(view["verdict"])
+    rows = [[cell and cell.partition(" ±")[0] for cell in row] for row in view["rows"]]
+    print_table(f"{found.images} images", view["heads"], rows)
+    print_line(found.energy_note)
+    print_line(f"Wrote {output} and {numbers_beside(output)}.")

@@ -1,0 +1,126 @@
+"""`snnconv report`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from snnconv.cli.options import (
+    DATA_HELP,
+    examples,
+    files_of_data,
+    input_options,
+    json_option,
+    load_model,
+    pretrained_option,
+    refuse_pretrained,
+    warn_of_unknown_pixels,
+)
+from snnconv.cli.output import print_json, print_line, track
+
+if TYPE_CHECKING:
+    from snnconv.report import Report
+
+LIMIT, SITE_IMAGES = 1024, 64  # as snnconv.report has them, which is not imported for a help text
+
+
+@click.command(
+    epilog=examples("snnconv report resnet18-snn.onnx --data imagefolder:photos --against resnet18.onnx -o report.html")
+)
+@click.argument("file")
+@click.option("--data", "data", required=True, metavar="DATA", help=f"Images: {DATA_HELP}.")
+@click.option("--against", metavar="FILE", help="The network it was made from: answers and activations are compared.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=Path("report.html"),
+    show_default=True,
+    help="The page; its numbers are written beside it, as .json.",
+)
+@click.option(
+    "--limit",
+    type=click.IntRange(1),
+    metavar="N",
+    default=LIMIT,
+    show_default=True,
+    help="Classify the first N images.",
+)
+@click.option(
+    "--site-images",
+    type=click.IntRange(1),
+    metavar="N",
+    default=SITE_IMAGES,
+    show_default=True,
+    help="Of them, watch sites and count operations on the first N.",
+)
+@click.option(
+    "--shown", type=click.IntRange(0), metavar="N", default=12, show_default=True, help="Images of each kind to show."
+)
+@click.option(
+    "--precision",
+    type=click.Choice(["auto", "float32", "float64"]),
+    default="auto",
+    show_default=True,
+    help="In float64 no rounding moves a value over a level; auto takes it for what has levels, on a CPU.",
+)
+@click.option(
+    "--energy-model",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="What operations cost (docs/energy.md).",
+)
+@pretrained_option(default=True)
+@input_options
+@json_option
+def report(file: str, data: str, against: str | None, output: Path, as_json: bool, **options: Any) -> None:
+    """Write one page about FILE (any stage) on DATA, to look at and to show: how good, how fast, what differs where."""
+    from snnconv.evaluate import EnergyModel
+    from snnconv.loading import load
+    from snnconv.report import Options
+    from snnconv.report import report as run
+    from snnconv.zoo import open_data
+
+    refuse_pretrained(file, against)
+    _check_paths(output, data, file, against)
+    path = options["energy_model"]
+    chosen = Options(
+        limit=options["limit"],
+        site_images=options["site_images"],
+        shown=options["shown"],
+        precision=options["precision"],
+        energy_model=EnergyModel.default() if path is None else EnergyModel.load(path),
+        command=click.get_current_context().obj,
+    )
+    model = load_model(file, options)
+    warn_of_unknown_pixels(model)
+    images = open_data(data, model.input, purpose="eval")
+    other = None
+    if against is not None:
+        other = load(against, size=options["size"], pretrained=options["pretrained"])
+    found = run(model, images, output, against=other, options=chosen, progress=track)
+    if as_json:
+        print_json(found.to_dict())
+    else:
+        _print(found, output)
+
+
+def _check_paths(output: Path, data: str, *networks: str | None) -> None:
+    """Before any work."""
+    from snnconv.report.write import check_output
+
+    check_output(output, [*(name for name in networks if name is not None), *files_of_data(data)])
+
+
+def _print(found: Report, output: Path) -> None:
+    from snnconv.report.view import verdict
+    from snnconv.report.write import numbers_beside
+
+    print_line(verdict(found))
+    worst = found.worst_first()[:1]
+    for site in worst:
+        if site.badness:
+            print_line(f"Worst site: {site.number} {site.name} ({100 * site.badness:.2f} % off).")
+    print_line(f"Wrote {output} and {numbers_beside(output)}.")

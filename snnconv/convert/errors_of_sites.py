@@ -1,0 +1,54 @@
+"""The three errors of a conversion at one site (Bu et al., ICLR 2022, section 3), given the currents it received.
+
+    clipping      |a - clip(a, -λ, λ)|
+    quantization  |clip(a, -λ, λ) - QCFS(z)|
+    unevenness    |QCFS(z) - mean_t θ·s_t|
+
+Symbols: z time mean of the current that the site received, a = clip(z, 0, cap) what a rectifier that saturates at `cap`
+answers to it (signed: clip(z, -cap, cap)), λ ceiling, QCFS the quantized activation at N levels, θ·s_t what was fired.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from snnconv.neurons import qcfs
+
+__all__ = ["SiteErrors", "site_errors"]
+
+
+@dataclass(frozen=True)
+class SiteErrors:
+    """Sums of magnitudes over all elements of one site, in units of the activation."""
+
+    activation: float
+    clipping: float
+    quantization: float
+    unevenness: float
+
+
+def site_errors(
+    current: Tensor, spikes: Tensor, ceiling: Tensor, total_levels: int, *, signed: bool = False, cap: float = math.inf
+) -> SiteErrors:
+    """Sum the errors of one site over a batch.
+
+    Args:
+        current: time means of the currents it received, `[B, ...]`.
+        spikes: time means of what it fired, of the shape of `current`.
+        ceiling: λ, broadcastable to `current`.
+        total_levels: N.
+        signed: whether it fires levels of both signs.
+        cap: where its activation saturates by itself.
+
+    >>> site_errors(torch.tensor([0.3, 2.0]), torch.tensor([0.0, 1.0]), torch.tensor(1.0), 2)
+    SiteErrors(activation=2.299999952316284, clipping=1.0, quantization=0.19999998807907104, unevenness=0.5)
+    """
+    activation = current.clamp(-cap if signed else 0.0, cap)
+    clipped = torch.minimum(torch.maximum(activation, -ceiling), ceiling)
+    levels = qcfs(current, ceiling, total_levels, signed)
+    sums = (activation, activation - clipped, clipped - levels, levels - spikes)
+    return SiteErrors(*(float(each.abs().sum()) for each in sums))
