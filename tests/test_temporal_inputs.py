@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import copy
 from dataclasses import replace
 
@@ -380,7 +381,9 @@ def test_metadata_that_contradict_the_graph_are_refused(stated, match, tmp_path)
     proto = to_onnx(snn)
     values = proto.metadata_props[0]
     assert values.key == METADATA_KEY
-    values.value = values.value.replace('"timesteps": 4}', f'"timesteps": {"null" if stated is None else stated}}}')
+    metadata = json.loads(values.value)
+    metadata["input"]["timesteps"] = stated
+    values.value = json.dumps(metadata)
     refuse(proto, f"{match}, the network takes inputs of 4 frames", tmp_path, FileError)
     still = to_onnx(spike(_quantized(), T, 2))
     still.metadata_props[0].value = still.metadata_props[0].value.replace('"timesteps": null}', '"timesteps": 3}')
@@ -465,7 +468,7 @@ def recordings(tmp_path):
 @pytest.mark.parametrize("kind", ["mht", "mht, mean", "lif"])
 def test_accuracy_and_accuracy_after_each_step(kind, recordings):
     snn, data = spiking(KINDS[kind]), recordings()
-    found = evaluate(snn, data, precision="float32")
+    found = evaluate(snn, data, precision="float64")
     assert (found.mode, found.images, found.timesteps) == ("simulated", 12, T)
     opened = open_data(data, snn.input, purpose="eval")
     x, y = next(opened.batches(12))

@@ -162,10 +162,7 @@ def _again(
                 to_threshold -= sum_of_products(inner, drives[step], threshold.shape)
             if to_leak is not None:
                 to_leak += (sum_of_products(inner, left, threshold.shape) * threshold).sum()
-        if isinstance(coupling, Tensor):
-            torch.mm(coupling.T, _in_line(received), out=_in_line(to_currents[:, part]))
-        else:
-            to_currents[:, part] = uncouple(received, coupling)
+        to_currents[:, part] = uncouple(received, coupling)
         if to_omega is not None:
             to_omega += _in_line(received) @ _in_line(x).T
     return to_currents, to_threshold, to_omega, to_leak
