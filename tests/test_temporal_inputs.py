@@ -377,16 +377,18 @@ def test_steps_that_do_not_fit_the_frames_are_refused(tmp_path):
 
 @pytest.mark.parametrize(("stated", "match"), [(None, "states still inputs"), (3, "states inputs of 3 frames")])
 def test_metadata_that_contradict_the_graph_are_refused(stated, match, tmp_path):
-    snn = spiking(KINDS["mht"])
-    proto = to_onnx(snn)
-    values = proto.metadata_props[0]
-    assert values.key == METADATA_KEY
-    metadata = json.loads(values.value)
-    metadata["input"]["timesteps"] = stated
-    values.value = json.dumps(metadata)
-    refuse(proto, f"{match}, the network takes inputs of 4 frames", tmp_path, FileError)
-    still = to_onnx(spike(_quantized(), T, 2))
-    still.metadata_props[0].value = still.metadata_props[0].value.replace('"timesteps": null}', '"timesteps": 3}')
+    def stating(model, frames):
+        proto = to_onnx(model)
+        (values,) = proto.metadata_props
+        assert values.key == METADATA_KEY
+        metadata = json.loads(values.value)
+        metadata["input"]["timesteps"] = frames
+        values.value = json.dumps(metadata)
+        return proto
+
+    changing = stating(spiking(KINDS["mht"]), stated)
+    refuse(changing, f"{match}, the network takes inputs of 4 frames", tmp_path, FileError)
+    still = stating(spike(_quantized(), T, 2), 3)
     refuse(still, "states inputs of 3 frames, the network takes still inputs", tmp_path, FileError)
 
 
