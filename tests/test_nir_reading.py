@@ -204,6 +204,12 @@ BAD = {
         node["nodes/a"].__delitem__("weight"),
         node["nodes/a"].create_dataset("weight", (1 << 20, 1 << 20), "f4", chunks=(1024, 1024)),
     ),
+    "many arrays that are enormous together": lambda node: [
+        node["nodes/a"].create_dataset(f"more{each}", (1 << 28,), "f4", chunks=(1 << 20,)) for each in range(9)
+    ],
+    "a reset that is an array": lambda node: node["nodes/s1"].create_group("metadata").__setitem__("reset", np.ones(3)),
+    "a start that is text": lambda node: node["nodes/s1"].create_group("metadata").__setitem__("v0", "half"),
+    "a start beyond 32-bit floats": lambda node: node["nodes/s1"].create_group("metadata").__setitem__("v0", 1e300),
     "metadata of ours that is none": lambda node: node.create_group("metadata").__setitem__("snnconv", "{"),
     "metadata of ours of another size": lambda node: node.create_group("metadata").__setitem__(
         "snnconv", '{"timesteps": 2, "input": {"channels": 1, "height": 2, "width": 3}}'

@@ -27,6 +27,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from snnconv.graph.node import Refusal
 from snnconv.neurons import IntegrateAndFire, Leaky, MultiThreshold, SpikingSite
 
 __all__ = ["Neurons", "neurons_of"]
@@ -58,8 +59,14 @@ class Neurons:
     gain: Array = field(default_factory=lambda: np.ones(()))
 
     def in_thresholds(self) -> Neurons:
-        """The same neurons with θ = 1: their currents divided by θ, which must be one a channel."""
+        """The same neurons with θ = 1: their currents divided by θ.
+
+        Raises:
+            Refusal: θ is not one a channel and above 0, as it can be in files of others.
+        """
         axes = tuple(range(1, self.threshold.ndim))
+        if (self.threshold <= 0).any() or np.ptp(self.threshold, axes).any():
+            raise Refusal("its thresholds differ within a channel, or are not above 0: leave unit thresholds out")
         factor: Array = 1 / (self.threshold.mean(axes) if axes else self.threshold)
         whole = factor.reshape(-1, *(1,) * len(axes))
         return Neurons(

@@ -63,11 +63,10 @@ def neurons_of(node: NirNode, shape: Shape, stepping: Stepping) -> list[nn.Modul
         decay, drive = 1 - share, share * _parameter(node, "v_leak", shape)
         gain = share * gain
     word = stepping.reset or node.metadata.get(RESET, stepping.otherwise)
-    if word not in ("subtract", "zero"):
+    if not isinstance(word, str) or word not in ("subtract", "zero"):
         raise Refusal(f"its metadata state the reset {word!r}: 'subtract' or 'zero' is known")
     reset_to = _parameter(node, "v_reset", shape) if "v_reset" in node.values else np.zeros(())
-    initial = np.asarray(node.metadata.get(V0, 0.0), np.float32) if V0 in node.metadata else np.zeros(())
-    broadcast(initial, shape, "v0")
+    initial = _initial(node, shape)
     try:
         neurons = IntegrateAndFire(
             stepping.timesteps,
@@ -80,6 +79,14 @@ def neurons_of(node: NirNode, shape: Shape, stepping: Stepping) -> list[nn.Modul
     except InvalidValueError as error:
         raise Refusal(str(error)) from error
     return [*scaled(_compact(gain)), *scaled(_compact(drive), "add"), neurons]
+
+
+def _initial(node: NirNode, shape: Shape) -> Array:
+    values = node.metadata.get(V0, np.zeros(()))
+    if not isinstance(values, np.ndarray):
+        raise Refusal(f"its metadata state the initial potential {values!r}: numbers are needed")
+    with np.errstate(over="ignore"):  # the neurons refuse what is not finite
+        return broadcast(values.astype(np.float32), shape, V0)
 
 
 def _parameter(node: NirNode, name: str, shape: Shape) -> Array:

@@ -21,7 +21,7 @@ from snnconv.errors import FileError
 __all__ = ["NirNode", "read_tree"]
 
 DEEPEST = 16  # groups within groups, of a graph within a graph two
-MOST_BYTES = 1 << 31  # of one array
+MOST_BYTES = 1 << 31  # of all arrays of a file, unpacked
 MOST_NODES = 100_000
 
 Array = NDArray[Any]
@@ -91,7 +91,7 @@ def _member(group: Any, name: str, path: Path) -> Any:
 class _Reader:
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.count = 0
+        self.count = self.bytes = 0
 
     def node(self, group: Any, name: str, depth: int) -> NirNode:
         """One node, and all within it."""
@@ -159,8 +159,12 @@ class _Reader:
     def _check(self, dataset: Any, name: str) -> None:
         if dataset.is_virtual or dataset.external:
             raise FileError(f"{self.path} keeps {name!r} in another file, which is not read.")
-        if math.prod(dataset.shape or ()) * dataset.dtype.itemsize > MOST_BYTES:
-            raise FileError(f"{self.path} is damaged: {name!r} has shape {list(dataset.shape)}.")
+        self.bytes += math.prod(dataset.shape or ()) * dataset.dtype.itemsize
+        if self.bytes > MOST_BYTES:
+            raise FileError(
+                f"{self.path} is damaged: with {name!r} of shape {list(dataset.shape or ())} its arrays take "
+                f"{self.bytes} bytes; {MOST_BYTES} at most are read."
+            )
 
 
 def _is_text(dataset: Any) -> bool:

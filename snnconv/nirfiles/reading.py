@@ -54,7 +54,8 @@ def read_network(data: bytes, path: Path, reading: NirReading) -> Model:
     if timesteps is None:
         raise InvalidValueError(
             f"{path} does not state for how many time steps a sample is run, as no NIR file does: give --timesteps N "
-            "(in Python: load(..., nir=NirReading(timesteps=N)))."
+            "to evaluate or inspect; for other verbs load it in Python, load(..., nir=NirReading(timesteps=N)), and "
+            "save it as ONNX."
         )
     still = stated.still if reading.still is None else reading.still
     word = tree.metadata.get(RESET, "zero")
@@ -84,7 +85,7 @@ def _stated(metadata: Mapping[str, Array | str], path: Path) -> _Stated:
         spec = None if values.get("input") is None else InputSpec.from_dict(values["input"])
         return _Stated(checked.timesteps, bool(values.get("still", False)), checked.dt, spec)
     except (ValueError, TypeError, AttributeError, RecursionError) as error:
-        raise FileError(f"{path}: its own {METADATA_KEY} metadata is damaged: {error}.") from error
+        raise FileError(f"{path}: its own {METADATA_KEY} metadata is damaged: {str(error).rstrip('.')}.") from error
 
 
 def _refuse_unknown(graph: FlatGraph, path: Path) -> None:

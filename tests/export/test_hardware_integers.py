@@ -7,8 +7,22 @@ import json
 import numpy as np
 import pytest
 import torch
+from graph_cases import W as WEIGHTS
 from graph_cases import conv, model_of, node, proto_of, quantize, run_double
-from hardware_cases import HELD, KINDS, MEAN, STD, L, T, floats, integers, of_neurons, pooled_and_normed, spiking
+from hardware_cases import (
+    HELD,
+    KINDS,
+    MEAN,
+    STD,
+    L,
+    T,
+    floats,
+    integers,
+    of_images,
+    of_neurons,
+    pooled_and_normed,
+    spiking,
+)
 from reference import hardware as reference
 
 from snnconv.convert import spike
@@ -206,3 +220,25 @@ def test_outputs_are_in_one_scale():
     (output,) = graph["outputs"]
     last = graph["layers"][output["layer"]]
     assert last["scale"] == [pytest.approx(output["scale"] * T)]
+
+
+@pytest.mark.parametrize("coupling", COUPLINGS)
+@pytest.mark.parametrize("pooled", [False, True])
+def test_shifts_stay_out_of_the_padding(coupling, pooled):
+    """What a batch-norm adds to spikes is not added to the zeros around them; the wide sums behind it stay exact."""
+    norm = {"g": np.ones(4), "s": [0.3, -0.4, 0.5, 0.2], "m": np.zeros(4), "v": np.ones(4)}
+    pool = node("AveragePool", "normed", "pooled", kernel_shape=[4, 4], strides=[1, 1])
+    nodes = [
+        conv("input", "c1"),
+        node("Relu", "c1", "r1"),
+        node("BatchNormalization", "r1 g s m v", "normed"),
+        *([pool] if pooled else []),
+        conv("pooled" if pooled else "normed", "c2", "w2", "b2"),
+        node("Flatten", "c2", "out"),
+    ]
+    model = model_of(proto_of(nodes, WEIGHTS | norm))
+    snn = of_images(spike(quantize(model, T), T, 1, coupling), coupling)
+    given = integers(snn, 8)
+    wanted = run_double(snn, floats(snn, given))[0].numpy()
+    (found,) = real(HardwareNetwork(to_hardware(snn, weight_bits=16)), given)
+    assert distance(found, wanted) < 0.015

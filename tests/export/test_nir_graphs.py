@@ -20,6 +20,7 @@ from snnconv.errors import ModelError, UnsupportedOperatorsError
 from snnconv.export.nir import save_nir, to_nir
 from snnconv.loading import load_module
 from snnconv.neurons import Leaky, MultiThreshold
+from snnconv.nirfiles import NirReading
 
 pytestmark = pytest.mark.filterwarnings("ignore::snnconv.errors.SnnconvWarning")
 NASTY = ["../../x", "<script>", "input", "output", "a/b", "conv.weight", "self"]
@@ -258,3 +259,21 @@ def test_the_given_network_stays_as_it_is():
     to_nir(snn)
     assert torch.equal(snn.logits(x), before)
     assert all(isinstance(site, MultiThreshold) and site.levels == 2 for _, site in iter_sites(snn.graph))
+
+
+def test_unit_thresholds_are_one_a_channel(tmp_path):
+    thresholds = np.ones((2, 4, 4), np.float32)
+    thresholds[:, :2] = 3
+    nodes = {
+        "in": nir.Input(np.array([2, 4, 4])),
+        "s": nir.IF(np.ones_like(thresholds), thresholds),
+        "flat": nir.Flatten(np.array([2, 4, 4]), 0, -1),
+        "out": nir.Output(np.array([32])),
+    }
+    path = tmp_path / "others.nir"
+    nir.write(path, nir.NIRGraph(nodes, [("in", "s"), ("s", "flat"), ("flat", "out")]))
+    snn = snnconv.load(path, nir=NirReading(timesteps=2, still=True))
+    x = torch.rand(3, 2, 4, 4) * 4
+    assert torch.equal(snnconv.load(save_nir(snn, tmp_path / "ours.nir")).logits(x), snn.logits(x))
+    with pytest.raises(UnsupportedOperatorsError, match="thresholds differ within a channel"):
+        to_nir(snn, unit_thresholds=True)
