@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from graph_cases import W as WEIGHTS
-from graph_cases import conv, model_of, node, proto_of, quantize, run_double
+from graph_cases import HEAD, conv, model_of, node, proto_of, quantize, run_double
 from hardware_cases import (
     HELD,
     KINDS,
@@ -242,3 +242,22 @@ def test_shifts_stay_out_of_the_padding(coupling, pooled):
     wanted = run_double(snn, floats(snn, given))[0].numpy()
     (found,) = real(HardwareNetwork(to_hardware(snn, weight_bits=16)), given)
     assert distance(found, wanted) < 0.015
+
+
+@pytest.mark.parametrize("coupling", COUPLINGS)
+@pytest.mark.parametrize("bits", [8, 16])
+def test_linear_bottlenecks(coupling, bits):
+    """Behind sums that no neurons make levels of, a weight is worth far less than a threshold, and is no zero for it."""
+    nodes = [
+        conv("input", "c1"),
+        node("Relu", "c1", "r1"),
+        conv("r1", "narrow", "w2", "b2"),
+        conv("narrow", "wide", "w2", "b1"),
+        node("Relu", "wide", "features"),
+    ]
+    model = model_of(proto_of([*nodes, *HEAD], WEIGHTS))
+    snn = of_images(spike(quantize(model, T * L), T, L, coupling), coupling)
+    given = integers(snn, 8)
+    wanted = run_double(snn, floats(snn, given))[0].numpy()
+    (found,) = real(HardwareNetwork(to_hardware(snn, weight_bits=bits)), given)
+    assert distance(found, wanted) < 0.05

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +12,7 @@ from torch import fx, nn
 from snnconv.export.hardware.ahead import thresholds_ahead
 from snnconv.export.hardware.builder import HOLDERS, Builder
 from snnconv.export.hardware.layers import Array, Integers, Signal, Unheld, compact, whole
-from snnconv.export.hardware.rounding import FINEST, extent, rounded_weights, shift_for
+from snnconv.export.hardware.rounding import FINE, FINEST, USUAL, extent, rounded_weights, shift_for
 from snnconv.export.hardware.sums import total
 from snnconv.export.integers import in_units
 from snnconv.graph.linear import CONVOLUTIONS, NORMS
@@ -65,7 +66,8 @@ def _weighted(
     carried = bias + _of_offset(own, offset, getattr(module, "groups", 1))
     threshold = thresholds_ahead(builder.graph, node, axis)
     largest = np.abs(weight).reshape(outputs, -1).max(1)
-    coarsest = np.full(outputs, largest.max() or 1.0) if threshold is None else threshold
+    wider = max(1.0, max(-given.low, given.high) / USUAL)
+    coarsest = np.full(outputs, largest.max() or 1.0) if threshold is None else threshold / wider
     least = np.maximum(coarsest / 2**FINEST, np.abs(carried) / MOST_BIAS)
     weights, unit = rounded_weights(weight, builder.weight_bits, least)
     shift = max(0, READ_OUT - builder.weight_bits) if threshold is None else shift_for(threshold, unit)
@@ -111,6 +113,9 @@ def affine(builder: Builder, node: fx.Node, module: nn.Module, given: list[Signa
             shift = max(shift, shift_for(threshold, scale.max(others)))
         elif threshold is not None:
             shift = max(shift, shift_for(threshold.min(), scale.max()))
+    if found.shift is not None and thresholds_ahead(builder.graph, node, 0) is None:
+        # zeros that weights pad with get no offset: what the constants leave of the shift must be small
+        shift = max(0, math.ceil(FINE - math.log2(max(1, signal.high - signal.low))))
     unit = scale / 2**shift
     wanted = added + gain * signal.offset
     constants = whole(wanted / unit)

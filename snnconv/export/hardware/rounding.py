@@ -7,7 +7,8 @@ them is worth, for each output channel; f a number of binary digits behind the p
 left, so that biases B and thresholds are fine although weights are few: a threshold is at least 2^8 units.
 
 a_o is the largest weight over the largest integer, or less where that leaves a smaller squared error (few bits), but no
-less than a 2^-16th of a threshold: finer weights change nothing.
+less than a 2^-16th of a threshold: finer weights change nothing. Where an input is wider than pixels (pooled sums) a_o
+may be smaller by as much, for it multiplies what rounding leaves of a weight.
 """
 
 from __future__ import annotations
@@ -18,10 +19,11 @@ import numpy as np
 
 from snnconv.export.hardware.layers import WIDEST, Array, Unheld, whole
 
-__all__ = ["FINE", "FINEST", "extent", "ratios_to_common", "rounded_weights", "shift_for"]
+__all__ = ["FINE", "FINEST", "USUAL", "extent", "ratios_to_common", "rounded_weights", "shift_for"]
 
 FINE = 8  # binary digits that a threshold, or the coarser part of a sum, has at least
-FINEST = 16  # and those of a threshold in units of a weight, at most
+FINEST = 16  # and those of a threshold in units of a weight, at most, where the input is no wider than USUAL
+USUAL = 256
 CLIPPED = np.linspace(0.4, 1.0, 25)  # shares of the largest weight that the largest integer may stand for
 
 
