@@ -7,8 +7,8 @@ import json
 import numpy as np
 import pytest
 import torch
-from graph_cases import W as WEIGHTS
 from graph_cases import HEAD, conv, model_of, node, proto_of, quantize, run_double
+from graph_cases import W as WEIGHTS
 from hardware_cases import (
     HELD,
     KINDS,
@@ -247,7 +247,7 @@ def test_shifts_stay_out_of_the_padding(coupling, pooled):
 @pytest.mark.parametrize("coupling", COUPLINGS)
 @pytest.mark.parametrize("bits", [8, 16])
 def test_linear_bottlenecks(coupling, bits):
-    """Behind sums that no neurons make levels of, a weight is worth far less than a threshold, and is no zero for it."""
+    """Behind sums that no neurons make levels of, a weight is worth far less than a threshold and is no zero."""
     nodes = [
         conv("input", "c1"),
         node("Relu", "c1", "r1"),
