@@ -36,9 +36,9 @@ def main() -> None:
 
     def run(case: dict[str, Any]) -> dict[str, Any]:
         import snnconv
+        from snnconv.data import describe_data, open_data
         from snnconv.finetune import TrainSettings, build_network, train
         from snnconv.neurons import NeuronSettings
-        from snnconv.zoo import describe_data, open_data
 
         choices = dict(NEURONS[case["neuron"]])
         rmp_loss = choices.pop("rmp_loss", 0.0)

@@ -65,8 +65,8 @@ def implementations() -> list[str]:
 def inference(case: str, batch: int, short: bool, peers: list[str]) -> Contenders:
     """The contenders of inference."""
     import snnconv
-    from snnconv.convert import collapse
-    from snnconv.evaluate.inference import for_inference
+    from snnconv.runtime.inference import for_inference
+    from snnconv.spiking.unrolling import collapse
 
     module = network(case).eval()
     small = torch.randn(16, *SHAPE[case])

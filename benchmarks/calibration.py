@@ -44,7 +44,7 @@ def settings_of(method: str) -> Any:
 def convert_and_compare(case: Case, total_levels: int, method: str, seed: int) -> dict[str, Any]:
     """Convert in this process and evaluate."""
     import snnconv
-    from snnconv.convert import collapse
+    from snnconv.spiking.unrolling import collapse
 
     started = time.perf_counter()
     ann = snnconv.load(case.network)

@@ -59,8 +59,8 @@ def ways() -> Iterator[tuple[str, int, int]]:
 def measure(shared: Path, name: str, coupling: str, timesteps: int, levels: int) -> Point:
     """Convert and evaluate."""
     import snnconv
-    from snnconv.convert.sites import iter_sites
-    from snnconv.evaluate import ann_energy
+    from snnconv.evaluation import ann_energy
+    from snnconv.spiking.sites import iter_sites
 
     file, mean, std = NETWORKS[name]
     ann = snnconv.load(shared / "models" / file)

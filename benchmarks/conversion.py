@@ -130,7 +130,7 @@ def load(case: Case) -> Any:
 def run_ours(case: Case, method: Ours, timesteps: int, limit: int | None) -> list[dict[str, Any]]:
     """Convert and evaluate at one T: under mean coupling in one pass, which is exact, else step by step."""
     import snnconv
-    from snnconv.convert import collapse
+    from snnconv.spiking.unrolling import collapse
 
     ann = load(case)
     started = time.perf_counter()

@@ -137,9 +137,9 @@ def _converted(name: str, shift: float) -> dict[str, Any]:
     import torch
 
     import snnconv
-    from snnconv.convert import collapse
     from snnconv.convert.calibration.synthetic import synthetic_images
-    from snnconv.convert.sites import iter_sites
+    from snnconv.spiking.sites import iter_sites
+    from snnconv.spiking.unrolling import collapse
 
     module, side = _network(name, shift)
     ann = snnconv.load(module, size=side)
@@ -175,7 +175,7 @@ def _dithered(quantized: Any) -> Any:
     """The network with noise, uniform and one level wide, in place of the rounding of its active sites."""
     import torch
 
-    from snnconv.convert.sites import iter_sites, swap
+    from snnconv.spiking.sites import iter_sites, swap
 
     class Dither(torch.nn.Module):
         def __init__(self, site: Any) -> None:

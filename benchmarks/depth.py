@@ -34,9 +34,9 @@ def main() -> None:
 
     def run(case: dict[str, Any]) -> dict[str, Any]:
         import snnconv
+        from snnconv.data import describe_data, open_data
         from snnconv.finetune import TrainSettings, build_network, train
         from snnconv.neurons import NeuronSettings
-        from snnconv.zoo import describe_data, open_data
 
         neuron = NeuronSettings("mlf", timesteps=TIMESTEPS)
         settings = TrainSettings(neuron=neuron, epochs=epochs, seed=case["seed"], **SETTINGS)

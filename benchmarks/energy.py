@@ -89,7 +89,7 @@ def by_neurobench(graph: fx.GraphModule, x: Tensor, layers: dict[str, nn.Module]
 
 def unpadded_macs(graph: fx.GraphModule) -> dict[str, float]:
     """Of each layer the multiply-accumulates of one image and step that meet no padding."""
-    from snnconv.convert.counting.operators import fan_out
+    from snnconv.costs.operators import fan_out
     from snnconv.graph.access import operands
 
     shapes = {node: torch.Size([1, *operands(node)[0].meta["shape"]]) for node in linear_layers(graph)}
@@ -101,7 +101,7 @@ def unpadded_macs(graph: fx.GraphModule) -> dict[str, float]:
 
 def compare(name: str, snn: Any, x: Tensor, *, spikes_shown: bool = True) -> dict[str, Any]:
     """One row: both counts of a spiking network, whole and layer by layer."""
-    from snnconv.convert.counting.activity import measure
+    from snnconv.costs.activity import measure
 
     model = snn.copy()
     graph = model.graph.double().eval()

@@ -34,9 +34,9 @@ def main() -> None:
 
     def run(case: dict[str, Any]) -> dict[str, Any]:
         import snnconv
+        from snnconv.data import describe_data, open_data
         from snnconv.finetune import TrainSettings, build_network, train
         from snnconv.neurons import NeuronSettings
-        from snnconv.zoo import describe_data, open_data
 
         settings = TrainSettings(
             neuron=NeuronSettings(**NEURONS[case["neuron"]], timesteps=TIMESTEPS),

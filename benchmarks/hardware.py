@@ -31,8 +31,8 @@ def main() -> None:
     given = parser.parse_args()
 
     import snnconv
-    from snnconv.evaluate.hardware import compare_hardware
-    from snnconv.export.hardware import to_hardware
+    from snnconv.evaluation.hardware import compare_hardware
+    from snnconv.formats.hardware import to_hardware
 
     ann = snnconv.load(given.shared / "models" / "cifar10_resnet20.onnx")
     ann.input = ann.input.override(mean=TRAINED_MEAN, std=TRAINED_STD)

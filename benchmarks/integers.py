@@ -35,8 +35,8 @@ def main() -> None:
     given = parser.parse_args()
 
     import snnconv
-    from snnconv.evaluate import run_onnx
-    from snnconv.export import to_int8, to_onnx
+    from snnconv.evaluation import run_onnx
+    from snnconv.formats.onnx import to_int8, to_onnx
 
     ann = snnconv.load(given.shared / "models" / "cifar10_resnet20.onnx")
     ann.input = ann.input.override(mean=TRAINED_MEAN, std=TRAINED_STD)

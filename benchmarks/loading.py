@@ -63,10 +63,10 @@ def step_of(graph: nn.Module, batch_size: int) -> Callable[[], None]:
 
 def loading(batch_size: int, images: int) -> Iterator[dict[str, Any]]:
     """Seconds a batch of every augmentation."""
+    from snnconv.data import open_data
     from snnconv.finetune.batches import Batches
     from snnconv.finetune.settings import LoopSettings
     from snnconv.model import InputSpec
-    from snnconv.zoo import open_data
 
     with tempfile.TemporaryDirectory() as folder:
         rng = np.random.default_rng(0)
@@ -90,8 +90,8 @@ def main() -> None:
     """Measure loading and steps, and print the shares."""
     from snnconv.finetune import spiking_network
     from snnconv.loading import load_module
+    from snnconv.networks import NETWORKS
     from snnconv.neurons import NeuronSettings
-    from snnconv.zoo.networks import NETWORKS
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--batch-size", type=int, default=32)

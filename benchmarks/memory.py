@@ -78,7 +78,7 @@ def measured(network: nn.Module, x: Tensor, y: Tensor, *, bf16: bool = False) ->
 
 def spikes_of(graph: Any, x: Tensor) -> int:
     """Outputs of all neurons in one pass, over all steps."""
-    from snnconv.convert.sites import iter_sites
+    from snnconv.spiking.sites import iter_sites
 
     counted: list[int] = []
     handles = [
@@ -96,8 +96,8 @@ def main() -> None:
     from snnconv.finetune import spiking_network
     from snnconv.finetune.recomputation import Blockwise
     from snnconv.loading import load_module
+    from snnconv.networks import NETWORKS
     from snnconv.neurons import NeuronSettings
-    from snnconv.zoo.networks import NETWORKS
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--network", default="resnet18")

@@ -35,9 +35,9 @@ NETWORKS: dict[str, dict[str, Any]] = {
 def _networks(shared: Path) -> dict[str, tuple[Any, str]]:
     """Causal SNNs by name, each with the data that it is run on."""
     import snnconv
+    from snnconv.data import describe_data, open_data
     from snnconv.finetune import TrainSettings, build_network, train
     from snnconv.neurons import NeuronSettings
-    from snnconv.zoo import describe_data, open_data
     from snnconv.zoo.pretrained import network_bytes
 
     found: dict[str, tuple[Any, str]] = {}
@@ -68,8 +68,8 @@ def _networks(shared: Path) -> dict[str, tuple[Any, str]]:
 def prepare(shared: Path, folder: Path) -> None:
     """Write NIR files, images, our own counts and how accurate each network is."""
     import snnconv
-    from snnconv.export.nir import save_nir
-    from snnconv.zoo import open_data
+    from snnconv.data import open_data
+    from snnconv.formats.nir.writing import save_nir
 
     folder.mkdir(parents=True, exist_ok=True)
     lines = []
@@ -104,7 +104,7 @@ def prepare(shared: Path, folder: Path) -> None:
 
 def _ours(model: Any, x: torch.Tensor) -> tuple[Any, dict[str, Any]]:
     """Mean output, and spikes of each site over all steps, in double precision."""
-    from snnconv.convert.sites import iter_sites
+    from snnconv.spiking.sites import iter_sites
 
     counts: dict[str, Any] = {}
     model.graph.double()

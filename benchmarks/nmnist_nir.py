@@ -18,10 +18,10 @@ from torch import nn
 
 import snnconv
 from benchmarks.environment import environment
-from snnconv.export.nir import save_nir
+from snnconv.data.events import event_frames
+from snnconv.formats.nir import NirReading
+from snnconv.formats.nir.writing import save_nir
 from snnconv.loading import load_module
-from snnconv.nirfiles import NirReading
-from snnconv.zoo.events import event_frames
 
 SLICES = 3  # of a recording: what the ANN was trained on
 STEPS, DT = 310, 1e-3  # every recording ends within 0.31 s

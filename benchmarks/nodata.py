@@ -29,10 +29,10 @@ CALIBRATION_IMAGES = 1024
 
 def trained(shared: Path, spec: Any, epochs: int, seed: int) -> nn.Module:
     """The network after some epochs of SGD under a one-cycle schedule."""
+    from snnconv.data import open_data
     from snnconv.finetune.batches import Batches
     from snnconv.finetune.settings import LoopSettings
-    from snnconv.zoo import open_data
-    from snnconv.zoo.networks import NETWORKS
+    from snnconv.networks import NETWORKS
 
     torch.manual_seed(seed)
     network: nn.Module = NETWORKS[NETWORK](3, 10)
@@ -60,8 +60,9 @@ def main() -> None:
     given = parser.parse_args()
 
     import snnconv
-    from snnconv.convert import collapse, prepare
     from snnconv.model import InputSpec
+    from snnconv.spiking.plan import prepare
+    from snnconv.spiking.unrolling import collapse
 
     spec = InputSpec(3, SIZE, SIZE, mean=MEAN, std=STD)
     start = time.perf_counter()

@@ -40,10 +40,10 @@ def main() -> None:
     given = parser.parse_args()
 
     import snnconv
-    from snnconv.convert import collapse
-    from snnconv.evaluate import run_onnx
-    from snnconv.evaluate.inference import for_inference
-    from snnconv.export import to_int8
+    from snnconv.evaluation import run_onnx
+    from snnconv.formats.onnx import to_int8
+    from snnconv.runtime.inference import for_inference
+    from snnconv.spiking.unrolling import collapse
 
     ann = snnconv.load(given.shared / "models" / "cifar10_resnet20.onnx")
     ann.input = ann.input.override(mean=TRAINED_MEAN, std=TRAINED_STD)

@@ -19,10 +19,10 @@ from PIL import Image
 
 from snnconv.demo import ANN_FILE, REPORT_FILE, SNN_FILE, run_demo
 from snnconv.loading import load
-from snnconv.report import Grid, gather
-from snnconv.report.comparison import gather_comparison
-from snnconv.report.comparison_figures import energy_front
-from snnconv.report.figures import curves_figure, errors_figure
+from snnconv.reporting import Grid, gather
+from snnconv.reporting.comparison import gather_comparison
+from snnconv.reporting.comparison_figures import energy_front
+from snnconv.reporting.figures import curves_figure, errors_figure
 
 COLOURS = 64  # of a photograph: small, and as good to the eye
 GRID = Grid((1, 2, 4, 8), (1,), ("mean", "causal"))
@@ -30,7 +30,7 @@ GRID = Grid((1, 2, 4, 8), (1,), ("mean", "causal"))
 
 def standalone(svg: str) -> str:
     """A picture of a page as a file of its own, with the page's colours for light and dark."""
-    style = files("snnconv.report").joinpath("templates", "style.css").read_text(encoding="utf-8")
+    style = files("snnconv.reporting").joinpath("templates", "style.css").read_text(encoding="utf-8")
     roots = re.findall(r":root \{.*?\}", style, flags=re.S)
     colours = f"{roots[0]} @media (prefers-color-scheme: dark) {{ {roots[1]} }} text {{ font-family: sans-serif }}"
     head, body = svg.split(">", 1)

@@ -94,9 +94,9 @@ def convert_case(case: Case, levels: int, seed: int, output: Path) -> dict[str, 
 def evaluate_case(case: Case, path: Path, *, double: bool) -> dict[str, Any]:
     """Arg-max of the ANN, the SNN collapsed and simulated, and of the file in onnxruntime, image by image."""
     import snnconv
-    from snnconv.convert import collapse
-    from snnconv.evaluate import run_onnx
+    from snnconv.evaluation import run_onnx
     from snnconv.graph.precision import to_double
+    from snnconv.spiking.unrolling import collapse
 
     ann = snnconv.load(case.network)
     snn = snnconv.load(path)

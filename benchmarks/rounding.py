@@ -18,12 +18,12 @@ from torch import Tensor
 from benchmarks.environment import environment
 from benchmarks.road import cases
 from snnconv import convert, load, open_data, save
-from snnconv.convert import collapse
-from snnconv.convert.sites import iter_sites
-from snnconv.evaluate import run_onnx
+from snnconv.evaluation import run_onnx
 from snnconv.graph.precision import to_double
 from snnconv.model import Model
 from snnconv.neurons import unfold_time
+from snnconv.spiking.sites import iter_sites
+from snnconv.spiking.unrolling import collapse
 
 
 def run(model: Model, x: Tensor, batch: int) -> tuple[Tensor, list[Tensor]]:

@@ -42,7 +42,7 @@ def network(case: str) -> nn.Module:
     """ResNet-18 with random weights."""
     from torchvision.models import resnet18
 
-    from snnconv.zoo.networks import NETWORKS
+    from snnconv.networks import NETWORKS
 
     torch.manual_seed(0)
     return NETWORKS["resnet18"](3, 10) if case == "cifar" else resnet18()
@@ -91,8 +91,8 @@ def convolutions_trained(graph: nn.Module, x: Tensor) -> Callable[[], None]:
 def inference(case: str) -> Contenders:
     """The contenders of inference."""
     import snnconv
-    from snnconv.convert import collapse
-    from snnconv.evaluate.inference import batch_that_fits, for_inference
+    from snnconv.runtime.inference import batch_that_fits, for_inference
+    from snnconv.spiking.unrolling import collapse
 
     module = network(case).eval()
     x = torch.randn(BATCH[case], *SHAPE[case])
@@ -144,8 +144,8 @@ def in_onnxruntime(case: str) -> Contenders:
     import onnxruntime
 
     import snnconv
-    from snnconv.convert import collapse
-    from snnconv.export import to_int8, to_onnx
+    from snnconv.formats.onnx import to_int8, to_onnx
+    from snnconv.spiking.unrolling import collapse
 
     x = torch.randn(BATCH[case], *SHAPE[case])
     ann = snnconv.load(network(case).eval(), size=SHAPE[case][1])

@@ -32,8 +32,8 @@ def main() -> None:
     """Time every kind and print the ratios."""
     from snnconv.finetune import spiking_network
     from snnconv.loading import load_module
+    from snnconv.networks import NETWORKS
     from snnconv.neurons import NeuronSettings
-    from snnconv.zoo.networks import NETWORKS
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--network", default="resnet18")

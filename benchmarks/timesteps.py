@@ -22,10 +22,12 @@ from torch import Tensor
 from benchmarks.cifar import TRAINED_MEAN, TRAINED_STD, test, training
 from benchmarks.environment import environment
 from snnconv import load, open_data
-from snnconv.convert import CalibrationSettings, calibrate_causal, prepare, spike
+from snnconv.convert import CalibrationSettings, calibrate_causal
 from snnconv.convert.calibration import calibrate_by
 from snnconv.model import Model
 from snnconv.neurons import Coupling
+from snnconv.spiking.plan import prepare
+from snnconv.spiking.unrolling import spike
 
 NETWORKS = {
     "resnet20": ("cifar10_resnet20.onnx", TRAINED_MEAN, TRAINED_STD),

@@ -19,14 +19,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from snnconv.convert import convert
     from snnconv.convert.verify import verify
-    from snnconv.evaluate import evaluate
-    from snnconv.export import save
+    from snnconv.data import open_data
+    from snnconv.evaluation import evaluate
     from snnconv.finetune import FinetuneSettings, TrainSettings, finetune, train
+    from snnconv.formats.onnx import save
     from snnconv.loading import load, load_module
     from snnconv.model import InputSpec, Model
     from snnconv.neurons import NeuronSettings
-    from snnconv.report import compare, report
-    from snnconv.zoo import open_data
+    from snnconv.reporting import compare, report
 
 __all__ = [
     "FinetuneSettings",
@@ -55,17 +55,17 @@ _HOMES = {
     "Model": "snnconv.model",
     "NeuronSettings": "snnconv.neurons",
     "TrainSettings": "snnconv.finetune",
-    "compare": "snnconv.report",
+    "compare": "snnconv.reporting",
     "convert": "snnconv.convert",
-    "evaluate": "snnconv.evaluate",
+    "evaluate": "snnconv.evaluation",
     "finetune": "snnconv.finetune",
     "load": "snnconv.loading",
     "load_module": "snnconv.loading",
-    "open_data": "snnconv.zoo",
-    "report": "snnconv.report",
-    "save": "snnconv.export",
+    "open_data": "snnconv.data",
+    "report": "snnconv.reporting",
+    "save": "snnconv.formats.onnx",
     "train": "snnconv.finetune",
-    "verify": "snnconv.convert",
+    "verify": "snnconv.convert.verify",
 }
 
 

@@ -12,15 +12,15 @@ import onnxruntime
 import torch
 
 from snnconv.convert import convert
-from snnconv.evaluate import Evaluation, ann_energy, evaluate
-from snnconv.export import save
+from snnconv.data import Images, describe_data, open_data
+from snnconv.evaluation import Evaluation, ann_energy, evaluate
 from snnconv.files import require_writable, write_together
 from snnconv.finetune import build_network, demo_settings, train
+from snnconv.formats.onnx import save
 from snnconv.loading import load
 from snnconv.model import Model
 from snnconv.progress import Progress, no_progress
-from snnconv.report import Options, report
-from snnconv.zoo import Images, describe_data, open_data
+from snnconv.reporting import Options, report
 
 __all__ = ["Demo", "DemoRow", "run_demo"]
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-import io
-import json
 import logging
 import os
 import re
@@ -15,33 +13,22 @@ from typing import Any
 
 import onnx
 import torch
-from google.protobuf.message import DecodeError
 from torch import fx, nn
 
-import snnconv.domain  # noqa: F401 - fills the registries
+import snnconv.neurons.functions  # noqa: F401 - fills the registries
 from snnconv.errors import FileError, InvalidValueError, ModelError, SnnconvError, UnsupportedOperatorsError
+from snnconv.formats.nir import NirReading, is_nir, read_network
+from snnconv.formats.onnx.metadata import INT8, METADATA_KEY, SINGLE_STEP, metadata_in
+from snnconv.formats.onnx.reading import load_external_data, read_bytes, read_proto
 from snnconv.graph.access import module_of
 from snnconv.graph.importer import Imported, import_graph
 from snnconv.graph.refusals import module_refusals
 from snnconv.model import InputSpec, Model, Stage
 from snnconv.neurons import QCFS, Fold, SpikingSite
 from snnconv.neurons.site import require_positive_int
-from snnconv.nirfiles import NirReading, is_nir, read_network
 
-__all__ = [
-    "INT8",
-    "METADATA_KEY",
-    "SINGLE_STEP",
-    "is_nir_file",
-    "load",
-    "load_module",
-    "metadata_in",
-    "read_proto",
-]
+__all__ = ["is_nir_file", "load", "load_module"]
 
-METADATA_KEY = "snnconv"  # of the JSON text in an ONNX file's metadata
-INT8 = "int8"  # in that text, of a file that is only to be run
-SINGLE_STEP = "single_step"  # likewise, of a file that a host runs step by step
 TIMM = "timm:"
 
 
@@ -101,7 +88,7 @@ def is_nir_file(source: str | os.PathLike[str]) -> bool:
 def _load_nir(path: Path, size: int | None, reading: NirReading) -> Model:
     if size is not None:
         raise InvalidValueError(f"{path} states the size of its input: leave --size out.")
-    data = _read(path)
+    data = read_bytes(path)
     model = read_network(data, path, reading)
     model.provenance = {"source": path.name, "source_sha256": hashlib.sha256(data).hexdigest()}
     return model
@@ -209,7 +196,7 @@ def _load_file(path: Path, size: int | None) -> Model:
             f"{path} is a network in 8-bit integers, which is run (`snnconv evaluate`) and not changed: name the file "
             "that it was exported from."
         )
-    _load_external_data(proto, path)
+    load_external_data(proto, path)
     provenance = {"source": path.name, "source_sha256": hashlib.sha256(data).hexdigest()}
     try:
         return _to_model(proto, provenance, size=size)
@@ -218,61 +205,6 @@ def _load_file(path: Path, size: int | None) -> Model:
     except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
         # bytes that parse, and yet are no network: names that are no text, tensors without a type
         raise FileError(f"{path} is damaged ({type(error).__name__}: {error}). Export the network again.") from error
-
-
-def read_proto(path: Path) -> tuple[bytes, onnx.ModelProto]:
-    """An ONNX file, and what is in it.
-
-    Raises:
-        FileError: it is missing, damaged or not ONNX.
-    """
-    data = _read(path)
-    try:
-        proto = onnx.load(io.BytesIO(data), load_external_data=False)
-    except (DecodeError, ValueError, RuntimeError) as error:
-        raise FileError(f"{path} is not an ONNX file, or is damaged: {error}. Export the network again.") from error
-    if not proto.HasField("graph") or not proto.graph.node:
-        raise FileError(f"{path} is not an ONNX file with a network in it: it holds no graph.")
-    return data, proto
-
-
-def _read(path: Path) -> bytes:
-    if os.path.isdir(path):  # has an answer for names that no file can have, unlike pathlib
-        raise FileError(f"{path} is a folder: name an ONNX file in it.")
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError as error:
-        raise FileError(f"{path} does not exist. Name an ONNX file, timm:NAME, or in `train` zoo:NAME.") from error
-    except (OSError, ValueError) as error:  # ValueError: a name that no file can have
-        raise FileError(f"{path} cannot be read: {getattr(error, 'strerror', error)}.") from error
-    if not data:
-        raise FileError(f"{path} is empty. Name an ONNX file, or timm:NAME.")
-    return data
-
-
-def _load_external_data(proto: onnx.ModelProto, path: Path) -> None:
-    """Read weights stored beside the file, and only there."""
-    folder = path.parent.resolve()
-    tensors = [*proto.graph.initializer]
-    tensors += [a.t for node in proto.graph.node for a in node.attribute if a.type == onnx.AttributeProto.TENSOR]
-    for tensor in tensors:
-        if tensor.data_location != onnx.TensorProto.EXTERNAL:
-            continue
-        location = next((entry.value for entry in tensor.external_data if entry.key == "location"), "")
-        target = folder if "\0" in location else (folder / location).resolve()
-        if target == folder or Path(location).is_absolute() or not target.is_relative_to(folder):
-            raise FileError(
-                f"{path} keeps the weights {tensor.name!r} in {location!r}, outside its own folder, which is not read. "
-                "Put the weights file beside the model."
-            )
-        if not target.is_file():
-            raise FileError(
-                f"{path} keeps the weights {tensor.name!r} in {location!r}, which does not exist beside it."
-            )
-    try:
-        onnx.load_external_data_for_model(proto, str(folder))
-    except (OSError, ValueError, RuntimeError, onnx.checker.ValidationError) as error:
-        raise FileError(f"The weights beside {path} cannot be read: {error}") from error
 
 
 def _to_model(proto: onnx.ModelProto, provenance: dict[str, Any], *, size: int | None) -> Model:
@@ -307,22 +239,6 @@ def _to_model(proto: onnx.ModelProto, provenance: dict[str, Any], *, size: int |
 
 def _summary(provenance: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in provenance.items() if key != "history"}
-
-
-def metadata_in(proto: onnx.ModelProto) -> dict[str, Any]:
-    """What `save` wrote; of another tool's file an empty dictionary."""
-    text = next((prop.value for prop in proto.metadata_props if prop.key == METADATA_KEY), None)
-    if text is None:
-        return {}
-    try:
-        values = json.loads(text)
-        if values.get("input") is not None:
-            InputSpec.from_dict(values["input"])
-        if not isinstance(values.get("provenance", {}).get("history", []), list):
-            raise TypeError("its history is no list")
-    except (ValueError, TypeError, AttributeError, RecursionError) as error:
-        raise FileError(f"The file's own {METADATA_KEY} metadata is damaged: {error}.") from error
-    return dict(values)
 
 
 def _input_spec(imported: Imported, metadata: dict[str, Any], size: int | None, *, spiking: bool) -> InputSpec:

@@ -10,11 +10,11 @@ import onnx
 import torch
 from onnx import TensorProto, helper, numpy_helper
 
-from snnconv.convert import prepare
-from snnconv.convert.sites import channel_axis, is_signed, iter_sites, swap
 from snnconv.graph.importer import import_graph
 from snnconv.model import InputSpec, Model, Stage
 from snnconv.neurons import QCFS
+from snnconv.spiking.plan import prepare
+from snnconv.spiking.sites import channel_axis, is_signed, iter_sites, swap
 
 SHAPE = (3, 6, 6)
 

@@ -7,7 +7,7 @@ import torch
 
 import snnconv
 from benchmarks.energy import compare, linear_layers, name_of, show_spikes, small, unpadded_macs
-from snnconv.convert.counting.activity import measure
+from snnconv.costs.activity import measure
 from snnconv.loading import load_module
 
 

@@ -15,8 +15,9 @@ from torch import nn
 
 from snnconv.convert import convert
 from snnconv.errors import FileError, InvalidValueError, ModelError, UnsupportedOperatorsError
-from snnconv.export.onnx import save, to_onnx
-from snnconv.loading import METADATA_KEY, load, load_module
+from snnconv.formats.onnx.metadata import METADATA_KEY
+from snnconv.formats.onnx.writing import save, to_onnx
+from snnconv.loading import load, load_module
 from snnconv.model import InputSpec, Stage
 
 

@@ -8,9 +8,9 @@ import pytest
 import torch
 from graph_cases import images, plain, quantize
 
-from snnconv.convert import spike
 from snnconv.errors import InvalidValueError, ModelError
 from snnconv.model import InputSpec
+from snnconv.spiking.unrolling import spike
 
 FULL = InputSpec(3, 8, 10, mean=(0.1, 0.2, 0.3), std=(0.5,), resize=12, classes=("cat", "<script>"))
 

@@ -6,10 +6,11 @@ import pytest
 import torch
 
 import snnconv
-from snnconv.evaluate.hardware import compare_hardware
-from snnconv.evaluate.onnxruntime import OnnxNetwork
-from snnconv.evaluate.streaming import StreamedNetwork
-from snnconv.export import to_hardware, to_onnx, to_single_step
+from snnconv.evaluation.hardware import compare_hardware
+from snnconv.formats.hardware import to_hardware
+from snnconv.formats.onnx import to_onnx, to_single_step
+from snnconv.runtime.onnxruntime import OnnxNetwork
+from snnconv.runtime.streaming import StreamedNetwork
 
 pytestmark = pytest.mark.shared
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 import snnconv
-from snnconv.convert import collapse
-from snnconv.evaluate import run_onnx
+from snnconv.evaluation import run_onnx
+from snnconv.spiking.unrolling import collapse
 
 pytestmark = pytest.mark.shared
 

@@ -16,18 +16,18 @@ from onnx import helper, numpy_helper
 from reference import multithreshold as reference
 
 from snnconv import convert, evaluate, load, save, verify
-from snnconv.convert.plan import make_plan, prepare
-from snnconv.convert.spike import collapse, of_one_frame, spike, unroll
-from snnconv.convert.temporal import analyse
-from snnconv.domain import DOMAIN
+from snnconv.data import open_data
 from snnconv.errors import DataError, FileError, InvalidValueError, ModelError, UnsupportedOperatorsError
-from snnconv.evaluate import ann_energy, inspect, run_onnx
-from snnconv.export.onnx import to_onnx
+from snnconv.evaluation import ann_energy, inspect, run_onnx
+from snnconv.formats.onnx.metadata import METADATA_KEY
+from snnconv.formats.onnx.writing import to_onnx
 from snnconv.graph.access import calls, module_of
-from snnconv.loading import METADATA_KEY
 from snnconv.model import InputSpec, Stage
 from snnconv.neurons import Coupling, Fold, NeuronSettings, Repeat, TimeMean, build_neuron
-from snnconv.zoo import open_data
+from snnconv.neurons.functions import DOMAIN
+from snnconv.spiking.plan import make_plan, prepare
+from snnconv.spiking.temporal import analyse
+from snnconv.spiking.unrolling import collapse, of_one_frame, spike, unroll
 
 T = 4
 KINDS = {

@@ -22,7 +22,7 @@ from snnconv.cli.options import (
 from snnconv.cli.output import print_json, print_line, print_table, track
 
 if TYPE_CHECKING:
-    from snnconv.report import Comparison
+    from snnconv.reporting import Comparison
 
 
 def _whole_numbers(_: click.Context, option: click.Parameter, text: str | None) -> tuple[int, ...] | None:
@@ -101,11 +101,11 @@ def compare(
 
     One FILE can be tried at several T, L and couplings, its weights and ceilings as they are.
     """
-    from snnconv.evaluate import EnergyModel
+    from snnconv.evaluation import EnergyModel
     from snnconv.loading import load
-    from snnconv.report import Grid
-    from snnconv.report import compare as run
-    from snnconv.report.write import check_output
+    from snnconv.reporting import Grid
+    from snnconv.reporting import compare as run
+    from snnconv.reporting.write import check_output
 
     refuse_pretrained(*files, against)
     check_output(output, [*files, *(() if against is None else (against,)), *files_of_data(data)])
@@ -137,8 +137,8 @@ def compare(
 
 
 def _print(found: Comparison, output: Path) -> None:
-    from snnconv.report.comparison_view import comparison_view
-    from snnconv.report.write import numbers_beside
+    from snnconv.reporting.comparison_view import comparison_view
+    from snnconv.reporting.write import numbers_beside
 
     view = comparison_view(found)
     print_line(view["verdict"])

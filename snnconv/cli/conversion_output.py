@@ -9,14 +9,14 @@ from snnconv.cli.output import print_line, print_table
 
 if TYPE_CHECKING:
     from snnconv.convert import CalibrationReport, CausalReport, ConversionReport
-    from snnconv.convert.precision import PrecisionPoint, PrecisionReport
+    from snnconv.convert.allocation import PrecisionPoint, PrecisionReport
 
 __all__ = ["print_conversion"]
 
 
 def print_conversion(report: ConversionReport, target: Path) -> None:
     """Print what a conversion did and where it was written."""
-    from snnconv.convert.sites import in_words
+    from snnconv.spiking.sites import in_words
 
     check = report.verification
     if report.method is not None:

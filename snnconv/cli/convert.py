@@ -127,7 +127,7 @@ def convert(source: str, output: Path | None, as_json: bool, **options: Any) -> 
     """Convert SOURCE (an ONNX file, or timm:NAME) to a spiking network and write it as ONNX."""
     from snnconv.convert import CalibrationSettings
     from snnconv.convert import convert as run
-    from snnconv.export import save
+    from snnconv.formats.onnx import save
 
     refuse_pretrained(source)
     target = output_path(output, source, "-snn", options)

@@ -22,7 +22,7 @@ from snnconv.cli.output import print_json, print_line, print_table, track
 def demo(output: Path, as_json: bool) -> None:
     """Train, convert and evaluate a small network on handwritten digits and report on it, in a minute, offline."""
     from snnconv.demo import run_demo
-    from snnconv.evaluate import ENERGY_NOTE
+    from snnconv.evaluation import ENERGY_NOTE
 
     found = run_demo(output, progress=track)
     if as_json:

@@ -22,7 +22,7 @@ from snnconv.cli.options import (
 from snnconv.cli.output import print_json, print_line, print_table, track
 
 if TYPE_CHECKING:
-    from snnconv.evaluate import Evaluation, ExportedNetwork
+    from snnconv.evaluation import Evaluation, ExportedNetwork
     from snnconv.model import Model
 
 
@@ -60,10 +60,10 @@ if TYPE_CHECKING:
 @json_option
 def evaluate(file: str, data: str, against: str | None, as_json: bool, **options: Any) -> None:
     """Accuracy, agreement, activity and estimated energy of FILE (any stage, or in 8-bit integers) on DATA."""
-    from snnconv.evaluate import EnergyModel, open_exported
-    from snnconv.evaluate import evaluate as run
+    from snnconv.data import open_data
+    from snnconv.evaluation import EnergyModel, open_exported
+    from snnconv.evaluation import evaluate as run
     from snnconv.loading import load
-    from snnconv.zoo import open_data
 
     refuse_pretrained(file, against)
     path = options["energy_model"]
@@ -97,7 +97,7 @@ def evaluate(file: str, data: str, against: str | None, as_json: bool, **options
 
 def _levels(result: Evaluation) -> str:
     """L, or where sites differ N."""
-    from snnconv.convert.sites import in_words
+    from snnconv.spiking.sites import in_words
 
     if result.total_levels is not None or result.total_levels_range is None:
         return f"L={result.levels}"

@@ -16,8 +16,8 @@ DEFAULT_BITS = 8
 def _write(request: ExportRequest) -> None:
     import json
 
-    from snnconv.evaluate.hardware import compare_hardware
-    from snnconv.export.hardware import require_folder, to_hardware, with_measured, write_hardware
+    from snnconv.evaluation.hardware import compare_hardware
+    from snnconv.formats.hardware import require_folder, to_hardware, with_measured, write_hardware
 
     path = request.output or Path(f"{stem(request.file)}-hardware")
     require_folder(path)

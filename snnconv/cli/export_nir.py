@@ -12,9 +12,9 @@ __all__ = ["TARGET"]
 
 
 def _write(request: ExportRequest) -> None:
-    from snnconv.evaluate.nir import compare_nir
-    from snnconv.export.nir import nir_bytes, to_nir
+    from snnconv.evaluation.nir import compare_nir
     from snnconv.files import write_atomically
+    from snnconv.formats.nir.writing import nir_bytes, to_nir
 
     target = request.output or Path(f"{Path(request.file).stem}.nir")
     path = output_path(target, request.file, "", {"data": request.data})

@@ -10,11 +10,11 @@ __all__ = ["TARGET"]
 
 
 def _write(request: ExportRequest) -> None:
-    from snnconv.convert.spike import collapse, collapses
-    from snnconv.evaluate import compare_file
-    from snnconv.export import to_int8, to_onnx, to_single_step
+    from snnconv.evaluation import compare_file
     from snnconv.files import write_atomically
+    from snnconv.formats.onnx import to_int8, to_onnx, to_single_step
     from snnconv.model import Stage
+    from snnconv.spiking.unrolling import collapse, collapses
 
     form, int8 = request.options["form"], request.options["int8"]
     require(not int8 or form != "single-step", "--int8 is of --form stepped and collapsed, not single-step.")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from snnconv.cli.output import print_table
 
 if TYPE_CHECKING:
-    from snnconv.evaluate import FileComparison
+    from snnconv.evaluation import FileComparison
 
 __all__ = ["ExportRequest", "Target", "print_comparison"]
 

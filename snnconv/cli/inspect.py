@@ -35,7 +35,7 @@ from snnconv.cli.output import print_json, print_line, print_table
 @json_option
 def inspect(source: str, coupling: str, as_json: bool, **options: Any) -> None:
     """Show what is in SOURCE (an ONNX file, or timm:NAME), and whether it converts."""
-    from snnconv.evaluate import inspect as run
+    from snnconv.evaluation import inspect as run
     from snnconv.neurons import Coupling
 
     refuse_pretrained(source)

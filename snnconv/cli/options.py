@@ -13,9 +13,9 @@ import click
 from snnconv.errors import FileError, InvalidValueError, SnnconvWarning
 
 if TYPE_CHECKING:
-    from snnconv.evaluate import ExportedNetwork
+    from snnconv.evaluation import ExportedNetwork
+    from snnconv.formats.nir import NirReading
     from snnconv.model import InputSpec, Model
-    from snnconv.nirfiles import NirReading
 
 __all__ = [
     "DATA_HELP",
@@ -167,7 +167,7 @@ def files_of_data(spec: str) -> Iterator[str]:
     Raises:
         DataError: it is malformed.
     """
-    from snnconv.zoo.dataspec import parse_spec
+    from snnconv.data.dataspec import parse_spec
 
     where = parse_spec(spec).where
     yield from (where, *where.split(","))
@@ -216,7 +216,7 @@ def _nir_reading(options: dict[str, Any]) -> NirReading | None:
     """The values of `nir_options`, of verbs that have them."""
     if "dt" not in options:
         return None
-    from snnconv.nirfiles import NirReading
+    from snnconv.formats.nir import NirReading
 
     return NirReading(options["timesteps"], options["reset"], options["dt"], options["still"])
 

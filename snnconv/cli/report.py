@@ -21,7 +21,7 @@ from snnconv.cli.options import (
 from snnconv.cli.output import print_json, print_line, track
 
 if TYPE_CHECKING:
-    from snnconv.report import Report
+    from snnconv.reporting import Report
 
 LIMIT, SITE_IMAGES = 1024, 64  # as snnconv.report has them, which is not imported for a help text
 
@@ -77,11 +77,11 @@ LIMIT, SITE_IMAGES = 1024, 64  # as snnconv.report has them, which is not import
 @json_option
 def report(file: str, data: str, against: str | None, output: Path, as_json: bool, **options: Any) -> None:
     """Write one page about FILE (any stage) on DATA, to look at and to show: how good, how fast, what differs where."""
-    from snnconv.evaluate import EnergyModel
+    from snnconv.data import open_data
+    from snnconv.evaluation import EnergyModel
     from snnconv.loading import load
-    from snnconv.report import Options
-    from snnconv.report import report as run
-    from snnconv.zoo import open_data
+    from snnconv.reporting import Options
+    from snnconv.reporting import report as run
 
     refuse_pretrained(file, against)
     _check_paths(output, data, file, against)
@@ -109,14 +109,14 @@ def report(file: str, data: str, against: str | None, output: Path, as_json: boo
 
 def _check_paths(output: Path, data: str, *networks: str | None) -> None:
     """Before any work."""
-    from snnconv.report.write import check_output
+    from snnconv.reporting.write import check_output
 
     check_output(output, [*(name for name in networks if name is not None), *files_of_data(data)])
 
 
 def _print(found: Report, output: Path) -> None:
-    from snnconv.report.view import verdict
-    from snnconv.report.write import numbers_beside
+    from snnconv.reporting.view import verdict
+    from snnconv.reporting.write import numbers_beside
 
     print_line(verdict(found))
     worst = found.worst_first()[:1]

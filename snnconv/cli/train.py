@@ -109,10 +109,10 @@ def train(model: str, output: Path | None, **options: Any) -> None:
     A quantized network converts to a spiking network without loss. With --neuron the spiking network itself is trained,
     with surrogate gradients.
     """
+    from snnconv.data import describe_data
     from snnconv.finetune import RunFiles, build_network
     from snnconv.finetune import train as run
     from snnconv.model import Stage
-    from snnconv.zoo import describe_data
 
     refuse_idle(options)
     refuse_pretrained(model)

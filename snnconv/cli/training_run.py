@@ -58,8 +58,8 @@ def carry_out(
         source: what the user called the network.
         options: all that the user gave.
     """
-    from snnconv.export import save
-    from snnconv.zoo import open_data
+    from snnconv.data import open_data
+    from snnconv.formats.onnx import save
 
     held_out = options["eval_data"]
     report = Reporter(settings.epochs, as_json=options["as_json"])

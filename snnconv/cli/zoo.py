@@ -15,11 +15,11 @@ from snnconv.cli.training_run import Reporter, is_main_process, read_metrics, re
 
 if TYPE_CHECKING:
     from snnconv.finetune import EpochMetrics, LoopSettings
-    from snnconv.finetune.recipe_files import RecipeFiles
-    from snnconv.finetune.recipes import Stages
     from snnconv.model import Model
     from snnconv.zoo.pretrained import Card
+    from snnconv.zoo.recipe_files import RecipeFiles
     from snnconv.zoo.recipes import Figure, Measured, Recipe
+    from snnconv.zoo.running import Stages
 
 
 @click.group(
@@ -38,9 +38,9 @@ def zoo() -> None:
 @json_option
 def list_all(as_json: bool) -> None:
     """List the recipes, with the papers' figures and ours, and the networks that come with the package."""
-    from snnconv.finetune.recipes import stages_of
     from snnconv.zoo.pretrained import list_networks, read_card
     from snnconv.zoo.recipes import list_recipes, read_recipe
+    from snnconv.zoo.running import stages_of
 
     recipes = [(recipe, stages_of(recipe)) for recipe in map(read_recipe, list_recipes())]
     cards = [read_card(name) for name in list_networks()]
@@ -102,8 +102,8 @@ def _summary(recipe: Recipe, stages: Stages) -> dict[str, Any]:
 @json_option
 def show(recipe: str, as_json: bool) -> None:
     """Show RECIPE (a name of the list, or your own TOML file): its paper, figures, settings, and what differs."""
-    from snnconv.finetune.recipes import stages_of
     from snnconv.zoo.recipes import read_recipe
+    from snnconv.zoo.running import stages_of
 
     found = read_recipe(recipe)
     stages = stages_of(found)
@@ -194,10 +194,10 @@ def train(recipe: str, output: Path | None, resume: bool, as_json: bool, **optio
 
     A recipe of two stages keeps the quantized network of the first beside its result, as NAME-qcfs.onnx.
     """
-    from snnconv.export import save
-    from snnconv.finetune.recipe_files import RecipeFiles
-    from snnconv.finetune.recipes import data_of, run_recipe, stages_of
+    from snnconv.formats.onnx import save
+    from snnconv.zoo.recipe_files import RecipeFiles
     from snnconv.zoo.recipes import read_recipe
+    from snnconv.zoo.running import data_of, run_recipe, stages_of
 
     found = read_recipe(recipe)
     stages_of(found, epochs=options["epochs"])

@@ -12,6 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from snnconv.convert.allocation import PrecisionReport, choose_levels, require_choice
+from snnconv.convert.allocation.request import read_request
 from snnconv.convert.calibration import (
     AUTO,
     METHODS,
@@ -25,20 +27,18 @@ from snnconv.convert.calibration import (
 )
 from snnconv.convert.calibration.expectation import expected_agreement
 from snnconv.convert.calibration.images import CalibrationImages, check_images, draw_images, make_images, random_images
-from snnconv.convert.plan import Plan, make_plan, prepare
-from snnconv.convert.precision import PrecisionReport, choose_levels, require_choice
-from snnconv.convert.precision.request import MOST_LEVELS, read_request
 from snnconv.convert.report import CalibrationReport, CausalReport, ConversionReport, SiteReport, Verification
-from snnconv.convert.sites import is_rectifier, iter_sites, total_levels_of
-from snnconv.convert.spike import collapse, default_levels, spike
 from snnconv.convert.verify import verify
+from snnconv.data.datasets import Images
 from snnconv.errors import InvalidValueError, ModelError, SnnconvWarning
 from snnconv.loading import load
 from snnconv.model import Model, Stage
 from snnconv.neurons import Coupling
 from snnconv.neurons.site import require_positive_int
 from snnconv.progress import Progress, no_progress
-from snnconv.zoo.datasets import Images
+from snnconv.spiking.plan import Plan, make_plan, prepare
+from snnconv.spiking.sites import MOST_LEVELS, is_rectifier, iter_sites, total_levels_of
+from snnconv.spiking.unrolling import collapse, default_levels, spike
 
 __all__ = [
     "CalibrationReport",

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from snnconv.convert.calibration.blocks import BlockError
+from snnconv.convert.allocation.report import PrecisionReport
 from snnconv.convert.calibration.causal import CausalSite
-from snnconv.convert.precision.report import PrecisionReport
+from snnconv.spiking.blocks import BlockError
 
 __all__ = ["CalibrationReport", "CausalReport", "ConversionReport", "SiteReport", "Verification"]
 

@@ -14,15 +14,15 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, fx, nn
 
-from snnconv.convert.errors_of_sites import site_errors
 from snnconv.convert.report import SiteReport, Verification
-from snnconv.convert.sites import cap_of, is_rectifier, iter_sites
-from snnconv.convert.temporal import bends
 from snnconv.errors import InvalidValueError, ModelError, VerificationError
 from snnconv.graph.access import module_of, operands
 from snnconv.graph.precision import to_double
 from snnconv.model import Model, Stage
 from snnconv.neurons import QCFS, Coupling, MultiThreshold, Site, qcfs, unfold_time
+from snnconv.spiking.site_errors import site_errors
+from snnconv.spiking.sites import cap_of, is_rectifier, iter_sites
+from snnconv.spiking.temporal import bends
 
 __all__ = ["TOLERANCE", "verify"]
 

@@ -17,9 +17,9 @@ import torch
 from torch import Generator, Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from snnconv.data.images import Images
 from snnconv.finetune.augmentation import Augmentation, Draws, generator
 from snnconv.finetune.settings import LoopSettings
-from snnconv.zoo.images import Images
 
 __all__ = ["Batches"]
 

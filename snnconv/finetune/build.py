@@ -9,11 +9,11 @@ from typing import Any
 import torch
 from torch import nn
 
+from snnconv.data.datasets import DataInfo, Images, describe_data, open_data
 from snnconv.errors import DataError, InvalidValueError, ModelError
 from snnconv.loading import load, load_module
 from snnconv.model import InputSpec, Model, Stage
-from snnconv.zoo.datasets import DataInfo, Images, describe_data, open_data
-from snnconv.zoo.networks import NETWORKS
+from snnconv.networks import NETWORKS
 
 __all__ = ["build_network", "open_training"]
 

@@ -12,9 +12,7 @@ import warnings
 from torch import Tensor, fx, nn
 
 from snnconv.convert.calibration import calibrate
-from snnconv.convert.precision.request import MOST_LEVELS
-from snnconv.convert.sites import iter_sites, swap
-from snnconv.convert.spike import collapse, spike, unroll
+from snnconv.data.images import Images
 from snnconv.errors import InvalidValueError, ModelError, SnnconvWarning
 from snnconv.finetune.quantize import hold_scalars
 from snnconv.finetune.settings import FinetuneSettings
@@ -31,7 +29,8 @@ from snnconv.neurons import (
     build_neuron,
 )
 from snnconv.progress import Progress, no_progress
-from snnconv.zoo.images import Images
+from snnconv.spiking.sites import MOST_LEVELS, iter_sites, swap
+from snnconv.spiking.unrolling import collapse, spike, unroll
 
 __all__ = ["continued", "kind_of"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from snnconv.convert.sites import iter_sites
+from snnconv.data.images import Images
 from snnconv.errors import DataError, InvalidValueError, ModelError
 from snnconv.finetune.quantize import quantize_activations
 from snnconv.finetune.settings import LoopSettings, TrainSettings
@@ -13,7 +13,7 @@ from snnconv.graph.access import module_of
 from snnconv.graph.linear import NORMS
 from snnconv.model import Model, Stage
 from snnconv.neurons import QCFS
-from snnconv.zoo.images import Images
+from snnconv.spiking.sites import iter_sites
 
 __all__ = ["check_batch", "check_data", "class_count", "prepare_training"]
 

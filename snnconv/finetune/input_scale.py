@@ -13,10 +13,10 @@ import math
 import torch
 from torch import Tensor, fx, nn
 
+from snnconv.data.images import Images
 from snnconv.finetune.losses.objective import first_output
 from snnconv.graph.access import module_of
 from snnconv.model import Model
-from snnconv.zoo.images import Images
 
 __all__ = ["scale_first_layers", "unit_scale"]
 

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, fx
 
-from snnconv.convert.sites import iter_sites
+from snnconv.data.images import Images
 from snnconv.errors import DivergenceError, InvalidValueError
 from snnconv.finetune.allocation import blocks_kept
 from snnconv.finetune.batches import Batches
@@ -28,7 +28,7 @@ from snnconv.finetune.run import RunFiles, identity_of
 from snnconv.finetune.settings import LoopSettings
 from snnconv.model import Model
 from snnconv.progress import Progress, no_progress
-from snnconv.zoo.images import Images
+from snnconv.spiking.sites import iter_sites
 
 __all__ = ["fit"]
 

@@ -8,15 +8,15 @@ from __future__ import annotations
 import torch
 from torch import fx
 
-from snnconv.convert.plan import make_plan
-from snnconv.convert.signals import place_signals
-from snnconv.convert.sites import cap_of, is_signed, iter_sites, swap
 from snnconv.errors import InvalidValueError, ModelError, UnsupportedNode, UnsupportedOperatorsError
 from snnconv.graph.access import module_of
 from snnconv.graph.modules import Arithmetic, AveragePool, MaxPool
 from snnconv.model import Model, Stage
 from snnconv.neurons import QCFS
 from snnconv.neurons.site import require_positive_int
+from snnconv.spiking.plan import make_plan
+from snnconv.spiking.signals import place_signals
+from snnconv.spiking.sites import cap_of, is_signed, iter_sites, swap
 
 __all__ = ["average_pools", "hold_scalars", "quantize_activations"]
 

@@ -19,8 +19,8 @@ import torch
 from torch import Tensor, fx, nn
 from torch.utils.checkpoint import checkpoint
 
-from snnconv.convert.calibration.blocks import Block, blocks_of
 from snnconv.graph.access import output_of
+from snnconv.spiking.blocks import Block, blocks_of
 
 __all__ = ["Blockwise", "recomputing"]
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from snnconv.data.images import Images
 from snnconv.errors import FileError, InvalidValueError
 from snnconv.files import require_writable
 from snnconv.finetune.checkpoint import Checkpoint, load_checkpoint
 from snnconv.model import Model
-from snnconv.zoo.images import Images
 
 __all__ = ["FREE", "RunFiles", "identity_of"]
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 import torch
 from torch import fx, nn
 
-from snnconv.convert.plan import make_plan
-from snnconv.convert.pooling import pool_before_sites
-from snnconv.convert.signals import place_signals
-from snnconv.convert.sites import is_signed, iter_sites
-from snnconv.convert.spike import unroll
 from snnconv.errors import InvalidValueError, ModelError
 from snnconv.finetune.quantize import average_pools, hold_scalars
 from snnconv.model import Model, Stage
 from snnconv.neurons import Coupling, NeuronSettings, SpikingSite, build_neuron, scale_to_threshold
+from snnconv.spiking.plan import make_plan
+from snnconv.spiking.pooling import pool_before_sites
+from snnconv.spiking.signals import place_signals
+from snnconv.spiking.sites import is_signed, iter_sites
+from snnconv.spiking.unrolling import unroll
 
 __all__ = ["spiking_network"]
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 
-from snnconv.convert import prepare
 from snnconv.errors import ModelError
 from snnconv.finetune.fitting import class_count
 from snnconv.finetune.losses.distillation import sites_that_differ
 from snnconv.loading import load
 from snnconv.model import Model, Stage
+from snnconv.spiking.plan import prepare
 
 __all__ = ["open_teacher"]
 

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from snnconv.data.images import Images
 from snnconv.finetune.build import open_training
 from snnconv.finetune.fitting import class_count, prepare_training
 from snnconv.finetune.loop import fit
@@ -19,7 +20,6 @@ from snnconv.finetune.settings import LoopSettings, TrainSettings
 from snnconv.finetune.teacher import open_teacher
 from snnconv.model import Model
 from snnconv.progress import Progress, no_progress
-from snnconv.zoo.images import Images
 
 __all__ = ["origin", "train"]
 

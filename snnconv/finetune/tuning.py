@@ -8,6 +8,8 @@ from dataclasses import replace
 
 import torch
 
+from snnconv.data.datasets import open_data
+from snnconv.data.images import Images
 from snnconv.errors import ModelError
 from snnconv.finetune.continuation import continued
 from snnconv.finetune.fitting import check_batch, check_data, class_count
@@ -21,8 +23,6 @@ from snnconv.finetune.training import origin
 from snnconv.loading import load
 from snnconv.model import Model, Stage
 from snnconv.progress import Progress, no_progress
-from snnconv.zoo.datasets import open_data
-from snnconv.zoo.images import Images
 
 __all__ = ["finetune"]
 

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from onnx import numpy_helper
 from torch import Tensor, nn
 
-from snnconv.graph.registry import Registry
+from snnconv.registry import Registry
 
 __all__ = ["EMITTERS", "OPSET", "Emission", "Emitter"]
 

@@ -62,7 +62,7 @@ class Arithmetic(nn.Module):
 
     Attributes:
         overwrites: the activation, 0 or 1, over which a sum may be written where no gradient is needed; None: neither.
-            Set by what knows that nothing else reads it (snnconv.evaluate.inference).
+            Set by what knows that nothing else reads it (snnconv.runtime.inference).
     """
 
     constant: nn.Parameter | None

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from torch import fx, nn
 
 from snnconv.errors import UnsupportedNode
-from snnconv.graph.registry import Registry
+from snnconv.registry import Registry
 
 __all__ = [
     "HANDLERS",

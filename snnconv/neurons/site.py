@@ -43,7 +43,7 @@ class Site(nn.Module):
 
     Attributes:
         overwrites: whether it may write its output over its input, where no gradient is needed. Set by what knows that
-            nothing else reads the input (snnconv.evaluate.inference).
+            nothing else reads the input (snnconv.runtime.inference).
     """
 
     def __init__(self, ceiling: Tensor, *, signed: bool = False, channel_axis: int = 1) -> None:
@@ -88,7 +88,7 @@ class SpikingSite(Site):
         channel_axis: axis of the channels.
 
     Attributes:
-        still: whether its input is `[B, ...]`, the same current at each step. Set by snnconv.evaluate.inference.
+        still: whether its input is `[B, ...]`, the same current at each step. Set by snnconv.runtime.inference.
         observer: given the membrane potential u of each step before it fires, `[B, ...]` in units of θ and shifted so
             that level k begins at k - 1/2; set by what regularises potentials, and called in training only.
     """

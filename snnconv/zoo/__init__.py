@@ -1,5 +1,1 @@
-"""Data sets and networks."""
-
-from snnconv.zoo.datasets import DataInfo, Images, describe_data, open_data
-
-__all__ = ["DataInfo", "Images", "describe_data", "open_data"]
+"""Recipes, the trained networks that come with the package, and the run of a recipe."""

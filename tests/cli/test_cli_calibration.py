@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from snnconv.convert.calibration import METHODS
-from snnconv.convert.calibration.blocks import blocks_of
+from snnconv.spiking.blocks import blocks_of
 
 reconstruction = importlib.import_module("snnconv.convert.calibration.reconstruct")
 

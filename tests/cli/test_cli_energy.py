@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 EVALUATE = ("evaluate", "snn.onnx", "--data", "npz:data.npz")
-SHIPPED = files("snnconv.convert.counting").joinpath("energy.toml").read_text()
+SHIPPED = files("snnconv.costs").joinpath("energy.toml").read_text()
 
 
 @pytest.fixture

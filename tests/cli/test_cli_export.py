@@ -6,7 +6,7 @@ import numpy as np
 import onnx
 import pytest
 
-from snnconv.evaluate import run_onnx
+from snnconv.evaluation import run_onnx
 from snnconv.loading import load
 
 

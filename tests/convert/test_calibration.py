@@ -10,15 +10,15 @@ import pytest
 import torch
 from graph_cases import CASES, W, classifier, conv, images, model_of, node, prepared, proto_of
 
-from snnconv.convert import prepare
 from snnconv.convert.calibration import calibrate
 from snnconv.convert.calibration.bias import bias_carrier
 from snnconv.convert.calibration.frontier import Frontier
-from snnconv.convert.sites import channel_axis, iter_sites
 from snnconv.errors import ModelError, SnnconvWarning
 from snnconv.graph.access import calls
 from snnconv.model import Stage
 from snnconv.neurons import QCFS
+from snnconv.spiking.plan import prepare
+from snnconv.spiking.sites import channel_axis, iter_sites
 
 MEAN_ERROR = 0.01  # of a ceiling: what two rounds of bias correction may leave of a mean at N = 16
 CORRECTED = [name for name in CASES if name not in ("relu_on_the_input",)]

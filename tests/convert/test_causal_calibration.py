@@ -8,12 +8,14 @@ import torch
 from graph_cases import CASES, images, plain, prepared, run_double
 from reference import multithreshold as reference
 
-from snnconv.convert import calibrate, calibrate_causal, convert, spike, verify
-from snnconv.convert.sites import channel_axis, iter_sites
+from snnconv.convert import calibrate, calibrate_causal, convert
+from snnconv.convert.verify import verify
 from snnconv.errors import VerificationError
-from snnconv.export import save
+from snnconv.formats.onnx import save
 from snnconv.loading import load
 from snnconv.neurons import Coupling
+from snnconv.spiking.sites import channel_axis, iter_sites
+from snnconv.spiking.unrolling import spike
 
 ROUNDING = 1e-6  # of sums of 32-bit numbers, relative
 STARTS = np.arange(17) / 16

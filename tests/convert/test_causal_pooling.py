@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from onnx import TensorProto, helper, numpy_helper
 
 import snnconv
-from snnconv.evaluate import run_onnx
+from snnconv.evaluation import run_onnx
 from snnconv.neurons import multithreshold
 
 

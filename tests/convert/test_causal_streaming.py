@@ -8,8 +8,8 @@ import torch
 from graph_cases import images, model_of, node, proto_of, quantize, run_double
 from reference import streaming
 
-from snnconv.convert import spike
 from snnconv.neurons import Coupling
+from snnconv.spiking.unrolling import spike
 
 EXACT = 1e-9  # of the largest magnitude, in float64
 

@@ -8,24 +8,26 @@ import pytest
 import torch
 from graph_cases import CASES, images, plain, prepared, quantize
 
-from snnconv.convert import collapse, convert, verify
+from snnconv.convert import convert
+from snnconv.convert.allocation import choose_levels
+from snnconv.convert.allocation.pareto import front, spread
+from snnconv.convert.allocation.request import read_request
+from snnconv.convert.allocation.sensitivity import Sensitivity, SiteChoices, relative_error, sensitivity
 from snnconv.convert.calibration import CalibrationSettings
 from snnconv.convert.calibration.images import evenly
 from snnconv.convert.calibration.mse import mse
 from snnconv.convert.calibration.walk import fitted, observed
-from snnconv.convert.counting.activity import measure
-from snnconv.convert.counting.counts import fired_levels
-from snnconv.convert.counting.energy import AC_PJ, MAC_PJ
-from snnconv.convert.counting.landings import landings
-from snnconv.convert.plan import prepare
-from snnconv.convert.precision import choose_levels
-from snnconv.convert.precision.front import front, spread
-from snnconv.convert.precision.request import read_request
-from snnconv.convert.precision.sensitivity import Sensitivity, SiteChoices, relative_error, sensitivity
-from snnconv.convert.sites import channel_axis, iter_sites, swap
+from snnconv.convert.verify import verify
+from snnconv.costs.activity import measure
+from snnconv.costs.energy import AC_PJ, MAC_PJ
+from snnconv.costs.fan_out import landings
+from snnconv.costs.routing import fired_levels
 from snnconv.errors import InvalidValueError, SnnconvWarning
 from snnconv.graph.access import operands
 from snnconv.neurons import Coupling
+from snnconv.spiking.plan import prepare
+from snnconv.spiking.sites import channel_axis, iter_sites, swap
+from snnconv.spiking.unrolling import collapse
 
 T = 4
 CANDIDATES = (4, 8, 16, 32)

@@ -10,12 +10,14 @@ import torch
 from graph_cases import CASES, images, plain, quantize
 
 import snnconv
-from snnconv.convert import collapse, convert, verify
-from snnconv.convert.sites import iter_sites
+from snnconv.convert import convert
+from snnconv.convert.verify import verify
+from snnconv.data.datasets import open_data
 from snnconv.errors import DataError, InvalidValueError, ModelError, SnnconvWarning
 from snnconv.model import InputSpec, Stage
 from snnconv.neurons import Coupling
-from snnconv.zoo.datasets import open_data
+from snnconv.spiking.sites import iter_sites
+from snnconv.spiking.unrolling import collapse
 
 
 @pytest.fixture(scope="module")

@@ -7,18 +7,19 @@ import pytest
 import torch
 from graph_cases import CASES, images, plain, prepared, quantize, run_double
 
-from snnconv.convert import collapse, convert, verify
+from snnconv.convert import convert
 from snnconv.convert.calibration import with_total_levels
-from snnconv.convert.sites import iter_sites
-from snnconv.convert.spike import spike
+from snnconv.convert.verify import verify
+from snnconv.data.datasets import open_data
 from snnconv.errors import InvalidValueError
-from snnconv.evaluate import evaluate, inspect, run_onnx
-from snnconv.export import save
+from snnconv.evaluation import evaluate, inspect, run_onnx
 from snnconv.finetune.continuation import continued
 from snnconv.finetune.settings import FinetuneSettings
+from snnconv.formats.onnx import save
 from snnconv.loading import load
 from snnconv.neurons import Coupling
-from snnconv.zoo.datasets import open_data
+from snnconv.spiking.sites import iter_sites
+from snnconv.spiking.unrolling import collapse, spike
 
 T = 4
 

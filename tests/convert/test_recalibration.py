@@ -8,11 +8,11 @@ from graph_cases import CASES, W, classifier, conv, images, model_of, node, prep
 
 from snnconv.convert.calibration import calibrate
 from snnconv.convert.calibration.bias import bias_carrier
-from snnconv.convert.sites import channel_axis, iter_sites
-from snnconv.convert.spike import collapse, spike
 from snnconv.errors import SnnconvWarning
 from snnconv.model import Stage
 from snnconv.neurons import QCFS, Coupling
+from snnconv.spiking.sites import channel_axis, iter_sites
+from snnconv.spiking.unrolling import collapse, spike
 
 OLD, NEW = 16, 5
 MEAN_ERROR = 0.01  # of a ceiling: what two rounds of bias correction may leave of a mean

@@ -11,12 +11,12 @@ from graph_cases import CASES, images, prepared
 from snnconv.convert import CalibrationSettings, convert
 from snnconv.convert.calibration import calibrate, calibrate_by
 from snnconv.convert.calibration.auto import FEWEST_IMAGES, choose
-from snnconv.convert.calibration.blocks import blocks_of
 from snnconv.convert.calibration.progress_file import ProgressFile, fingerprint
 from snnconv.convert.calibration.reconstruct import STEPS, reconstruct
-from snnconv.convert.sites import is_site
 from snnconv.errors import FileError, InvalidValueError
 from snnconv.graph.access import calls, module_of, operands, results
+from snnconv.spiking.blocks import blocks_of
+from snnconv.spiking.sites import is_site
 
 NAMES = ("residual_of_spikes", "leaky_chain", "squeeze_and_excite", "depthwise_and_slices", "channels_last", "flat_mlp")
 

@@ -7,11 +7,11 @@ import pytest
 import torch
 from graph_cases import CASES, conv, images, model_of, node, plain, prepared, proto_of, quantize
 
-from snnconv.convert import spike, verify
-from snnconv.convert.sites import iter_sites
-from snnconv.convert.verify import TOLERANCE
+from snnconv.convert.verify import TOLERANCE, verify
 from snnconv.errors import InvalidValueError, ModelError, VerificationError
 from snnconv.neurons import Coupling
+from snnconv.spiking.sites import iter_sites
+from snnconv.spiking.unrolling import spike
 
 FLOAT64 = 1e-12  # hand-computed values
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from snnconv.data import Images
 from snnconv.model import Model
-from snnconv.zoo import Images
 
 
 def state(model: Model) -> dict[str, Tensor]:

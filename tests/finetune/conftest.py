@@ -10,10 +10,10 @@ import torch
 from torch import nn
 
 from snnconv.convert import convert
+from snnconv.data import Images, describe_data, open_data
 from snnconv.finetune import EpochMetrics, TrainSettings, build_network, demo_settings, train
 from snnconv.loading import load_module
 from snnconv.model import Model
-from snnconv.zoo import Images, describe_data, open_data
 
 
 @pytest.fixture(scope="session")

@@ -14,10 +14,10 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from snnconv.data import describe_data, open_data
 from snnconv.finetune import RunFiles, TrainSettings, build_network, loop, train
 from snnconv.model import Model
 from snnconv.neurons import NeuronSettings
-from snnconv.zoo import describe_data, open_data
 
 DATA = "digits[:200]"
 SETTINGS = TrainSettings(

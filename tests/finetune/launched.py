@@ -17,12 +17,12 @@ from typing import Any
 import numpy as np
 import torch
 
+from snnconv.data import open_data
 from snnconv.errors import InvalidValueError
 from snnconv.finetune import FinetuneSettings, RunFiles, TrainSettings, finetune, loop, train
 from snnconv.finetune.continuation import continued
 from snnconv.loading import load
 from snnconv.model import Model
-from snnconv.zoo import open_data
 
 BATCH = 8
 COMMAND = (

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
+from snnconv.data import Images, open_data
 from snnconv.finetune import batches
 from snnconv.finetune.batches import Batches
 from snnconv.finetune.settings import LoopSettings
 from snnconv.model import InputSpec
-from snnconv.zoo import Images, open_data
 
 CPU = torch.device("cpu")
 CHANGES = [

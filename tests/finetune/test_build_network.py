@@ -5,13 +5,13 @@ from dataclasses import replace
 import pytest
 import torch
 
+from snnconv.data import DataInfo, describe_data, open_data
 from snnconv.errors import DataError, FileError, InvalidValueError
-from snnconv.export import save
 from snnconv.finetune import build_network, train
 from snnconv.finetune.settings import TrainSettings
+from snnconv.formats.onnx import save
 from snnconv.model import Stage
-from snnconv.zoo import DataInfo, describe_data, open_data
-from snnconv.zoo.networks import SmallCNN
+from snnconv.networks import SmallCNN
 
 DIGITS = DataInfo(1, 8, 8, 10, tuple("0123456789"), 1438)
 COLOUR = DataInfo(3, 32, 32, 7, None, 100)

@@ -10,12 +10,10 @@ import torch
 from comparing import accuracy, first_batch, same, state
 from torch import nn
 
-from snnconv.convert import collapse
-from snnconv.convert.sites import channel_axis, iter_sites
 from snnconv.errors import InvalidValueError, ModelError, SnnconvWarning
-from snnconv.export import save
 from snnconv.finetune import FinetuneSettings, finetune, spiking_network
 from snnconv.finetune.continuation import continued, kind_of
+from snnconv.formats.onnx import save
 from snnconv.loading import load, load_module
 from snnconv.model import Stage
 from snnconv.neurons import (
@@ -28,6 +26,8 @@ from snnconv.neurons import (
     coupling_matrix,
     leak_factor,
 )
+from snnconv.spiking.sites import channel_axis, iter_sites
+from snnconv.spiking.unrolling import collapse
 
 AS_IT_IS = FinetuneSettings(epochs=1)
 CLASSES = {"mht": MultiThreshold, "lmht": LearnableMultiThreshold, "if": Leaky, "lif": Leaky, "mlf": MultiLevel}

@@ -8,8 +8,6 @@ import torch.nn.functional as F
 from comparing import first_batch
 from torch import nn
 
-from snnconv.convert import prepare
-from snnconv.convert.sites import iter_sites
 from snnconv.errors import ModelError
 from snnconv.finetune import FinetuneSettings, TrainSettings, finetune, quantize_activations, train
 from snnconv.finetune.continuation import continued
@@ -17,6 +15,8 @@ from snnconv.finetune.losses import Distillation, Objective, feature_loss, logit
 from snnconv.finetune.teacher import open_teacher
 from snnconv.loading import load_module
 from snnconv.neurons import unfold_time
+from snnconv.spiking.plan import prepare
+from snnconv.spiking.sites import iter_sites
 
 TINY = FinetuneSettings(epochs=1, batch_size=50, lr=1e-3, augment=False)
 

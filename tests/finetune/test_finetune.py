@@ -10,15 +10,15 @@ import torch
 from comparing import accuracy, first_batch, same, state
 from torch import nn
 
-from snnconv.convert.sites import iter_sites
+from snnconv.data import open_data
 from snnconv.errors import DataError, FileError, InvalidValueError, ModelError
-from snnconv.export import save
 from snnconv.finetune import FinetuneSettings, finetune, spiking_network
 from snnconv.finetune.continuation import continued
+from snnconv.formats.onnx import save
 from snnconv.loading import load, load_module
 from snnconv.model import Stage
 from snnconv.neurons import NEURONS, Coupling, NeuronSettings
-from snnconv.zoo import open_data
+from snnconv.spiking.sites import iter_sites
 
 SHORT = FinetuneSettings(epochs=1, batch_size=50, lr=2e-3, augment=False)
 

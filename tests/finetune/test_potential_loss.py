@@ -8,11 +8,11 @@ import torch
 from comparing import first_batch
 from reference import potential as reference
 
-from snnconv.convert.sites import iter_sites
 from snnconv.errors import InvalidValueError, ModelError
 from snnconv.finetune import FinetuneSettings, TrainSettings, finetune, spiking_network
 from snnconv.finetune.losses import Objective, PotentialLoss, potential_loss, triangle
 from snnconv.neurons import NeuronSettings, SpikingSite
+from snnconv.spiking.sites import iter_sites
 
 KINDS = [
     NeuronSettings("mht", 2, 3),

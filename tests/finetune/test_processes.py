@@ -17,12 +17,12 @@ import torch
 from comparing import accuracy, state
 
 from snnconv.cli import main
+from snnconv.data import open_data
 from snnconv.errors import InvalidValueError
-from snnconv.export import save
 from snnconv.finetune import processes
+from snnconv.formats.onnx import save
 from snnconv.loading import load
 from snnconv.model import Model
-from snnconv.zoo import open_data
 
 RANKS = (0, 1)
 ROUNDING = 1e-6  # of the largest change: float32 sums in another order

@@ -5,13 +5,13 @@ import torch
 from torch import nn
 
 from snnconv.convert import convert
-from snnconv.convert.sites import iter_sites
 from snnconv.errors import InvalidValueError, ModelError, UnsupportedOperatorsError
 from snnconv.finetune import quantize_activations
 from snnconv.graph.modules import AveragePool, MaxPool
 from snnconv.loading import load_module
 from snnconv.model import Model, Stage
 from snnconv.neurons import QCFS
+from snnconv.spiking.sites import iter_sites
 
 
 class _Scaled(nn.Module):

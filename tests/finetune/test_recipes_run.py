@@ -5,16 +5,16 @@ from functools import cache
 import pytest
 import torch
 
+from snnconv.data import open_data
 from snnconv.errors import DataError, FileError, InvalidValueError, SnnconvError
 from snnconv.finetune import recipes
 from snnconv.finetune.build import build_network
-from snnconv.finetune.recipe_files import RecipeFiles
-from snnconv.finetune.recipes import run_recipe, stages_of
 from snnconv.loading import load
 from snnconv.model import Stage
 from snnconv.neurons import Coupling
-from snnconv.zoo import open_data
+from snnconv.zoo.recipe_files import RecipeFiles
 from snnconv.zoo.recipes import read_recipe
+from snnconv.zoo.running import run_recipe, stages_of
 
 DATA = "digits[:200]"
 TWO_STAGES = """

@@ -11,14 +11,14 @@ from comparing import same, state
 from torch import nn
 
 from benchmarks.memory import measured
-from snnconv.convert.sites import insert_after, iter_sites
 from snnconv.finetune import FinetuneSettings, TrainSettings, finetune, quantize_activations, spiking_network, train
 from snnconv.finetune.losses import Objective
 from snnconv.finetune.recomputation import Blockwise, recomputing
 from snnconv.loading import load_module
 from snnconv.model import Model
+from snnconv.networks import NETWORKS
 from snnconv.neurons import NeuronSettings
-from snnconv.zoo.networks import NETWORKS
+from snnconv.spiking.sites import insert_after, iter_sites
 
 KINDS = {
     "qcfs": None,

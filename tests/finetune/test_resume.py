@@ -19,9 +19,9 @@ from comparing import same, state
 from interrupted import MOMENTS, NAME, SETTINGS, STEPS
 
 from snnconv.errors import FileError, InvalidValueError
-from snnconv.export import save
 from snnconv.finetune import DivergenceError, FinetuneSettings, RunFiles, TrainSettings, finetune, loop, train
 from snnconv.finetune.checkpoint import load_checkpoint
+from snnconv.formats.onnx import save
 from snnconv.neurons import NeuronSettings
 
 TIMES = ("wall_s", "images_per_s")
@@ -267,7 +267,7 @@ def test_a_loss_that_is_no_number_stops_with_the_last_good_checkpoint(
 
 
 def _images(model):
-    from snnconv.zoo import open_data
+    from snnconv.data import open_data
 
     return open_data(interrupted.DATA, model.input, purpose="train")
 

@@ -9,15 +9,15 @@ import torch
 from comparing import accuracy, first_batch, state
 from torch import nn
 
-from snnconv.convert.sites import iter_sites
 from snnconv.errors import InvalidValueError, ModelError, UnsupportedOperatorsError
-from snnconv.export import save
 from snnconv.finetune import TrainSettings, spiking_network, train
 from snnconv.finetune.continuation import kind_of
+from snnconv.formats.onnx import save
 from snnconv.graph.modules import AveragePool, MaxPool
 from snnconv.loading import load, load_module
 from snnconv.model import Stage
 from snnconv.neurons import NEURONS, Coupling, MultiLevel, NeuronSettings
+from snnconv.spiking.sites import iter_sites
 
 SHORT = TrainSettings(epochs=1, batch_size=50, lr=0.05, augment=False)
 # neuron, and what comes of it: T, L, coupling, lambda, what a batch-norm's weight starts at

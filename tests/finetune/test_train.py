@@ -9,15 +9,15 @@ import torch.nn.functional as F
 from comparing import same, state
 from torch import nn
 
-from snnconv.convert.sites import iter_sites
+from snnconv.data import open_data
 from snnconv.errors import DataError, InvalidValueError, ModelError
-from snnconv.export import save
 from snnconv.finetune import DivergenceError, TrainSettings, quantize_activations, train
 from snnconv.finetune.loop import SMALLEST_CEILING
+from snnconv.formats.onnx import save
 from snnconv.loading import load
 from snnconv.model import Stage
 from snnconv.neurons import QCFS
-from snnconv.zoo import open_data
+from snnconv.spiking.sites import iter_sites
 
 SHORT = TrainSettings(epochs=1, batch_size=50, initial_ceiling=4.0)
 

@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from pass_graphs import Net, kinds, rewritten
 from torch import nn
 
-from snnconv.convert import prepare
 from snnconv.graph.access import calls, module_of
 from snnconv.graph.linear import LINEAR
 from snnconv.graph.modules import Arithmetic
 from snnconv.graph.passes import MERGE, run_passes
 from snnconv.loading import load_module
+from snnconv.spiking.plan import prepare
 
 
 def merge(graph):

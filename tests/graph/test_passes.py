@@ -11,7 +11,6 @@ from hypothesis import HealthCheck, given, settings
 from pass_graphs import Net, graphs, kinds, rewritten
 from torch import nn
 
-from snnconv.convert.pooling import pool_before_sites
 from snnconv.graph.access import calls, module_of
 from snnconv.graph.modules import Arithmetic, AveragePool, ReduceMean
 from snnconv.graph.passes import (
@@ -25,6 +24,7 @@ from snnconv.graph.passes import (
     run_passes,
     split_calls,
 )
+from snnconv.spiking.pooling import pool_before_sites
 
 PIPELINES = {"simplify": SIMPLIFY, "merge": MERGE, "prepare": (*SIMPLIFY, pool_before_sites)}
 

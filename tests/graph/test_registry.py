@@ -1,7 +1,7 @@
 import pytest
 
 from snnconv.errors import InvalidValueError
-from snnconv.graph.registry import Registry
+from snnconv.registry import Registry
 
 
 def test_registry() -> None:

@@ -10,13 +10,13 @@ from torch import fx, nn
 from torchvision.models import resnet as peer_resnet
 from torchvision.models import vgg as peer_vgg
 
-from snnconv.convert.sites import iter_sites
 from snnconv.errors import InvalidValueError
 from snnconv.loading import load_module
-from snnconv.zoo.networks import NETWORKS, VGG, DSResNet, MSResNet, ResNet, SmallCNN
-from snnconv.zoo.networks.ds_resnet import DSBlock
-from snnconv.zoo.networks.ms_resnet import MSBlock
-from snnconv.zoo.networks.resnet import BasicBlock
+from snnconv.networks import NETWORKS, VGG, DSResNet, MSResNet, ResNet, SmallCNN
+from snnconv.networks.ds_resnet import DSBlock
+from snnconv.networks.ms_resnet import MSBlock
+from snnconv.networks.resnet import BasicBlock
+from snnconv.spiking.sites import iter_sites
 
 ROUNDING = {"rtol": 1e-5, "atol": 1e-5}
 SUPPORTED = {

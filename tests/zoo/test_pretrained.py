@@ -6,9 +6,9 @@ from importlib.resources import as_file, files
 
 import pytest
 
-from snnconv.convert.sites import iter_sites
 from snnconv.errors import FileError, InvalidValueError
 from snnconv.loading import load
+from snnconv.spiking.sites import iter_sites
 from snnconv.zoo.pretrained import list_networks, network_bytes, read_card
 from snnconv.zoo.recipes import list_recipes
 

@@ -9,9 +9,9 @@ import pytest
 import timm
 
 from snnconv.errors import FileError, InvalidValueError
-from snnconv.finetune.recipes import stages_of
-from snnconv.zoo.networks import NETWORKS
+from snnconv.networks import NETWORKS
 from snnconv.zoo.recipes import Figure, list_recipes, read_recipe
+from snnconv.zoo.running import stages_of
 
 DOCS = Path(__file__).parents[2] / "docs" / "zoo.md"
 RECIPES = list_recipes()

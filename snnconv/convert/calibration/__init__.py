@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from snnconv.convert.calibration.auto import choose
-from snnconv.convert.calibration.blocks import BlockError
 from snnconv.convert.calibration.causal import CausalCalibration, calibrate_causal
 from snnconv.convert.calibration.methods import AUTO, METHODS
 from snnconv.convert.calibration.progress_file import ProgressFile, fingerprint
@@ -19,6 +18,7 @@ from snnconv.convert.calibration.settings import CalibrationSettings
 from snnconv.convert.calibration.walk import Levels, calibrate, with_total_levels
 from snnconv.model import Model
 from snnconv.progress import Progress, no_progress
+from snnconv.spiking.blocks import BlockError
 
 __all__ = [
     "AUTO",

@@ -5,11 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor, fx, nn
 
-from snnconv.convert.sites import channel_axis
 from snnconv.graph.access import module_of, operands
 from snnconv.graph.linear import LINEAR, NORMS
 from snnconv.graph.modules import Arithmetic, MaxPool
 from snnconv.neurons import Repeat
+from snnconv.spiking.sites import channel_axis
 
 __all__ = ["add_bias", "bias_carrier"]
 

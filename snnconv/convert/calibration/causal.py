@@ -25,12 +25,12 @@ from torch import Tensor, fx
 
 from snnconv.convert.calibration.bias import add_bias, bias_carrier
 from snnconv.convert.calibration.frontier import Frontier
-from snnconv.convert.sites import channel_axis, swap
 from snnconv.graph.access import calls, module_of, operands
 from snnconv.model import Model
 from snnconv.neurons import MultiThreshold, multithreshold, unfold_time
 from snnconv.neurons.site import along_channels
 from snnconv.progress import Progress, no_progress
+from snnconv.spiking.sites import channel_axis, swap
 
 __all__ = ["IMAGES", "CausalCalibration", "CausalSite", "calibrate_causal"]
 

@@ -12,10 +12,10 @@ from torch import Tensor
 from snnconv.convert.calibration.cost import forward_seconds
 from snnconv.convert.calibration.synthesis import STEPS, holds_statistics, synthesise
 from snnconv.convert.calibration.synthetic import synthetic_images
+from snnconv.data.datasets import Images, open_data
 from snnconv.errors import DataError, InvalidValueError, SnnconvWarning
 from snnconv.model import Model
 from snnconv.progress import Progress, no_progress
-from snnconv.zoo.datasets import Images, open_data
 
 __all__ = ["CalibrationImages", "batch_size", "check_images", "draw_images", "evenly", "make_images", "random_images"]
 

@@ -12,9 +12,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from snnconv.convert.calibration.blocks import BlockError
 from snnconv.errors import FileError
 from snnconv.files import write_atomically
+from snnconv.spiking.blocks import BlockError
 
 __all__ = ["ProgressFile", "fingerprint"]
 

@@ -21,7 +21,6 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 
-from snnconv.convert.calibration.blocks import Block, BlockError, blocks_of
 from snnconv.convert.calibration.frontier import Frontier
 from snnconv.convert.calibration.progress_file import ProgressFile
 from snnconv.graph.access import calls, module_of, operands
@@ -29,6 +28,7 @@ from snnconv.graph.linear import LINEAR
 from snnconv.model import Model
 from snnconv.neurons import QCFS
 from snnconv.progress import Progress, no_progress
+from snnconv.spiking.blocks import Block, BlockError, blocks_of
 
 __all__ = ["EPOCHS", "reconstruct"]
 

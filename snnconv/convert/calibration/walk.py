@@ -19,12 +19,12 @@ from snnconv.convert.calibration.means import correct, mean_activations
 from snnconv.convert.calibration.mse import mse
 from snnconv.convert.calibration.observation import OBSERVATIONS, Observation
 from snnconv.convert.calibration.shrinkage import Rule, shrunken
-from snnconv.convert.sites import cap_of, channel_axis, is_rectifier, is_signed, iter_sites, swap
 from snnconv.errors import ModelError, SnnconvWarning
 from snnconv.graph.access import calls, module_of, operands
 from snnconv.model import Model, Stage
 from snnconv.neurons import QCFS
 from snnconv.progress import Progress, no_progress
+from snnconv.spiking.sites import cap_of, channel_axis, is_rectifier, is_signed, iter_sites, swap
 
 __all__ = ["Levels", "calibrate", "ceiling_axis", "fitted", "levels_of", "observed", "with_total_levels"]
 

@@ -15,11 +15,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
-from snnconv.convert.sites import iter_sites
 from snnconv.errors import ModelError
 from snnconv.finetune.recomputation import recomputing
 from snnconv.model import Model
 from snnconv.neurons import SpikingSite, unfold_time
+from snnconv.spiking.sites import iter_sites
 
 __all__ = ["Distillation", "feature_loss", "logit_loss", "sites_that_differ"]
 

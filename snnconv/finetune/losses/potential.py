@@ -17,10 +17,10 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, fx
 
-from snnconv.convert.sites import iter_sites
 from snnconv.errors import ModelError
 from snnconv.finetune.recomputation import recomputing
 from snnconv.neurons import MultiLevel, SpikingSite
+from snnconv.spiking.sites import iter_sites
 
 __all__ = ["PotentialLoss", "potential_loss", "triangle"]
 

@@ -13,8 +13,8 @@ from typing import Any, Literal
 
 from snnconv.errors import InvalidValueError
 from snnconv.neurons.site import require_positive_int
+from snnconv.tables import fill, nearest, parse
 from snnconv.zoo.recipes.recipe import json_ready
-from snnconv.zoo.recipes.tables import fill, nearest, parse
 
 __all__ = ["Accuracy", "Card", "TrainingData", "list_networks", "network_bytes", "read_card"]
 

@@ -10,8 +10,8 @@ from importlib.resources import files
 from pathlib import Path
 
 from snnconv.errors import InvalidValueError
+from snnconv.tables import fill, nearest, parse, read_bytes
 from snnconv.zoo.recipes.recipe import Conversion, DataTable, Figure, Measured, NetworkTable, Paper, Recipe
-from snnconv.zoo.recipes.tables import fill, nearest, parse, read_bytes
 
 __all__ = [
     "Conversion",
@@ -39,7 +39,7 @@ def list_recipes() -> tuple[str, ...]:
 
 
 def read_recipe(source: str | os.PathLike[str]) -> Recipe:
-    """Read a recipe; the settings of its stages are checked by `snnconv.finetune.recipes.stages_of`.
+    """Read a recipe; the settings of its stages are checked by `snnconv.zoo.running.stages_of`.
 
     Args:
         source: a name of `list_recipes`, or the path of a TOML file.

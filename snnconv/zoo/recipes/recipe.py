@@ -7,10 +7,10 @@ from dataclasses import asdict, dataclass, field
 from datetime import date
 from typing import Any, Literal
 
+from snnconv.data.dataspec import parse_spec
 from snnconv.errors import DataError, InvalidValueError
+from snnconv.networks import NETWORKS
 from snnconv.neurons.site import require_positive_int
-from snnconv.zoo.dataspec import parse_spec
-from snnconv.zoo.networks import NETWORKS
 
 __all__ = ["Conversion", "DataTable", "Figure", "Measured", "NetworkTable", "Paper", "Recipe", "json_ready"]
 
@@ -177,7 +177,7 @@ class Recipe:
         title: in a few words.
         data: what the network is trained on.
         network: what is trained.
-        train: settings of `train`, `neuron` among them as a table; `snnconv.finetune.recipes` reads them.
+        train: settings of `train`, `neuron` among them as a table; `snnconv.zoo.running` reads them.
         convert: T, L and coupling of the SNN; None: the trained network is the result.
         finetune: settings of `finetune`, or None.
         paper: None: the result is ours.

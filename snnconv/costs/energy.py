@@ -1,0 +1,122 @@
+"""What operations cost: the parameters of the estimate, each with its source, from one TOML file.
+
+    energy_pj = multiply_accumulate·MACs + addition·(synaptic operations + additions)
+
+Neuron updates and memory accesses have figures of their own (operations.py), which are not in that sum.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from dataclasses import dataclass, fields
+from importlib.resources import files
+from typing import Literal
+
+from snnconv.errors import InvalidValueError
+from snnconv.tables import fill, parse, read_bytes
+
+__all__ = ["AC_PJ", "DEFAULT", "ENERGY_NOTE", "MAC_PJ", "EnergyModel", "MemoryPrices", "OperationPrices", "Price"]
+
+
+@dataclass(frozen=True)
+class Price:
+    """What one operation or access costs.
+
+    Attributes:
+        value: in `unit`, at least 0.
+        unit: picojoules.
+        source: where the value comes from.
+
+    Raises:
+        InvalidValueError: the value is negative or no finite number, or there is no source.
+    """
+
+    value: float
+    unit: Literal["pJ"]
+    source: str
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.value) and self.value >= 0):
+            raise InvalidValueError(f"value is {self.value!r}: it must be a finite number of picojoules, at least 0.")
+        if not self.source.strip():
+            raise InvalidValueError("source is empty: say where the value comes from, a paper or a measurement.")
+
+
+@dataclass(frozen=True)
+class OperationPrices:
+    """Of one operation of arithmetic."""
+
+    multiply_accumulate: Price
+    addition: Price
+    multiplication: Price
+
+
+@dataclass(frozen=True)
+class MemoryPrices:
+    """Of one word read or written."""
+
+    weight_read: Price
+    value_read: Price
+    value_write: Price
+    potential_read: Price
+    potential_write: Price
+    spike_read: Price
+    spike_write: Price
+
+
+@dataclass(frozen=True)
+class EnergyModel:
+    """The prices of the estimate.
+
+    Attributes:
+        name: the process and the source in a few words; it stands in every note.
+        operations: of arithmetic.
+        memory: of memory accesses; None: they are not estimated.
+    """
+
+    name: str
+    operations: OperationPrices
+    memory: MemoryPrices | None = None
+
+    @staticmethod
+    def load(path: str | os.PathLike[str]) -> EnergyModel:
+        """Read a TOML file of the form of the one shipped beside this module.
+
+        Raises:
+            FileError: the file is missing, cannot be read, or is no TOML.
+            InvalidValueError: a key is unknown or missing, or a value is not a finite number of at least 0.
+        """
+        name = os.fspath(path)
+        return fill(EnergyModel, parse(read_bytes(path), name), name)
+
+    @staticmethod
+    def default() -> EnergyModel:
+        """The one that comes with the package."""
+        return DEFAULT
+
+    @property
+    def note(self) -> str:
+        """What the estimate is, what is in it and what is not; printed wherever a figure of it is."""
+        prices = self.operations
+        beside = "Neuron updates have a figure of their own"
+        if self.memory is not None:
+            costs = {getattr(self.memory, field.name).value for field in fields(self.memory)}
+            spread = " to ".join(f"{cost:g}" for cost in sorted({min(costs), max(costs)}))
+            beside = f"Neuron updates and memory ({spread} pJ an access) have figures of their own"
+        return (
+            f"An operation-count estimate, not a measurement: {prices.multiply_accumulate.value:g} pJ a "
+            f"multiply-accumulate, {prices.addition.value:g} pJ a synaptic operation or addition ({self.name}). "
+            f"{beside}, which are not in it; activation functions and uncounted operators are in none."
+        )
+
+
+def _shipped() -> EnergyModel:
+    file = files("snnconv.costs").joinpath("energy.toml")
+    return fill(EnergyModel, parse(file.read_bytes(), "energy.toml"), "energy.toml")
+
+
+DEFAULT = _shipped()
+MAC_PJ = DEFAULT.operations.multiply_accumulate.value
+AC_PJ = DEFAULT.operations.addition.value
+ENERGY_NOTE = DEFAULT.note

@@ -1,0 +1,67 @@
+"""How many additions one unit spike of each neuron causes: at every place where it lands.
+
+Synaptic operations are linear in the counts of unit spikes (counts.py). So one walk of a graph whose counts are
+variables, and one gradient of its synaptic operations, tell what every neuron's spike costs, exactly: at borders, with
+strides, where several operators read one activation.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, fx, nn
+
+from snnconv.costs.activity import Walk
+from snnconv.costs.energy import AC_PJ, MAC_PJ
+
+__all__ = ["Landings", "landings"]
+
+
+@dataclass(frozen=True)
+class Landings:
+    """What `landings` found.
+
+    Attributes:
+        additions: that one unit spike of each neuron causes, `[*shape]` of a site without the batch, by the names of
+            the sites' modules.
+        fixed_pj: energy of one image, in picojoules, that no spike causes: of the layers before the first site.
+    """
+
+    additions: dict[str, Tensor]
+    fixed_pj: float
+
+
+def landings(graph: fx.GraphModule, sample: Tensor, timesteps: int) -> Landings:
+    """Follow one unit spike of every neuron.
+
+    Args:
+        graph: an ANN or a quantized ANN, in evaluation mode; its sites are taken for neurons.
+        sample: one input `[1, ...]`, for its shape.
+        timesteps: T of the spiking network that it stands for.
+    """
+    walk = _Unit(graph, timesteps)
+    walk.run(sample)
+    total = walk.total()
+    operations = total.synops + sum(counts.sum() * 0 for counts in walk.units.values())  # a spike may land nowhere
+    gradients = torch.autograd.grad(operations, list(walk.units.values()))
+    additions = {str(node.target): found[0] for node, found in zip(walk.units, gradients, strict=True)}
+    return Landings(additions, MAC_PJ * total.macs + AC_PJ * total.additions)
+
+
+class _Unit(Walk):
+    """A walk on which every neuron fires one unit spike, which is a variable."""
+
+    def __init__(self, graph: fx.GraphModule, timesteps: int) -> None:
+        super().__init__(graph, timesteps)
+        self.units: dict[fx.Node, Tensor] = {}
+
+    def call_module(self, target: Any, args: Any, kwargs: Any) -> Any:
+        """Values need no gradient."""
+        with torch.no_grad():
+            return super().call_module(target, args, kwargs)
+
+    def _fire(self, node: fx.Node, module: nn.Module, value: Tensor) -> None:
+        self.units[node] = torch.ones_like(value, requires_grad=True)
+        self.counts[node] = self.units[node]

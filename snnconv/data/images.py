@@ -1,0 +1,208 @@
+"""A set of images as one network takes them: in its size, normalisation and layout."""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import lru_cache
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from snnconv.data.geometry import Geometry
+from snnconv.data.sources import Indices, Labels, Source
+from snnconv.errors import DataError, InvalidValueError, SnnconvWarning
+from snnconv.model import InputSpec
+
+__all__ = ["Images", "normalise"]
+
+
+def normalise(x: Tensor, input: InputSpec) -> Tensor:  # noqa: A002 - the name this has everywhere
+    """(pixels - mean) / std in the network's layout; mean None is 0, std None is 1.
+
+    Args:
+        x: pixels `[..., C, H, W]`, uint8 in 0..255 or float in 0..1; or counts of events, float, which are not scaled.
+        input: mean, std (for pixels in 0..1) and layout.
+
+    Returns:
+        A new float32 tensor, axes in the order of `input.layout`, on the device of `x`.
+    """
+    out = x.to(torch.float32, copy=True, memory_format=torch.contiguous_format)
+    if x.dtype == torch.uint8:
+        out.div_(_constants((255.0,), x.device))  # by a number a GPU would multiply with its inverse, rounded
+    if input.mean is not None:
+        out.sub_(_constants(tuple(input.mean), x.device))
+    if input.std is not None:
+        out.div_(_constants(tuple(input.std), x.device))
+    return out.movedim(-3, -1).contiguous() if input.layout == "NHWC" else out
+
+
+@lru_cache(maxsize=64)
+def _constants(values: tuple[float, ...], device: torch.device) -> Tensor:
+    """Numbers `[C, 1, 1]`, or one for all channels, that go to a device once: whoever copies waits for what it does."""
+    with torch.inference_mode(False):
+        return torch.tensor(values, device=device).view(-1, 1, 1)
+
+
+class Images(Dataset[tuple[Tensor, int]]):
+    """Images, or a part of them, for one network. Nothing changes it; `subset` and `sample` return new ones.
+
+    Where the network's input changes over time (`input.timesteps` is T) an image is a recording of T frames.
+
+    Attributes:
+        spec: the data spec that was opened.
+        input: what the network expects, height and width filled in.
+        labels: class indices `[n]`, int64, read-only, -1 where an image has none; None where none has.
+        classes: class names by index, or None.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        input: InputSpec,  # noqa: A002
+        geometry: Geometry,
+        *,
+        spec: str,
+        indices: Indices,
+    ) -> None:
+        self._source = source
+        self._geometry = geometry
+        self._indices = indices
+        self.input = input
+        self.spec = spec
+        self.classes: tuple[str, ...] | None = source.classes
+        self.labels: Labels | None = None if source.labels is None else source.labels[indices]
+        if self.labels is not None:
+            self.labels.setflags(write=False)
+
+    @property
+    def sample_shape(self) -> tuple[int, ...]:
+        """Shape of one image in the network's layout; of a recording the shape of one frame."""
+        return self.input.sample_shape()
+
+    def __len__(self) -> int:
+        return len(self._indices)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+        """One image, normalised float32 `[*sample_shape]`, and its label, -1 where there is none.
+
+        A recording is `[T, *sample_shape]`.
+        """
+        x = self.normalise(self.pixels(index))
+        return x, -1 if self.labels is None else int(self.labels[index])
+
+    def pixels(self, index: int) -> Tensor:
+        """One image `[C, H, W]` in the network's size, not normalised: uint8 (0..255) or float32 (0..1).
+
+        A recording is `[T, C, H, W]`, float32 counts of events.
+        """
+        return self._source.load(self._indices[index][None], self._geometry)[0]
+
+    def pixels_at(self, positions: Sequence[int]) -> Tensor:
+        """Several images, each as `pixels` gives it, on a leading axis."""
+        return self._source.load(self._indices[np.asarray(positions, dtype=np.int64)], self._geometry)
+
+    def fingerprint(self) -> str:
+        """SHA-256 of all labels and of 64 images evenly spread, before normalisation: whether data are the same."""
+        found = hashlib.sha256(b"" if self.labels is None else self.labels.tobytes())
+        for position in np.unique(np.linspace(0, len(self) - 1, 64).astype(np.int64)):
+            found.update(self.pixels(int(position)).contiguous().numpy().tobytes())
+        return found.hexdigest()
+
+    def normalise(self, x: Tensor) -> Tensor:
+        """Bring what `pixels` or `pixels_at` gave to what the network takes (see `normalise`).
+
+        Of several recordings `[B, T, C, H, W]` time becomes the leading axis, `[T, B, *sample_shape]`.
+        """
+        if self.input.timesteps is not None and x.dim() == 5:
+            x = x.transpose(0, 1)
+        return normalise(x, self.input)
+
+    def batches(self, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """All images in order: x `[B, *sample_shape]` float32, labels `[B]` int64; the last may be smaller.
+
+        Of recordings x is `[T, B, *sample_shape]`, as `input.batch_shape(B)` says.
+
+        Raises:
+            InvalidValueError: `batch_size` is below 1.
+        """
+        if batch_size < 1:
+            raise InvalidValueError(f"batch_size is {batch_size}: it must be at least 1.")
+        return self._batches(batch_size)
+
+    def pixel_batches(self, batch_size: int) -> Iterator[Tensor]:
+        """All images in order, each as `pixels` gives it, on a leading axis; the last batch may be smaller."""
+        chunks = (self._indices[start : start + batch_size] for start in range(0, len(self), batch_size))
+        return self._source.stream(chunks, self._geometry)
+
+    def _batches(self, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
+        starts = range(0, len(self), batch_size)
+        for start, pixels in zip(starts, self.pixel_batches(batch_size), strict=True):
+            if self.labels is None:
+                y = torch.full((len(pixels),), -1, dtype=torch.int64)
+            else:
+                y = torch.tensor(self.labels[start : start + batch_size])
+            yield self.normalise(pixels), y
+
+    def subset(self, indices: Sequence[int]) -> Images:
+        """The images at these positions, in this order.
+
+        Raises:
+            InvalidValueError: a position is outside 0..len-1, or there is none.
+        """
+        chosen = np.asarray(indices, dtype=np.int64)
+        if chosen.size == 0 or chosen.min() < 0 or chosen.max() >= len(self):
+            given = f"{chosen.min()}..{chosen.max()}" if chosen.size else "no positions"
+            raise InvalidValueError(f"subset was given {given}: allowed is one or more in 0..{len(self) - 1}.")
+        return Images(self._source, self.input, self._geometry, spec=self.spec, indices=self._indices[chosen])
+
+    def scaled(self, scale: float) -> Images:
+        """The same images, whose inputs are `1/scale` of what they are."""
+        std = tuple(value * scale for value in self.input.std or (1.0,) * self.input.channels)
+        scaled = replace(self.input, std=std)
+        return Images(self._source, scaled, self._geometry, spec=self.spec, indices=self._indices)
+
+    def sample(self, n: int, seed: int) -> Images:
+        """`n` images drawn without replacement, in ascending order; the same seed draws the same.
+
+        Where there are fewer, all are returned with a SnnconvWarning.
+
+        Raises:
+            InvalidValueError: `n` is below 1 or `seed` below 0.
+        """
+        if n < 1 or seed < 0:
+            raise InvalidValueError(f"sample was given n={n}, seed={seed}: n must be at least 1, seed at least 0.")
+        if n > len(self):
+            warnings.warn(
+                f"{n} images were asked for, {self.spec!r} has {len(self)}: all are used.",
+                SnnconvWarning,
+                stacklevel=2,
+            )
+        if n >= len(self):
+            return self
+        drawn = np.random.default_rng(seed).choice(len(self), n, replace=False)
+        return self.subset(np.sort(drawn).tolist())
+
+    def check_labels(self, classes: int) -> None:
+        """Raise unless every image has a label that a network of `classes` outputs can give.
+
+        Raises:
+            DataError: labels are missing, or one is outside 0..classes-1.
+        """
+        missing = len(self) if self.labels is None else int((self.labels < 0).sum())
+        if self.labels is None or missing:
+            raise DataError(
+                f"{self.spec!r}: {missing} of {len(self)} images have no label. Accuracy needs labels: "
+                "'y' in an npz, 'train_label' and 'test_label' in an events file, a column 'index' in a csv, or class "
+                "folders."
+            )
+        if self.labels.max() >= classes:
+            at = int(self.labels.argmax())
+            raise DataError(
+                f"{self.spec!r}: image {at} has label {self.labels[at]}, the network has {classes} classes "
+                f"(0..{classes - 1}). Give the data set that the network was trained for."
+            )

@@ -1,0 +1,100 @@
+"""What a data spec opens to, before it meets a network: images with or without labels."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Self, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from snnconv.data.geometry import Geometry
+from snnconv.errors import DataError
+
+__all__ = ["Fit", "Indices", "Labels", "Source", "to_labels"]
+
+Indices: TypeAlias = NDArray[np.int64]
+Labels: TypeAlias = NDArray[np.int64]
+Fit: TypeAlias = Callable[[Tensor], Tensor]
+
+
+class Source(ABC):
+    """All images of a spec.
+
+    Attributes:
+        labels: class indices `[n]`, -1 where an image has none, or None.
+        classes: class names by index, or None.
+    """
+
+    labels: Labels | None
+    classes: tuple[str, ...] | None
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """Number of images."""
+
+    @abstractmethod
+    def own_channels(self) -> int:
+        """Number of channels that the images have by themselves."""
+
+    @abstractmethod
+    def with_channels(self, channels: int) -> Self:
+        """Return the same images for a network of that many input channels.
+
+        Raises:
+            DataError: they cannot be read so.
+        """
+
+    @abstractmethod
+    def size(self) -> tuple[int, int] | None:
+        """Rows and columns of the images in pixels, or None where they vary."""
+
+    @abstractmethod
+    def geometry(self, height: int, width: int, resize: int | None) -> Geometry:
+        """How these images come to `height` x `width`.
+
+        Raises:
+            DataError: they cannot.
+        """
+
+    @abstractmethod
+    def load(self, indices: Indices, fit: Fit) -> Tensor:
+        """Pixels `[B, C, H, W]` of some images: a copy, uint8 in 0..255 or float32 in 0..1.
+
+        Of recordings the frames `[B, T, C, H, W]`, float32 counts.
+        """
+
+    def stream(self, chunks: Iterable[Indices], fit: Fit) -> Iterator[Tensor]:
+        """`load` for one chunk after the other."""
+        for chunk in chunks:
+            yield self.load(chunk, fit)
+
+    def class_count(self) -> int | None:
+        """Number of classes: of the names, else the largest label + 1, else None."""
+        if self.classes is not None:
+            return len(self.classes)
+        return None if self.labels is None else int(self.labels.max()) + 1
+
+
+def to_labels(values: Any, length: int, where: str) -> Labels:
+    """Class indices `[length]` from whatever a file holds.
+
+    Raises:
+        DataError: not `length` whole numbers from 0 up; `where` names the file in the message.
+    """
+    rule = f"allowed is one whole number >= 0 for each of the {length} images."
+    try:
+        raw = np.asarray(values)
+    except ValueError as error:
+        raise DataError(f"{where}: the labels are not a list of numbers ({error}); {rule}") from error
+    if raw.dtype.kind not in "iuf":
+        raise DataError(f"{where}: the labels are of type {raw.dtype}; {rule}")
+    if raw.shape != (length,):
+        raise DataError(f"{where}: the labels have shape {list(raw.shape)}; {rule}")
+    bad = ~np.isfinite(raw) | (raw != np.floor(raw)) | (raw < 0) | (raw >= 2**31)
+    if bad.any():
+        first = int(bad.argmax())
+        raise DataError(f"{where}: label {raw[first]} of image {first}; {rule}")
+    return raw.astype(np.int64)

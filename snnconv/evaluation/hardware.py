@@ -1,0 +1,94 @@
+"""A hardware folder's network of integers beside the network that it was made from, image by image."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from snnconv.data.datasets import open_data
+from snnconv.data.images import Images
+from snnconv.errors import DataError
+from snnconv.evaluation.file import FileComparison
+from snnconv.formats.hardware import HardwareNetwork
+from snnconv.model import InputSpec, Model
+from snnconv.progress import Progress, no_progress
+from snnconv.runtime.inference import for_inference
+from snnconv.spiking.unrolling import collapse, collapses
+
+__all__ = ["compare_hardware", "integers_of"]
+
+BATCH = 32
+WHITE = 255
+
+
+def integers_of(pixels: Tensor, spec: InputSpec) -> NDArray[np.int64]:
+    """What a hardware network takes of images, in the network's layout.
+
+    Args:
+        pixels: `[B, C, H, W]`, uint8 or float32 (0..1); of recordings `[B, T, C, H, W]`, float32 counts.
+        spec: of the network.
+
+    Returns:
+        `[B, *sample_shape]`, of recordings `[T, B, *sample_shape]`; 0..255.
+    """
+    if spec.timesteps is not None:
+        pixels = pixels.transpose(0, 1)
+    elif pixels.dtype != torch.uint8:
+        pixels = pixels.double() * WHITE
+    whole = pixels.double().round().clamp(0, WHITE).to(torch.int64)
+    return np.asarray((whole.movedim(-3, -1) if spec.layout == "NHWC" else whole).numpy())
+
+
+def compare_hardware(
+    files: Mapping[str, bytes],
+    model: Model,
+    data: Images | str,
+    *,
+    limit: int | None = None,
+    progress: Progress = no_progress,
+) -> FileComparison:
+    """Run a folder's integers and the network in torch, in single precision, on the same images.
+
+    Args:
+        files: of the folder, by name.
+        model: what it was made from; a mean-coupled SNN runs collapsed.
+        data: a data spec, or images opened with `model.input`; labels are optional.
+        limit: the first so many images; None: all.
+        progress: told of each batch.
+
+    Raises:
+        DataError: there is no image, or the data do not fit the network.
+        FileError: the folder is damaged.
+    """
+    images = open_data(data, model.input, purpose="eval") if isinstance(data, str) else data
+    images = images if limit is None or limit >= len(images) else images.subset(range(limit))
+    if not len(images):
+        raise DataError(f"{images.spec!r} holds no image.")
+    fast = for_inference(collapse(model) if collapses(model) else model)
+    network = HardwareNetwork(files)
+    own, wanted = [], []
+    with torch.inference_mode():
+        batches = images.pixel_batches(BATCH)
+        for pixels in progress(batches, "comparing", math.ceil(len(images) / BATCH)):
+            out = network(integers_of(pixels, images.input))[0]
+            own.append(torch.from_numpy(out.reshape(len(pixels), -1).argmax(1)))
+            wanted.append(fast.logits(images.normalise(pixels)).flatten(1).argmax(1))
+    found, expected = torch.cat(own), torch.cat(wanted)
+    labels = None
+    if images.labels is not None and bool((images.labels >= 0).all()):
+        labels = torch.from_numpy(images.labels.copy())
+    return FileComparison(
+        len(images),
+        _percent(found, expected),
+        None if labels is None else _percent(found, labels),
+        None if labels is None else _percent(expected, labels),
+    )
+
+
+def _percent(found: Tensor, wanted: Tensor) -> float:
+    return 100 * float((found == wanted).double().mean())

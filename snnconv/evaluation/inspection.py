@@ -1,0 +1,148 @@
+"""What is in a network, and whether it converts: asked without running it on data."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from torch import fx, nn
+
+from snnconv.costs.operators import macs
+from snnconv.graph.access import module_of
+from snnconv.graph.linear import LINEAR
+from snnconv.model import Model, Stage
+from snnconv.neurons import Coupling, Site
+from snnconv.spiking.plan import Plan, make_plan, operator_name, prepare
+from snnconv.spiking.sites import in_words, iter_sites, total_levels_of
+
+__all__ = ["Inspection", "LayerInfo", "SiteInfo", "inspect"]
+
+
+@dataclass(frozen=True)
+class LayerInfo:
+    """A convolution or linear layer: its name and operator, output shape for one image, parameters and MACs."""
+
+    name: str
+    operator: str
+    shape: tuple[int, ...]
+    parameters: int
+    macs: int
+
+
+@dataclass(frozen=True)
+class SiteInfo:
+    """An activation: its name and operator, output shape for one image, number of ceilings, and N = L*T levels.
+
+    Of one that is not quantized there are 0 ceilings, and N is None.
+    """
+
+    name: str
+    operator: str
+    shape: tuple[int, ...]
+    ceilings: int
+    total_levels: int | None
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What `inspect` found; `to_dict` is JSON-ready."""
+
+    model: Model
+    layers: tuple[LayerInfo, ...]
+    sites: tuple[SiteInfo, ...]
+    plan: Plan
+
+    @property
+    def verdict(self) -> str:
+        """Whether it converts, in a sentence."""
+        if self.model.stage is Stage.SNN:
+            assert self.model.coupling is not None
+            frames = self.model.input.timesteps
+            return (
+                f"It is a spiking network: T={self.model.timesteps}, L={self._levels()}, "
+                f"{self.model.coupling.value} coupling"
+                f"{'' if frames is None else f'; its input changes over time, one of {frames} frames a step'}."
+            )
+        if self.model.input.timesteps is not None:
+            return (
+                f"It does not convert: its data change over time ({self.model.input.timesteps} frames a sample). Train "
+                "a spiking network of its layers on such data."
+            )
+        if self.plan.convertible:
+            trained = self.model.stage is Stage.QUANTIZED
+            return f"It converts{', with trained ceilings' if trained else '; its ceilings need calibration data'}."
+        return "It does not convert: " + (
+            "the nodes above stand in the way."
+            if self.plan.unsupported
+            else "it has no activation that could become a neuron."
+        )
+
+    def _levels(self) -> str:
+        """L of a spiking network, in words."""
+        assert self.model.timesteps is not None
+        return in_words(
+            site.total_levels // self.model.timesteps for site in self.sites if site.total_levels is not None
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready form."""
+        model = self.model
+        return {
+            "stage": model.stage.value,
+            "input_shape": list(model.input.sample_shape()),
+            "layout": model.input.layout,
+            "input": model.input.to_dict(),
+            "outputs": list(model.outputs),
+            "timesteps": model.timesteps,
+            "levels": model.levels,
+            "coupling": model.coupling.value if model.coupling else None,
+            "parameters": sum(parameter.numel() for parameter in model.graph.parameters()),
+            "macs": sum(layer.macs for layer in self.layers),
+            "layers": [asdict(layer) for layer in self.layers],
+            "sites": [asdict(site) for site in self.sites],
+            "on_means": list(self.plan.on_means),
+            "unsupported": [asdict(node) for node in self.plan.unsupported],
+            "convertible": self.plan.convertible and model.stage is not Stage.SNN and model.input.timesteps is None,
+            "verdict": self.verdict,
+            "provenance": model.provenance,
+        }
+
+
+def inspect(model: Model, coupling: Coupling = Coupling.MEAN) -> Inspection:
+    """List a network's layers, sites and obstacles.
+
+    Args:
+        model: of any stage.
+        coupling: for which a conversion is planned.
+    """
+    graph = model.graph
+    layers = tuple(
+        _layer(node, module_of(graph, node))
+        for node in graph.graph.nodes
+        if node.op == "call_module" and isinstance(module_of(graph, node), LINEAR)
+    )
+    sites = tuple(
+        SiteInfo(
+            str(node.meta["onnx_name"]),
+            operator_name(site),
+            tuple(node.meta["shape"]),
+            site.ceiling.numel() if isinstance(site, Site) else 0,
+            total_levels_of(site),
+        )
+        for node, site in iter_sites(graph)
+    )
+    plan = Plan(tuple(site.name for site in sites), (), ())
+    return Inspection(model, layers, sites, plan if model.stage is Stage.SNN else make_plan(prepare(model), coupling))
+
+
+def _layer(node: fx.Node, module: nn.Module) -> LayerInfo:
+    source = node.args[0]
+    assert isinstance(source, fx.Node)
+    return LayerInfo(
+        str(node.meta["onnx_name"]),
+        operator_name(module),
+        tuple(node.meta["shape"]),
+        sum(parameter.numel() for parameter in module.parameters()),
+        macs(module, math.prod(source.meta["shape"]), math.prod(node.meta["shape"])),
+    )

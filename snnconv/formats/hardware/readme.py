@@ -1,0 +1,63 @@
+"""The README of a hardware folder: what is in it, and how the layers are run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = ["readme"]
+
+_TEXT = """A spiking network in integers, written by {written_by}.
+
+graph.json lists the layers in the order of execution: what each reads ("inputs", positions in the list), its shape
+without the batch, its settings, its arrays, and the width that its sums need ("bits", "state_bits").
+Files NNN_name_what.npy hold integers; NNN_name_what_float.npy what they were rounded from.
+
+Input: {integers}, {shape}{layout}.
+Coupling: {coupling}. T = {timesteps} time steps. {how}
+
+convolution, linear   y = (sum of weights * x) << shift, + biases
+neurons               u = v + (x << shift), with a decay u = ((v * decay) >> 12) + (x << shift)
+                      s = floor((u + offsets) / thresholds), at least lowest and at most highest
+                      v = u - s * thresholds; reset "hard": v = 0 where s > 0, else u
+                      v begins at "initial"; without "offsets" these are 0
+add                   y = x0 * multipliers0 + x1 * multipliers1
+affine                y = x * multipliers + constants
+sum, sum_pool         sums over axes, over windows; max_pool maxima
+input                 y = x - zero
+An array with an "axis" has one value for each channel of that axis; >> rounds down, also below 0.
+
+An output times its "scale" is the network's answer; the largest class needs no scale.
+Weights have {weight_bits} bits. The widest sum or potential has {widest_bits} bits.
+{measured}
+snnconv.formats.hardware.run is a reference in numpy that reads this folder alone and computes the same everywhere.
+"""
+
+_HOW = {
+    "mean": "The layers run once: a layer adds up all that the layer before fires in its window of T steps, then "
+    "decides\nhow many levels of 0..N it fires in its own window, and biases count once a window.",
+    "causal": "The layers run T times, potentials are kept from step to step, and the outputs of all steps are added.",
+}
+
+
+def readme(graph: dict[str, Any]) -> str:
+    """The text, of what graph.json says."""
+    spec, found = graph["input"], graph["measured"]
+    measured = ""
+    if found is not None:
+        measured = f"On {found['images']} images: the same class as the float network on {found['agreement']:.2f} %"
+        if found["accuracy"] is not None:
+            measured += f"; accuracy {found['accuracy']:.2f} %, of the float network {found['model_accuracy']:.2f} %"
+        measured += ".\n"
+    frames = "" if spec["timesteps"] is None else f", a frame a step, {spec['timesteps']} frames"
+    return _TEXT.format(
+        written_by=graph["written_by"],
+        integers=spec["integers"],
+        shape=" x ".join(map(str, spec["shape"])),
+        layout=f" ({spec['layout']}){frames}",
+        coupling=graph["coupling"],
+        timesteps=graph["timesteps"],
+        how=_HOW[graph["coupling"]],
+        weight_bits=graph["weight_bits"],
+        widest_bits=graph["widest_bits"],
+        measured=measured,
+    )

@@ -1,0 +1,217 @@
+"""The reference of a hardware folder: it reads the folder and nothing else, and computes in integers only.
+
+    integers of the input  ->  integers of the outputs
+
+The same on every machine. Nothing in the folder is executed, and no name in it leads out of it.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from snnconv.errors import DataError, FileError
+from snnconv.formats.hardware import operators
+from snnconv.formats.hardware.operators import Array, spread
+
+__all__ = ["FORMAT", "GRAPH", "VERSION", "HardwareNetwork", "file_names", "read_folder"]
+
+FORMAT, VERSION = "snnconv hardware", 1
+GRAPH = "graph.json"
+ARRAY_NAME = re.compile(r"[0-9]{3,6}_[a-z0-9_]+\.npy")
+
+# (step, position of the layer, its integers)
+Observer = Callable[[int, int, Array], None]
+
+
+def read_folder(path: str | os.PathLike[str]) -> dict[str, bytes]:
+    """The files of a hardware folder by name: graph.json, and what it names.
+
+    Raises:
+        FileError: the folder or a file is missing or damaged, or is not of this format.
+    """
+    folder = Path(path)
+    try:
+        text = (folder / GRAPH).read_bytes()
+        return {GRAPH: text, **{name: (folder / name).read_bytes() for name in file_names(_parsed(text))}}
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise FileError(f"{folder} cannot be read as a hardware folder: {reason}. Export the network again.") from error
+
+
+def file_names(graph: dict[str, Any]) -> list[str]:
+    """Names of the arrays of integers that a graph.json names.
+
+    Raises:
+        FileError: one is no name that an export writes.
+    """
+    try:
+        names = [array["file"] for layer in graph["layers"] for array in layer["arrays"].values()]
+        wrong = [name for name in names if not ARRAY_NAME.fullmatch(name)]
+    except (AttributeError, LookupError, TypeError) as error:
+        raise FileError(f"{GRAPH} is damaged ({type(error).__name__}: {error}). Export the network again.") from error
+    if wrong:
+        raise FileError(f"{GRAPH} names the file {wrong[0]!r}, which no export writes.")
+    return names
+
+
+def _parsed(text: bytes) -> dict[str, Any]:
+    try:
+        graph = json.loads(text)
+        known = graph["format"] == FORMAT and graph["version"] == VERSION
+    except (ValueError, TypeError, LookupError, RecursionError) as error:
+        raise FileError(f"{GRAPH} is damaged ({type(error).__name__}: {error}). Export the network again.") from error
+    if not known:
+        raise FileError(f"{GRAPH} is {graph['format']!r} version {graph['version']!r}, not {FORMAT!r} {VERSION}.")
+    return dict(graph)
+
+
+class HardwareNetwork:
+    """A network of integers.
+
+    Args:
+        files: of its folder, by name.
+
+    Attributes:
+        graph: what graph.json says.
+
+    Raises:
+        FileError: a file is missing or damaged.
+    """
+
+    def __init__(self, files: Mapping[str, bytes]) -> None:
+        self.graph = _parsed(files.get(GRAPH, b""))
+        self._arrays: dict[str, Array] = {}
+        for name in file_names(self.graph):
+            try:
+                array = np.load(io.BytesIO(files[name]), allow_pickle=False)
+            except (KeyError, ValueError, EOFError, OSError) as error:
+                raise FileError(f"{name} is missing or damaged: {error}. Export the network again.") from error
+            if array.dtype.kind != "i":
+                raise FileError(f"{name} holds {array.dtype}, not integers. Export the network again.")
+            self._arrays[name] = array.astype(np.int64)
+
+    def __call__(self, inputs: Array, observe: Observer | None = None) -> tuple[Array, ...]:
+        """Run the network on a batch.
+
+        Args:
+            inputs: integers as graph.json describes them, `[B, ...]` in the network's layout; of an input that changes
+                over time `[T, B, ...]`.
+            observe: given the integers `[B, ...]` of each layer at each step.
+
+        Returns:
+            Each output, `[B, ...]` int64, summed over the steps; times its scale it is the network's answer.
+
+        Raises:
+            DataError: the inputs are no integers, of another shape, or out of their range.
+            FileError: the folder is damaged.
+        """
+        steps, frames = self._checked(inputs)
+        sums: list[Array] = []
+        held: dict[int, Array] = {}
+        try:
+            for step in range(steps):
+                values: list[Array] = []
+                for position, layer in enumerate(self.graph["layers"]):
+                    given = [values[source] for source in layer["inputs"]]
+                    if layer["operator"] == "input":
+                        given = [inputs[step] if frames else inputs]
+                    values.append(self._run(layer, given, position, held))
+                    if observe is not None:
+                        observe(step, position, values[-1])
+                found = [values[output["layer"]] for output in self.graph["outputs"]]
+                sums = [a + b for a, b in zip(sums, found, strict=True)] if sums else found
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            raise FileError(
+                f"{GRAPH} is damaged ({type(error).__name__}: {error}). Export the network again."
+            ) from error
+        return tuple(sums)
+
+    def _checked(self, inputs: Array) -> tuple[int, bool]:
+        """How many steps there are, and whether each takes a frame of its own."""
+        try:
+            steps, spec = int(self.graph["passes"]), self.graph["input"]
+            frames = spec["timesteps"] is not None
+            shape, least, most = tuple(spec["shape"]), int(spec["least"]), int(spec["most"])
+        except (LookupError, TypeError, ValueError) as error:
+            raise FileError(
+                f"{GRAPH} is damaged ({type(error).__name__}: {error}). Export the network again."
+            ) from error
+        lead = 2 if frames else 1
+        if inputs.dtype.kind not in "iu" or inputs.shape[lead:] != shape or (frames and len(inputs) != steps):
+            raise DataError(
+                f"The inputs are {inputs.dtype} of shape {list(inputs.shape)}; the network takes integers "
+                f"{[*([steps] if frames else []), 'batch', *shape]}."
+            )
+        if inputs.size and (int(inputs.min()) < least or int(inputs.max()) > most):
+            raise DataError(f"The inputs are {inputs.min()}..{inputs.max()}; the network takes {least}..{most}.")
+        return steps, frames
+
+    def _array(self, layer: dict[str, Any], name: str, rank: int | None = None) -> Array | None:
+        """An array of a layer, to broadcast over a sample of this rank; None where it has none."""
+        if name not in layer["arrays"]:
+            return None
+        described = layer["arrays"][name]
+        values = self._arrays[described["file"]]
+        return values if rank is None else spread(values, described["axis"], rank)
+
+    def _run(self, layer: dict[str, Any], given: list[Array], position: int, held: dict[int, Array]) -> Array:
+        """One layer on its inputs `[B, ...]`; neurons change what is held of them."""
+        rank, settings, x = len(layer["shape"]), layer["attributes"], given[0]
+
+        def along(name: str) -> Array:
+            values = self._array(layer, name, rank)
+            if values is None:
+                raise KeyError(name)
+            return values
+
+        match layer["operator"]:
+            case "input":
+                return np.asarray(x.astype(np.int64) - along("zero"))
+            case "convolution":
+                weights = self._arrays[layer["arrays"]["weights"]["file"]]
+                return (operators.convolve(x, weights, settings) << int(settings["shift"])) + along("biases")
+            case "linear":
+                weights = self._arrays[layer["arrays"]["weights"]["file"]]
+                return (operators.multiply(x, weights) << int(settings["shift"])) + along("biases")
+            case "neurons":
+                before = held.get(position)
+                if before is None:
+                    before = np.broadcast_to(along("initial"), x.shape)
+                thresholds, offsets = along("thresholds"), self._array(layer, "offsets", rank)
+                fired, held[position] = operators.fire(before, x, thresholds, offsets, settings)
+                return fired
+            case "add":
+                return np.asarray(x * along("multipliers0") + given[1] * along("multipliers1"))
+            case "affine":
+                return operators.affine(
+                    x, self._array(layer, "multipliers", rank), self._array(layer, "constants", rank)
+                )
+            case "sum":
+                axes = tuple(axis + 1 for axis in settings["axes"])
+                return np.asarray(x.sum(axes, dtype=np.int64)).reshape(len(x), *layer["shape"])
+            case "sum_pool":
+                return operators.sum_pool(x, settings)
+            case "max_pool":
+                return operators.max_pool(x, settings)
+            case "reshape":
+                return x.reshape(len(x), *settings["shape"])
+            case "transpose":
+                return x.transpose(0, *(axis + 1 for axis in settings["order"]))
+            case "concat":
+                return np.concatenate(given, settings["axis"] + 1)
+            case "slice":
+                return x[(slice(None), *(slice(*bounds) for bounds in settings["starts_stops_steps"]))]
+            case "pad":
+                pads, padded = settings["pads"], len(settings["pads"]) // 2
+                around = [(0, 0)] * (x.ndim - padded) + [(pads[at], pads[at + padded]) for at in range(padded)]
+                return np.pad(x, around)
+            case operator:
+                raise FileError(f"{GRAPH} has a layer {operator!r}, which this version does not know.")

@@ -1,0 +1,261 @@
+"""A NIR graph -> a spiking Model: nodes in order, edges into one node summed, time let in before the first neurons."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import numpy as np
+from torch import nn
+
+from snnconv.errors import FileError, InvalidValueError, ModelError, UnsupportedNode, UnsupportedOperatorsError
+from snnconv.formats.nir.firing import NEURONS, RESET, Stepping, neurons_of
+from snnconv.formats.nir.flat import FlatGraph, flatten
+from snnconv.formats.nir.hdf5 import Array, NirNode, read_tree
+from snnconv.formats.nir.nodes import LAYERS
+from snnconv.formats.nir.settings import RESETS, NirReading
+from snnconv.graph.building import Builder
+from snnconv.graph.modules import Arithmetic
+from snnconv.graph.node import Activation, Refusal
+from snnconv.model import InputSpec, Model, Stage
+from snnconv.neurons import Coupling, Fold, Repeat, Steps, TimeMean
+
+__all__ = ["METADATA_KEY", "read_network"]
+
+METADATA_KEY = "snnconv"  # of a JSON text in the graph's metadata: what we write ourselves
+
+
+def read_network(data: bytes, path: Path, reading: NirReading) -> Model:
+    """Read a network of integrate-and-fire neurons.
+
+    Args:
+        data: the file's bytes.
+        path: its name, for messages.
+        reading: what the file leaves open.
+
+    Returns:
+        A causally coupled SNN of one level a step, whose spikes are worth 1.
+
+    Raises:
+        FileError: the file is damaged, or refers to other files.
+        UnsupportedOperatorsError: nodes that are not read, all of them.
+        ModelError: the graph has no neurons, several inputs, no outputs, or a cycle.
+        InvalidValueError: T is neither stated nor given.
+    """
+    tree = read_tree(data, path)
+    graph = flatten(tree, path)
+    _refuse_unknown(graph, path)
+    stated = _stated(tree.metadata, path)
+    timesteps = reading.timesteps or stated.timesteps
+    if timesteps is None:
+        raise InvalidValueError(
+            f"{path} does not state for how many time steps a sample is run, as no NIR file does: give --timesteps N "
+            "to evaluate or inspect; for other verbs load it in Python, load(..., nir=NirReading(timesteps=N)), and "
+            "save it as ONNX."
+        )
+    still = stated.still if reading.still is None else reading.still
+    word = tree.metadata.get(RESET, "zero")
+    otherwise = word if isinstance(word, str) and word in RESETS else "zero"
+    stepping = Stepping(timesteps, reading.reset, otherwise, reading.dt or stated.dt)
+    spec = _input_spec(graph, stated, reading, timesteps, still, path)
+    return _Assembly(graph, stepping, spec, path).model()
+
+
+@dataclass(frozen=True)
+class _Stated:
+    """What a file of ours says of itself."""
+
+    timesteps: int | None = None
+    still: bool = False
+    dt: float | None = None
+    input: InputSpec | None = None
+
+
+def _stated(metadata: Mapping[str, Array | str], path: Path) -> _Stated:
+    text = metadata.get(METADATA_KEY)
+    if text is None:
+        return _Stated()
+    try:
+        values = json.loads(text if isinstance(text, str) else "")
+        checked = NirReading(timesteps=values.get("timesteps"), dt=values.get("dt"))
+        spec = None if values.get("input") is None else InputSpec.from_dict(values["input"])
+        return _Stated(checked.timesteps, bool(values.get("still", False)), checked.dt, spec)
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+        raise FileError(f"{path}: its own {METADATA_KEY} metadata is damaged: {str(error).rstrip('.')}.") from error
+
+
+def _refuse_unknown(graph: FlatGraph, path: Path) -> None:
+    refused = [
+        UnsupportedNode(name, node.kind, f"{node.kind} is not read; read are {', '.join((*NEURONS, *sorted(LAYERS)))}")
+        for name, node in graph.nodes.items()
+        if node.kind not in LAYERS and node.kind not in NEURONS
+    ]
+    if refused:
+        raise UnsupportedOperatorsError(f"{path} holds NIR nodes that are not read", refused)
+
+
+def _input_spec(
+    graph: FlatGraph, stated: _Stated, reading: NirReading, timesteps: int, still: bool, path: Path
+) -> InputSpec:
+    shape = graph.input_shape
+    frames = None if still else timesteps
+    step_us = None if still else reading.step_us()
+    if len(shape) == 1:
+        found = InputSpec(shape[0], None, None, layout="NC", timesteps=frames)
+    elif len(shape) == 3:
+        found = InputSpec(*shape, timesteps=frames, step_us=step_us)
+    else:
+        raise ModelError(f"{path} takes inputs of shape {list(shape)}: [C, H, W] and [features] are read.")
+    own = stated.input
+    if own is None:
+        return found
+    if own.sample_shape() != shape:
+        raise FileError(
+            f"{path}: its own {METADATA_KEY} metadata is damaged: it states inputs {list(own.sample_shape())}, the "
+            f"network takes {list(shape)}."
+        )
+    return InputSpec(
+        own.channels,
+        own.height,
+        own.width,
+        own.layout,
+        own.mean,
+        own.std,
+        own.resize,
+        own.classes,
+        frames,
+        own.step_us if step_us is None else step_us,
+    )
+
+
+@dataclass(frozen=True)
+class _Signal:
+    """What a node puts out; `steps` where it changes from step to step, `[T*B, ...]`, else `[B, ...]`."""
+
+    activation: Activation
+    steps: bool
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.activation.shapes[0][1:]
+
+
+class _Assembly:
+    """Builds the graph of modules, node by node."""
+
+    def __init__(self, graph: FlatGraph, stepping: Stepping, spec: InputSpec, path: Path) -> None:
+        self.graph, self.stepping, self.spec, self.path = graph, stepping, spec, path
+        self.builder = Builder()
+        self.signals: dict[str, _Signal] = {}
+        self.repeated: dict[str, _Signal] = {}
+
+    def model(self) -> Model:
+        """The whole network."""
+        given = self.builder.input(self.graph.input, self.graph.input_shape, self.spec.timesteps)
+        source = _Signal(given, False)
+        if self.spec.timesteps is not None:
+            folded = self.builder.call(f"{self.graph.input}_folded", Fold(self.stepping.timesteps), (given,))
+            source = _Signal(folded, True)
+        self.signals[self.graph.input] = source
+        refused = []
+        for name in self._order():
+            try:
+                self.signals[name] = self._node(name, self.graph.nodes[name])
+            except Refusal as reason:
+                refused.append(UnsupportedNode(name, self.graph.nodes[name].kind, str(reason)))
+                break  # what follows has no input
+        if refused:
+            raise UnsupportedOperatorsError(f"{self.path} holds a NIR node that cannot be read", refused)
+        if not any(node.kind in NEURONS for node in self.graph.nodes.values()):
+            raise ModelError(f"{self.path} has no neurons ({', '.join(NEURONS)}): there is nothing that spikes.")
+        return self._read_out()
+
+    def _order(self) -> list[str]:
+        predecessors = {name: self.graph.sources(name) for name in self.graph.nodes}
+        try:
+            order = list(TopologicalSorter(predecessors).static_order())
+        except CycleError as error:
+            around = " -> ".join(repr(name) for name in error.args[1])
+            raise ModelError(
+                f"{self.path} has a cycle, {around}: recurrent networks are not read. Of a network that was exported "
+                "with --exact-reset, export it without."
+            ) from error
+        reached = self._reached()
+        return [name for name in order if name in reached and name != self.graph.input]
+
+    def _reached(self) -> set[str]:
+        """Nodes on a way from the input; others would have nothing to compute with."""
+        found, edge = {self.graph.input}, [self.graph.input]
+        while edge:
+            for target in self.graph.targets(edge.pop()):
+                if target not in found:
+                    found.add(target)
+                    edge.append(target)
+        return found
+
+    def _node(self, name: str, node: NirNode) -> _Signal:
+        signal = self._sum(name, [self.signals[each] for each in self.graph.sources(name) if each in self.signals])
+        if node.kind in NEURONS:
+            modules = neurons_of(node, signal.shape, self.stepping)
+            signal = self._apply(name, signal, modules[:-1])
+            if not signal.steps:
+                signal = self._repeat(signal, name)
+            return self._apply(name, signal, modules[-1:])
+        if node.kind == "Flatten" and self._feeds_features(name, math.prod(signal.shape)):
+            return self._apply(name, signal, [nn.Flatten(1)])
+        return self._apply(name, signal, LAYERS[node.kind](node, signal.shape))
+
+    def _feeds_features(self, name: str, features: int) -> bool:
+        """Whether what follows takes all values in a row: some tools count the batch among the axes of a Flatten."""
+        following = [self.graph.nodes[target] for target in self.graph.targets(name)]
+        weights = [node.values.get("weight") for node in following if node.kind in ("Affine", "Linear")]
+        return bool(weights) and all(isinstance(w, np.ndarray) and w.shape[-1] == features for w in weights)
+
+    def _apply(self, name: str, signal: _Signal, modules: list[nn.Module]) -> _Signal:
+        activation = signal.activation
+        for module in modules:
+            activation = self.builder.call(name, module, (activation,))
+        return _Signal(activation, signal.steps)
+
+    def _repeat(self, signal: _Signal, name: str) -> _Signal:
+        key = signal.activation.node.name
+        if key not in self.repeated:
+            made = self.builder.call(f"{name}_repeated", Repeat(self.stepping.timesteps), (signal.activation,))
+            self.repeated[key] = _Signal(made, True)
+        return self.repeated[key]
+
+    def _sum(self, name: str, signals: list[_Signal]) -> _Signal:
+        """Edges into one node add up."""
+        if any(signal.steps for signal in signals):
+            signals = [signal if signal.steps else self._repeat(signal, name) for signal in signals]
+        total = signals[0]
+        for signal in signals[1:]:
+            if signal.shape != total.shape:
+                raise Refusal(f"it is given {list(total.shape)} and {list(signal.shape)}, which do not add up")
+            added = self.builder.call(f"{name}_sum", Arithmetic("add"), (total.activation, signal.activation))
+            total = _Signal(added, total.steps)
+        return total
+
+    def _read_out(self) -> Model:
+        names = [name for name in self.graph.outputs if name in self.signals]
+        if not names:
+            raise ModelError(f"{self.path}: no output of the network depends on its input.")
+        means, steps = [], []
+        for name in names:
+            signal = self.signals[name]
+            signal = signal if signal.steps else self._repeat(signal, name)
+            means.append(self.builder.call(f"{name}_mean", TimeMean(self.stepping.timesteps), (signal.activation,)))
+            steps.append(self.builder.call(f"{name}_steps", Steps(self.stepping.timesteps), (signal.activation,)))
+        return Model(
+            self.builder.finish([*means, *steps]),
+            Stage.SNN,
+            self.spec,
+            tuple(names),
+            timesteps=self.stepping.timesteps,
+            levels=1,
+            coupling=Coupling.CAUSAL,
+        )

@@ -1,0 +1,115 @@
+"""A causally coupled spiking network as a NIR graph, for other people's simulators and chips."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from snnconv.errors import InvalidValueError
+from snnconv.files import write_atomically
+from snnconv.formats.nir.reading import METADATA_KEY
+from snnconv.formats.nir.writer import NirWriter
+from snnconv.graph.passes import fold_affine, run_passes, split_calls
+from snnconv.model import Model
+from snnconv.spiking.reparameterize import single_threshold
+
+__all__ = ["DT", "nir_bytes", "save_nir", "to_nir"]
+
+DT = 1e-4  # seconds of a step that time constants are written for: what most simulators take where nothing is said
+
+
+def to_nir(snn: Model, *, exact_reset: bool = False, unit_thresholds: bool = False) -> Any:
+    """A `nir.NIRGraph` of IF and LIF neurons with one threshold, over T' = L·T steps of the same input.
+
+    Args:
+        snn: causally coupled; it is not changed. Neurons of L levels are written as neurons of one
+            (snnconv.spiking.reparameterize), and its network is not the same.
+        exact_reset: build the reset by subtraction of NIR's integrator, threshold, scale and delay, in a loop; else it
+            is an IF or LIF whose metadata say `reset: subtract`, and whose initial potential `v0`.
+        unit_thresholds: divide currents so that every threshold is 1, which some simulators ask for; else thresholds
+            are one a channel, in units of the current.
+
+    Returns:
+        The graph. Its weights and thresholds are 32-bit floats. A spike is 1; what it is worth is in the weights that
+        follow. The output is a current a step, whose mean over the steps is the network's output.
+
+    Raises:
+        ModelError: it is no SNN, or takes frames for levels above one.
+        UnsupportedOperatorsError: neurons or operators that NIR cannot hold, all of each kind.
+        InvalidValueError: the package nir is not installed.
+    """
+    try:
+        import nir
+    except ImportError as error:
+        raise InvalidValueError("NIR files are written with the package nir: pip install 'snnconv[nir]'.") from error
+    single = single_threshold(snn)
+    run_passes(single.graph, (split_calls, fold_affine))
+    writer = NirWriter(single, exact_reset=exact_reset, unit_thresholds=unit_thresholds, dt=DT)
+    writer.write()
+    return nir.NIRGraph(
+        writer.nodes, writer.edges, metadata=_metadata(single, snn, writer), type_check=_checks(writer.nodes)
+    )
+
+
+def _checks(nodes: dict[str, Any]) -> bool:
+    """Whether nir's own check of shapes knows all nodes: it takes kernels for square, and groups for one."""
+    kernels = [node.weight.shape for node in nodes.values() if type(node).__name__ == "Conv2d"]
+    grouped = any(node.groups != 1 for node in nodes.values() if type(node).__name__ == "Conv2d")
+    return not grouped and all(shape[2] == shape[3] for shape in kernels)
+
+
+def _metadata(single: Model, snn: Model, writer: NirWriter) -> dict[str, Any]:
+    spec = single.input.to_dict()
+    if writer.turned:
+        spec["layout"] = "NCHW"
+    own = {
+        "version": version("snnconv"),
+        "timesteps": single.timesteps,
+        "still": single.input.timesteps is None,
+        "dt": DT,
+        "input": spec,
+        "from": {"timesteps": snn.timesteps, "levels": snn.levels},
+        "sites": writer.sites,
+    }
+    soft = any(getattr(node, "metadata", {}).get("reset") == "subtract" for node in writer.nodes.values())
+    return {
+        "reset": "subtract" if soft else "zero",
+        "timesteps": single.timesteps,
+        "dt": DT,
+        "type_check": "yes" if _checks(writer.nodes) else "no",
+        METADATA_KEY: json.dumps(own),
+    }
+
+
+def nir_bytes(graph: Any) -> bytes:
+    """The bytes of a NIR file.
+
+    A v_reset of 0 is left out: that is what it is where nothing is said, and nir 1.0.4 (sinabs 3.1.3) has none.
+    """
+    import h5py
+    import nir
+
+    file = io.BytesIO()
+    nir.write(file, graph)
+    with h5py.File(file, "r+") as written:
+        for node in written["node/nodes"].values():
+            if "v_reset" in node and not node["v_reset"][()].any():
+                del node["v_reset"]
+    return file.getvalue()
+
+
+def save_nir(
+    snn: Model, path: str | os.PathLike[str], *, exact_reset: bool = False, unit_thresholds: bool = False
+) -> Path:
+    """Write a network as a NIR file, atomically; arguments and errors are those of `to_nir`.
+
+    Raises:
+        FileError: it cannot be written; nothing is left behind.
+    """
+    graph = to_nir(snn, exact_reset=exact_reset, unit_thresholds=unit_thresholds)
+    write_atomically(path, nir_bytes(graph))
+    return Path(path)

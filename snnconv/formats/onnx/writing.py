@@ -1,0 +1,104 @@
+"""Any stage as one ONNX file of standard operators and our functions."""
+
+from __future__ import annotations
+
+import json
+import os
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import onnx
+
+from snnconv.files import write_atomically
+from snnconv.formats.onnx.metadata import METADATA_KEY
+from snnconv.graph.access import results
+from snnconv.graph.emission import OPSET
+from snnconv.graph.exporter import emit_graph
+from snnconv.model import Model, Stage
+from snnconv.neurons.functions import DOMAIN, VERSION, functions
+
+__all__ = ["metadata_of", "output_tensors", "save", "to_onnx", "wrapped"]
+
+IR_VERSION = 9  # the oldest that every onnxruntime since 1.17 and opset 18 with functions agree on
+
+
+def to_onnx(model: Model) -> onnx.ModelProto:
+    """The model as an ONNX proto, with its input spec, settings and provenance in the metadata.
+
+    Args:
+        model: any stage. The input is `[batch, ...]`, of an SNN whose input changes over time `[T, batch, ...]`. An
+            SNN's outputs are the time means `[batch, ...]`, named as the network's own outputs, and then
+            `<name>_steps`, the same outputs at every step, `[T, batch, ...]`.
+
+    Raises:
+        ModelError: a module has no ONNX form.
+    """
+    names, shapes = output_tensors(model)
+    frames = model.input.timesteps if model.stage is Stage.SNN else None
+    graph = emit_graph(model.graph, model.input.sample_shape(), names, shapes, frames=frames)
+    return wrapped(graph, metadata_of(model))
+
+
+def metadata_of(model: Model) -> dict[str, Any]:
+    """What a file says of its network, for `snnconv.load`."""
+    return {
+        "stage": model.stage.value,
+        "timesteps": model.timesteps,
+        "levels": model.levels,
+        "coupling": model.coupling.value if model.coupling else None,
+        "input": model.input.to_dict(),
+        "provenance": model.provenance,
+    }
+
+
+def wrapped(graph: onnx.GraphProto, metadata: dict[str, Any]) -> onnx.ModelProto:
+    """A checked file of a graph, with the functions that it calls.
+
+    Args:
+        graph: of standard operators and our functions.
+        metadata: what `snnconv.load` reads.
+    """
+    used = {node.op_type for node in graph.node if node.domain == DOMAIN}
+    opsets = [onnx.helper.make_opsetid("", OPSET)]
+    if used:
+        opsets.append(onnx.helper.make_opsetid(DOMAIN, VERSION))
+    proto = onnx.helper.make_model(
+        graph,
+        opset_imports=opsets,
+        functions=[function for name, function in functions().items() if name in used],
+        producer_name="snnconv",
+        producer_version=version("snnconv"),
+        ir_version=IR_VERSION,
+    )
+    onnx.helper.set_model_props(proto, {METADATA_KEY: json.dumps(metadata)})
+    onnx.checker.check_model(proto)
+    return proto
+
+
+def output_tensors(model: Model) -> tuple[list[str], list[list[int | str]]]:
+    """Names and shapes of the outputs; an SNN's steps come after its time means."""
+    batched: list[list[int | str]] = [["batch", *node.meta["shape"]] for node in results(model.graph)]
+    if model.timesteps is None:
+        return list(model.outputs), batched
+    names = [*model.outputs, *(f"{name}_steps" for name in model.outputs)]
+    means = len(model.outputs)
+    return names, [*batched[:means], *([model.timesteps, *shape] for shape in batched[:means])]
+
+
+def save(model: Model, path: str | os.PathLike[str]) -> Path:
+    """Write a model as one ONNX file, atomically; `snnconv.load` reads it back and goes on.
+
+    Args:
+        model: any stage.
+        path: where to; an existing file is replaced.
+
+    Returns:
+        The path.
+
+    Raises:
+        FileError: it cannot be written; nothing is left behind.
+        ModelError: a module has no ONNX form.
+    """
+    write_atomically(path, to_onnx(model).SerializeToString())
+    return Path(path)

@@ -1,0 +1,217 @@
+"""Several networks on the same data: what each achieves, costs, and how long it takes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from snnconv.costs.energy import DEFAULT, EnergyModel
+from snnconv.data.datasets import open_data
+from snnconv.errors import DataError, InvalidValueError
+from snnconv.evaluation import Evaluation, ann_energy, evaluate
+from snnconv.evaluation.accuracy import standard_error
+from snnconv.model import Model
+from snnconv.progress import Progress, no_progress
+from snnconv.reporting.pareto import front
+from snnconv.reporting.provenance import Provenance, describe_model, finite, provenance_of
+from snnconv.runtime.running import Precision
+from snnconv.spiking.couplings import depth_of, latency_of
+from snnconv.spiking.grid import Grid, Setting
+
+__all__ = ["Comparison", "Contender", "Reference", "gather_comparison"]
+
+
+@dataclass(frozen=True)
+class Contender:
+    """One network at one setting. Shares are in percent, energies in picojoules an image.
+
+    Attributes:
+        number: its place, from 1; pictures call it so.
+        name: of its file.
+        sha256: of its file, where it came from one.
+        stage: ann, quantized or snn.
+        mode: how it was computed, as in `Evaluation`.
+        timesteps: T.
+        levels: L, the most of any site.
+        total_levels: the least and the most N of any site.
+        coupling: of a spiking network.
+        depth: sites on the longest way through it.
+        latency_steps: time steps until the whole answer is out: T, or depth times T where layers wait.
+        accuracy: None without labels.
+        accuracy_standard_error: in points.
+        agreement: with the reference; None without one.
+        agreement_standard_error: in points.
+        energy_pj: estimated.
+        on_energy_front: no other scores as high for as little energy.
+        on_latency_front: no other scores as high as early; False of a network without time.
+        note: what is to be known of it.
+    """
+
+    number: int
+    name: str
+    sha256: str | None
+    stage: str
+    mode: str
+    timesteps: int | None
+    levels: int | None
+    total_levels: tuple[int, int] | None
+    coupling: str | None
+    depth: int
+    latency_steps: int | None
+    accuracy: float | None
+    accuracy_standard_error: float | None
+    agreement: float | None
+    agreement_standard_error: float | None
+    energy_pj: float | None
+    on_energy_front: bool
+    on_latency_front: bool
+    note: str
+
+    def score(self, name: str) -> float:
+        """Accuracy or agreement."""
+        value: float | None = getattr(self, name)
+        assert value is not None
+        return value
+
+
+@dataclass(frozen=True)
+class Reference:
+    """The network that all are compared with: its name, accuracy in percent, and estimated energy of an image."""
+
+    name: str
+    accuracy: float | None
+    energy_pj: float
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """All numbers of the page.
+
+    Attributes:
+        score: what fronts are of: accuracy, or agreement where the data have no labels.
+        contenders: in the order in which they were given.
+        reference: the network they are compared with, or None.
+        images: how many were classified.
+        counted_images: how many operations were counted on.
+        energy_note: what the estimate takes in and leaves out.
+        provenance: of the data and the reference; each contender names its own file.
+    """
+
+    score: str
+    contenders: tuple[Contender, ...]
+    reference: Reference | None
+    images: int
+    counted_images: int
+    energy_note: str
+    provenance: Provenance
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready form; a number that is not finite is None."""
+        values: dict[str, Any] = finite(asdict(self))
+        return values
+
+
+def gather_comparison(
+    models: Sequence[tuple[str, Model]],
+    data: str,
+    *,
+    against: tuple[str, Model] | None = None,
+    grid: Grid | None = None,
+    limit: int | None = None,
+    counted_images: int = 64,
+    precision: Precision = "auto",
+    energy_model: EnergyModel = DEFAULT,
+    command: str | None = None,
+    progress: Progress = no_progress,
+) -> Comparison:
+    """Evaluate every network at every setting.
+
+    Args:
+        models: what to call each network, and itself; it is not changed.
+        data: a data spec, opened for each of them.
+        against: the reference.
+        grid: T, L and couplings to try with each; by default each as it is.
+        limit: the first so many images; None: all.
+        counted_images: count operations on the first so many.
+        precision: as in `evaluate`.
+        energy_model: what operations cost.
+        command: the command line, for the provenance.
+        progress: told of each batch.
+
+    Raises:
+        InvalidValueError: there is no network, or a setting cannot be.
+        DataError, ModelError: as `evaluate` does; or there are neither labels nor a reference to score by.
+    """
+    if not models:
+        raise InvalidValueError("There is no network to compare: name one or more.")
+    settings = [(name, setting) for name, model in models for setting in (grid or Grid()).settings(model)]
+    found: list[tuple[Contender, Evaluation]] = []
+    for number, (name, setting) in enumerate(settings, 1):
+        result = evaluate(
+            setting.model,
+            data,
+            against=None if against is None else against[1],
+            limit=limit,
+            activity_images=counted_images,
+            precision=precision,
+            energy_model=energy_model,
+            progress=progress,
+        )
+        if result.accuracy is None and result.agreement is None:
+            raise DataError(
+                f"{data!r} has no labels, and there is no network to compare with, so that nothing says how good these "
+                "are: give labelled data, or the network that they were made from with --against."
+            )
+        found.append((_contender(number, name, setting, result), result))
+    score = "agreement" if found[0][1].accuracy is None else "accuracy"
+    first = found[0][1]
+    images = open_data(data, models[0][1].input, purpose="eval")
+    return Comparison(
+        score,
+        _with_fronts([contender for contender, _ in found], score),
+        None if against is None else _reference(*against, first, energy_model),
+        first.images,
+        first.activity_images,
+        str(first.to_dict()["energy_note"]),
+        provenance_of(models[0][1], against and against[1], images, first.images, command),
+    )
+
+
+def _contender(number: int, name: str, setting: Setting, result: Evaluation) -> Contender:
+    model = setting.model
+    return Contender(
+        number=number,
+        name=name,
+        sha256=describe_model(model).get("source_sha256"),
+        stage=model.stage.value,
+        mode=result.mode,
+        timesteps=model.timesteps,
+        levels=model.levels,
+        total_levels=result.total_levels_range,
+        coupling=result.coupling,
+        depth=depth_of(model.graph),
+        latency_steps=latency_of(model),
+        accuracy=result.accuracy,
+        accuracy_standard_error=result.accuracy_standard_error,
+        agreement=result.agreement,
+        agreement_standard_error=None if result.agreement is None else standard_error(result.agreement, result.images),
+        energy_pj=None if result.operations is None else result.operations.energy_pj_per_image,
+        on_energy_front=False,
+        on_latency_front=False,
+        note=setting.note,
+    )
+
+
+def _reference(name: str, model: Model, result: Evaluation, energy_model: EnergyModel) -> Reference:
+    return Reference(name, result.against_accuracy, ann_energy(model, energy_model=energy_model).energy_pj_per_image)
+
+
+def _with_fronts(contenders: Sequence[Contender], score: str) -> tuple[Contender, ...]:
+    scores = [contender.score(score) for contender in contenders]
+    cheap = front([contender.energy_pj for contender in contenders], scores)
+    early = front([contender.latency_steps for contender in contenders], scores)
+    return tuple(
+        replace(contender, on_energy_front=on_energy, on_latency_front=on_latency)
+        for contender, on_energy, on_latency in zip(contenders, cheap, early, strict=True)
+    )

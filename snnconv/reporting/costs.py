@@ -1,0 +1,45 @@
+"""Operations and energy by layer, of a network and of the plain network of the same layers."""
+
+from __future__ import annotations
+
+from snnconv.costs.energy import DEFAULT, EnergyModel
+from snnconv.costs.operations import LayerOperations
+from snnconv.evaluation import Evaluation
+from snnconv.evaluation.evaluation import ann_activity
+from snnconv.model import Model, Stage
+from snnconv.reporting.numbers import LayerCost
+
+__all__ = ["layer_costs"]
+
+
+def layer_costs(counted: Evaluation, model: Model, energy_model: EnergyModel = DEFAULT) -> tuple[LayerCost, ...]:
+    """What an evaluation counted layer by layer, beside the plain network's; by the layers' names.
+
+    Args:
+        counted: with its layers.
+        model: the network that it is of. Of one that does not spike the plain network is itself, and left out.
+        energy_model: what operations cost.
+    """
+    plain: dict[str, LayerOperations] = {}
+    if model.stage is Stage.SNN:
+        plain = {layer.name: layer for layer in ann_activity(model, energy_model=energy_model).layers}
+    own = [_cost(layer, plain.pop(layer.name, None)) for layer in counted.layers]
+    return (*own, *(_plain_only(layer) for layer in plain.values()))
+
+
+def _cost(layer: LayerOperations, plain: LayerOperations | None) -> LayerCost:
+    return LayerCost(
+        name=layer.name,
+        operator=layer.operator,
+        macs=layer.macs_per_image,
+        synops=layer.synops_per_image,
+        additions=layer.additions_per_image,
+        neuron_updates=layer.neuron_updates_per_image,
+        energy_pj=layer.energy_pj_per_image,
+        neuron_energy_pj=layer.neuron_energy_pj_per_image,
+        ann_energy_pj=None if plain is None else plain.energy_pj_per_image,
+    )
+
+
+def _plain_only(layer: LayerOperations) -> LayerCost:
+    return LayerCost(layer.name, layer.operator, None, None, None, None, None, None, layer.energy_pj_per_image)

@@ -1,0 +1,186 @@
+"""Running sums of one site over images."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, fx, nn
+
+from snnconv.finetune.losses import potential_loss
+from snnconv.neurons import QCFS, MultiLevel, Site, SpikingSite, unfold_time
+from snnconv.reporting.histogram import Tally
+from snnconv.reporting.numbers import SiteStatistics
+from snnconv.spiking.site_errors import SiteErrors, site_errors
+from snnconv.spiking.sites import is_signed, total_levels_of
+
+__all__ = ["Correlation", "Recorder"]
+
+BINS = 96  # of potentials, at most
+FINE, REACH = 12, 1.5  # bins a level, and how far beyond the outermost levels they go at least
+MOST_LEVELS = 64  # bins of levels, at most
+
+
+class Correlation:
+    """Pearson's correlation of two values, and the squared error of the first, over everything that is added."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.sums = torch.zeros(5, dtype=torch.float64)  # of x, y, x², y², x·y
+
+    def add(self, x: Tensor, y: Tensor) -> None:
+        """Add pairs, both of the same shape."""
+        x, y = x.double().flatten(), y.double().flatten()
+        self.count += len(x)
+        self.sums += torch.stack([x.sum(), y.sum(), x @ x, y @ y, x @ y]).cpu()
+
+    @property
+    def pearson(self) -> float | None:
+        """None where one of the two does not vary, or nothing was added."""
+        if not self.count:
+            return None
+        x, y, xx, yy, xy = (self.sums / self.count).tolist()
+        spread = (xx - x * x) * (yy - y * y)
+        return max(-1.0, min(1.0, (xy - x * y) / math.sqrt(spread))) if spread > 0 else None
+
+    @property
+    def error(self) -> float | None:
+        """Sum (x - y)² / sum y²; None where y is 0 everywhere."""
+        _, _, xx, yy, xy = self.sums.tolist()
+        return max(0.0, xx + yy - 2 * xy) / yy if yy > 0 else None
+
+
+class Recorder:
+    """Everything that a report says of one site.
+
+    Args:
+        number: its place in the network, from 1.
+        name: of its node in the file.
+        node: in the graph.
+        site: a plain activation, its quantized form, or neurons.
+        cap: where the plain activation saturates by itself.
+
+    Attributes:
+        wanted: what the plain network's activation was for the batch that comes next, `[B, ...]`.
+    """
+
+    def __init__(self, number: int, name: str, node: fx.Node, site: nn.Module, *, cap: float = math.inf) -> None:
+        self.number, self.name, self.site, self.cap = number, name, site, cap
+        self.neurons = math.prod(node.meta["shape"])
+        self.total_levels = total_levels_of(site)
+        self.wanted: Tensor | None = None
+        self.values = self.silent = self.full = 0
+        self.spikes = self.loss = 0.0
+        self.potentials_seen = 0
+        self.errors = [0.0, 0.0, 0.0, 0.0]
+        self.correlation = Correlation()
+        self.fired, self.potentials = _tally_of_levels(site), _tally_of_potentials(site)
+
+    def hook(self, module: nn.Module, given: tuple[Tensor, ...], out: Tensor) -> None:
+        """Watch one call; the form of a forward hook."""
+        if isinstance(module, SpikingSite):
+            steps = (out * module.levels / module.ceiling_for(out)).round()
+            self._count(unfold_time(steps.abs(), module.timesteps).sum(0), steps)
+            current, mean = (unfold_time(x, module.timesteps).mean(0) for x in (given[0], out))
+        elif isinstance(module, QCFS):
+            levels = (out * module.total_levels / module.ceiling_for(out)).round()
+            self._count(levels.abs(), levels)
+            current, mean = given[0], out
+        else:
+            self._count(out, None)
+            self._compare(out)
+            return
+        self._add_errors(module, current, mean)
+        self._compare(mean)
+
+    def observe(self, u: Tensor) -> None:
+        """Watch membrane potentials before they fire; the form of a site's observer."""
+        assert isinstance(self.site, SpikingSite)
+        assert self.potentials is not None
+        self.potentials.add(u)
+        if not isinstance(self.site, MultiLevel):
+            self.loss += float(potential_loss(u, self.site.levels, self.site.signed)) * u.numel()
+            self.potentials_seen += u.numel()
+
+    def statistics(self) -> SiteStatistics:
+        """What was found."""
+        site, values = self.site, max(1, self.values)
+        spiking, leveled = isinstance(site, SpikingSite), self.total_levels is not None
+        timesteps = site.timesteps if isinstance(site, SpikingSite) else 1
+        ceiling = site.ceiling if isinstance(site, Site) else None
+        whole, *parts = self.errors
+        clipping, quantization, unevenness = (part / (whole or 1.0) if leveled else None for part in parts)
+        return SiteStatistics(
+            number=self.number,
+            name=self.name,
+            neurons=self.neurons,
+            levels=site.levels if isinstance(site, SpikingSite) else None,
+            total_levels=self.total_levels,
+            signed=is_signed(site),
+            ceilings=0 if ceiling is None else ceiling.numel(),
+            ceiling_min=None if ceiling is None else float(ceiling.detach().min()),
+            ceiling_max=None if ceiling is None else float(ceiling.detach().max()),
+            firing_rate=self.spikes / values / timesteps if spiking else None,
+            silent=self.silent / values,
+            saturated=self.full / values if leveled else None,
+            fired=None if self.fired is None else self.fired.shares(),
+            potentials=None if self.potentials is None else self.potentials.shares(),
+            potential_levels=_highest(site),
+            potential_loss=self.loss / self.potentials_seen if self.potentials_seen else None,
+            clipping=clipping,
+            quantization=quantization,
+            unevenness=unevenness if spiking else None,
+            correlation=self.correlation.pearson,
+            ann_error=self.correlation.error,
+        )
+
+    def _count(self, totals: Tensor, levels: Tensor | None) -> None:
+        """Unit spikes of each neuron `[B, ...]` (activations, where there are no levels), and the levels fired."""
+        self.values += totals.numel()
+        self.silent += int((totals == 0).sum())
+        self.spikes += float(totals.sum(dtype=torch.float64))
+        if self.total_levels is not None:
+            self.full += int((totals >= self.total_levels).sum())
+        if self.fired is not None and levels is not None:
+            self.fired.add(levels)
+
+    def _add_errors(self, site: Site, current: Tensor, mean: Tensor) -> None:
+        assert self.total_levels is not None
+        found: SiteErrors = site_errors(
+            current, mean, site.ceiling_for(current), self.total_levels, signed=site.signed, cap=self.cap
+        )
+        parts = (found.activation, found.clipping, found.quantization, found.unevenness)
+        self.errors = [total + part for total, part in zip(self.errors, parts, strict=True)]
+
+    def _compare(self, mean: Tensor) -> None:
+        wanted, self.wanted = self.wanted, None
+        if wanted is not None and wanted.shape == mean.shape:
+            self.correlation.add(mean, wanted)
+
+
+def _highest(site: nn.Module) -> int | None:
+    """The highest spike value among potentials; the observed one of several membranes fires 0 or 1."""
+    if not isinstance(site, SpikingSite):
+        return None
+    return 1 if isinstance(site, MultiLevel) else site.levels
+
+
+def _tally_of_levels(site: nn.Module) -> Tally | None:
+    """Of each level a bin, or of several where there are many."""
+    highest = site.levels if isinstance(site, SpikingSite) else total_levels_of(site)
+    if highest is None:
+        return None
+    lowest = -highest if is_signed(site) else 0
+    width = math.ceil((highest - lowest + 1) / MOST_LEVELS)
+    return Tally(lowest - 0.5, width, math.ceil((highest - lowest + 1) / width))
+
+
+def _tally_of_potentials(site: nn.Module) -> Tally | None:
+    """Bins that begin where levels do, and go as far below 0 as above where nothing is fired below."""
+    highest = _highest(site)
+    if highest is None:
+        return None
+    low = -highest - REACH
+    span = round(highest + REACH - low)
+    width = 1 / min(FINE, BINS // span) if span <= BINS else math.ceil(span / BINS)
+    return Tally(low, width, math.ceil(span / width))

@@ -1,0 +1,1 @@
+"""A spiking network in the making: sites, time, and what becomes of each node."""

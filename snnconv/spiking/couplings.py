@@ -1,0 +1,109 @@
+"""One network under both couplings: the same weights, ceilings and levels, whose neurons wait or do not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import fx, nn
+
+from snnconv.model import Model, Stage
+from snnconv.neurons import Coupling, LearnableMultiThreshold, MultiThreshold, SpikingSite
+from snnconv.neurons.multithreshold import HALF
+from snnconv.spiking.plan import make_plan
+from snnconv.spiking.sites import iter_sites
+from snnconv.spiking.unrolling import of_one_frame, unroll
+
+__all__ = ["Variant", "depth_of", "latency_of", "variants", "with_coupling"]
+
+WAITS = (
+    "Each layer waits for its whole window: step t of the output comes after depth x T steps of the layers before it."
+)
+STREAMS = "All layers run at once, step by step: step t of the output comes at step t."
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A network under one coupling.
+
+    Attributes:
+        coupling: which.
+        model: the network, or None where it cannot be.
+        note: what is to be known of it, or why it cannot be.
+    """
+
+    coupling: Coupling
+    model: Model | None
+    note: str
+
+
+def variants(model: Model) -> tuple[Variant, ...]:
+    """The network itself, and what it would be under the other couplings; nothing of a network without time."""
+    if model.stage is not Stage.SNN:
+        return ()
+    assert model.coupling is not None
+    own = Variant(model.coupling, model, STREAMS if model.coupling is Coupling.CAUSAL else WAITS)
+    others = (Coupling.MEAN, Coupling.CAUSAL)
+    return (own, *(_other(model, coupling) for coupling in others if coupling is not model.coupling))
+
+
+def _other(model: Model, coupling: Coupling) -> Variant:
+    sites = [site for _, site in iter_sites(model.graph)]
+    if not all(isinstance(site, (MultiThreshold, LearnableMultiThreshold)) for site in sites):
+        return Variant(
+            coupling, None, "Neurons of this kind leak or reset in their own way, and have no other coupling."
+        )
+    if model.timesteps == 1:
+        return Variant(coupling, None, "Of one step both couplings are the same.")
+    unsupported = make_plan(of_one_frame(model), coupling).unsupported
+    if unsupported:
+        more = f" and {len(unsupported) - 1} more" if len(unsupported) > 1 else ""
+        first = unsupported[0]
+        return Variant(coupling, None, f"Not possible: {first.operator} {first.name} would have to wait{more}.")
+    note = STREAMS if coupling is Coupling.CAUSAL else WAITS
+    if model.coupling is Coupling.LEARNED:
+        note += " Learned coupling and leak are left out."
+    else:
+        note += f" Weights and ceilings are as the {model.coupling} network has them, not calibrated for this."
+    return Variant(coupling, with_coupling(model, coupling), note)
+
+
+def with_coupling(model: Model, coupling: Coupling) -> Model:
+    """A copy of an SNN of multi-threshold neurons under mean or causal coupling; nothing else differs.
+
+    Args:
+        model: causal, mean-coupled or of learned coupling, whose ω and leak the copy has not.
+        coupling: mean or causal. Initial potentials are kept where it is causal.
+    """
+    sites = {str(node.target): site for node, site in iter_sites(model.graph)}
+
+    def neuron(node: fx.Node, _: nn.Module) -> SpikingSite:
+        site = sites[str(node.target)]
+        assert isinstance(site, (MultiThreshold, LearnableMultiThreshold))
+        return MultiThreshold(
+            site.ceiling,
+            site.timesteps,
+            site.levels,
+            coupling=coupling,
+            signed=site.signed,
+            initial=site.initial if coupling is Coupling.CAUSAL else HALF,
+            channel_axis=site.channel_axis,
+        )
+
+    return unroll(of_one_frame(model), neuron)
+
+
+def depth_of(graph: fx.GraphModule) -> int:
+    """How many sites the longest way through a network passes."""
+    sites = {node for node, _ in iter_sites(graph)}
+    depth: dict[fx.Node, int] = {}
+    for node in graph.graph.nodes:
+        depth[node] = max((depth[each] for each in node.all_input_nodes), default=0) + (node in sites)
+    return max(depth.values())
+
+
+def latency_of(model: Model) -> int | None:
+    """Time steps until the whole answer is out: T, and where each layer waits for its window, depth times T."""
+    if model.timesteps is None:
+        return None
+    waits = model.coupling is not Coupling.CAUSAL
+    return model.timesteps * (depth_of(model.graph) if waits else 1)

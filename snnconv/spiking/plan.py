@@ -1,0 +1,122 @@
+"""What will become of each node, and what stands in the way: asked before any work."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import fx, nn
+
+from snnconv.errors import ModelError, UnsupportedNode, UnsupportedOperatorsError
+from snnconv.graph.access import calls, module_of
+from snnconv.graph.modules import Arithmetic
+from snnconv.graph.passes import MERGE, SIMPLIFY, run_passes
+from snnconv.model import Model
+from snnconv.neurons import Coupling
+from snnconv.spiking.pooling import pool_before_sites
+from snnconv.spiking.signals import place_signals
+from snnconv.spiking.sites import is_site, iter_sites
+from snnconv.spiking.temporal import analyse, leads_to_site
+
+__all__ = ["Plan", "make_plan", "operator_name", "prepare"]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The fate of a network's nodes.
+
+    Attributes:
+        sites: names of the activations that become neurons.
+        on_means: names of operators that are computed once, on the time mean of their input.
+        unsupported: what stands in the way.
+    """
+
+    sites: tuple[str, ...]
+    on_means: tuple[str, ...]
+    unsupported: tuple[UnsupportedNode, ...]
+
+    @property
+    def convertible(self) -> bool:
+        """Whether nothing stands in the way and there is something to convert."""
+        return bool(self.sites) and not self.unsupported
+
+    def require(self) -> None:
+        """Raise what stands in the way, all of it at once.
+
+        Raises:
+            UnsupportedOperatorsError: nodes that cannot be converted.
+            ModelError: the network has no activation that could become a neuron.
+        """
+        if self.unsupported:
+            raise UnsupportedOperatorsError("Nodes that cannot be converted", self.unsupported)
+        if not self.sites:
+            raise ModelError(
+                "The network has no activation that could become a neuron (ReLU, ReLU6, LeakyReLU, PReLU, hard-swish, "
+                "QCFS): there is nothing to convert."
+            )
+
+
+def prepare(model: Model, *, merge_linear: bool = False) -> Model:
+    """A copy with batch-norm folded and max-pooling moved before the activations; same outputs.
+
+    Args:
+        model: of any stage before SNN.
+        merge_linear: make one of linear operators in a row, and of parallel ones, where that costs no more.
+    """
+    prepared = model.copy()
+    while merge_linear and run_passes(prepared.graph, MERGE):
+        pass
+    run_passes(prepared.graph, (*SIMPLIFY, place_signals, pool_before_sites))
+    return prepared
+
+
+def make_plan(model: Model, coupling: Coupling = Coupling.MEAN) -> Plan:
+    """Plan a conversion.
+
+    Args:
+        model: an ANN or a quantized ANN, as `prepare` returns it.
+        coupling: of the network to be.
+    """
+    graph = model.graph
+    timing = analyse(graph, coupling, frames=model.input.timesteps is not None)
+    ahead = leads_to_site(graph)
+    unsupported = []
+    for node in calls(graph):
+        if node in ahead:
+            reason = _obstacle(module_of(graph, node), node in timing.on_means, coupling)
+            if reason:
+                unsupported.append(UnsupportedNode(_name(node), operator_name(module_of(graph, node)), reason))
+    return Plan(
+        tuple(_name(node) for node, _ in iter_sites(graph)),
+        tuple(_name(node) for node in calls(graph) if node in timing.on_means),
+        tuple(unsupported),
+    )
+
+
+def _obstacle(module: nn.Module, on_means: bool, coupling: Coupling) -> str | None:
+    """Why a node that has a site after it cannot be converted; None where it can."""
+    if is_site(module):
+        return None
+    if on_means and coupling is Coupling.CAUSAL:
+        return "it is not linear in its spikes and would have to wait for the whole window; use --coupling mean"
+    return None
+
+
+def _name(node: fx.Node) -> str:
+    return str(node.meta.get("onnx_name", node.target))
+
+
+_OPERATORS = {
+    "LeakyReLU": "LeakyRelu",
+    "ParametricReLU": "PRelu",
+    "Hardtanh": "Clip",
+    "ReLU6": "Clip",
+    "ReLU": "Relu",
+}
+
+
+def operator_name(module: nn.Module) -> str:
+    """The operator as the user's file names it, as far as it has a name there."""
+    if isinstance(module, Arithmetic):
+        return module.operator.capitalize()
+    kind = type(module).__name__
+    return _OPERATORS.get(kind, kind)

@@ -1,0 +1,83 @@
+r"""Multi-threshold neurons become single-threshold ones: L levels in each of T steps, one level in each of L·T steps.
+
+    θ = λ/L, T steps, v_0 = v·θ      ->      θ = λ, L·T steps, v_0 = v·λ, each input current repeated L times
+
+(LM-HT, Hao et al., NeurIPS 2024, Lemma 4.1.) For a constant current both fire the same number of spikes. Neurons behind
+others see uneven spikes, between which nothing averages here: the network is run as it is, and differs.
+"""
+
+from __future__ import annotations
+
+import copy
+
+from torch import fx, nn
+
+from snnconv.errors import ModelError, UnsupportedNode, UnsupportedOperatorsError
+from snnconv.model import Model, Stage
+from snnconv.neurons import Coupling, IntegrateAndFire, Leaky, MultiThreshold, SpikingSite
+from snnconv.spiking.sites import iter_sites
+from snnconv.spiking.unrolling import collapse, unroll
+
+__all__ = ["single_threshold", "why_not_single"]
+
+
+def why_not_single(site: SpikingSite) -> str | None:
+    """Why a layer of neurons is not written with one threshold; None where it is."""
+    if site.coupling is Coupling.MEAN:
+        return "under mean coupling its neurons wait for the mean of their window: convert with --coupling causal"
+    if site.coupling is Coupling.LEARNED:
+        return (
+            "its learned coupling mixes the steps of a window: convert with --coupling causal, or train with "
+            "--neuron if, lif or mht"
+        )
+    if site.signed:
+        return "its neurons fire negative spikes too: use a network of rectifiers (ReLU, ReLU6)"
+    if isinstance(site, (MultiThreshold, IntegrateAndFire)):
+        return None
+    if not isinstance(site, Leaky):
+        return f"neurons of the kind {type(site).__name__} have several membranes: train with --neuron if or lif"
+    if site.levels > 1 and (site.decay != 1 or site.reset != "soft"):
+        return (
+            f"neurons that leak, or reset to zero, have no form with one threshold at L={site.levels} levels: train "
+            "with --levels 1"
+        )
+    return None
+
+
+def single_threshold(snn: Model) -> Model:
+    """A causally coupled SNN whose neurons fire one level a step, in T' = L·T steps.
+
+    Where sites have several L, all run for as many steps as the one of the most levels needs.
+
+    Args:
+        snn: causally coupled; it is not changed, and returned as a copy where it has one level already.
+
+    Raises:
+        ModelError: it is no SNN, or takes frames, which would each have to be shown L times.
+        UnsupportedOperatorsError: sites that have no such form, all of them.
+    """
+    if snn.stage is not Stage.SNN or snn.levels is None or snn.timesteps is None:
+        raise ModelError(f"Only an SNN has neurons; this network is at the stage {snn.stage.value}: convert it first.")
+    sites = {str(node.target): site for node, site in iter_sites(snn.graph) if isinstance(site, SpikingSite)}
+    refused = [
+        UnsupportedNode(name, type(site).__name__, reason)
+        for name, site in sites.items()
+        if (reason := why_not_single(site)) is not None
+    ]
+    if refused:
+        raise UnsupportedOperatorsError("The network has neurons without a form of one threshold a step", refused)
+    if snn.levels == 1:
+        return snn.copy()
+    if snn.input.timesteps is not None:
+        raise ModelError(
+            f"The network takes frames and fires L={snn.levels} levels a step: with one threshold each frame would be "
+            "shown L times. Train it with --levels 1."
+        )
+    steps = snn.levels * snn.timesteps
+
+    def neuron(node: fx.Node, _: nn.Module) -> SpikingSite:
+        made = copy.deepcopy(sites[str(node.target)])
+        made.timesteps, made.levels = steps, 1
+        return made
+
+    return unroll(collapse(snn), neuron)

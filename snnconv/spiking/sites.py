@@ -1,0 +1,137 @@
+"""Sites: where activations are, what they may become, and swapping one module for another."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+
+from torch import fx, nn
+
+from snnconv.graph.access import calls, free_target, module_of, operands
+from snnconv.graph.modules import ParametricReLU, Signal, Transpose
+from snnconv.neurons import QCFS, Site, SpikingSite
+
+__all__ = [
+    "MOST_LEVELS",
+    "cap_of",
+    "channel_axis",
+    "in_words",
+    "insert_after",
+    "is_rectifier",
+    "is_signed",
+    "is_site",
+    "is_transfer",
+    "iter_sites",
+    "swap",
+    "total_levels_of",
+]
+
+MOST_LEVELS = 1 << 16  # beyond it float32 no longer tells the levels of one ceiling apart well
+
+CHANNELS_FIRST = (
+    nn.Conv1d,
+    nn.Conv2d,
+    nn.Conv3d,
+    nn.ConvTranspose1d,
+    nn.ConvTranspose2d,
+    nn.ConvTranspose3d,
+    nn.BatchNorm1d,
+    nn.BatchNorm2d,
+    nn.BatchNorm3d,
+)
+
+
+# Activations that are no rectifiers: neurons behind them fire what they put out (signals.py).
+TRANSFERS = (nn.LeakyReLU, ParametricReLU, nn.Hardswish, nn.Hardtanh)
+
+
+def is_rectifier(module: nn.Module) -> bool:
+    """Whether the module is a ReLU, one that saturates (ReLU6), or the place of neurons behind another activation."""
+    return isinstance(module, (nn.ReLU, Signal)) or (isinstance(module, nn.Hardtanh) and module.min_val == 0)
+
+
+def is_transfer(module: nn.Module) -> bool:
+    """Whether the module is an activation whose output neurons behind it fire."""
+    return isinstance(module, TRANSFERS) and not is_rectifier(module)
+
+
+def is_signed(module: nn.Module) -> bool:
+    """Whether a site fires values of both signs."""
+    return isinstance(module, (Signal, Site)) and module.signed
+
+
+def is_site(module: nn.Module) -> bool:
+    """Whether the module is an activation that converts, in any of its forms."""
+    return is_rectifier(module) or isinstance(module, Site)
+
+
+def cap_of(module: nn.Module) -> float:
+    """Where a rectifier saturates; infinity for a ReLU."""
+    if isinstance(module, Signal):
+        return module.cap
+    return float(module.max_val) if isinstance(module, nn.Hardtanh) else math.inf
+
+
+def iter_sites(graph: fx.GraphModule) -> Iterator[tuple[fx.Node, nn.Module]]:
+    """Every site with its node, in the order of execution."""
+    for node in calls(graph):
+        if is_site(module := module_of(graph, node)):
+            yield node, module
+
+
+def total_levels_of(module: nn.Module) -> int | None:
+    """N of a site, of neurons L*T; None where it has no levels."""
+    if isinstance(module, SpikingSite):
+        return module.timesteps * module.levels
+    return module.total_levels if isinstance(module, QCFS) else None
+
+
+def in_words(levels: Iterable[int]) -> str:
+    """L or N of several sites.
+
+    >>> in_words([8, 8]), in_words([16, 8, 32])
+    ('8', '8..32 (mixed)')
+    """
+    found = sorted(set(levels))
+    return str(found[0]) if len(found) == 1 else f"{found[0]}..{found[-1]} (mixed)"
+
+
+def channel_axis(graph: fx.GraphModule, node: fx.Node) -> int | None:
+    """Axis of the channels in a node's output `[B, ...]`; None where it cannot be told.
+
+    Follows the first operand back to the operator that made the channels.
+    """
+    order: list[Transpose] = []
+    while node.op == "call_module":
+        module = module_of(graph, node)
+        if isinstance(module, Transpose):
+            order.append(module)
+        elif isinstance(module, nn.Linear):
+            axis = len(node.meta["shape"])
+            break
+        elif isinstance(module, CHANNELS_FIRST):
+            axis = 1
+            break
+        elif len(node.meta["shape"]) != len(operands(node)[0].meta["shape"]):
+            return None
+        node = operands(node)[0]
+    else:
+        return None
+    for transpose in reversed(order):
+        axis = transpose.order.index(axis)
+    return axis
+
+
+def swap(graph: fx.GraphModule, node: fx.Node, module: nn.Module) -> None:
+    """Let a node call another module in the place of its own."""
+    graph.add_submodule(str(node.target), module)
+
+
+def insert_after(graph: fx.GraphModule, node: fx.Node, module: nn.Module, name: str) -> fx.Node:
+    """Insert a call of `module` on a node's output, without rewiring its users."""
+    target = free_target(graph, name)
+    graph.add_submodule(target, module)
+    with graph.graph.inserting_after(node):
+        new = graph.graph.call_module(target, (node,))
+    new.meta = {"shape": node.meta["shape"], "onnx_name": target}
+    return new

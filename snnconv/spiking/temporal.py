@@ -1,0 +1,110 @@
+"""Which tensors of a network change from time step to time step, and where that matters.
+
+A tensor is temporal where it depends on a site's output, or on an input that changes over time. An affine operator
+passes time through: the time mean of its output is its output for the time mean. Any other operator that is not a site
+(a maximum, a sigmoid, the product of two temporal tensors) is computed once, on the time means of its inputs; under
+mean coupling that is exact, because a site sees only the mean of its window anyway. What depends on an input's frames
+and on no site yet is computed frame by frame, whatever the operator is: no neuron waits for that.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import fx, nn
+
+from snnconv.graph.access import calls, module_of, operands
+from snnconv.graph.linear import LINEAR, NORMS
+from snnconv.graph.modules import MOVES, Arithmetic, AveragePool, MaxPool, ReduceMean, ReduceSum, Resize
+from snnconv.neurons import Coupling, Fold, TimeMean
+from snnconv.spiking.sites import is_site, is_transfer
+
+__all__ = ["AFFINE", "Timing", "analyse", "bends", "leads_to_site"]
+
+# Affine whatever their operands are.
+AFFINE: tuple[type[nn.Module], ...] = (*LINEAR, *NORMS, *MOVES, AveragePool, ReduceMean, ReduceSum, Resize)
+
+
+@dataclass(frozen=True)
+class Timing:
+    """What `analyse` found.
+
+    Attributes:
+        temporal: nodes whose output changes from step to step.
+        on_means: nodes that are not affine in their temporal operands, and so take those operands' time means.
+    """
+
+    temporal: frozenset[fx.Node]
+    on_means: frozenset[fx.Node]
+
+
+def analyse(graph: fx.GraphModule, coupling: Coupling = Coupling.MEAN, *, frames: bool = False) -> Timing:
+    """Follow time through a graph whose sites are in place.
+
+    Args:
+        graph: of any stage.
+        coupling: of the neurons that the sites are or will be.
+        frames: the input changes over time; known without saying where the graph folds it.
+    """
+    analog = {node for node in graph.graph.nodes if frames and node.op == "placeholder"}  # frames, before any site
+    temporal: set[fx.Node] = set(analog)
+    on_means: set[fx.Node] = set()
+    for node in calls(graph):
+        module = module_of(graph, node)
+        changing = [arg for arg in operands(node) if arg in temporal]
+        if isinstance(module, TimeMean):
+            continue
+        if is_site(module):
+            temporal.add(node)
+        elif isinstance(module, Fold) or (changing and analog.issuperset(changing)):
+            temporal.add(node)
+            analog.add(node)
+        elif changing and coupling is Coupling.CAUSAL and _feeds_sites(graph, node):
+            temporal.add(node)
+        elif changing:
+            (temporal if _is_affine(module, node, temporal, len(changing)) else on_means).add(node)
+    return Timing(frozenset(temporal), frozenset(on_means))
+
+
+def _is_affine(module: nn.Module, node: fx.Node, temporal: set[fx.Node], changing: int) -> bool:
+    """Whether a module is affine in its temporal operands taken together."""
+    if isinstance(module, AFFINE):
+        return True
+    if not isinstance(module, Arithmetic):
+        return False
+    if module.operator in ("add", "sub"):
+        return True
+    if module.operator == "mul":
+        return changing == 1
+    # a quotient is affine in its numerator only
+    numerator_changes = not module.constant_first and operands(node)[0] in temporal
+    return changing == 1 and numerator_changes
+
+
+def _feeds_sites(graph: fx.GraphModule, node: fx.Node) -> bool:
+    """Whether a node bends the currents of the neurons that follow it: a max-pooling, or an activation.
+
+    Neurons that must not wait get the maximum of each step's currents, or the activation of each. Its mean over time is
+    not that of the mean, which is one more source of unevenness.
+    """
+    users = list(node.users)
+    if not users or not bends(module_of(graph, node)):
+        return False
+    return all(
+        user.op == "call_module" and (is_site(module_of(graph, user)) or _feeds_sites(graph, user)) for user in users
+    )
+
+
+def bends(module: nn.Module) -> bool:
+    """Whether a module between currents and the neurons that receive them is not affine."""
+    return isinstance(module, MaxPool) or is_transfer(module)
+
+
+def leads_to_site(graph: fx.GraphModule) -> frozenset[fx.Node]:
+    """Nodes whose output reaches a site further on."""
+    found: set[fx.Node] = set()
+    for node in reversed(list(graph.graph.nodes)):
+        for user in node.users:
+            if user in found or (user.op == "call_module" and is_site(module_of(graph, user))):
+                found.add(node)
+    return frozenset(found)

@@ -1,0 +1,203 @@
+"""Sites become neurons: swap them, and let time in and out where it begins and ends. And the way back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from torch import fx, nn
+
+from snnconv.errors import InvalidValueError, ModelError
+from snnconv.graph.access import calls, module_of, operands, output_of, results
+from snnconv.model import Model, Stage
+from snnconv.neurons import QCFS, Coupling, Fold, IntegrateAndFire, MultiThreshold, Repeat, SpikingSite, Steps, TimeMean
+from snnconv.neurons.site import require_positive_int
+from snnconv.spiking.sites import insert_after, iter_sites, swap
+from snnconv.spiking.temporal import analyse
+
+__all__ = ["collapse", "collapses", "default_levels", "of_one_frame", "spike", "unroll"]
+
+
+def spike(quantized: Model, timesteps: int, levels: int | None = None, coupling: Coupling = Coupling.MEAN) -> Model:
+    """Turn a quantized ANN into a spiking network of M-HT neurons.
+
+    Args:
+        quantized: every site a QCFS; its ceilings, weights and biases are taken as they are.
+        timesteps: T.
+        levels: L of every site, so that N = L*T; None: each site's own N divided by T.
+        coupling: mean or causal.
+
+    Returns:
+        The SNN: `[B, ...]` to the time mean of each output `[B, ...]` followed by each output's steps `[T, B, ...]`.
+        Before the first site it computes once, not T times.
+
+    Raises:
+        ModelError: the network is not a quantized ANN.
+        InvalidValueError: T or L is not a positive integer, or T does not divide the N of some site.
+    """
+    require_positive_int("timesteps", timesteps)
+    if quantized.stage is not Stage.QUANTIZED:
+        raise ModelError(
+            f"Only a quantized ANN can be given spikes; this network is at the stage {quantized.stage.value}."
+        )
+
+    def neuron(node: fx.Node, site: nn.Module) -> SpikingSite:
+        if not isinstance(site, QCFS):
+            raise ModelError(f"{node.target} is a {type(site).__name__}, not QCFS: quantize the network first.")
+        own = _levels_of(node, site, timesteps) if levels is None else levels
+        return MultiThreshold(
+            site.ceiling, timesteps, own, coupling=coupling, signed=site.signed, channel_axis=site.channel_axis
+        )
+
+    return unroll(quantized, neuron)
+
+
+def _levels_of(node: fx.Node, site: QCFS, timesteps: int) -> int:
+    """L that gives a site its own N."""
+    levels, left = divmod(site.total_levels, timesteps)
+    if left:
+        raise InvalidValueError(
+            f"{node.target} is quantized to N={site.total_levels} levels, which T={timesteps} steps do not divide: "
+            "give each site a multiple of T."
+        )
+    return levels
+
+
+def unroll(model: Model, neuron: Callable[[fx.Node, nn.Module], SpikingSite]) -> Model:
+    """A copy whose sites are layers of neurons, with time let in before the first of them and out at the end.
+
+    Args:
+        model: an ANN or a quantized ANN. Where its data change over time (`model.input.timesteps` is T) the spiking
+            network takes `[T, B, ...]`, frame t at step t, and computes every layer at every step.
+        neuron: makes the neurons that take the place of a site, given its node; all of one T and coupling.
+
+    Raises:
+        ModelError: there is no site.
+        InvalidValueError: the input has another number of frames than the neurons have steps.
+    """
+    unrolled = model.copy()
+    graph = unrolled.graph
+    neurons = [(node, neuron(node, site)) for node, site in iter_sites(graph)]
+    if not neurons:
+        raise ModelError("The network has no activation that could become a neuron.")
+    first = neurons[0][1]
+    if model.input.timesteps is not None:
+        if model.input.timesteps != first.timesteps:
+            raise InvalidValueError(
+                f"The input has {model.input.timesteps} frames, the neurons T={first.timesteps} steps: each step takes "
+                "one frame, so both must be the same."
+            )
+        _fold_input(graph, first.timesteps)
+    timing = analyse(graph, first.coupling)
+    for node, made in neurons:
+        swap(graph, node, made)
+    _let_time_in(graph, timing.temporal, first.timesteps)
+    _take_means(graph, timing.temporal, timing.on_means, first.timesteps)
+    _read_out(graph, timing.temporal, first.timesteps)
+    graph.recompile()
+    unrolled.stage, unrolled.timesteps = Stage.SNN, first.timesteps
+    unrolled.levels = max(made.levels for _, made in neurons)
+    unrolled.coupling = first.coupling
+    return unrolled
+
+
+def _fold_input(graph: fx.GraphModule, timesteps: int) -> None:
+    """Let the network take `[T, B, ...]`."""
+    given = next(node for node in graph.graph.nodes if node.op == "placeholder")
+    readers = list(given.users)
+    folded = insert_after(graph, given, Fold(timesteps), f"{given.target}_folded")
+    for reader in readers:
+        reader.replace_input_with(given, folded)
+
+
+def _let_time_in(graph: fx.GraphModule, temporal: frozenset[fx.Node], timesteps: int) -> None:
+    """Repeat what does not depend on time where a temporal operator takes it."""
+    repeated: dict[fx.Node, fx.Node] = {}
+    for node in list(graph.graph.nodes):
+        if node not in temporal or isinstance(module_of(graph, node), Fold):
+            continue
+        for arg in [arg for arg in operands(node) if arg not in temporal]:
+            if arg not in repeated:
+                repeated[arg] = insert_after(graph, arg, Repeat(timesteps), f"{arg.target}_repeated")
+            node.replace_input_with(arg, repeated[arg])
+
+
+def _take_means(
+    graph: fx.GraphModule, temporal: frozenset[fx.Node], on_means: frozenset[fx.Node], timesteps: int
+) -> None:
+    """Give the time mean to what is not affine."""
+    means: dict[fx.Node, fx.Node] = {}
+    for node in list(graph.graph.nodes):
+        if node in on_means:
+            for arg in [arg for arg in operands(node) if arg in temporal]:
+                if arg not in means:
+                    means[arg] = insert_after(graph, arg, TimeMean(timesteps), f"{arg.target}_mean")
+                node.replace_input_with(arg, means[arg])
+
+
+def _read_out(graph: fx.GraphModule, temporal: frozenset[fx.Node], timesteps: int) -> None:
+    """Replace the outputs by their time means, followed by their steps."""
+    means, steps = [], []
+    for result in results(graph):
+        changing = result in temporal
+        source = result if changing else insert_after(graph, result, Repeat(timesteps), f"{result.target}_repeated")
+        means.append(insert_after(graph, source, TimeMean(timesteps), f"{result.target}_mean") if changing else result)
+        steps.append(insert_after(graph, source, Steps(timesteps), f"{result.target}_steps"))
+    output_of(graph).args = ((*means, *steps),)
+
+
+def collapse(snn: Model) -> Model:
+    """The quantized ANN that an SNN equals: exactly where every site is mean-coupled.
+
+    Of other couplings it is where they started: the quantized ANN of the same weights and ceilings.
+
+    Raises:
+        ModelError: the network is not an SNN, its input changes over time, or its neurons are those of a NIR file.
+    """
+    if snn.stage is Stage.SNN and snn.input.timesteps is not None:
+        raise ModelError(
+            f"The network's input changes over time ({snn.input.timesteps} frames a sample): no quantized network, "
+            "which takes one still input, equals it. Run the spiking network itself."
+        )
+    if any(isinstance(site, IntegrateAndFire) for _, site in iter_sites(snn.graph)):
+        raise ModelError(
+            "The neurons of a NIR file have no quantized form: their ceilings are not known. Run the spiking network."
+        )
+    return of_one_frame(snn)
+
+
+def collapses(model: Model) -> bool:
+    """Whether it is an SNN that equals what `collapse` makes of it: mean-coupled, of a still input."""
+    return model.stage is Stage.SNN and model.coupling is Coupling.MEAN and model.input.timesteps is None
+
+
+def of_one_frame(snn: Model) -> Model:
+    """The quantized ANN of an SNN's weights and ceilings; of an input that changes over time it takes one frame.
+
+    Raises:
+        ModelError: the network is not an SNN.
+    """
+    if snn.stage is not Stage.SNN:
+        raise ModelError(f"Only an SNN collapses; this network is at the stage {snn.stage.value}.")
+    model = snn.copy()
+    graph = model.graph
+    for node, site in list(iter_sites(graph)):
+        if isinstance(site, SpikingSite):
+            total_levels = site.timesteps * site.levels
+            swap(graph, node, QCFS(site.ceiling, total_levels, signed=site.signed, channel_axis=site.channel_axis))
+    for node in calls(graph):
+        if isinstance(module_of(graph, node), (Fold, Repeat, TimeMean, Steps)):
+            node.replace_all_uses_with(operands(node)[0])
+            graph.graph.erase_node(node)
+    found = results(graph)
+    means = found[: len(found) // 2]
+    output_of(graph).args = (means[0] if len(means) == 1 else means,)
+    graph.delete_all_unused_submodules()
+    graph.recompile()
+    model.stage, model.timesteps, model.levels, model.coupling = Stage.QUANTIZED, None, None, None
+    return model
+
+
+def default_levels(total_levels: int, timesteps: int) -> int:
+    """L for a network quantized at N levels: N/T where it divides, else the next above."""
+    require_positive_int("timesteps", timesteps)
+    return -(-total_levels // timesteps)
