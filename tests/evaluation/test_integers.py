@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from torch import nn
 
 from snnconv.errors import InvalidValueError, ModelError
-from snnconv.evaluation import inference
 from snnconv.graph.precision import to_double
 from snnconv.neurons import Coupling, NeuronSettings, build_neuron
+from snnconv.runtime import inference
 from snnconv.runtime.firing import FiringSite
 from snnconv.runtime.inference import for_inference
 from snnconv.runtime.levels import Currents

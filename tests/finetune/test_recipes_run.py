@@ -7,11 +7,11 @@ import torch
 
 from snnconv.data import open_data
 from snnconv.errors import DataError, FileError, InvalidValueError, SnnconvError
-from snnconv.finetune import recipes
 from snnconv.finetune.build import build_network
 from snnconv.loading import load
 from snnconv.model import Stage
 from snnconv.neurons import Coupling
+from snnconv.zoo import running as recipes
 from snnconv.zoo.recipe_files import RecipeFiles
 from snnconv.zoo.recipes import read_recipe
 from snnconv.zoo.running import run_recipe, stages_of
