@@ -23,8 +23,8 @@ from snnconv.formats.onnx.reading import load_external_data, read_bytes, read_pr
 from snnconv.graph.access import module_of
 from snnconv.graph.importer import Imported, import_graph
 from snnconv.graph.refusals import module_refusals
-from snnconv.model import InputSpec, Model, Stage
-from snnconv.neurons import QCFS, Fold, SpikingSite
+from snnconv.model import InputSpec, Model, typed
+from snnconv.neurons import Fold, SpikingSite
 from snnconv.neurons.site import require_positive_int
 
 __all__ = ["is_nir_file", "load", "load_module"]
@@ -219,9 +219,9 @@ def _to_model(proto: onnx.ModelProto, provenance: dict[str, Any], *, size: int |
             f"The network takes {imported.frames} frames, folded over time, and has no neurons that could: only a "
             "spiking network's input changes over time. Export the network for single frames."
         )
-    stage = Stage.SNN if spiking else Stage.QUANTIZED if any(isinstance(s, QCFS) for s in sites) else Stage.ANN
     spec = _input_spec(imported, metadata, size, spiking=bool(spiking))
-    model = Model(graph, stage, spec, imported.outputs, provenance={**metadata.get("provenance", {}), **provenance})
+    outputs = imported.outputs[: len(imported.outputs) // 2] if spiking else imported.outputs
+    model = typed(Model(graph, spec, outputs, {**metadata.get("provenance", {}), **provenance}))
     if metadata.get("provenance"):
         model.provenance["history"] = [
             *metadata["provenance"].get("history", []),
@@ -231,9 +231,6 @@ def _to_model(proto: onnx.ModelProto, provenance: dict[str, Any], *, size: int |
         windows = {(site.timesteps, site.coupling) for site in spiking}
         if len(windows) > 1:
             raise ModelError(f"The sites disagree about time steps and coupling: {sorted(windows)}.")
-        model.timesteps, model.coupling = windows.pop()
-        model.levels = max(site.levels for site in spiking)
-        model.outputs = imported.outputs[: len(imported.outputs) // 2]
     return model
 
 

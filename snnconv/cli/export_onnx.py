@@ -13,7 +13,7 @@ def _write(request: ExportRequest) -> None:
     from snnconv.evaluation import compare_file
     from snnconv.files import write_atomically
     from snnconv.formats.onnx import to_int8, to_onnx, to_single_step
-    from snnconv.model import Stage
+    from snnconv.model import SNN
     from snnconv.spiking.unrolling import collapse, collapses
 
     form, int8 = request.options["form"], request.options["int8"]
@@ -21,7 +21,7 @@ def _write(request: ExportRequest) -> None:
     ending = "-int8" if int8 and form != "stepped" else f"-{form or 'stepped'}{'-int8' if int8 else ''}"
     path = output_path(request.output, request.file, ending, {"data": request.data})
     model = load_model(request.file, request.options)
-    form = form or ("collapsed" if int8 and (collapses(model) or model.stage is not Stage.SNN) else "stepped")
+    form = form or ("collapsed" if int8 and (collapses(model) or not isinstance(model, SNN)) else "stepped")
     if request.data is not None:
         warn_of_unknown_pixels(model)
     if int8:
@@ -29,7 +29,7 @@ def _write(request: ExportRequest) -> None:
     elif form == "single-step":
         proto = to_single_step(model)
     else:
-        proto = to_onnx(collapse(model) if form == "collapsed" and model.stage is Stage.SNN else model)
+        proto = to_onnx(collapse(model) if form == "collapsed" and isinstance(model, SNN) else model)
     found = None
     if request.data is not None:
         found = compare_file(proto, model, request.data, limit=request.limit, progress=track)

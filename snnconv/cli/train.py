@@ -112,7 +112,7 @@ def train(model: str, output: Path | None, **options: Any) -> None:
     from snnconv.data import describe_data
     from snnconv.finetune import RunFiles, build_network
     from snnconv.finetune import train as run
-    from snnconv.model import Stage
+    from snnconv.model import QuantizedANN
 
     refuse_idle(options)
     refuse_pretrained(model)
@@ -130,7 +130,7 @@ def train(model: str, output: Path | None, **options: Any) -> None:
         **{name: options[name] for name in ("size", "resize", "mean", "std")},
     )
     warn_of_unknown_pixels(network)
-    if network.stage is Stage.QUANTIZED and settings.neuron is None:
+    if isinstance(network, QuantizedANN) and settings.neuron is None:
         refuse(("initial_ceiling", "average_pool"), f"{model} is quantized already and keeps its own; leave it out")
     carry_out(run, network, settings, files, target, model, options)
 

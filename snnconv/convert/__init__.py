@@ -32,7 +32,7 @@ from snnconv.convert.verify import verify
 from snnconv.data.datasets import Images
 from snnconv.errors import InvalidValueError, ModelError, SnnconvWarning
 from snnconv.loading import load
-from snnconv.model import Model, Stage
+from snnconv.model import SNN, Model, QuantizedANN, typed
 from snnconv.neurons import Coupling
 from snnconv.neurons.site import require_positive_int
 from snnconv.progress import Progress, no_progress
@@ -79,7 +79,7 @@ def convert(
     merge_linear: bool = False,
     seed: int = 0,
     progress: Progress = no_progress,
-) -> Model:
+) -> SNN:
     """Convert a trained network to a spiking one, and check the result.
 
     Args:
@@ -123,7 +123,7 @@ def convert(
     request = read_request(timesteps, levels, total_levels, budget_energy_pj, budget_accuracy)
     settings = _settings(timesteps, request.levels, coupling, calibration_images, calibration)
     source = load(model)
-    if source.stage is Stage.SNN:
+    if isinstance(source, SNN):
         raise ModelError("The network is an SNN already: convert the network that it came from.")
     if source.input.timesteps is not None:
         raise ModelError(
@@ -155,7 +155,7 @@ def convert(
             keep=file,
             progress=progress,
         )
-    quantized = with_total_levels(ann, totals) if calibrated is None else calibrated.model
+    quantized = typed(with_total_levels(ann, totals), QuantizedANN) if calibrated is None else calibrated.model
     expected = None
     if calibrated is not None and not images.real:
         others = make_images(source, max(1, images.count // 4), seed + 1, progress)
@@ -166,7 +166,6 @@ def convert(
         causal = calibrate_causal(ann, quantized, snn, images.batches, progress=progress)
         quantized, snn = causal.quantized, causal.snn
         steps = CausalReport(causal.images, causal.sites) if causal.sites else None
-    assert snn.levels is not None
     check = verify(quantized, snn, images.batches[0][:VERIFICATION_IMAGES], ann=ann)
     snn.report = ConversionReport(
         timesteps,

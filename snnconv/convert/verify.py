@@ -18,7 +18,7 @@ from snnconv.convert.report import SiteReport, Verification
 from snnconv.errors import InvalidValueError, ModelError, VerificationError
 from snnconv.graph.access import module_of, operands
 from snnconv.graph.precision import to_double
-from snnconv.model import Model, Stage
+from snnconv.model import SNN, Model, QuantizedANN
 from snnconv.neurons import QCFS, Coupling, MultiThreshold, Site, qcfs, unfold_time
 from snnconv.spiking.site_errors import site_errors
 from snnconv.spiking.sites import cap_of, is_rectifier, iter_sites
@@ -64,7 +64,7 @@ def verify(quantized: Model, snn: Model, x: Tensor, *, ann: Model | None = None)
         ModelError: the models are not at these stages, or the SNN's input changes over time.
         InvalidValueError: `x` holds no image.
     """
-    if quantized.stage is not Stage.QUANTIZED or snn.stage is not Stage.SNN or snn.timesteps is None:
+    if not isinstance(quantized, QuantizedANN) or not isinstance(snn, SNN):
         raise ModelError(f"Compare a quantized ANN with an SNN, not {quantized.stage.value} with {snn.stage.value}.")
     if snn.input.timesteps is not None:
         raise ModelError(
@@ -164,8 +164,7 @@ def _tensors(out: Tensor | tuple[Tensor, ...]) -> tuple[Tensor, ...]:
     return out if isinstance(out, tuple) else (out,)
 
 
-def _batch_size(snn: Model) -> int:
-    assert snn.timesteps is not None
+def _batch_size(snn: SNN) -> int:
     largest: int = max(math.prod(node.meta["shape"]) for node in snn.graph.graph.nodes if "shape" in node.meta)
     return max(1, ELEMENTS // (largest * snn.timesteps))
 

@@ -24,7 +24,7 @@ from snnconv.evaluation.result import Evaluation, Mode
 from snnconv.evaluation.scoring import check_pair, classes_of, has_labels, score
 from snnconv.graph.passes import fold_affine, run_passes, split_calls
 from snnconv.loading import load
-from snnconv.model import Model, Stage
+from snnconv.model import SNN, Model, QuantizedANN
 from snnconv.neurons import Coupling
 from snnconv.progress import Progress, no_progress
 from snnconv.runtime.inference import batch_that_fits, fires_levels, for_inference
@@ -161,7 +161,7 @@ def ann_activity(model: Model, *, size: int | None = None, energy_model: EnergyM
     Raises:
         ModelError: as of `ann_energy`.
     """
-    plain = of_one_frame(model) if model.stage is Stage.SNN else model.copy()
+    plain = of_one_frame(model) if isinstance(model, SNN) else model.copy()
     run_passes(plain.graph, (split_calls, fold_affine))
     plain.graph.eval()
     sample = torch.zeros(1, *model.input.override(size=size).sample_shape(), device=device(plain))
@@ -180,7 +180,7 @@ def _check_options(limit: int | None, batch_size: int | None, activity_images: i
 
 
 def _mode(model: Model, simulate: bool) -> Mode:
-    if model.stage is Stage.SNN:
+    if isinstance(model, SNN):
         steps = simulate or model.coupling is not Coupling.MEAN or model.input.timesteps is not None
         return "simulated" if steps else "collapsed"
     if model.input.timesteps is not None:
@@ -193,7 +193,7 @@ def _mode(model: Model, simulate: bool) -> Mode:
             f"Only a spiking network can be simulated; this one is at the stage {model.stage.value}. "
             "Leave simulate out."
         )
-    return "quantized" if model.stage is Stage.QUANTIZED else "ann"
+    return "quantized" if isinstance(model, QuantizedANN) else "ann"
 
 
 def _runnable(model: Model, mode: Mode) -> Model:

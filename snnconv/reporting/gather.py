@@ -16,7 +16,7 @@ from snnconv.evaluation import Evaluation, ann_energy, evaluate
 from snnconv.evaluation.accuracy import standard_error
 from snnconv.evaluation.scoring import classes_of, has_labels
 from snnconv.graph.access import results
-from snnconv.model import Model, Stage
+from snnconv.model import SNN, Model
 from snnconv.progress import Progress, no_progress
 from snnconv.reporting.costs import layer_costs
 from snnconv.reporting.measure import measure
@@ -164,7 +164,7 @@ def _summary(
     images = len(own.final)
     accuracy = None if labels is None else _percent(own.final == labels)
     agreement = None if theirs is None else _percent(own.final == theirs.final)
-    stepped = model.stage is Stage.SNN
+    stepped = isinstance(model, SNN)
     plain = ann_energy(model, energy_model=energy_model) if stepped else None
     return Summary(
         stage=model.stage.value,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import product
 
 from snnconv.errors import InvalidValueError, ModelError
-from snnconv.model import Model, Stage
+from snnconv.model import ANN, Model, QuantizedANN
 from snnconv.neurons import Coupling, LearnableMultiThreshold, MultiThreshold
 from snnconv.neurons.site import require_positive_int
 from snnconv.spiking.plan import make_plan
@@ -87,12 +87,12 @@ class Grid:
 
 
 def _quantized(model: Model) -> Model:
-    if model.stage is Stage.ANN:
+    if isinstance(model, ANN):
         raise ModelError(
             "A plain network has no T, L or coupling: convert it first, or leave --timesteps, --levels and --coupling "
             "out."
         )
-    if model.stage is Stage.QUANTIZED:
+    if isinstance(model, QuantizedANN):
         return model
     sites = [site for _, site in iter_sites(model.graph)]
     if not all(isinstance(site, (MultiThreshold, LearnableMultiThreshold)) for site in sites):

@@ -25,7 +25,7 @@ from snnconv.convert.calibration.frontier import Frontier
 from snnconv.convert.calibration.progress_file import ProgressFile
 from snnconv.graph.access import calls, module_of, operands
 from snnconv.graph.linear import LINEAR
-from snnconv.model import Model
+from snnconv.model import Model, QuantizedANN
 from snnconv.neurons import QCFS
 from snnconv.progress import Progress, no_progress
 from snnconv.spiking.blocks import Block, BlockError, blocks_of
@@ -119,7 +119,7 @@ class _Trial:
 
 def reconstruct(
     ann: Model,
-    quantized: Model,
+    quantized: QuantizedANN,
     batches: Sequence[Tensor],
     *,
     epochs: int = EPOCHS,
@@ -127,7 +127,7 @@ def reconstruct(
     seed: int = 0,
     kept: ProgressFile | None = None,
     progress: Progress = no_progress,
-) -> tuple[Model, tuple[BlockError, ...]]:
+) -> tuple[QuantizedANN, tuple[BlockError, ...]]:
     """Move a quantized ANN block by block towards the ANN that it came from.
 
     Args:

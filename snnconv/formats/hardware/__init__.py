@@ -14,7 +14,7 @@ from snnconv.formats.hardware.folder import files_of, with_measured
 from snnconv.formats.hardware.run import HardwareNetwork, read_folder
 from snnconv.formats.hardware.writing import require_folder, write_hardware
 from snnconv.graph.passes import fold_affine, run_passes, split_calls
-from snnconv.model import Model, Stage
+from snnconv.model import SNN, Model
 from snnconv.neurons import Coupling
 from snnconv.spiking.one_step import one_step
 from snnconv.spiking.unrolling import collapse, collapses
@@ -46,7 +46,7 @@ def to_hardware(model: Model, *, weight_bits: int = 8) -> dict[str, bytes]:
     """
     if not LEAST_BITS <= weight_bits <= MOST_BITS:
         raise InvalidValueError(f"weight_bits is {weight_bits}: it must be {LEAST_BITS} to {MOST_BITS}.")
-    if model.stage is not Stage.SNN:
+    if not isinstance(model, SNN):
         raise ModelError(
             f"A hardware folder is of a spiking network; this one is at the stage {model.stage.value}: convert it."
         )

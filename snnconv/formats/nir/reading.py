@@ -21,8 +21,8 @@ from snnconv.formats.nir.settings import RESETS, NirReading
 from snnconv.graph.building import Builder
 from snnconv.graph.modules import Arithmetic
 from snnconv.graph.node import Activation, Refusal
-from snnconv.model import InputSpec, Model, Stage
-from snnconv.neurons import Coupling, Fold, Repeat, Steps, TimeMean
+from snnconv.model import SNN, InputSpec, Model
+from snnconv.neurons import Fold, Repeat, Steps, TimeMean
 
 __all__ = ["METADATA_KEY", "read_network"]
 
@@ -250,12 +250,4 @@ class _Assembly:
             signal = signal if signal.steps else self._repeat(signal, name)
             means.append(self.builder.call(f"{name}_mean", TimeMean(self.stepping.timesteps), (signal.activation,)))
             steps.append(self.builder.call(f"{name}_steps", Steps(self.stepping.timesteps), (signal.activation,)))
-        return Model(
-            self.builder.finish([*means, *steps]),
-            Stage.SNN,
-            self.spec,
-            tuple(names),
-            timesteps=self.stepping.timesteps,
-            levels=1,
-            coupling=Coupling.CAUSAL,
-        )
+        return SNN(self.builder.finish([*means, *steps]), self.spec, tuple(names))

@@ -15,7 +15,7 @@ from snnconv.formats.onnx.integers_stepped import SteppedWriter
 from snnconv.formats.onnx.metadata import INT8
 from snnconv.formats.onnx.writing import metadata_of, output_tensors, wrapped
 from snnconv.graph.passes import fold_affine, run_passes, split_calls
-from snnconv.model import Model, Stage
+from snnconv.model import ANN, SNN, Model
 from snnconv.spiking.sites import iter_sites, total_levels_of
 from snnconv.spiking.unrolling import collapse
 
@@ -34,11 +34,11 @@ def to_int8(model: Model, *, stepped: bool = False) -> onnx.ModelProto:
         ModelError: it is a plain network, or is to be stepped and is no SNN, or no site has few enough levels and a
             convolution to feed.
     """
-    if model.stage is Stage.ANN:
+    if isinstance(model, ANN):
         raise ModelError("A plain network has no levels: convert it first, then export it in 8 bits.")
-    if stepped and model.stage is not Stage.SNN:
+    if stepped and not isinstance(model, SNN):
         raise ModelError("Only a spiking network steps through time; this one is quantized: write the collapsed form.")
-    network = collapse(model) if model.stage is Stage.SNN and not stepped else model.copy()
+    network = collapse(model) if isinstance(model, SNN) and not stepped else model.copy()
     run_passes(network.graph.eval(), (split_calls, fold_affine))
     kind: type[IntegerWriter] = SteppedWriter if stepped else CollapsedWriter
     names, shapes = output_tensors(network)
