@@ -15,7 +15,6 @@ import onnx
 import torch
 from torch import fx, nn
 
-import snnconv.neurons.functions  # noqa: F401 - fills the registries
 from snnconv.errors import FileError, InvalidValueError, ModelError, SnnconvError, UnsupportedOperatorsError
 from snnconv.formats.nir import NirReading, is_nir, read_network
 from snnconv.formats.onnx.metadata import INT8, METADATA_KEY, SINGLE_STEP, metadata_in
@@ -25,6 +24,8 @@ from snnconv.graph.importer import Imported, import_graph
 from snnconv.graph.refusals import module_refusals
 from snnconv.model import InputSpec, Model, typed
 from snnconv.neurons import Fold, SpikingSite
+from snnconv.neurons.functions import DOMAIN, VERSION, functions  # fills the registries, too
+from snnconv.neurons.functions.bodies import changed_bodies
 from snnconv.neurons.site import require_positive_int
 
 __all__ = ["is_nir_file", "load", "load_module"]
@@ -45,7 +46,8 @@ def load(
         source: path of an ONNX file, or of a NIR file of IF or LIF neurons; `timm:NAME`; an `nn.Module` for images
             `[B, 3, size, size]` (use `load_module` where it takes another shape); or a Model, which is returned as it
             is.
-        size: height and width of the input, where the source leaves them open or another size is wanted.
+        size: height and width of the input, where the source leaves them open or another size is wanted; of a Model,
+            whose size is settled, its own or None.
         pretrained: of a timm name, whether to take timm's trained weights.
         nir: of a NIR file, what it leaves open: time steps, reset, seconds of a step.
 
@@ -55,14 +57,18 @@ def load(
     Raises:
         FileError: the file is missing, damaged or not ONNX.
         ModelError: the network cannot be used; UnsupportedOperatorsError lists every node that stands in the way.
-        InvalidValueError: the input's size is open and `size` is not given; or a NIR file does not state its time
-            steps, or `nir` is given for what is none.
+        InvalidValueError: the input's size is open and `size` is not given, or a Model is of another size; or a NIR
+            file does not state its time steps, or `nir` is given for what is none.
+
+    Warns:
+        SnnconvWarning: the file casts activations to a floating-point type with fewer digits than float32.
     """
     if nir is not None and nir != NirReading() and not (isinstance(source, (str, os.PathLike)) and is_nir_file(source)):
         raise InvalidValueError("Time steps, reset, dt and still are chosen of a NIR file: leave them out.")
     if size is not None:
         require_positive_int("size", size)
     if isinstance(source, Model):
+        _require_size(source, size)
         return source
     if isinstance(source, nn.Module):
         if size is None:
@@ -74,6 +80,21 @@ def load(
     if is_nir_file(name):
         return _load_nir(Path(name), size, nir or NirReading())
     return _load_file(Path(name), size)
+
+
+def _require_size(model: Model, size: int | None) -> None:
+    """Refuse a size that a Model, which is returned as it is, does not have."""
+    height, width = model.input.height, model.input.width
+    if size is None or (height, width) == (size, size):
+        return
+    if model.input.layout == "NC":
+        raise InvalidValueError(
+            f"size is {size}, and the model takes a flat input of {model.input.channels} values: leave size out."
+        )
+    raise InvalidValueError(
+        f"size is {size}, and the model takes images of {height} x {width}, which is settled once it is loaded: leave "
+        f"size out, or load what the model was loaded from with size={size}."
+    )
 
 
 def is_nir_file(source: str | os.PathLike[str]) -> bool:
@@ -104,8 +125,11 @@ def load_module(module: nn.Module, sample_shape: tuple[int, ...], *, source: str
 
     Raises:
         ModelError: torch cannot export it, or the graph cannot be imported.
+        InvalidValueError: an axis of `sample_shape` has no length.
         UnsupportedOperatorsError: it holds operators that are not supported; all are listed.
     """
+    if any(length < 1 for length in sample_shape):
+        raise InvalidValueError(f"sample_shape is {tuple(sample_shape)}: every axis must have a length of at least 1.")
     training = {part: part.training for part in module.modules()}
     module.eval()
     try:
@@ -196,6 +220,7 @@ def _load_file(path: Path, size: int | None) -> Model:
             f"{path} is a network in 8-bit integers, which is run (`snnconv evaluate`) and not changed: name the file "
             "that it was exported from."
         )
+    _require_own_functions(proto, path)
     load_external_data(proto, path)
     provenance = {"source": path.name, "source_sha256": hashlib.sha256(data).hexdigest()}
     try:
@@ -205,6 +230,24 @@ def _load_file(path: Path, size: int | None) -> Model:
     except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
         # bytes that parse, and yet are no network: names that are no text, tensors without a type
         raise FileError(f"{path} is damaged ({type(error).__name__}: {error}). Export the network again.") from error
+
+
+def _require_own_functions(proto: onnx.ModelProto, path: Path) -> None:
+    """Refuse functions of our domain that are not ours: what is loaded here would not be what the file computes."""
+    newest = max((opset.version for opset in proto.opset_import if opset.domain == DOMAIN), default=VERSION)
+    if newest > VERSION:
+        raise FileError(
+            f"{path} holds functions of {DOMAIN} in version {newest}, of which this snnconv knows {VERSION} and less: "
+            "load it with the snnconv that wrote it, or a newer one."
+        )
+    if not any(function.domain == DOMAIN for function in proto.functions):
+        return
+    if changed := changed_bodies(proto, functions()):
+        raise FileError(
+            f"{path} holds functions of {DOMAIN} that are not as snnconv writes them: {', '.join(changed)}. Other "
+            "runtimes compute what these say, and snnconv what their names stand for. Save the network again with "
+            "snnconv.save, or give functions of your own another domain: they are then read as what they say."
+        )
 
 
 def _to_model(proto: onnx.ModelProto, provenance: dict[str, Any], *, size: int | None) -> Model:

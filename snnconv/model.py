@@ -14,7 +14,7 @@ from torch import Tensor, fx
 from snnconv.errors import InvalidValueError, ModelError
 from snnconv.neurons import QCFS, Coupling, SpikingSite, Steps
 
-__all__ = ["ANN", "SNN", "InputSpec", "Model", "QuantizedANN", "Stage", "stage_of", "typed"]
+__all__ = ["ANN", "SNN", "InputSpec", "Model", "QuantizedANN", "Stage", "rows_of", "stage_of", "typed"]
 
 M = TypeVar("M", bound="Model")
 
@@ -160,6 +160,15 @@ class InputSpec:
         return InputSpec(**known)
 
 
+def rows_of(output: Tensor) -> Tensor:
+    """Return an output `[B, ...]` as one row of numbers for each member of the batch, `[B, M]`.
+
+    >>> rows_of(torch.zeros(8)).shape, rows_of(torch.zeros(8, 5, 2)).shape
+    (torch.Size([8, 1]), torch.Size([8, 10]))
+    """
+    return output.unsqueeze(-1).flatten(1)
+
+
 @dataclass
 class Model:
     """A network at one stage of the road from ANN to SNN: an `ANN`, a `QuantizedANN` or an `SNN`.
@@ -219,8 +228,12 @@ class Model:
         return out[0] if isinstance(out, tuple) else out
 
     def copy(self) -> Self:
-        """Return a copy that shares nothing with this one, so that surgery never changes a caller's model."""
-        return replace(self, graph=copy.deepcopy(self.graph), provenance=copy.deepcopy(self.provenance))
+        """Return a copy that shares nothing with this one, so that surgery never changes a caller's model.
+
+        It has no report: a report's numbers are those of the network that was converted, not of a changed copy.
+        """
+        graph, provenance = copy.deepcopy(self.graph), copy.deepcopy(self.provenance)
+        return replace(self, graph=graph, provenance=provenance, report=None)
 
 
 class ANN(Model):

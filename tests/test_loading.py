@@ -50,6 +50,15 @@ def test_a_model_is_taken_as_it_is():
     assert load(plain("chain")) is plain("chain")
 
 
+def test_the_size_of_a_model_is_settled():
+    model = plain("chain")
+    assert load(model, size=6) is model
+    with pytest.raises(InvalidValueError, match=r"size is 7, and the model takes images of 6 x 6.*leave size out"):
+        load(model, size=7)
+    with pytest.raises(InvalidValueError, match="a flat input of 6 values: leave size out"):
+        load(plain("flat_mlp"), size=6)
+
+
 def test_channels_may_be_last(tmp_path):
     assert load(written(tmp_path, CASES["channels_last"]())).input == InputSpec(3, 6, 6, layout="NHWC")
 

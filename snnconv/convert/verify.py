@@ -18,7 +18,7 @@ from snnconv.convert.report import SiteReport, Verification
 from snnconv.errors import InvalidValueError, ModelError, VerificationError
 from snnconv.graph.access import module_of, operands
 from snnconv.graph.precision import to_double
-from snnconv.model import SNN, Model, QuantizedANN
+from snnconv.model import SNN, Model, QuantizedANN, rows_of
 from snnconv.neurons import QCFS, Coupling, MultiThreshold, Site, qcfs, unfold_time
 from snnconv.spiking.site_errors import site_errors
 from snnconv.spiking.sites import cap_of, is_rectifier, iter_sites
@@ -90,7 +90,7 @@ def verify(quantized: Model, snn: Model, x: Tensor, *, ann: Model | None = None)
             _add(sums[name], site, caps.get(name, math.inf), received, means[name], current)
         whole.compare(found[:1], wanted[:1])
         read_out.compare(found, given)
-        same += int((wanted[0].flatten(1).argmax(1) == found[0].flatten(1).argmax(1)).sum())
+        same += int((rows_of(wanted[0]).argmax(1) == rows_of(found[0]).argmax(1)).sum())
     _require_equal(reference, sums, read_out, snn.coupling)
     return _result(reference, sums, x.shape[0], whole.relative, 100 * same / x.shape[0])
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from snnconv.model import Model
+from snnconv.model import Model, rows_of
 from snnconv.runtime.onnxruntime import OnnxNetwork
 
 __all__ = ["Predictions", "Scores", "Tally", "predict", "predictions_of", "standard_error"]
@@ -40,12 +40,12 @@ def predict(model: Model | OnnxNetwork, x: Tensor) -> Predictions:
 
 def predictions_of(outputs: tuple[Tensor, ...], *, stepped: bool) -> Predictions:
     """Read classes from what a network returned: of one that steps the time means, and after them the steps."""
-    final = outputs[0].flatten(1).argmax(1).cpu()
+    final = rows_of(outputs[0]).argmax(1).cpu()
     if not stepped:
         return Predictions(final, None)
     steps = outputs[len(outputs) // 2]  # the time means come first, the steps [T, B, ...] after them
     elapsed = torch.arange(1, len(steps) + 1, device=steps.device).view(-1, 1, 1)
-    means = steps.flatten(2).cumsum(0) / elapsed
+    means = steps.unsqueeze(-1).flatten(2).cumsum(0) / elapsed
     return Predictions(final, means.argmax(2).cpu())
 
 

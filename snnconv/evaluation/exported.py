@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -90,7 +91,8 @@ def open_exported(source: str | os.PathLike[str]) -> ExportedNetwork | None:
         spec = InputSpec.from_dict(metadata["input"])
         least, most = (int(total) for total in metadata["total_levels"])
         timesteps, levels = (None if metadata[key] is None else int(metadata[key]) for key in ("timesteps", "levels"))
-        classes = int(proto.graph.output[0].type.tensor_type.shape.dim[-1].dim_value)
+        sizes = proto.graph.output[0].type.tensor_type.shape.dim[1:]  # without the batch's
+        classes = math.prod(int(size.dim_value) for size in sizes)
         coupling = metadata["coupling"]
     except (LookupError, TypeError, ValueError) as error:
         raise FileError(f"{name} is damaged ({type(error).__name__}: {error}). Export the network again.") from error

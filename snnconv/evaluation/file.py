@@ -12,7 +12,7 @@ import torch
 
 from snnconv.data.datasets import open_data
 from snnconv.errors import DataError
-from snnconv.model import Model
+from snnconv.model import Model, rows_of
 from snnconv.progress import Progress, no_progress
 from snnconv.runtime.inference import for_inference
 from snnconv.runtime.onnxruntime import OnnxNetwork
@@ -76,7 +76,7 @@ def compare_file(
     with torch.inference_mode():
         batches = images.batches(BATCH)
         for x, labels in progress(batches, "comparing", math.ceil(len(images) / BATCH)):
-            own, wanted = file(x)[0].flatten(1).argmax(1), fast.logits(x).flatten(1).argmax(1)
+            own, wanted = rows_of(file(x)[0]).argmax(1), rows_of(fast.logits(x)).argmax(1)
             agreeing += int((own == wanted).sum())
             right += int((own == labels).sum())
             model_right += int((wanted == labels).sum())

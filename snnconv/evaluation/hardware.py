@@ -15,7 +15,7 @@ from snnconv.data.images import Images
 from snnconv.errors import DataError
 from snnconv.evaluation.file import FileComparison
 from snnconv.formats.hardware import HardwareNetwork
-from snnconv.model import InputSpec, Model
+from snnconv.model import InputSpec, Model, rows_of
 from snnconv.progress import Progress, no_progress
 from snnconv.runtime.inference import for_inference
 from snnconv.spiking.unrolling import collapse, collapses
@@ -77,7 +77,7 @@ def compare_hardware(
         for pixels in progress(batches, "comparing", math.ceil(len(images) / BATCH)):
             out = network(integers_of(pixels, images.input))[0]
             own.append(torch.from_numpy(out.reshape(len(pixels), -1).argmax(1)))
-            wanted.append(fast.logits(images.normalise(pixels)).flatten(1).argmax(1))
+            wanted.append(rows_of(fast.logits(images.normalise(pixels))).argmax(1))
     found, expected = torch.cat(own), torch.cat(wanted)
     labels = None
     if images.labels is not None and bool((images.labels >= 0).all()):

@@ -19,12 +19,12 @@ __all__ = ["check_pair", "classes_of", "has_labels", "score"]
 
 
 def classes_of(model: Model) -> int:
-    """Number of classes of the first output."""
+    """Number of classes of the first output; an output `[B]`, one number an image, counts as one class."""
     output = next(node for node in model.graph.graph.nodes if node.op == "output")
     result = output.args[0]
     shape = tuple((result[0] if isinstance(result, tuple) else result).meta["shape"])
     classes: int = math.prod(shape)
-    if not shape or max(shape) != classes:
+    if max(shape, default=1) != classes:
         raise ModelError(f"The first output has shape {list(shape)} for an image: classes are one axis of numbers.")
     return classes
 

@@ -97,7 +97,9 @@ def class_count(model: Model) -> int:
     first = output.args[0][0] if isinstance(output.args[0], tuple) else output.args[0]
     shape = tuple(first.meta["shape"])
     if len(shape) != 1:
-        raise ModelError(f"The output has shape [B, {', '.join(map(str, shape))}]; a classifier's is [B, classes].")
+        raise ModelError(
+            f"The output has shape [{', '.join(['B', *map(str, shape)])}]; a classifier's is [B, classes]."
+        )
     if first.op == "call_module" and isinstance(module_of(model.graph, first), (nn.Softmax, nn.Sigmoid)):
         kind = type(module_of(model.graph, first)).__name__
         raise ModelError(f"The network ends in {kind}, training needs logits: export it without its last node.")

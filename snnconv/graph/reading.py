@@ -28,12 +28,14 @@ class InputShape:
         shape: of one input, without the batch axis; of one frame where the input changes over time.
         batch: the batch size that is written into the file, None where it is open.
         frames: number T of frames, the leading axis of an input that is folded over time; None: a still input.
+        kind: floating-point type of its elements, as numpy names it.
     """
 
     name: str
     shape: tuple[int, ...]
     batch: int | None
     frames: int | None = None
+    kind: str = "float32"
 
 
 def read_opsets(model: onnx.ModelProto) -> dict[str, int]:
@@ -97,7 +99,8 @@ def read_input(graph: onnx.GraphProto, size: int | None) -> InputShape:
     sizes = [dim.dim_value if dim.HasField("dim_value") else 0 for dim in kind.tensor_type.shape.dim]
     frames = _frames(graph, name, sizes)
     batch, *rest = sizes if frames is None else sizes[1:]
-    return InputShape(name, _with_size(rest, size), batch if batch > 0 else None, frames)
+    element = str(onnx.helper.tensor_dtype_to_np_dtype(kind.tensor_type.elem_type))
+    return InputShape(name, _with_size(rest, size), batch if batch > 0 else None, frames, element)
 
 
 def _frames(graph: onnx.GraphProto, name: str, sizes: list[int]) -> int | None:

@@ -14,7 +14,7 @@ from snnconv.convert.calibration.synthesis import STEPS, holds_statistics, synth
 from snnconv.convert.calibration.synthetic import synthetic_images
 from snnconv.data.datasets import Images, open_data
 from snnconv.errors import DataError, InvalidValueError, SnnconvWarning
-from snnconv.model import Model
+from snnconv.model import Model, rows_of
 from snnconv.progress import Progress, no_progress
 
 __all__ = ["CalibrationImages", "batch_size", "check_images", "draw_images", "evenly", "make_images", "random_images"]
@@ -165,7 +165,7 @@ def _one_answer(ann: Model, images: CalibrationImages) -> list[str]:
     answers, sure = [], 0.0
     for batch in evenly(images.batches, ASKED):
         out = ann.graph(batch)
-        logits = (out[0] if isinstance(out, tuple) else out).flatten(1)
+        logits = rows_of(out[0] if isinstance(out, tuple) else out)
         if logits.shape[1] < 2:
             return []
         answers.append(logits.argmax(1))

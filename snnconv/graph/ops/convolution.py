@@ -23,16 +23,36 @@ def _spatial_rank(node: NodeView) -> int:
         raise Refusal(f"it has {rank} spatial axes; 1 to 3 are supported")
     if node.rank() != rank + 2:
         raise Refusal(f"its weight of rank {rank + 2} does not fit an input of rank {node.rank()}")
+    kernel = node.need_constant(1).shape[2:]
+    if tuple(node.attributes.get("kernel_shape", kernel)) != kernel:
+        raise Refusal(f"its kernel_shape {node.attributes['kernel_shape']} is not that of its weight, {list(kernel)}")
     return rank
+
+
+def _groups(node: NodeView) -> int:
+    """Number of groups, which must divide a Conv's output channels or a ConvTranspose's input channels."""
+    groups, weight = node.int_attribute("group", 1), node.need_constant(1).shape
+    if groups < 1 or weight[0] % groups:
+        raise Refusal(f"its weight {weight} cannot be divided into {groups} groups")
+    return groups
+
+
+def _require_channels(node: NodeView, channels: int, groups: int) -> None:
+    """Refuse an input that has another number of channels than the weight takes."""
+    if node.shape()[1] != channels:
+        weight = node.need_constant(1).shape
+        raise Refusal(f"its weight {weight} with {groups} groups does not fit {node.shape()[1]} input channels")
 
 
 def _build(kind: type[Any], node: NodeView, **options: Any) -> nn.Module:
     """The module with the file's own tensors in the place of fresh ones."""
-    bias = node.operand(2) is not None
+    weight, bias, outputs = node.parameter(1), node.constant(2), options["out_channels"]
+    if bias is not None and bias.shape != (outputs,):
+        raise Refusal(f"its bias of shape {bias.shape} does not hold one value for each of {outputs} output channels")
     with torch.device("meta"):
-        module: nn.Module = kind(bias=bias, **options)
-    module.weight = node.parameter(1)
-    if bias:
+        module: nn.Module = kind(bias=bias is not None, **options)
+    module.weight = weight
+    if bias is not None:
         module.bias = node.parameter(2)
     return module
 
@@ -41,9 +61,8 @@ def _build(kind: type[Any], node: NodeView, **options: Any) -> nn.Module:
 def _import_conv(node: NodeView) -> Call:
     rank = _spatial_rank(node)
     weight = node.need_constant(1).shape
-    group = node.int_attribute("group", 1)
-    if node.shape()[1] != weight[1] * group:
-        raise Refusal(f"its weight {weight} with {group} groups does not fit {node.shape()[1]} input channels")
+    group = _groups(node)
+    _require_channels(node, weight[1] * group, group)
     stride = ints_attribute(node, "strides", rank)
     dilation = ints_attribute(node, "dilations", rank)
     pads = window_pads(node, weight[2:], stride, dilation)
@@ -66,7 +85,8 @@ def _import_conv(node: NodeView) -> Call:
 def _import_conv_transpose(node: NodeView) -> Call:
     rank = _spatial_rank(node)
     weight = node.need_constant(1).shape
-    group = node.int_attribute("group", 1)
+    group = _groups(node)
+    _require_channels(node, weight[0], group)
     stride = ints_attribute(node, "strides", rank)
     dilation = ints_attribute(node, "dilations", rank)
     extra = ints_attribute(node, "output_padding", rank, default=0)

@@ -15,6 +15,7 @@ from snnconv.graph.node import HANDLERS, Call, NodeView, Refusal
 
 NORMS: dict[int, type[Any]] = {2: nn.BatchNorm1d, 3: nn.BatchNorm1d, 4: nn.BatchNorm2d, 5: nn.BatchNorm3d}
 FLOATS = tuple(getattr(onnx.TensorProto, name) for name in ("FLOAT", "FLOAT16", "DOUBLE", "BFLOAT16"))
+NARROW = {onnx.TensorProto.FLOAT16: "float16", onnx.TensorProto.BFLOAT16: "bfloat16"}  # have fewer digits than float32
 
 
 @HANDLERS.register(("", "BatchNormalization"))
@@ -59,14 +60,17 @@ def _import_dropout(node: NodeView) -> Call:
 def _import_cast(node: NodeView) -> Call:
     if node.attributes.get("to") not in FLOATS:
         raise Refusal("activations are floating point; a cast to another kind of number is not supported")
-    return Call(())
+    return Call((), narrowed=NARROW.get(node.attributes["to"], ""))
 
 
 @HANDLERS.register(("", "CastLike"))
 def _import_cast_like(node: NodeView) -> Call:
-    if node.is_constant(1) and node.need_constant(1).dtype.kind not in "fV":
+    if not node.is_constant(1):
+        return Call(())
+    kind = node.need_constant(1).dtype
+    if kind.kind not in "fV":
         raise Refusal("activations are floating point; a cast to another kind of number is not supported")
-    return Call(())
+    return Call((), narrowed=NARROW.get(onnx.helper.np_dtype_to_tensor_dtype(kind), ""))
 
 
 @EMITTERS.register(nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)

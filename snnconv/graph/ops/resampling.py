@@ -168,16 +168,15 @@ def _emit_gather(module: Gather, emission: Emission, inputs: Sequence[str], name
 def _emit_resize(module: Resize, emission: Emission, inputs: Sequence[str], name: str) -> str:
     if module.scaled:
         factors = np.array([1, *module.lengths], np.float32)
-        given = ["", emission.constant(factors, f"{name}.scales")]
-        axes = None
-    else:
-        given = ["", "", emission.ints([int(length) for length in module.lengths], f"{name}.sizes")]
-        axes = list(range(1, len(module.lengths) + 1))
+        lengths = ["", emission.constant(factors, f"{name}.scales")]
+    else:  # sizes of every axis: onnxruntime's optimizer moves a Transpose past a Resize as if it had no axes
+        batch = emission.node("Shape", [inputs[0]], f"{name}.batch", end=1)
+        sizes = emission.ints([int(length) for length in module.lengths], f"{name}.sizes")
+        lengths = ["", "", emission.node("Concat", [batch, sizes], f"{name}.shape", axis=0)]
     return emission.node(
         "Resize",
-        [*inputs, *given],
+        [*inputs, *lengths],
         name,
-        axes=axes,
         mode=module.mode,
         coordinate_transformation_mode=module.positions,
         nearest_mode=module.rounding,
