@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from snnconv.cli.output import print_line, print_table
 
 if TYPE_CHECKING:
+    from torch import fx
+
     from snnconv.convert import CalibrationReport, CausalReport, ConversionReport
     from snnconv.convert.allocation import PrecisionPoint, PrecisionReport
 
-__all__ = ["print_conversion"]
+__all__ = ["applied_once", "print_conversion"]
 
 
-def print_conversion(report: ConversionReport, target: Path) -> None:
-    """Print what a conversion did and where it was written."""
+def print_conversion(report: ConversionReport, graph: fx.GraphModule, target: Path) -> None:
+    """Print what a conversion did and where it was written.
+
+    Args:
+        report: the conversion.
+        graph: the SNN's.
+        target: the file that holds it.
+    """
     from snnconv.spiking.sites import in_words
 
     check = report.verification
@@ -64,8 +73,25 @@ def print_conversion(report: ConversionReport, target: Path) -> None:
         f"Verified in double precision: {verdict}; largest difference of the outputs {check.logits_difference:.1e}."
     )
     if report.on_means:
-        print_line(f"Computed once, on time means: {', '.join(report.on_means)}.")
+        print_line(applied_once(report.on_means, graph))
     print_line(f"Wrote {target} in {report.wall_s:.1f} s.")
+
+
+def applied_once(names: Sequence[str], graph: fx.GraphModule) -> str:
+    """Return the sentence about operators that see the average over time alone, kind by kind.
+
+    Args:
+        names: one or more of the graph's nodes, as they are named in the user's file.
+        graph: holds the nodes.
+    """
+    from snnconv.spiking.plan import nonlinear_operators
+
+    operators = nonlinear_operators(graph)
+    kinds: dict[str, list[str]] = {}
+    for name in names:
+        kinds.setdefault(operators.get(name, "Operator"), []).append(repr(name))
+    listing = "; ".join(f"{kind} {', '.join(quoted)}" for kind, quoted in kinds.items())
+    return f"{listing} {'is' if len(names) == 1 else 'are'} applied once, to the average over time."
 
 
 def _print_method(method: CalibrationReport) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from snnconv.cli.conversion_output import applied_once
 from snnconv.cli.options import (
     examples,
     input_options,
@@ -39,7 +40,8 @@ def inspect(source: str, coupling: str, as_json: bool, **options: Any) -> None:
     from snnconv.neurons import Coupling
 
     refuse_pretrained(source)
-    found = run(load_model(source, options), Coupling(coupling)).to_dict()
+    inspection = run(load_model(source, options), Coupling(coupling))
+    found = inspection.to_dict()
     if as_json:
         print_json(found)
         return
@@ -74,7 +76,7 @@ def inspect(source: str, coupling: str, as_json: bool, **options: Any) -> None:
         ],
     )
     if found["on_means"]:
-        print_line(f"Computed once, on time means: {', '.join(found['on_means'])}.")
+        print_line(applied_once(found["on_means"], inspection.model.graph))
     if found["unsupported"]:
         print_table(
             "Nodes that cannot be converted",

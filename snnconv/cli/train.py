@@ -145,6 +145,10 @@ def _settings(options: dict[str, Any]) -> TrainSettings:
         named = ", ".join(f"--{name}" for name in given)
         require(not given, f"{named}: only neurons have that; give --neuron too, or leave it out.")
         refuse(OF_NEURONS, "only neurons have that; give --neuron too, or leave it out")
+        trained = "it regularises membrane potentials, which only neurons have; give --neuron too, or leave it out"
+        require(not options["rmp_loss"], f"--rmp-loss: {trained}.")
         return TrainSettings(**chosen(TrainSettings, options))
+    several = "--rmp-loss does not work with --neuron mlf, which has several membranes."
+    require(kind != "mlf" or not options["rmp_loss"], f"{several} Leave one of them out.")
     refuse(OF_QUANTIZED, f"only a quantized network has that; leave it out, or --neuron {kind}")
     return TrainSettings(neuron=NeuronSettings(kind, **given), **chosen(TrainSettings, options))

@@ -206,8 +206,11 @@ def test_options_of_neurons_need_a_neuron(option: str, value: str | None, refuse
         (("--neuron", "lif", "--ceiling", "0"), "ceiling is 0.0: it must be a finite number above 0"),
         (("--neuron", "lif", "--surrogate", "arktan"), "arctan"),
         (("--neuron", "lif", "--timesteps", "0"), "--timesteps"),
-        (("--neuron", "mlf", "--rmp-loss", "0.1"), "rmp_loss is 0.1: it must be 0 where no neurons of one membrane"),
-        (("--rmp-loss", "0.1"), "rmp_loss is 0.1: it must be 0"),
+        (
+            ("--neuron", "mlf", "--rmp-loss", "0.1"),
+            "--rmp-loss does not work with --neuron mlf, which has several membranes.",
+        ),
+        (("--rmp-loss", "0.1"), "--rmp-loss: it regularises membrane potentials, which only neurons have"),
         (("--neuron", "lif", "--rmp-loss", "0.1"), "let it take all (--rmp-sites all)"),
         (("--accumulate", "3"), "accumulate is 3: it must be a divisor of batch_size, which is 8"),
         (("--optimizer", "sdg"), "near it: sgd"),
