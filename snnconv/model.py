@@ -101,6 +101,16 @@ class InputSpec:
         return (self.channels, self.height, self.width)
 
     @property
+    def noun(self) -> str:
+        """Return the word for one input: "image", or "sample" where it has no two axes, or changes over time.
+
+        >>> InputSpec(3, 32, 32).noun, InputSpec(40, None, None, layout="NC").noun, InputSpec(1, 1, 16000).noun
+        ('image', 'sample', 'sample')
+        """
+        flat = self.layout == "NC" or 1 in (self.height, self.width)
+        return "sample" if flat or self.timesteps is not None else "image"
+
+    @property
     def batch_axis(self) -> int:
         """Axis of a batch's members: 0 of still inputs `[B, ...]`, 1 of frames `[T, B, ...]`."""
         return 0 if self.timesteps is None else 1

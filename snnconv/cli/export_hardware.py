@@ -38,7 +38,7 @@ def _write(request: ExportRequest) -> None:
         print_json({**values, **sizes, "comparison": None if found is None else found.to_dict()})
         return
     if found is not None:
-        print_comparison(found, "The integers beside FILE", "the integers")
+        print_comparison(found, model.input.noun, "The integers beside FILE", "the integers")
     print_line(
         f"Wrote {path}: {layers} layers, weights of {bits} bits, sums of up to {widest} bits, {graph['coupling']} "
         f"coupling, {size / 1e6:.2f} MB."

@@ -25,7 +25,9 @@ def _write(request: ExportRequest) -> None:
     graph = to_nir(model, exact_reset=exact, unit_thresholds=unit)
     found = None
     if request.data is not None:
-        found = compare_nir(model, request.data, limit=request.limit, progress=track)
+        found = compare_nir(
+            model, request.data, exact_reset=exact, unit_thresholds=unit, limit=request.limit, progress=track
+        )
     content = nir_bytes(graph)
     write_atomically(path, content)
     steps = int(graph.metadata["timesteps"])
@@ -36,7 +38,7 @@ def _write(request: ExportRequest) -> None:
         print_json({**values, **sizes, "kinds": kinds, "comparison": None if found is None else found.to_dict()})
         return
     if found is not None:
-        print_comparison(found, f"One threshold, {steps} steps, beside FILE", "the file")
+        print_comparison(found, model.input.noun, f"One threshold, {steps} steps, beside FILE", "the file")
     print_line(f"Wrote {path}: {steps} steps, {len(graph.nodes)} nodes, {len(content) / 1e6:.2f} MB.")
     print_line(f"Kinds of nodes: {', '.join(kinds)}.")
 

@@ -42,7 +42,7 @@ def _write(request: ExportRequest) -> None:
         print_json({**values, **sizes, "comparison": None if found is None else found.to_dict()})
         return
     if found is not None:
-        print_comparison(found, "The file in onnxruntime beside FILE", "the file")
+        print_comparison(found, model.input.noun, "The file in onnxruntime beside FILE", "the file")
     print_line(f"Wrote {path}: {form}{', int8' if int8 else ''}, {operators} nodes, {len(content) / 1e6:.2f} MB.")
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from snnconv.cli.output import print_table
+from snnconv.cli.output import print_output_errors, print_table
 
 if TYPE_CHECKING:
     from snnconv.evaluation import FileComparison
@@ -51,9 +51,22 @@ class Target:
     write: Callable[[ExportRequest], None]
 
 
-def print_comparison(found: FileComparison, title: str, written: str, more: Sequence[tuple[str, object]] = ()) -> None:
-    """Print how what was written compares with the network: `title` of the table, `written` what it is called."""
-    rows: list[tuple[str, object]] = [("images", found.images), ("same arg-max", f"{found.agreement:.2f} %")]
-    if found.accuracy is not None:
-        rows += [(f"accuracy of {written}", f"{found.accuracy:.2f} %"), ("of FILE", f"{found.model_accuracy:.2f} %")]
-    print_table(title, ("", ""), [*rows, *more])
+def print_comparison(found: FileComparison, noun: str, title: str, written: str) -> None:
+    """Print how what was written compares with the network.
+
+    Args:
+        found: the comparison.
+        noun: word for one input, `InputSpec.noun`.
+        title: title of the table.
+        written: what the written network is called.
+    """
+    if found.agreement is not None:
+        rows = [(f"{noun}s", str(found.images)), ("same arg-max", f"{found.agreement:.2f} %")]
+        if found.accuracy is not None:
+            rows += [
+                (f"accuracy of {written}", f"{found.accuracy:.2f} %"),
+                ("of FILE", f"{found.model_accuracy:.2f} %"),
+            ]
+        print_table(title, ("", ""), rows)
+    if found.output_errors:
+        print_output_errors(f"{title}: errors of the outputs over {found.images} {noun}s", found.output_errors)

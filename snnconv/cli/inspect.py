@@ -16,7 +16,7 @@ from snnconv.cli.options import (
     pretrained_option,
     refuse_pretrained,
 )
-from snnconv.cli.output import print_json, print_line, print_table
+from snnconv.cli.output import filled_columns, print_json, print_line, print_table
 
 
 @click.command(
@@ -63,17 +63,19 @@ def inspect(source: str, coupling: str, as_json: bool, **options: Any) -> None:
     )
     print_table(
         f"{len(found['sites'])} sites",
-        ("site", "operator", "output", "ceilings", "N"),
-        [
-            (
-                site["name"],
-                site["operator"],
-                "x".join(map(str, site["shape"])),
-                site["ceilings"],
-                site["total_levels"],
-            )
-            for site in found["sites"]
-        ],
+        *filled_columns(
+            ("site", "operator", "output", "ceilings", "N"),
+            [
+                (
+                    site["name"],
+                    site["operator"],
+                    "x".join(map(str, site["shape"])),
+                    site["ceilings"] or None,
+                    site["total_levels"],
+                )
+                for site in found["sites"]
+            ],
+        ),
     )
     if found["on_means"]:
         print_line(applied_once(found["on_means"], inspection.model.graph))

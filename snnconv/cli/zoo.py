@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from snnconv.cli.options import DATA_HELP, LARGEST_SEED, examples, json_option, output_path
-from snnconv.cli.output import print_json, print_line, print_table, track
+from snnconv.cli.output import filled_columns, print_json, print_line, print_table, track
 from snnconv.cli.training_options import resume_option
 from snnconv.cli.training_run import Reporter, is_main_process, read_metrics, resumable
 
@@ -52,30 +52,57 @@ def list_all(as_json: bool) -> None:
             }
         )
         return
+    embedded = {recipe.name for recipe, _ in recipes if recipe.data.embedded}
     print_table(
-        "Recipes, accuracies in %: snnconv zoo show NAME, snnconv zoo train NAME",
-        ("recipe", "network", "data", "T", "L", "N", "paper", "ours"),
-        [
-            (
-                recipe.name,
-                recipe.network.name.removeprefix("zoo:"),
-                recipe.data.name,
-                stages.timesteps,
-                stages.levels,
-                stages.total_levels,
-                None if recipe.figure is None else f"{recipe.figure.value:.2f} {recipe.figure.status}",
-                None if not recipe.measured else f"{recipe.measured[-1].value:.2f}",
-            )
-            for recipe, stages in recipes
-        ],
+        "Networks that come with the package, ready to run: snnconv zoo get NAME",
+        *filled_columns(
+            ("network", "recipe", "data", "T", "L", "N", "accuracy"),
+            [
+                (
+                    card.name,
+                    card.recipe,
+                    card.data.name,
+                    card.timesteps,
+                    card.levels,
+                    card.total_levels,
+                    card.accuracy[0],
+                )
+                for card in sorted(cards, key=lambda card: card.recipe not in embedded)
+            ],
+        ),
     )
+    small = sorted(
+        (pair for pair in recipes if _runs_on_a_laptop(pair[0])), key=lambda pair: pair[0].name not in embedded
+    )
+    others = [pair for pair in recipes if pair not in small]
+    _print_recipes("Recipes that a laptop runs, accuracies in %: snnconv zoo train NAME", small)
+    _print_recipes("Recipes for a GPU, accuracies in %: snnconv zoo show NAME, snnconv zoo train NAME", others)
+
+
+def _runs_on_a_laptop(recipe: Recipe) -> bool:
+    """Whether its data come with the package, or it was measured without a GPU."""
+    return recipe.data.embedded or any("no GPU" in each.hardware for each in recipe.measured)
+
+
+def _print_recipes(title: str, recipes: Sequence[tuple[Recipe, Stages]]) -> None:
     print_table(
-        "Networks that come with the package: snnconv zoo get NAME",
-        ("network", "recipe", "data", "T", "L", "N", "accuracy"),
-        [
-            (card.name, card.recipe, card.data.name, card.timesteps, card.levels, card.total_levels, card.accuracy[0])
-            for card in cards
-        ],
+        title,
+        *filled_columns(
+            ("recipe", "network", "data", "T", "L", "N", "paper", "ours"),
+            [
+                (
+                    recipe.name,
+                    recipe.network.name.removeprefix("zoo:"),
+                    recipe.data.name,
+                    stages.timesteps,
+                    stages.levels,
+                    stages.total_levels,
+                    None if recipe.figure is None else f"{recipe.figure.value:.2f} {recipe.figure.status}",
+                    None if not recipe.measured else f"{recipe.measured[-1].value:.2f}",
+                )
+                for recipe, stages in recipes
+            ],
+        ),
     )
 
 

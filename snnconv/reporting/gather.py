@@ -89,7 +89,8 @@ def gather(
     chosen = options or Options()
     opened = open_data(data, model.input, purpose="eval") if isinstance(data, str) else data
     if not len(opened):
-        raise DataError(f"{opened.spec!r} holds no image.")
+        raise DataError(f"{opened.spec!r} holds no {opened.input.noun}.")
+    classes = classes_of(model)
     images = _first(opened, chosen.limit)
     few = _first(images, chosen.site_images)
     # This also refuses data and pairs of networks that do not fit, before any other work.
@@ -102,7 +103,7 @@ def gather(
         energy_model=chosen.energy_model,
         progress=progress,
     )
-    labels = torch.tensor(images.labels) if has_labels(images, classes_of(model)) else None
+    labels = torch.tensor(images.labels) if has_labels(images, classes) else None
     ways = variants(model)
     run = [way for way in ways if way.model is not None]
     networks = [way.model for way in run if way.model is not None] or [model]
@@ -128,6 +129,7 @@ def gather(
         slowest=slowest,
         classes=images.classes or model.input.classes,
         provenance=provenance_of(model, against, opened, len(images), chosen.command),
+        noun=model.input.noun,
         thumbnails={index: thumbnail(images, index) for index in shown},
     )
 

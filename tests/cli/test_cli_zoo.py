@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -62,6 +63,17 @@ def test_list_names_every_recipe_and_network(run: Run) -> None:
     assert "96.25 verified" in ran.out
     assert "94.25 unverified" in ran.out
     assert "78.28 second-hand" in ran.out
+
+
+def test_list_begins_with_what_a_laptop_runs(run: Run) -> None:
+    out = run("zoo", "list").out
+    places = [out.index(text) for text in ("Networks that come", "Recipes that a laptop", "Recipes for a GPU")]
+    assert places == sorted(places)
+    _, networks, small, _ = re.split(r"(?m)^(?=Networks that come|Recipes )", out)
+    assert networks.index("small-cnn-digits-qcfs") < networks.index("resnet8-cifar10-qcfs")
+    assert small.index("qcfs-small-cnn-digits") < small.index("qcfs-resnet8-cifar10-short")
+    assert "paper" not in small  # nothing to stand in that column
+    assert " - " not in small
 
 
 def test_list_as_json(run: Run) -> None:

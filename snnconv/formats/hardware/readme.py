@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from snnconv.model import InputSpec
+
 __all__ = ["readme"]
 
 _TEXT = """A spiking network in integers, written by {written_by}.
@@ -39,12 +41,23 @@ _HOW = {
 }
 
 
+def _same(found: dict[str, Any]) -> str:
+    """Return how the integers compare with the float network, in words."""
+    parts = [] if found["agreement"] is None else [f"the same class as the float network on {found['agreement']:.2f} %"]
+    for error in found.get("output_errors", ()):
+        share = error["relative_error"]
+        relative = "" if share is None else f"relative L2 error {100 * share:.3g} %, "
+        parts.append(f"output {error['name']}: {relative}largest difference {error['largest_difference']:.3g}")
+    return "; ".join(parts)
+
+
 def readme(graph: dict[str, Any]) -> str:
     """The text, of what graph.json says."""
     spec, found = graph["input"], graph["measured"]
     measured = ""
     if found is not None:
-        measured = f"On {found['images']} images: the same class as the float network on {found['agreement']:.2f} %"
+        noun = InputSpec.from_dict({name: spec[name] for name in InputSpec.__dataclass_fields__}).noun
+        measured = f"On {found['images']} {noun}s: {_same(found)}"
         if found["accuracy"] is not None:
             measured += f"; accuracy {found['accuracy']:.2f} %, of the float network {found['model_accuracy']:.2f} %"
         measured += ".\n"

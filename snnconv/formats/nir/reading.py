@@ -16,6 +16,7 @@ from snnconv.errors import FileError, InvalidValueError, ModelError, Unsupported
 from snnconv.formats.nir.firing import NEURONS, RESET, Stepping, neurons_of
 from snnconv.formats.nir.flat import FlatGraph, flatten
 from snnconv.formats.nir.hdf5 import Array, NirNode, read_tree
+from snnconv.formats.nir.loops import without_loops
 from snnconv.formats.nir.nodes import LAYERS
 from snnconv.formats.nir.settings import RESETS, NirReading
 from snnconv.graph.building import Builder
@@ -47,9 +48,9 @@ def read_network(data: bytes, path: Path, reading: NirReading) -> Model:
         InvalidValueError: T is neither stated nor given.
     """
     tree = read_tree(data, path)
-    graph = flatten(tree, path)
-    _refuse_unknown(graph, path)
     stated = _stated(tree.metadata, path)
+    graph = without_loops(flatten(tree, path), reading.dt or stated.dt)
+    _refuse_unknown(graph, path)
     timesteps = reading.timesteps or stated.timesteps
     if timesteps is None:
         raise InvalidValueError(
@@ -181,8 +182,8 @@ class _Assembly:
         except CycleError as error:
             around = " -> ".join(repr(name) for name in error.args[1])
             raise ModelError(
-                f"{self.path} has a cycle, {around}: recurrent networks are not read. Of a network that was exported "
-                "with --exact-reset, export it without."
+                f"{self.path} has a cycle, {around}: recurrent networks are not read, other than the loops of an exact "
+                "reset as `snnconv export --to nir --exact-reset` writes them."
             ) from error
         reached = self._reached()
         return [name for name in order if name in reached and name != self.graph.input]
