@@ -7,15 +7,28 @@ import hashlib
 import logging
 import os
 import re
+import socket
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies
 
 import onnx
 import torch
 from torch import fx, nn
 
-from snnconv.errors import FileError, InvalidValueError, ModelError, SnnconvError, UnsupportedOperatorsError
+from snnconv.errors import (
+    FileError,
+    InvalidValueError,
+    ModelError,
+    SnnconvError,
+    UnsupportedOperatorsError,
+    is_out_of_memory,
+    unreadable,
+)
 from snnconv.formats.nir import NirReading, is_nir, read_network
 from snnconv.formats.onnx.metadata import INT8, METADATA_KEY, SINGLE_STEP, metadata_in
 from snnconv.formats.onnx.reading import load_external_data, read_bytes, read_proto
@@ -31,6 +44,7 @@ from snnconv.neurons.site import require_positive_int
 __all__ = ["is_nir_file", "load", "load_module"]
 
 TIMM = "timm:"
+HUB_ANSWERS_S = 5.0
 
 
 def load(
@@ -99,6 +113,8 @@ def _require_size(model: Model, size: int | None) -> None:
 
 def is_nir_file(source: str | os.PathLike[str]) -> bool:
     """Whether there is a file of this name that is HDF5, the container of NIR."""
+    if not os.path.isfile(source):  # a pipe would block
+        return False
     try:
         with open(source, "rb") as file:
             return is_nir(file.read(16))
@@ -142,12 +158,10 @@ def load_module(module: nn.Module, sample_shape: tuple[int, ...], *, source: str
 
 def _export(module: nn.Module, sample_shape: tuple[int, ...]) -> onnx.ModelProto:
     """Export with a dynamic batch; nothing is optimised, so batch-norm stays and can be trained on."""
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     tensor = next(iter(module.parameters()), torch.zeros(()))
     example = torch.zeros(2, *sample_shape, device=tensor.device)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with _quiet_exporter():
             program = torch.onnx.export(
                 module,
                 (example,),
@@ -158,6 +172,8 @@ def _export(module: nn.Module, sample_shape: tuple[int, ...]) -> onnx.ModelProto
                 verbose=False,
             )
     except Exception as error:
+        if is_out_of_memory(error):
+            raise
         said = f"torch.onnx.export cannot export {type(module).__name__}: {_plain(error)}"
         if refused := module_refusals(module):
             raise UnsupportedOperatorsError(f"{said}\nWhat it holds could not be imported either", refused) from error
@@ -166,11 +182,54 @@ def _export(module: nn.Module, sample_shape: tuple[int, ...]) -> onnx.ModelProto
     return program.model_proto
 
 
+@contextmanager
+def _quiet_exporter() -> Iterator[None]:
+    """Let torch's exporter say nothing but errors meanwhile."""
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)
+
+
 def _plain(error: Exception) -> str:
     """What an error says, the first lines of it, without colours."""
     lines = [line.strip() for line in re.sub(r"\x1b\[[0-9;]*m", "", str(error)).splitlines()]
     said = [line for line in lines if line][:3]
     return " ".join(said) or type(error).__name__
+
+
+def _reason(error: Exception) -> str:
+    said = _plain(error)
+    return said if type(error).__name__ in said else f"{type(error).__name__}: {said}"
+
+
+@contextmanager
+def _offline_at_once() -> Iterator[str]:
+    """Keep huggingface_hub, which timm fetches weights with, from trying for a minute where nothing answers.
+
+    Yields:
+        Why its hub cannot be reached; empty where it can, and where a proxy or the user's settings decide.
+    """
+    from huggingface_hub import constants
+
+    hub = urlsplit(constants.ENDPOINT)
+    reason = ""
+    if not constants.HF_HUB_OFFLINE and not getproxies():
+        try:
+            socket.create_connection((hub.hostname, hub.port or 443), timeout=HUB_ANSWERS_S).close()
+        except OSError as error:
+            reason = f"{hub.hostname} cannot be reached ({error.strerror or error})"
+    before = constants.HF_HUB_OFFLINE
+    constants.HF_HUB_OFFLINE = before or bool(reason)
+    try:
+        yield reason
+    finally:
+        constants.HF_HUB_OFFLINE = before
 
 
 def _load_timm(name: str, *, size: int | None, pretrained: bool) -> Model:
@@ -183,14 +242,18 @@ def _load_timm(name: str, *, size: int | None, pretrained: bool) -> Model:
         hint = f"Near it: {', '.join(near[:5])}." if near else "timm.list_models() lists them."
         raise InvalidValueError(f"timm has no model {name!r}. {hint}")
     try:
-        module = timm.create_model(name, pretrained=pretrained)
+        with _offline_at_once() if pretrained else nullcontext() as offline:
+            module = timm.create_model(name, pretrained=pretrained)
     except Exception as error:
+        if is_out_of_memory(error):
+            raise
         if not pretrained:
             raise ModelError(f"timm cannot build {name!r}: {error}") from error
+        missing = type(error).__name__ in ("LocalEntryNotFoundError", "OfflineModeIsEnabled")
+        said = f"they are not in timm's cache here, and {offline}" if offline and missing else _reason(error)
         raise ModelError(
-            f"The trained weights of timm:{name} cannot be had: they are not in timm's cache here, and the hub that "
-            f"has them cannot be reached ({type(error).__name__}). Go online once, or take random weights with "
-            "--no-pretrained (in Python: pretrained=False)."
+            f"The trained weights of timm:{name} cannot be had: {said.rstrip('.')}. Go online once where that is "
+            "why, or take random weights with --no-pretrained (in Python: pretrained=False)."
         ) from error
     config = resolve_model_data_config(module)
     channels, height, width = config["input_size"]
@@ -227,9 +290,10 @@ def _load_file(path: Path, size: int | None) -> Model:
         return _to_model(proto, provenance, size=size)
     except SnnconvError:
         raise
-    except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
+    except (ArithmeticError, AttributeError, LookupError, MemoryError, RuntimeError, TypeError, ValueError) as error:
         # bytes that parse, and yet are no network: names that are no text, tensors without a type
-        raise FileError(f"{path} is damaged ({type(error).__name__}: {error}). Export the network again.") from error
+        message = f"{path} is damaged ({type(error).__name__}: {error}). Export the network again."
+        raise unreadable(path, error, message) from error
 
 
 def _require_own_functions(proto: onnx.ModelProto, path: Path) -> None:

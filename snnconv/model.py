@@ -20,6 +20,8 @@ M = TypeVar("M", bound="Model")
 
 Layout = Literal["NCHW", "NHWC", "NC"]
 SIZES = ("channels", "height", "width", "resize", "timesteps", "step_us")  # what counts something, of an InputSpec
+LARGEST_SIZE = 2**31 - 1
+LARGEST = {"height": 2**24, "width": 2**24, "resize": 2**24, "step_us": 2**53}  # no product of them passes 64 bits
 
 
 class Stage(StrEnum):
@@ -81,8 +83,10 @@ class InputSpec:
             raise InvalidValueError(f"std is {self.std}: every value must be above 0.")
         for name in SIZES:
             value = getattr(self, name)
-            if value is not None and value < 1:
-                raise InvalidValueError(f"{name} is {value}: it must be at least 1.")
+            if value is not None and not 1 <= value <= LARGEST.get(name, LARGEST_SIZE):
+                raise InvalidValueError(
+                    f"{name} is {value}: it must be at least 1 and at most {LARGEST.get(name, LARGEST_SIZE)}."
+                )
 
     def sample_shape(self) -> tuple[int, ...]:
         """Shape of one input without the batch axis, in the network's layout: three axes of an image, one if flat.

@@ -27,7 +27,7 @@ from snnconv.cli.training_options import (
     refuse_idle,
     resume_option,
 )
-from snnconv.cli.training_run import carry_out, is_main_process
+from snnconv.cli.training_run import carry_out, is_main_process, tell_finished
 
 if TYPE_CHECKING:
     from snnconv.finetune import TrainSettings
@@ -119,6 +119,9 @@ def train(model: str, output: Path | None, **options: Any) -> None:
     settings = _settings(options)
     target = output_path(output, model, "-qcfs" if settings.neuron is None else "-snn", options)
     files = RunFiles.beside(target, resume=options["resume"])
+    if files.is_finished(target):
+        tell_finished(target, settings, files.metrics, model, as_json=options["as_json"])
+        return
     if is_main_process():
         files.check()
     network = build_network(

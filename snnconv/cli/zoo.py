@@ -11,7 +11,7 @@ import click
 from snnconv.cli.options import DATA_HELP, LARGEST_SEED, examples, json_option, output_path
 from snnconv.cli.output import filled_columns, print_json, print_line, print_table, track
 from snnconv.cli.training_options import resume_option
-from snnconv.cli.training_run import Reporter, is_main_process, read_metrics, resumable
+from snnconv.cli.training_run import Reporter, is_main_process, read_metrics, require_epochs, resumable
 
 if TYPE_CHECKING:
     from snnconv.finetune import EpochMetrics, LoopSettings
@@ -227,10 +227,13 @@ def train(recipe: str, output: Path | None, resume: bool, as_json: bool, **optio
     from snnconv.zoo.running import data_of, run_recipe, stages_of
 
     found = read_recipe(recipe)
-    stages_of(found, epochs=options["epochs"])
+    stages = stages_of(found, epochs=options["epochs"], seed=options["seed"])
     data_of(found, options["data"])
     target = output_path(output, recipe, "", options)
     files = RecipeFiles(target, resume)
+    if files.is_finished(found):
+        _tell_finished(found, stages, files, as_json=as_json)
+        return
     if is_main_process():
         files.check(found)
     report = _Report(found, as_json=as_json)
@@ -250,6 +253,24 @@ def train(recipe: str, output: Path | None, resume: bool, as_json: bool, **optio
         save(made, target)
         files.finish(found)
         report.finish(made, files)
+
+
+def _tell_finished(recipe: Recipe, stages: Stages, files: RecipeFiles, *, as_json: bool) -> None:
+    """Say of a training that is to go on that it is finished."""
+    from snnconv.loading import load
+
+    settings = {"train": stages.train, **({} if stages.finetune is None else {"finetune": stages.finetune})}
+    for each, metrics in zip(settings.values(), files.metrics(recipe), strict=True):
+        require_epochs(files.output, metrics, each.epochs)
+    if not is_main_process():
+        return
+    if not as_json:
+        print_line(f"The training is finished already: {files.output}.")
+        return
+    report = _Report(recipe, as_json=True)
+    for name, each in settings.items():
+        report.stage(name, each)
+    report.finish(load(files.output), files)
 
 
 class _Report:

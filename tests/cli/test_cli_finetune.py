@@ -176,5 +176,6 @@ def test_going_on(
     assert run(*TUNE, "--levels", 3, "--resume").code == 0
     resumed = (here / "snn-tuned.onnx").read_bytes()
     assert not (here / "snn-tuned.checkpoint").exists()
+    assert "finished already: snn-tuned.onnx" in run(*TUNE, "--levels", 3, "--resume").out
     assert run(*TUNE, "--levels", 3).code == 0
     assert (here / "snn-tuned.onnx").read_bytes() == resumed

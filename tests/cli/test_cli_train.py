@@ -253,6 +253,20 @@ def test_an_interrupted_training_says_how_to_go_on(stopped: Any, run: Callable[.
     assert (here / "net-qcfs.onnx").read_bytes() == resumed
 
 
+def test_a_finished_training_says_so(run: Callable[..., Any], here: Path, refused: Callable[..., str]) -> None:
+    first = run(*TRAIN, "--json")
+    written = (here / "net-qcfs.onnx").read_bytes()
+    again = run(*TRAIN, "--resume")
+    assert (again.code, again.err) == (0, "")
+    assert "The training is finished already: net-qcfs.onnx;" in again.out
+    assert run(*TRAIN, "--resume", "--json").json == first.json
+    assert (here / "net-qcfs.onnx").read_bytes() == written
+    said = refused(*TRAIN, "--resume", "--epochs", 5)
+    assert "is finished after 2 epochs, and 5 are asked for" in said
+    (here / "net-qcfs.metrics.jsonl").unlink()
+    assert "There is no checkpoint" in refused(*TRAIN, "--resume")
+
+
 def test_an_unfinished_training_is_not_overwritten(stopped: Any, here: Path, refused: Callable[..., str]) -> None:
     said = refused(*TRAIN)
     assert "net-qcfs.checkpoint is the checkpoint of a training that did not finish: go on with --resume" in said

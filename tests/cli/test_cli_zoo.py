@@ -171,6 +171,10 @@ def test_train_two_stages_of_ones_own(run: Run, here: Path, mine: Run) -> None:
     assert written == {"mine.onnx", "mine-qcfs.onnx", "mine.metrics.jsonl", "mine-qcfs.metrics.jsonl"}
     assert load(here / "mine.onnx").provenance["recipe"] == "mine"
 
+    finished = ("zoo", "train", "mine.toml", "--data", "digits[:100]", "--epochs", 1, "--resume")
+    assert "The training is finished already: mine.onnx." in run(*finished).out
+    assert run(*finished, "--json").json == found
+
     (here / "mine.onnx").unlink()
     again = run("zoo", "train", "mine.toml", "--data", "digits[:100]", "--epochs", 1)
     assert again.code == 2
