@@ -59,10 +59,6 @@ class Arithmetic(nn.Module):
         operator: which of the four.
         constant: the constant operand, broadcast as numpy does; None where both operands are activations.
         constant_first: whether the constant is the left operand.
-
-    Attributes:
-        overwrites: the activation, 0 or 1, over which a sum may be written where no gradient is needed; None: neither.
-            Set by what knows that nothing else reads it (snnconv.runtime.inference).
     """
 
     constant: nn.Parameter | None
@@ -73,15 +69,12 @@ class Arithmetic(nn.Module):
         super().__init__()
         self.operator = operator
         self.constant_first = constant_first
-        self.overwrites: int | None = None
         self.register_parameter("constant", constant)
 
     def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """Broadcast as numpy does."""
         other = self.constant if y is None else y
         assert other is not None
-        if self.overwrites is not None and not torch.is_grad_enabled():
-            return x.add_(other) if self.overwrites == 0 else other.add_(x)
         function = _FUNCTIONS[self.operator]
         return function(other, x) if self.constant_first else function(x, other)
 

@@ -107,7 +107,7 @@ class IntegrateAndFire(SpikingSite):
         if self.decay.device.type != "meta" and not bool(((self.decay >= 0) & (self.decay <= 1)).all()):
             raise InvalidValueError("Every decay must be from 0 to 1: a step must not be longer than a time constant.")
 
-    def run(self, currents: Tensor, threshold: Tensor, observe: Observer | None) -> Tensor:
+    def run(self, currents: Tensor, threshold: Tensor, observe: Observer | None, out: Tensor | None = None) -> Tensor:
         fired = integrate_and_fire(
             in_single(currents),
             self.threshold,

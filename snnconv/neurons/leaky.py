@@ -239,7 +239,7 @@ class Leaky(SpikingSite):
         self.rectified = rectified
         self.surrogate = parse_surrogate(surrogate)
 
-    def run(self, currents: Tensor, threshold: Tensor, observe: Observer | None) -> Tensor:
+    def run(self, currents: Tensor, threshold: Tensor, observe: Observer | None, out: Tensor | None = None) -> Tensor:
         return leaky(
             currents,
             threshold,

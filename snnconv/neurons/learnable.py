@@ -73,7 +73,7 @@ class LearnableMultiThreshold(SpikingSite):
         self.mixing = nn.Parameter(torch.zeros(timesteps, timesteps))  # A
         self.leakage = nn.Parameter(torch.zeros(()))  # a
 
-    def run(self, currents: Tensor, threshold: Tensor, observe: Observer | None) -> Tensor:
+    def run(self, currents: Tensor, threshold: Tensor, observe: Observer | None, out: Tensor | None = None) -> Tensor:
         return multithreshold(
             currents,
             threshold,
@@ -84,5 +84,5 @@ class LearnableMultiThreshold(SpikingSite):
             rectified=self.rectified and self.training,
             signed=self.signed,
             observe=observe,
-            out=self.memory_for(currents),
+            out=out,
         )

@@ -109,7 +109,7 @@ class MultiLevel(SpikingSite):
         self.first = first
         self.surrogate = parse_surrogate(surrogate)
 
-    def run(self, currents: Tensor, threshold: Tensor, observe: Observer | None) -> Tensor:
+    def run(self, currents: Tensor, threshold: Tensor, observe: Observer | None, out: Tensor | None = None) -> Tensor:
         return multilevel(
             currents,
             threshold,

@@ -238,7 +238,7 @@ class MultiThreshold(SpikingSite):
         start = torch.as_tensor(initial, dtype=self.ceiling.dtype, device=self.ceiling.device).detach()
         self.register_buffer("initial", _checked(start, coupling))
 
-    def run(self, currents: Tensor, threshold: Tensor, observe: Observer | None) -> Tensor:
+    def run(self, currents: Tensor, threshold: Tensor, observe: Observer | None, out: Tensor | None = None) -> Tensor:
         rectified = self.rectified and self.training
         initial: float | Tensor = HALF
         if self.coupling is not Coupling.MEAN:
@@ -252,7 +252,7 @@ class MultiThreshold(SpikingSite):
             rectified=rectified,
             signed=self.signed,
             observe=observe,
-            out=self.memory_for(currents),
+            out=out,
         )
 
 

@@ -104,10 +104,9 @@ class QCFS(Site):
         super().__init__(ceiling, signed=signed, channel_axis=channel_axis)
         self.total_levels = require_positive_int("total_levels", total_levels)
 
-    def forward(self, z: Tensor) -> Tensor:
-        """`[B, ...]` to the same shape and type; half precision is quantized in single precision."""
-        free = self.overwrites and not torch.is_grad_enabled()
-        return qcfs(z, self.ceiling_for(z), self.total_levels, self.signed, out=z if free else None)
+    def forward(self, z: Tensor, *, out: Tensor | None = None) -> Tensor:
+        """Quantize `[B, ...]` to the same shape and type; half precision is quantized in single precision."""
+        return qcfs(z, self.ceiling_for(z), self.total_levels, self.signed, out=out)
 
     def extra_repr(self) -> str:
         """Shown in a printed graph."""

@@ -41,9 +41,8 @@ class Site(nn.Module):
         signed: whether its values lie within -λ..λ; else within 0..λ.
         channel_axis: the axis of the channels in an input `[B, ...]`, the batch's axis counted.
 
-    Attributes:
-        overwrites: whether it may write its output over its input, where no gradient is needed. Set by what knows that
-            nothing else reads the input (snnconv.runtime.inference).
+    `forward` takes an input and `out`, memory that the output may be written to where no gradient is needed; that may
+    be the input itself.
     """
 
     def __init__(self, ceiling: Tensor, *, signed: bool = False, channel_axis: int = 1) -> None:
@@ -58,7 +57,6 @@ class Site(nn.Module):
         self.ceiling = ceiling if isinstance(ceiling, nn.Parameter) else nn.Parameter(ceiling)
         self.signed = signed
         self.channel_axis = channel_axis
-        self.overwrites = False
 
     def ceiling_for(self, x: Tensor) -> Tensor:
         """λ, shaped to broadcast over `x`."""
@@ -88,7 +86,6 @@ class SpikingSite(Site):
         channel_axis: axis of the channels.
 
     Attributes:
-        still: whether its input is `[B, ...]`, the same current at each step. Set by snnconv.runtime.inference.
         observer: given the membrane potential u of each step before it fires, `[B, ...]` in units of θ and shifted so
             that level k begins at k - 1/2; set by what regularises potentials, and called in training only.
     """
@@ -107,29 +104,33 @@ class SpikingSite(Site):
         self.timesteps = require_positive_int("timesteps", timesteps)
         self.levels = require_positive_int("levels", levels)
         self.coupling = coupling
-        self.still = False
         self.observer: Observer | None = None
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Input currents `[T*B, ...]`, time-major, to output currents of the same shape and type."""
-        currents = x.expand(self.timesteps, *x.shape) if self.still else unfold_time(x, self.timesteps)
+    def forward(self, x: Tensor, *, out: Tensor | None = None) -> Tensor:
+        """Turn input currents `[T*B, ...]`, time-major, into output currents of the same shape and type."""
+        return self.fire(unfold_time(x, self.timesteps), None if out is None else unfold_time(out, self.timesteps))
+
+    def fire(self, currents: Tensor, out: Tensor | None = None) -> Tensor:
+        """Turn the input currents of all steps into output currents.
+
+        Args:
+            currents: Input currents, `[T, B, ...]`; all steps may be one piece of memory.
+            out: Memory of the same shape that the output may be written to; None: new memory.
+
+        Returns:
+            Output currents, `[T*B, ...]`, time-major.
+        """
         observe = self.observer if self.training else None
-        with _single_precision(x.device):
-            return fold_time(self.run(currents, self._threshold(x), observe))
-
-    def memory_for(self, currents: Tensor) -> Tensor | None:
-        """Where `run` may write its output: over its input, or into memory of its own (None)."""
-        free = self.overwrites and not self.still and not torch.is_grad_enabled()
-        return currents if free else None
-
-    def _threshold(self, x: Tensor) -> Tensor:
-        return self.ceiling_for(x) / self.levels
+        threshold = along_channels(self.ceiling, currents.dim() - 1, self.channel_axis) / self.levels
+        with _single_precision(currents.device):
+            return fold_time(self.run(currents, threshold, observe, out))
 
     @abstractmethod
-    def run(self, currents: Tensor, threshold: Tensor, observe: Observer | None) -> Tensor:
-        """Input currents `[T, B, ...]` and θ to output currents `[T, B, ...]`, of the type of the input.
+    def run(self, currents: Tensor, threshold: Tensor, observe: Observer | None, out: Tensor | None = None) -> Tensor:
+        """Turn input currents `[T, B, ...]` and θ into output currents `[T, B, ...]`, of the type of the input.
 
-        Potentials are kept in single precision where the currents are shorter floats.
+        Potentials are kept in single precision where the currents are shorter floats. A kind of neuron that has no use
+        for `out`, memory that the output may be written to, leaves it.
         """
 
     def extra_repr(self) -> str:

@@ -6,12 +6,14 @@ r"""Sites that fire levels: what reaches a site is added up in units of its leve
     m_t = v_{t-1} + a_t,  s_t = floor(clip(m_t, 0, L)),  v_t = m_t - s_t          causal coupling
 
 The rules are those of quantized.py and multithreshold.py. The potential is where the inputs add up: a convolution of
-levels adds to it as it computes. Under mean coupling all T steps add to one memory of the size of a step.
+levels adds to it as it computes. Under mean coupling all T steps add to one memory of the size of a step. A
+time-invariant input, the same at each step, is given once, `[B, ...]`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -28,15 +30,15 @@ class FiringSite(nn.Module):
     """A site whose output is levels.
 
     Args:
-        inputs: what adds each argument of `forward`, in units of θ.
-        bias: `[C]`, of all inputs together, in units of θ.
+        inputs: One adder for each argument of `forward`, in units of θ.
+        bias: Bias of all inputs together, `[C]`, in units of θ.
         timesteps: T.
-        levels: the most that are fired at a step.
-        still: whether inputs are `[B, ...]`, the same at each step, or `[T*B, ...]`.
+        levels: Highest level that is fired at a step.
+        time_invariant: True where inputs are `[B, ...]`, the same at each step; else they are `[T*B, ...]`.
     """
 
     def __init__(
-        self, inputs: Sequence[Input], bias: Tensor, *, timesteps: int = 1, levels: int, still: bool = False
+        self, inputs: Sequence[Input], bias: Tensor, *, timesteps: int = 1, levels: int, time_invariant: bool = False
     ) -> None:
         super().__init__()
         # weights first: they make the potential that the others are added to
@@ -45,48 +47,48 @@ class FiringSite(nn.Module):
         self.bias = bias.float()
         self.timesteps = timesteps
         self.levels = levels
-        self.still = still
+        self.time_invariant = time_invariant
 
-    def _windows(self, given: Sequence[Tensor]) -> list[tuple[Input, Tensor]]:
-        """Each input with its steps, `[T, B, ...]`; `[1, B, ...]` of a still site."""
-        steps = 1 if self.still else self.timesteps
-        return [(self.inputs[place], unfold_time(laid_out(given[place]), steps)) for place in self.order]
+    def _windows(self, arguments: Sequence[Tensor]) -> list[tuple[Input, Tensor]]:
+        """Return each input with its steps, `[T, B, ...]`; `[1, B, ...]` where it is time-invariant."""
+        steps = 1 if self.time_invariant else self.timesteps
+        return [(self.inputs[place], unfold_time(laid_out(arguments[place]), steps)) for place in self.order]
 
     def _sum(
         self, windows: list[tuple[Input, Tensor]], total: Tensor | None = None, bias: Tensor | None = None
     ) -> Tensor:
-        """All inputs and all their steps, and the bias once, added to `total`, `[B, ...]`."""
+        """Add all inputs and all their steps, and the bias once, to `total`, `[B, ...]`."""
         bias = self.bias if bias is None else bias
-        for each, steps in windows:
-            total, bias = each.add_steps(steps, total, bias), None
+        for adder, steps in windows:
+            total, bias = adder.add_steps(steps, total, bias), None
         assert total is not None
         return total
 
     def _room(self, like: Tensor) -> Tensor:
-        """Memory for levels, `[T*B, ...]`, laid out as a potential `[B, ...]`."""
+        """Return memory for levels, `[T*B, ...]`, laid out as a potential `[B, ...]`."""
         shape = (self.timesteps * like.shape[0], *like.shape[1:])
         layout = torch.channels_last if like.dim() == 4 else torch.contiguous_format
         return torch.empty(shape, dtype=torch.uint8, memory_format=layout)
 
     def extra_repr(self) -> str:
-        """Shown in a printed graph."""
-        return f"T={self.timesteps}, levels={self.levels}, inputs={[type(each).__name__ for each in self.inputs]}"
+        """Describe the site in a printed graph."""
+        return f"T={self.timesteps}, levels={self.levels}, inputs={[type(adder).__name__ for adder in self.inputs]}"
 
 
 class Rounding(FiringSite):
     """QCFS, or neurons of one step that start at 1/2. The bias holds the 1/2."""
 
-    def forward(self, *given: Tensor) -> Tensor:
-        """`[B, ...]` to levels of the same shape."""
-        return self._sum(self._windows(given)).clamp_(0, self.levels).to(torch.uint8)
+    def forward(self, *arguments: Tensor) -> Tensor:
+        """Turn `[B, ...]` into levels of the same shape."""
+        return self._sum(self._windows(arguments)).clamp_(0, self.levels).to(torch.uint8)
 
 
 class MeanFiring(FiringSite):
-    """Multi-threshold neurons under mean coupling. Inputs are in units of T·θ, of a still site in units of θ."""
+    """Multi-threshold neurons under mean coupling. Inputs are in units of T·θ, time-invariant ones in units of θ."""
 
-    def forward(self, *given: Tensor) -> Tensor:
-        """`[T*B, ...]`, of a still site `[B, ...]`, to levels `[T*B, ...]`."""
-        drive = self._sum(self._windows(given)).clamp_(0, self.levels)
+    def forward(self, *arguments: Tensor) -> Tensor:
+        """Turn `[T*B, ...]`, or `[B, ...]` of time-invariant inputs, into levels `[T*B, ...]`."""
+        drive = self._sum(self._windows(arguments)).clamp_(0, self.levels)
         out = self._room(drive)
         fired, half, counted = unfold_time(out, self.timesteps), drive.new_tensor(HALF), torch.empty_like(drive)
         for step in range(self.timesteps):
@@ -99,20 +101,20 @@ class MeanFiring(FiringSite):
 class CausalFiring(FiringSite):
     """Multi-threshold neurons under causal coupling.
 
-    Args:
+    Attributes:
         initial: v_0 in units of θ, `[]` or `[C]`.
     """
 
     initial: Tensor
 
-    def forward(self, *given: Tensor) -> Tensor:
-        """`[T*B, ...]`, of a still site `[B, ...]`, to levels `[T*B, ...]`."""
-        windows = self._windows(given)
-        drive = self._sum(windows) if self.still else None
+    def forward(self, *arguments: Tensor) -> Tensor:
+        """Turn `[T*B, ...]`, or `[B, ...]` of time-invariant inputs, into levels `[T*B, ...]`."""
+        windows = self._windows(arguments)
+        drive = self._sum(windows) if self.time_invariant else None
         potential = out = None
         for step in range(self.timesteps):
             if drive is None:
-                now = [(each, steps[step : step + 1]) for each, steps in windows]
+                now = [(adder, steps[step : step + 1]) for adder, steps in windows]
                 potential = self._sum(now, potential, self.bias if step else self.bias + self.initial)
             elif potential is None:
                 potential = drive + along_channels(self.initial, drive.dim(), 1)
@@ -127,38 +129,49 @@ class CausalFiring(FiringSite):
 
 
 class OwnFiring(FiringSite):
-    """Neurons of any other kind, run by their own module at θ = 1."""
+    """Neurons of any other kind, run by their own module at θ = 1.
+
+    Attributes:
+        site: Module of the neurons.
+    """
 
     site: SpikingSite
 
-    def forward(self, *given: Tensor) -> Tensor:
-        """`[T*B, ...]`, of a still site `[B, ...]`, to levels `[T*B, ...]`."""
+    def forward(self, *arguments: Tensor) -> Tensor:
+        """Turn `[T*B, ...]`, or `[B, ...]` of time-invariant inputs, into levels `[T*B, ...]`."""
         total: Tensor | None = None
         for place in self.order:
-            total = self.inputs[place].add(given[place], total, self.bias if total is None else None)
+            total = self.inputs[place].add(arguments[place], total, self.bias if total is None else None)
         assert total is not None
-        steps = total.expand(self.timesteps, *total.shape) if self.still else unfold_time(total, self.timesteps)
+        if self.time_invariant:
+            steps = total.expand(self.timesteps, *total.shape)
+        else:
+            steps = unfold_time(total, self.timesteps)
         return laid_out(fold_time(self.site.run(steps, total.new_tensor(1.0), None))).to(torch.uint8)
 
 
-def firing_of(site: QCFS | SpikingSite, inputs: Sequence[Input], bias: Tensor) -> FiringSite:
-    """The form of a site that fires levels.
+def firing_of(
+    site: QCFS | SpikingSite, inputs: Sequence[Input], bias: Tensor, *, time_invariant: bool = False
+) -> FiringSite:
+    """Return the form of a site that fires levels.
 
     Args:
-        site: not signed.
-        inputs: in units of θ, under mean coupling of T·θ where the site is not still.
-        bias: `[C]`, of a step, in units of θ.
+        site: Site that fires no negative levels.
+        inputs: Adders of its inputs, in units of θ; under mean coupling of T·θ where they are not time-invariant.
+        bias: Bias of one step, `[C]`, in units of θ.
+        time_invariant: True where the inputs are the same at each step and are given once.
     """
     if isinstance(site, QCFS):
         return Rounding(inputs, bias + HALF, levels=site.total_levels)
+    window: dict[str, Any] = {"timesteps": site.timesteps, "levels": site.levels, "time_invariant": time_invariant}
     if not isinstance(site, MultiThreshold):
-        own = OwnFiring(inputs, bias, timesteps=site.timesteps, levels=site.levels, still=site.still)
-        own.site = site
-        return own
+        by_module = OwnFiring(inputs, bias, **window)
+        by_module.site = site
+        return by_module
     if site.timesteps == 1 and bool((site.initial == HALF).all()):
         return Rounding(inputs, bias + HALF, levels=site.levels)
     if site.coupling is Coupling.MEAN:
-        return MeanFiring(inputs, bias, timesteps=site.timesteps, levels=site.levels, still=site.still)
-    causal = CausalFiring(inputs, bias, timesteps=site.timesteps, levels=site.levels, still=site.still)
+        return MeanFiring(inputs, bias, **window)
+    causal = CausalFiring(inputs, bias, **window)
     causal.initial = site.initial.clone()
     return causal

@@ -1,4 +1,4 @@
-"""A network as it runs fastest without gradients: the same modules and arithmetic, with fewer passes over memory.
+"""A network as it runs fastest without gradients: the same arithmetic, with fewer passes over memory.
 
 * Batch-norm goes into the convolutions.
 * A current that is the same at every step is given to a neuron once, not T times.
@@ -7,6 +7,8 @@
 * In float32, on a CPU with integer arithmetic, spikes are integers (integers.py).
 
     batch [B, C, H, W] -> layers before the first site once -> sites [T*B, ...], in place -> read-out
+
+The graph that is made holds modules of its own where they save a pass (substitutes.py, firing.py, levels.py).
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ import math
 from dataclasses import replace
 
 import torch
-from torch import fx
+from torch import fx, nn
 
 from snnconv.errors import InvalidValueError
 from snnconv.graph.access import calls, finish, module_of, operands
@@ -28,6 +30,7 @@ from snnconv.neurons.site import Site
 from snnconv.runtime.firing import FiringSite
 from snnconv.runtime.integers import fits, least_sum, use_levels
 from snnconv.runtime.levels import Currents, WeightedLevels
+from snnconv.runtime.substitutes import InPlaceSite, InPlaceSum, TimeInvariantSite
 
 __all__ = ["batch_that_fits", "fires_levels", "for_inference"]
 
@@ -35,25 +38,21 @@ LARGEST_TENSOR = 2**23  # floats of one activation, its time steps and its batch
 LARGEST_ON_DEVICE = 2**28  # and in a GPU's memory
 LARGEST_BATCH = 256
 
-MAKES_NEW = (
-    *LINEAR,
-    *NORMS,
-    Arithmetic,
-    Currents,
-    WeightedLevels,
-)  # modules whose output is memory that nothing else holds
+# Modules whose output is memory that nothing else holds.
+MAKES_NEW = (*LINEAR, *NORMS, Arithmetic, InPlaceSum, Currents, WeightedLevels)
 
 
 def for_inference(model: Model, *, integers: bool | None = None) -> Model:
-    """A copy that gives the same outputs as `model` does in evaluation mode, without gradients.
+    """Return a copy that gives the same outputs as `model` does in evaluation mode, without gradients.
 
     Args:
-        model: of any stage.
-        integers: let spikes be integers, as far as the network allows; None: if the processor and float32 allow it.
-            Outputs are then as far from the exact ones as those in float32 are, but not the same.
+        model: Network of any stage.
+        integers: True to let spikes be integers, as far as the network allows; None: True where the processor and the
+            network's float32 allow it. Outputs are then as far from the exact ones as those in float32 are, but not
+            the same.
 
     Raises:
-        InvalidValueError: integers are asked for where the processor, or the network's precision, does not allow them.
+        InvalidValueError: Integers are asked for where the processor, or the network's dtype, does not allow them.
     """
     fast = model.copy()
     graph = fast.graph.eval()
@@ -64,34 +63,43 @@ def for_inference(model: Model, *, integers: bool | None = None) -> Model:
     if integers is not False and fits(graph):
         use_levels(graph, least_sum(model.timesteps, model.coupling))
     for node in calls(graph):
-        module, free = module_of(graph, node), [_is_free(graph, given) for given in operands(node)]
-        if isinstance(module, Site):
-            module.overwrites = free[0]
-        elif isinstance(module, Arithmetic) and module.operator == "add" and _alike(node):
-            module.overwrites = free.index(True) if True in free else None
+        substitute = _in_place(graph, node)
+        if substitute is not None:
+            graph.set_submodule(str(node.target), substitute)
     if any(isinstance(module, CONVOLUTIONS) for module in graph.modules()):
         graph.to(memory_format=torch.channels_last)
     return replace(fast, graph=graph)
 
 
+def _in_place(graph: fx.GraphModule, node: fx.Node) -> nn.Module | None:
+    """Return a form of a node's module that writes over what the node reads; None where there is none."""
+    module = module_of(graph, node)
+    free = [_is_free(graph, operand) for operand in operands(node)]
+    if isinstance(module, Site) and free[0]:
+        return InPlaceSite(module)
+    if isinstance(module, Arithmetic) and module.operator == "add" and _alike(node) and True in free:
+        return InPlaceSum(free.index(True))
+    return None
+
+
 def _is_free(graph: fx.GraphModule, node: fx.Node) -> bool:
-    """Whether a node's output is memory that nothing else holds, and that one node reads."""
+    """Return whether a node's output is memory that nothing else holds, and that one node reads."""
     return node.op == "call_module" and isinstance(module_of(graph, node), MAKES_NEW) and len(node.users) == 1
 
 
 def _alike(node: fx.Node) -> bool:
-    """Whether a node takes two activations of one shape."""
-    shapes = [given.meta["shape"] for given in operands(node)]
+    """Return whether a node takes two activations of one shape."""
+    shapes = [operand.meta["shape"] for operand in operands(node)]
     return len(shapes) == 2 and shapes[0] == shapes[1]
 
 
 def fires_levels(model: Model) -> bool:
-    """Whether sites of a network made for inference compute in integers."""
+    """Return whether sites of a network made for inference compute in integers."""
     return any(isinstance(module, FiringSite) for module in model.graph.modules())
 
 
 def batch_that_fits(model: Model) -> int:
-    """Images to run at a time: enough that weights are not all that is read, few enough for a processor's cache.
+    """Return how many images to run at a time: enough that weights are not all that is read, few enough for the cache.
 
     On a GPU, enough to keep it busy, few enough for its memory. Sites that fire levels add up the steps as they come,
     so that T counts only where there are none.
@@ -105,17 +113,18 @@ def batch_that_fits(model: Model) -> int:
 
 
 def _give_once(graph: fx.GraphModule) -> None:
-    """Take out repetitions of one current that only neurons read."""
+    """Take out repetitions of one current that only neurons read, and let these neurons take it once."""
     changed = False
-    for node in list(graph.graph.nodes):
-        if node.op != "call_module" or not isinstance(module_of(graph, node), Repeat):
+    for node in calls(graph):
+        if not isinstance(module_of(graph, node), Repeat):
             continue
-        modules = [module_of(graph, user) for user in node.users if user.op == "call_module"]
-        neurons = [module for module in modules if isinstance(module, SpikingSite)]
-        if len(neurons) == len(node.users):
-            for neuron in neurons:
-                neuron.still = True
-            node.replace_all_uses_with(operands(node)[0])
-            graph.graph.erase_node(node)
-            changed = True
+        neurons = {user: module_of(graph, user) for user in node.users if user.op == "call_module"}
+        if len(neurons) < len(node.users) or not all(isinstance(module, SpikingSite) for module in neurons.values()):
+            continue
+        for user, module in neurons.items():
+            assert isinstance(module, SpikingSite)
+            graph.set_submodule(str(user.target), TimeInvariantSite(module))
+        node.replace_all_uses_with(operands(node)[0])
+        graph.graph.erase_node(node)
+        changed = True
     finish(graph, changed)

@@ -1,4 +1,4 @@
-"""What adds an input of a site to its potential, in units of its levels; and levels turned into currents.
+"""Adders of a site's inputs to its potential, in units of its levels; and levels turned into currents.
 
 Letters: T time steps, B batch, C channels. Levels are unsigned 8-bit integers, all else is float32. Images lie channels
 last.
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from snnconv.neurons.site import along_channels
 from snnconv.neurons.time import sum_of_steps
-from snnconv.runtime.weight_slices import SplitWeights
+from snnconv.runtime.weight_slices import SlicedWeights
 
 __all__ = ["MOST", "Added", "Currents", "Input", "Weighted", "WeightedLevels", "laid_out"]
 
@@ -21,12 +21,12 @@ MOST = 255  # levels that 8 bits hold
 
 
 def laid_out(x: Tensor) -> Tensor:
-    """Images channels last, as the integer operators want them."""
+    """Return images channels last, as the integer operators want them."""
     return x.contiguous(memory_format=torch.channels_last) if x.dim() == 4 else x
 
 
 def side_by_side(steps: Tensor) -> Tensor:
-    """`[T, B, C, H, W]` to `[B, T*C, H, W]`, channels last."""
+    """Turn `[T, B, C, H, W]` into `[B, T*C, H, W]`, channels last."""
     count, batch, channels, rows, columns = steps.shape
     out = steps.new_empty((batch, rows, columns, count, channels))
     out.permute(3, 0, 4, 1, 2).copy_(steps)
@@ -34,7 +34,7 @@ def side_by_side(steps: Tensor) -> Tensor:
 
 
 class Input(ABC):
-    """What adds an input of a site to its potential."""
+    """An input of a site, and how it is added to the site's potential."""
 
     @abstractmethod
     def add(self, x: Tensor, total: Tensor | None, bias: Tensor | None = None) -> Tensor:
@@ -46,9 +46,13 @@ class Input(ABC):
 
 
 class Weighted(Input):
-    """Levels through a convolution or linear layer."""
+    """Levels through a convolution or linear layer.
 
-    def __init__(self, weights: SplitWeights) -> None:
+    Args:
+        weights: Weights of the layer.
+    """
+
+    def __init__(self, weights: SlicedWeights) -> None:
         self.weights = weights
 
     def add(self, x: Tensor, total: Tensor | None, bias: Tensor | None = None) -> Tensor:
@@ -65,8 +69,8 @@ class Added(Input):
     """Currents or levels, times a factor.
 
     Args:
-        factor: `[]` or `[C]`.
-        most: to how much levels add up over the steps.
+        factor: Factor, `[]` or `[C]`.
+        most: Largest sum of one neuron's levels over the steps.
     """
 
     def __init__(self, factor: Tensor, most: int = MOST) -> None:
@@ -85,25 +89,34 @@ class Added(Input):
 
 
 class WeightedLevels(nn.Module):
-    """Levels through a convolution or linear layer, as currents."""
+    """Levels through a convolution or linear layer, as currents.
 
-    def __init__(self, weights: SplitWeights, bias: Tensor | None) -> None:
+    Args:
+        weights: Weights of the layer.
+        bias: Bias of the layer, `[O]`; None: 0.
+    """
+
+    def __init__(self, weights: SlicedWeights, bias: Tensor | None) -> None:
         super().__init__()
         self.weights = weights
         self.bias = bias
 
     def forward(self, levels: Tensor) -> Tensor:
-        """`[T*B, ...]`, uint8, to float32."""
+        """Turn levels `[T*B, ...]`, uint8, into currents, float32."""
         return self.weights(laid_out(levels), None, self.bias)
 
 
 class Currents(nn.Module):
-    """Levels as currents, for what takes no levels: times what a level is worth, `[]` or `[C]`."""
+    """Levels as currents, for an operator that takes no levels.
+
+    Args:
+        step: Worth of one level, `[]` or `[C]`.
+    """
 
     def __init__(self, step: Tensor) -> None:
         super().__init__()
         self.step = step.float()
 
     def forward(self, levels: Tensor) -> Tensor:
-        """`[T*B, C, ...]`, uint8, to float32."""
+        """Turn levels `[T*B, C, ...]`, uint8, into currents, float32."""
         return levels.to(torch.float32).mul_(along_channels(self.step, levels.dim(), 1))

@@ -9,9 +9,10 @@ from graph_cases import CASES, images, plain, prepared, quantize
 from snnconv.errors import ModelError
 from snnconv.graph.access import calls, module_of
 from snnconv.graph.precision import to_double
-from snnconv.neurons import Coupling, LearnableMultiThreshold, Repeat
+from snnconv.neurons import QCFS, Coupling, LearnableMultiThreshold, MultiThreshold, Repeat
+from snnconv.neurons.site import Site
 from snnconv.runtime.inference import for_inference
-from snnconv.spiking.sites import iter_sites
+from snnconv.runtime.substitutes import InPlaceSite, InPlaceSum, TimeInvariantSite
 from snnconv.spiking.unrolling import spike
 
 T, L = 3, 2
@@ -51,21 +52,26 @@ def test_the_same_outputs(name, form):
         assert one.equal(other)  # the network itself is as it was
 
 
+def sites_of(model):
+    """The modules that the graph calls for its sites, in the order of execution."""
+    modules = [module_of(model.graph, node) for node in calls(model.graph)]
+    return [module for module in modules if isinstance(module, (Site, InPlaceSite, TimeInvariantSite))]
+
+
 def test_sites_write_over_what_convolutions_made_and_take_one_current_for_all_steps():
     fast = for_inference(made("chain", "mean"), integers=False)
-    sites = [site for _, site in iter_sites(fast.graph)]
-    assert all(site.overwrites for site in sites)
-    assert [site.still for site in sites] == [True] + [False] * (len(sites) - 1)
+    sites = sites_of(fast)
+    assert len(sites) >= 2
+    assert isinstance(sites[0], TimeInvariantSite)
+    assert all(isinstance(site, InPlaceSite) for site in sites[1:])
     assert not any(isinstance(module_of(fast.graph, node), Repeat) for node in calls(fast.graph))
 
 
 def test_a_site_leaves_what_others_read():
     fast = for_inference(made("residual_of_spikes", "quantized"))
-    flags = {str(node.target): site.overwrites for node, site in iter_sites(fast.graph)}
-    model = made("relu_on_the_input", "quantized")
-    assert any(flags.values())
-    first = next(iter(iter_sites(for_inference(model).graph)))[1]
-    assert not first.overwrites
+    assert any(isinstance(site, InPlaceSite) for site in sites_of(fast))
+    first = sites_of(for_inference(made("relu_on_the_input", "quantized")))[0]
+    assert isinstance(first, QCFS)
 
 
 def test_gradients_pass_through_a_network_made_for_inference():
@@ -84,5 +90,34 @@ def test_a_layer_given_one_current_for_all_steps(signed):
     current = torch.randn(2, 4, 3, 3)
     with torch.no_grad():
         wanted = neurons(current.repeat(T, 1, 1, 1))
-        neurons.still = True
-        torch.testing.assert_close(neurons(current), wanted)
+        torch.testing.assert_close(TimeInvariantSite(neurons)(current), wanted)
+
+
+@pytest.mark.parametrize("signed", [False, True])
+def test_a_site_and_a_sum_in_place_write_over_what_they_read_unless_a_gradient_is_needed(signed):
+    torch.manual_seed(0)
+    sites = [QCFS(torch.rand(4) + 0.5, 6, signed=signed), MultiThreshold(torch.rand(4) + 0.5, T, L, signed=signed)]
+    for site in sites:
+        x = torch.randn(T * 2, 4, 3, 3)
+        wanted, given = site(x).detach(), x.clone()
+        assert InPlaceSite(site)(given).equal(wanted)
+        assert given.equal(x)
+        with torch.no_grad():
+            assert InPlaceSite(site)(given).data_ptr() == given.data_ptr()
+        assert given.equal(wanted)
+    for operand in (0, 1):
+        pair = [torch.randn(2, 3), torch.randn(2, 3)]
+        with torch.no_grad():
+            wanted = pair[0] + pair[1]
+            assert InPlaceSum(operand)(*pair).data_ptr() == pair[operand].data_ptr()
+        assert pair[operand].equal(wanted)
+        assert not pair[1 - operand].equal(wanted)
+
+
+def test_the_plain_modules_know_nothing_of_inference():
+    model = made("chain", "mean")
+    modules = {id(module) for module in model.graph.modules()}
+    fast = for_inference(model, integers=False)
+    assert not modules & {id(module) for module in fast.graph.modules()}
+    plain_attributes = {name for module in model.graph.modules() for name in vars(module)}
+    assert not plain_attributes & {"overwrites", "still", "operand"}

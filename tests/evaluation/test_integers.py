@@ -19,7 +19,7 @@ from snnconv.runtime import inference
 from snnconv.runtime.firing import FiringSite
 from snnconv.runtime.inference import for_inference
 from snnconv.runtime.levels import Currents
-from snnconv.runtime.weight_slices import SplitWeights, has_integer_arithmetic, split
+from snnconv.runtime.weight_slices import SlicedWeights, has_integer_arithmetic, split
 from snnconv.spiking.plan import prepare
 from snnconv.spiking.sites import iter_sites, swap
 from snnconv.spiking.unrolling import spike
@@ -30,7 +30,7 @@ needs_integers = pytest.mark.skipif(not has_integer_arithmetic(), reason="this p
 
 @given(seed=st.integers(0, 2**16), spread=st.floats(0, 12), shape=st.sampled_from([(3, 5), (4, 2, 3, 3), (1, 1)]))
 @settings(deadline=None, max_examples=40)
-def test_pieces_make_up_the_weights(seed, spread, shape):
+def test_slices_make_up_the_weights(seed, spread, shape):
     rng = np.random.default_rng(seed)
     weight = torch.tensor(rng.normal(size=shape) * np.exp(-spread * rng.random(shape)))
     total = sum(q.double() * scale.double().view(-1, *(1 for _ in shape[1:])) for q, scale in split(weight))
@@ -65,7 +65,7 @@ def test_an_operator_of_levels(operator, shape):
         how = {name: getattr(operator, name) for name in ("stride", "padding", "dilation", "groups")}
         function = partial(nn.functional.conv2d, weight=operator.weight.double(), **how)
     wanted = function(levels.double() * step.view(-1, *spatial)) / unit.view(-1, *spatial)
-    weights, bias = SplitWeights(operator, step, unit, shape), torch.arange(outputs).float()
+    weights, bias = SlicedWeights(operator, step, unit, shape), torch.arange(outputs).float()
     with torch.no_grad():
         found = weights(levels, None, bias)
         twice = weights(levels, found.clone(), None)
