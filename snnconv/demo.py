@@ -7,18 +7,13 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import onnxruntime
-import torch
-
 from snnconv.convert import convert
-from snnconv.data import Images, describe_data, open_data
-from snnconv.evaluation import Evaluation, ann_energy, evaluate
+from snnconv.data import describe_data, open_data
+from snnconv.evaluation import Evaluation, Score, ann_energy, compare_file, evaluate
 from snnconv.files import require_writable, write_together
 from snnconv.finetune import build_network, demo_settings, train
 from snnconv.formats.onnx import save
 from snnconv.loading import load
-from snnconv.model import Model
 from snnconv.progress import Progress, no_progress
 from snnconv.reporting import Options, report
 
@@ -42,7 +37,7 @@ class DemoRow:
 
 @dataclass(frozen=True)
 class Demo:
-    """What the demo found and wrote."""
+    """The networks of the demo side by side, and the files that it wrote."""
 
     rows: tuple[DemoRow, ...]
     images: int
@@ -53,7 +48,7 @@ class Demo:
     report_file: str
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-ready form."""
+        """Return all of it JSON-ready."""
         return asdict(self)
 
 
@@ -61,30 +56,29 @@ def run_demo(folder: Path, *, progress: Progress = no_progress) -> Demo:
     """Train a small quantized ANN on handwritten digits, convert it, evaluate it in four ways, and report on it.
 
     Args:
-        folder: where `digits-ann.onnx`, `digits-snn.onnx`, and the page `digits-report.html` with its numbers are
-            written.
-        progress: shows the work.
+        folder: Folder for `digits-ann.onnx`, `digits-snn.onnx`, and the page `digits-report.html` with its numbers.
+        progress: Receiver of the work's progress.
 
     Raises:
-        FileError: the folder cannot be written to.
+        FileError: The folder cannot be written to.
     """
     files = [folder / name for name in (ANN_FILE, SNN_FILE, REPORT_FILE, NUMBERS_FILE)]
     for path in files:
         require_writable(path)
     # The road goes through files, as a user's does; they appear in the folder when all of it is done.
-    with tempfile.TemporaryDirectory() as made:
-        found = _run(Path(made), progress)
-        write_together({path: (Path(made) / path.name).read_bytes() for path in files})
-    return replace(found, ann_file=str(files[0]), snn_file=str(files[1]), report_file=str(files[2]))
+    with tempfile.TemporaryDirectory() as name:
+        workshop = Path(name)
+        demo = _run(workshop, progress)
+        write_together({path: (workshop / path.name).read_bytes() for path in files})
+    return replace(demo, ann_file=str(files[0]), snn_file=str(files[1]), report_file=str(files[2]))
 
 
 def _run(folder: Path, progress: Progress) -> Demo:
+    """Run the demo in a folder of its own."""
     ann_file, snn_file = folder / ANN_FILE, folder / SNN_FILE
     network = build_network("zoo:small-cnn", describe_data("digits", purpose="train"))
-    save(
-        train(network, open_data("digits", network.input, purpose="train"), demo_settings(), progress=progress),
-        ann_file,
-    )
+    digits = open_data("digits", network.input, purpose="train")
+    save(train(network, digits, demo_settings(), progress=progress), ann_file)
     ann = load(ann_file)
     converted = convert(ann, timesteps=TIMESTEPS, progress=progress)
     save(converted, snn_file)
@@ -95,27 +89,19 @@ def _run(folder: Path, progress: Progress) -> Demo:
         _row("quantized ANN", evaluate(ann, test, against=ann, progress=progress), energy_pj),
         _row("SNN, collapsed", evaluate(snn, test, against=ann, progress=progress)),
         _row("SNN, simulated", evaluate(snn, test, against=ann, simulate=True, progress=progress)),
-        _row_of_onnxruntime(snn_file, ann, test),
+        _row("SNN, in onnxruntime", compare_file(snn_file, ann, test)),
     )
     page = folder / REPORT_FILE
     report(snn_file, test, page, against=ann_file, options=Options(command="snnconv demo"), progress=progress)
     return Demo(rows, len(test), TIMESTEPS, converted.levels, str(ann_file), str(snn_file), str(page))
 
 
-def _row(network: str, found: Evaluation, energy_pj: float | None = None) -> DemoRow:
-    assert found.accuracy is not None
-    assert found.agreement is not None
-    assert found.operations is not None
-    spikes = sum(site.spikes_per_image or 0.0 for site in found.sites) if found.timesteps else None
-    return DemoRow(network, found.accuracy, found.agreement, spikes, energy_pj or found.operations.energy_pj_per_image)
-
-
-def _row_of_onnxruntime(path: Path, ann: Model, images: Images) -> DemoRow:
-    session = onnxruntime.InferenceSession(path.read_bytes(), providers=["CPUExecutionProvider"])
-    name = session.get_inputs()[0].name
-    correct = same = 0
-    for x, labels in images.batches(128):
-        classes = np.argmax(session.run(None, {name: x.numpy()})[0], axis=1)
-        correct += int((classes == labels.numpy()).sum())
-        same += int((torch.from_numpy(classes) == ann.logits(x).argmax(1)).sum())
-    return DemoRow("SNN, in onnxruntime", 100 * correct / len(images), 100 * same / len(images), None, None)
+def _row(network: str, score: Score, energy_pj: float | None = None) -> DemoRow:
+    """Return a row of the table; costs are those that an evaluation counted, unless an energy is given."""
+    assert score.accuracy is not None
+    assert score.agreement is not None
+    spikes = None
+    if isinstance(score, Evaluation) and score.operations is not None:
+        spikes = sum(site.spikes_per_image or 0.0 for site in score.sites) if score.timesteps else None
+        energy_pj = energy_pj or score.operations.energy_pj_per_image
+    return DemoRow(network, score.accuracy, score.agreement, spikes, energy_pj)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from snnconv.cli.output import print_output_errors, print_table
 
 if TYPE_CHECKING:
-    from snnconv.evaluation import FileComparison
+    from snnconv.evaluation import Score
 
 __all__ = ["ExportRequest", "Target", "print_comparison"]
 
@@ -51,7 +51,7 @@ class Target:
     write: Callable[[ExportRequest], None]
 
 
-def print_comparison(found: FileComparison, noun: str, title: str, written: str) -> None:
+def print_comparison(found: Score, noun: str, title: str, written: str) -> None:
     """Print how what was written compares with the network.
 
     Args:
@@ -65,7 +65,7 @@ def print_comparison(found: FileComparison, noun: str, title: str, written: str)
         if found.accuracy is not None:
             rows += [
                 (f"accuracy of {written}", f"{found.accuracy:.2f} %"),
-                ("of FILE", f"{found.model_accuracy:.2f} %"),
+                ("of FILE", f"{found.against_accuracy:.2f} %"),
             ]
         print_table(title, ("", ""), rows)
     if found.output_errors:

@@ -1,15 +1,18 @@
-"""What a network achieves and what it costs: accuracy, agreement, activity, operations, energy."""
+"""Accuracy, agreement, activity, operations and energy of networks on data."""
 
 from snnconv.costs.activity import Activity
 from snnconv.costs.energy import ENERGY_NOTE, EnergyModel
 from snnconv.costs.operations import LayerOperations, MemoryAccesses, Operations
 from snnconv.evaluation.differences import OutputError
-from snnconv.evaluation.evaluation import ann_activity, ann_energy, evaluate
+from snnconv.evaluation.energy import ann_activity, ann_energy
+from snnconv.evaluation.evaluation import evaluate
 from snnconv.evaluation.exported import ExportedNetwork, open_exported
-from snnconv.evaluation.file import FileComparison, compare_file
+from snnconv.evaluation.file import compare_file
 from snnconv.evaluation.hardware import compare_hardware
 from snnconv.evaluation.inspection import Inspection, inspect
+from snnconv.evaluation.nir import compare_nir
 from snnconv.evaluation.result import Evaluation
+from snnconv.evaluation.score import Score
 from snnconv.runtime.onnxruntime import run_onnx
 
 __all__ = [
@@ -18,16 +21,17 @@ __all__ = [
     "EnergyModel",
     "Evaluation",
     "ExportedNetwork",
-    "FileComparison",
     "Inspection",
     "LayerOperations",
     "MemoryAccesses",
     "Operations",
     "OutputError",
+    "Score",
     "ann_activity",
     "ann_energy",
     "compare_file",
     "compare_hardware",
+    "compare_nir",
     "evaluate",
     "inspect",
     "open_exported",

@@ -1,4 +1,4 @@
-"""How far outputs are from another network's, where they name no classes."""
+"""Errors of outputs beside another network's, where they name no classes."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-__all__ = ["Differences", "OutputError", "class_count"]
+from snnconv.runtime.runnable import Shape
 
-Shape = tuple[int, ...]
+__all__ = ["Differences", "OutputError", "Shape", "class_count"]
 
 
 def class_count(shape: Shape) -> int | None:
-    """Return how many classes an output names, the axes of one sample given; None: it names none.
+    """Return the number of classes that an output names, of the axes of one sample; None: it names none.
 
     Classes are one axis of two numbers or more, `[B, K]`, and axes of one number may follow it.
 
@@ -31,11 +31,11 @@ class OutputError:
     """The difference of one output from another network's, over all samples.
 
     Attributes:
-        name: name of the output.
-        shape: axes of one sample.
+        name: Name of the output.
+        shape: Axes of one sample.
         relative_error: L2 norm of the difference, as a share of the other network's distance from its own mean over
             the samples; None where that output is the same for all samples.
-        largest_difference: largest absolute difference of two numbers.
+        largest_difference: Largest absolute difference of two numbers.
     """
 
     name: str
@@ -59,13 +59,13 @@ class _Sums:
         self.samples, self.squares, self.spread, self.largest = 0, 0.0, 0.0, 0.0
         self.first = self.total = torch.zeros(())
 
-    def add(self, values: Tensor, wanted: Tensor) -> None:
-        """Add a batch, `[B, ...]` each."""
-        values, wanted = (each.detach().cpu().double() for each in (values, wanted))
+    def add(self, values: Tensor, reference: Tensor) -> None:
+        """Add a batch of one output, `[B, ...]`, and of the other network's."""
+        values, reference = (output.detach().cpu().double() for output in (values, reference))
         if not self.samples:
-            self.first, self.total = wanted[0].clone(), torch.zeros_like(wanted[0])
-        difference, centred = values.reshape(wanted.shape) - wanted, wanted - self.first
-        self.samples += len(wanted)
+            self.first, self.total = reference[0].clone(), torch.zeros_like(reference[0])
+        difference, centred = values.reshape(reference.shape) - reference, reference - self.first
+        self.samples += len(reference)
         self.squares += float(difference.square().sum())
         self.spread += float(centred.square().sum())
         self.total = self.total + centred.sum(0)
@@ -81,17 +81,17 @@ class Differences:
     """Errors of several outputs, added up batch by batch.
 
     Args:
-        names: names of the outputs that are compared, the first of a network's.
-        shapes: axes of one sample of each.
+        names: Names of the outputs that are compared, the first of a network's.
+        shapes: Axes of one sample of each output.
     """
 
     def __init__(self, names: Sequence[str], shapes: Sequence[Shape]) -> None:
         self.names, self.shapes = tuple(names), tuple(shapes)
         self._sums = [_Sums() for _ in self.names]
 
-    def add(self, outputs: Sequence[Tensor], wanted: Sequence[Tensor]) -> None:
-        """Add a batch: what both networks put out, in the order of the names; more outputs than names are left out."""
-        for sums, ours, theirs in zip(self._sums, outputs, wanted, strict=False):
+    def add(self, outputs: Sequence[Tensor], reference: Sequence[Tensor]) -> None:
+        """Add a batch of both networks' outputs, in the order of the names; outputs beyond the names are left out."""
+        for sums, ours, theirs in zip(self._sums, outputs, reference, strict=False):
             sums.add(ours, theirs)
 
     def errors(self) -> tuple[OutputError, ...]:

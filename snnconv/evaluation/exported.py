@@ -10,27 +10,16 @@ from typing import Literal
 import onnx
 
 from snnconv.costs.energy import DEFAULT, EnergyModel
-from snnconv.data.datasets import open_data
-from snnconv.data.images import Images
-from snnconv.errors import DataError, FileError, InvalidValueError
-from snnconv.evaluation.accuracy import standard_error
-from snnconv.evaluation.differences import Shape, class_count
-from snnconv.evaluation.inputs import check_data
-from snnconv.evaluation.result import Evaluation, Mode
-from snnconv.evaluation.scoring import check_pair, differences_of, has_labels, score, shapes_of
+from snnconv.errors import FileError, InvalidValueError
 from snnconv.formats.onnx.metadata import INT8, metadata_in
 from snnconv.formats.onnx.reading import read_proto
-from snnconv.loading import TIMM, is_nir_file, load
-from snnconv.model import InputSpec, Model
-from snnconv.progress import Progress
-from snnconv.runtime.inference import batch_that_fits, for_inference
+from snnconv.loading import TIMM, is_nir_file
+from snnconv.model import InputSpec
+from snnconv.runtime.file_runner import INTEGERS, FileRunner
 from snnconv.runtime.onnxruntime import OnnxNetwork
 from snnconv.runtime.running import Backend, Precision
-from snnconv.spiking.unrolling import collapse, collapses
 
-__all__ = ["ExportedNetwork", "check_exported", "evaluate_exported", "open_exported"]
-
-BATCH = 32
+__all__ = ["ExportedNetwork", "check_exported", "open_exported"]
 
 FORMS: tuple[Literal["collapsed", "stepped"], ...] = ("collapsed", "stepped")
 
@@ -40,48 +29,47 @@ class ExportedNetwork:
     """A network in 8-bit integers.
 
     Attributes:
-        name: of its file.
-        network: in onnxruntime.
-        input: what it expects of an image.
-        outputs: names of its outputs.
-        shapes: axes of one sample of each output.
+        name: Name of its file.
+        runner: The network in onnxruntime.
         form: "stepped", or "collapsed" where it runs in one pass.
         timesteps: T of the spiking network that it is or equals; None of a quantized one.
-        levels: L of it.
-        coupling: of it.
-        total_levels: the least and the most N of any site.
+        levels: L of that network.
+        coupling: Coupling of that network.
+        total_levels: Least and most N of any site.
     """
 
     name: str
-    network: OnnxNetwork
-    input: InputSpec
-    outputs: tuple[str, ...]
-    shapes: tuple[Shape, ...]
+    runner: FileRunner
     form: Literal["collapsed", "stepped"]
     timesteps: int | None
     levels: int | None
     coupling: str | None
     total_levels: tuple[int, int]
 
-    def with_input(self, given: InputSpec) -> ExportedNetwork:
-        """The same with another normalisation or resizing.
+    @property
+    def input(self) -> InputSpec:
+        """Size, layout and normalisation of the images that it takes."""
+        return self.runner.input
+
+    def with_input(self, spec: InputSpec) -> ExportedNetwork:
+        """Return the same network with another normalisation or resizing.
 
         Raises:
-            InvalidValueError: its images are of another size, which is fixed in the file.
+            InvalidValueError: Its images are of another size, which is fixed in the file.
         """
-        if given.sample_shape() != self.input.sample_shape():
+        if spec.sample_shape() != self.input.sample_shape():
             raise InvalidValueError(
                 f"{self.name} takes inputs {list(self.input.sample_shape())}, fixed when it was exported, not "
-                f"{list(given.sample_shape())}: leave --size out, or export the network again."
+                f"{list(spec.sample_shape())}: leave --size out, or export the network again."
             )
-        return replace(self, input=given)
+        return replace(self, runner=replace(self.runner, input=spec))
 
 
 def open_exported(source: str | os.PathLike[str]) -> ExportedNetwork | None:
-    """A file's network in onnxruntime; None where the file is not one that is only run.
+    """Open a file of 8-bit integers in onnxruntime; return None where a file holds another network.
 
     Raises:
-        FileError: the file is missing or damaged, or onnxruntime cannot read it.
+        FileError: The file is missing or damaged, or onnxruntime cannot read it.
     """
     name = os.fspath(source)
     if name.startswith(TIMM) or is_nir_file(name):
@@ -97,18 +85,18 @@ def open_exported(source: str | os.PathLike[str]) -> ExportedNetwork | None:
         timesteps, levels = (None if metadata[key] is None else int(metadata[key]) for key in ("timesteps", "levels"))
         outputs = list(proto.graph.output)[: len(proto.graph.output) // (2 if form == "stepped" else 1)]
         shapes = tuple(tuple(int(dim.dim_value) for dim in _dims(value)[1:]) for value in outputs)
-        names = tuple(value.name for value in outputs)
         coupling = metadata["coupling"]
     except (LookupError, TypeError, ValueError) as error:
         raise FileError(f"{name} is damaged ({type(error).__name__}: {error}). Export the network again.") from error
-    network = OnnxNetwork(proto, timesteps if form == "stepped" else None)
-    return ExportedNetwork(name, network, spec, names, shapes, form, timesteps, levels, coupling, (least, most))
+    names = tuple(value.name for value in outputs)
+    runner = FileRunner(OnnxNetwork(proto), spec, names, shapes, INTEGERS)
+    return ExportedNetwork(name, runner, form, timesteps, levels, coupling, (least, most))
 
 
 def check_exported(
     file: ExportedNetwork, simulate: bool, precision: Precision, backend: Backend, energy_model: EnergyModel
 ) -> None:
-    """Raise InvalidValueError where options ask for what a file of 8-bit integers cannot do."""
+    """Raise InvalidValueError where options ask for something that a file of 8-bit integers cannot do."""
     if backend == "torch":
         raise InvalidValueError(
             f"{file.name} holds 8-bit integers, which onnxruntime runs, not torch: leave the backend out, or evaluate "
@@ -126,78 +114,6 @@ def check_exported(
             f"{file.name} runs in one pass and cannot be simulated: export the spiking network with --form stepped "
             "--int8, or leave simulate out."
         )
-
-
-def evaluate_exported(
-    file: ExportedNetwork,
-    data: Images | str,
-    against: Model | str | os.PathLike[str] | None,
-    limit: int | None,
-    batch_size: int | None,
-    progress: Progress,
-) -> Evaluation:
-    """What `evaluate` finds of a file of 8-bit integers: accuracy and agreement; activity is not in it.
-
-    Raises:
-        DataError: as of `evaluate`.
-        FileError: likewise.
-        ModelError: likewise.
-    """
-    if isinstance(data, str):
-        data = open_data(data, file.input, purpose="eval")
-    if not len(data):
-        raise DataError(f"{data.spec!r} holds no {data.input.noun}.")
-    images = data if limit is None or limit >= len(data) else data.subset(range(limit))
-    check_data(images.input, file.input)
-    running: list[Model | OnnxNetwork] = [file.network]
-    size = BATCH
-    classes, differences = class_count(file.shapes[0]), None
-    if against is not None:
-        against = load(against)
-        check_pair(file.shapes, against, images)
-        differences = differences_of(file.outputs, file.shapes, shapes_of(against))
-        other = collapse(against) if collapses(against) else against
-        running.append(for_inference(other))
-        size = min(size, batch_that_fits(other))
-    labelled, compared = has_labels(images, classes), against is not None and classes is not None
-    scores = score(
-        running,
-        against,
-        images,
-        labelled,
-        batch_size or size,
-        progress,
-        classes=classes is not None,
-        differences=differences,
-    )
-    accuracy = scores.correct.percent(scores.images) if labelled else None
-    least, most = file.total_levels
-    one_pass: Mode = "quantized" if file.timesteps is None else "collapsed"
-    return Evaluation(
-        mode="simulated" if file.form == "stepped" else one_pass,
-        precision="8-bit integers",
-        arithmetic="8-bit integers",
-        backend="onnxruntime-int8",
-        images=scores.images,
-        accuracy=accuracy,
-        accuracy_standard_error=None if accuracy is None else standard_error(accuracy, scores.images),
-        agreement=scores.agreeing.percent(scores.images) if compared else None,
-        against_accuracy=scores.against_correct.percent(scores.images) if compared and labelled else None,
-        timesteps=file.timesteps,
-        levels=file.levels,
-        total_levels=least if least == most else None,
-        total_levels_range=file.total_levels,
-        coupling=file.coupling,
-        accuracy_at=scores.correct.percent_at(scores.images),
-        agreement_at=scores.agreeing.percent_at(scores.images),
-        sites=(),
-        operations=None,
-        layers=(),
-        activity_images=0,
-        output_errors=() if differences is None else differences.errors(),
-        right=scores.correct.each() if labelled else None,
-        agreeing=scores.agreeing.each() if compared else None,
-    )
 
 
 def _dims(value: onnx.ValueInfoProto) -> list[onnx.TensorShapeProto.Dimension]:

@@ -1,136 +1,75 @@
-"""A written file in onnxruntime beside the network that it was written from, image by image."""
+"""A written network beside the network that it was written from, image by image."""
 
 from __future__ import annotations
 
-import math
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
 
 import onnx
-import torch
-from torch import Tensor
 
 from snnconv.data.datasets import open_data
 from snnconv.data.images import Images
-from snnconv.errors import DataError
-from snnconv.evaluation.differences import OutputError, class_count
-from snnconv.evaluation.scoring import differences_of, labels_of, outputs_of, shapes_of
+from snnconv.evaluation.inputs import first_images
+from snnconv.evaluation.score import Score
+from snnconv.evaluation.scoring import score
 from snnconv.model import Model
 from snnconv.progress import Progress, no_progress
-from snnconv.runtime.inference import for_inference
-from snnconv.runtime.onnxruntime import OnnxNetwork
-from snnconv.runtime.streaming import StreamedNetwork, is_single_step
-from snnconv.spiking.unrolling import collapse, collapses
+from snnconv.runtime.file_runner import run_file
+from snnconv.runtime.runnable import Runnable
+from snnconv.runtime.torch_runner import in_one_pass, run_in_torch
 
-__all__ = ["FileComparison", "FileScores", "compare_file"]
-
-BATCH = 32
-
-
-@dataclass(frozen=True)
-class FileComparison:
-    """What `compare_file` found.
-
-    Attributes:
-        images: how many were compared.
-        agreement: percent of them on which both name the same class; None where the output names no classes.
-        accuracy: of the file, in percent; None without labels or classes.
-        model_accuracy: of the network, likewise.
-        output_errors: difference of each output, where there are several, or the only one names no classes.
-    """
-
-    images: int
-    agreement: float | None
-    accuracy: float | None
-    model_accuracy: float | None
-    output_errors: tuple[OutputError, ...] = ()
-
-    def to_dict(self) -> dict[str, Any]:
-        """JSON-ready form; `output_errors` where there are any."""
-        values = {name: getattr(self, name) for name in ("images", "agreement", "accuracy", "model_accuracy")}
-        errors = {"output_errors": [error.to_dict() for error in self.output_errors]} if self.output_errors else {}
-        return values | errors
-
-
-class FileScores:
-    """What a written network and the one it was written from put out, added up batch by batch.
-
-    Args:
-        model: the network.
-        images: opened for it.
-
-    Raises:
-        DataError: labels do not fit its classes, or only some images have one.
-    """
-
-    def __init__(self, model: Model, images: Images) -> None:
-        shapes = shapes_of(model)
-        self._classes = class_count(shapes[0])
-        self._labels = labels_of(images, self._classes)
-        self._differences = differences_of(model.outputs, shapes, shapes)
-        self._images = len(images)
-        self._written: list[Tensor] = []
-        self._wanted: list[Tensor] = []
-
-    def add(self, written: Sequence[Tensor], wanted: Sequence[Tensor]) -> None:
-        """Add a batch: each output of the written network, and of the other; more than the outputs are left out."""
-        if self._classes is not None:
-            self._written.append(written[0].flatten(1).argmax(1))
-            self._wanted.append(wanted[0].flatten(1).argmax(1))
-        if self._differences is not None:
-            self._differences.add(written, wanted)
-
-    def comparison(self) -> FileComparison:
-        """Return what all batches say."""
-        errors = () if self._differences is None else self._differences.errors()
-        if self._classes is None:
-            return FileComparison(self._images, None, None, None, errors)
-        written, wanted, labels = torch.cat(self._written), torch.cat(self._wanted), self._labels
-        return FileComparison(
-            self._images,
-            _percent(written, wanted),
-            None if labels is None else _percent(written, labels),
-            None if labels is None else _percent(wanted, labels),
-            errors,
-        )
-
-
-def _percent(classes: Tensor, wanted: Tensor) -> float:
-    return 100 * int((classes == wanted).sum()) / len(wanted)
+__all__ = ["compare_file", "compare_written"]
 
 
 def compare_file(
     source: str | os.PathLike[str] | onnx.ModelProto,
     model: Model,
-    data: str,
+    data: Images | str,
     *,
     limit: int | None = None,
     progress: Progress = no_progress,
-) -> FileComparison:
-    """Run a file in onnxruntime and the network in torch on the same images, in single precision.
+) -> Score:
+    """Run a file in onnxruntime and the network in torch on the same images, in float32.
 
     Args:
-        source: a file, or the network itself.
-        model: what it was written from; a mean-coupled SNN runs collapsed.
-        data: a data spec; labels are optional.
-        limit: the first so many images; None: all.
-        progress: told of each batch.
+        source: File, or the network that it holds.
+        model: Network that it was written from; a mean-coupled SNN runs collapsed.
+        data: Data spec, or images opened with `model.input`; labels are optional.
+        limit: Number of images, the first ones; None: all.
+        progress: Receiver of each batch's progress.
 
     Raises:
-        DataError: there is no image, the data do not fit the network, or only some have labels.
+        DataError: There is no image, the data do not fit the network, or only some have labels.
         FileError: onnxruntime cannot read the file.
     """
-    images = open_data(data, model.input, purpose="eval")
-    images = images if limit is None or limit >= len(images) else images.subset(range(limit))
-    if not len(images):
-        raise DataError(f"{data!r} holds no {images.input.noun}.")
-    fast = for_inference(collapse(model) if collapses(model) else model)
-    file = StreamedNetwork(source) if is_single_step(source) else OnnxNetwork(source)
-    scores = FileScores(model, images)
-    with torch.inference_mode():
-        batches = images.batches(BATCH)
-        for x, _ in progress(batches, "comparing", math.ceil(len(images) / BATCH)):
-            scores.add(file(x), outputs_of(fast(x)))
-    return scores.comparison()
+    return compare_written(run_file(source, model), model, data, limit=limit, progress=progress)
+
+
+def compare_written(
+    written: Runnable,
+    model: Model,
+    data: Images | str,
+    *,
+    limit: int | None = None,
+    progress: Progress = no_progress,
+) -> Score:
+    """Run a written network and the network itself, in torch in float32, on the same images.
+
+    Args:
+        written: Network as it was written, ready to run.
+        model: Network that it was written from; a mean-coupled SNN runs collapsed.
+        data: Data spec, or images opened with `model.input`; labels are optional.
+        limit: Number of images, the first ones; None: all.
+        progress: Receiver of each batch's progress.
+
+    Raises:
+        DataError: There is no image, the data do not fit the network, or only some have labels.
+    """
+    opened = open_data(data, model.input, purpose="eval") if isinstance(data, str) else data
+    return score(
+        written,
+        first_images(opened, limit),
+        against=run_in_torch(in_one_pass(model)),
+        batch_size=written.batch_size,
+        description="comparing",
+        progress=progress,
+    )

@@ -1,48 +1,17 @@
-"""A hardware folder's network of integers beside the network that it was made from, image by image."""
+"""The integers of a hardware folder beside the network that they were made from, image by image."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
-from torch import Tensor
-
-from snnconv.data.datasets import open_data
 from snnconv.data.images import Images
-from snnconv.errors import DataError
-from snnconv.evaluation.file import FileComparison, FileScores
-from snnconv.evaluation.scoring import outputs_of
-from snnconv.formats.hardware import HardwareNetwork
-from snnconv.model import InputSpec, Model
+from snnconv.evaluation.file import compare_written
+from snnconv.evaluation.score import Score
+from snnconv.model import Model
 from snnconv.progress import Progress, no_progress
-from snnconv.runtime.inference import for_inference
-from snnconv.spiking.unrolling import collapse, collapses
+from snnconv.runtime.hardware_runner import run_hardware
 
-__all__ = ["compare_hardware", "integers_of"]
-
-BATCH = 32
-WHITE = 255
-
-
-def integers_of(pixels: Tensor, spec: InputSpec) -> NDArray[np.int64]:
-    """What a hardware network takes of images, in the network's layout.
-
-    Args:
-        pixels: `[B, C, H, W]`, uint8 or float32 (0..1); of recordings `[B, T, C, H, W]`, float32 counts.
-        spec: of the network.
-
-    Returns:
-        `[B, *sample_shape]`, of recordings `[T, B, *sample_shape]`; 0..255.
-    """
-    if spec.timesteps is not None:
-        pixels = pixels.transpose(0, 1)
-    elif pixels.dtype != torch.uint8:
-        pixels = pixels.double() * WHITE
-    whole = pixels.double().round().clamp(0, WHITE).to(torch.int64)
-    return np.asarray((whole.movedim(-3, -1) if spec.layout == "NHWC" else whole).numpy())
+__all__ = ["compare_hardware"]
 
 
 def compare_hardware(
@@ -52,31 +21,18 @@ def compare_hardware(
     *,
     limit: int | None = None,
     progress: Progress = no_progress,
-) -> FileComparison:
-    """Run a folder's integers and the network in torch, in single precision, on the same images.
+) -> Score:
+    """Run a folder's integers and the network in torch, in float32, on the same images.
 
     Args:
-        files: of the folder, by name.
-        model: what it was made from; a mean-coupled SNN runs collapsed.
-        data: a data spec, or images opened with `model.input`; labels are optional.
-        limit: the first so many images; None: all.
-        progress: told of each batch.
+        files: Files of the folder, by name.
+        model: Network that they were made from; a mean-coupled SNN runs collapsed.
+        data: Data spec, or images opened with `model.input`; labels are optional.
+        limit: Number of images, the first ones; None: all.
+        progress: Receiver of each batch's progress.
 
     Raises:
-        DataError: there is no image, the data do not fit the network, or only some have labels.
-        FileError: the folder is damaged.
+        DataError: There is no image, the data do not fit the network, or only some have labels.
+        FileError: The folder is damaged.
     """
-    images = open_data(data, model.input, purpose="eval") if isinstance(data, str) else data
-    images = images if limit is None or limit >= len(images) else images.subset(range(limit))
-    if not len(images):
-        raise DataError(f"{images.spec!r} holds no {images.input.noun}.")
-    fast = for_inference(collapse(model) if collapses(model) else model)
-    network = HardwareNetwork(files)
-    scores, scales = FileScores(model, images), [float(output["scale"]) for output in network.graph["outputs"]]
-    with torch.inference_mode():
-        batches = images.pixel_batches(BATCH)
-        for pixels in progress(batches, "comparing", math.ceil(len(images) / BATCH)):
-            sums = network(integers_of(pixels, images.input))
-            written = [torch.from_numpy(total) * scale for total, scale in zip(sums, scales, strict=True)]
-            scores.add(written, outputs_of(fast(images.normalise(pixels))))
-    return scores.comparison()
+    return compare_written(run_hardware(files, model), model, data, limit=limit, progress=progress)

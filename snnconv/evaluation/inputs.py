@@ -1,85 +1,77 @@
-"""Give one network the images that were opened for another."""
+"""Refuse images that a network cannot take, and a reference that takes other images."""
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor
-
+from snnconv.data.images import Images
 from snnconv.errors import DataError, ModelError
 from snnconv.model import InputSpec
 
-__all__ = ["adapt", "check_against", "check_data"]
+__all__ = ["check_against", "check_data", "first_images"]
 
 
-def adapt(x: Tensor, source: InputSpec, target: InputSpec) -> Tensor:
-    """A batch as another network takes it.
-
-    A network that states no mean and no std is given what `source` gives.
+def first_images(images: Images, limit: int | None) -> Images:
+    """Return the first images of a data set.
 
     Args:
-        x: `[B, ...]` or `[T, B, ...]`, normalised and laid out as `source` says.
-        source: what the images were opened for.
-        target: what the other network expects; of the same channels, height, width and number of frames.
+        images: Opened data.
+        limit: Number of images; None: all.
 
-    Returns:
-        Of the same leading axes, float32.
+    Raises:
+        DataError: There is no image.
     """
-    channels_first = x.movedim(-1, -3) if source.layout == "NHWC" else x
-    if target.mean is not None or target.std is not None:
-        old, new = _normalisation(source), _normalisation(target)
-        if any(not torch.equal(a, b) for a, b in zip(old, new, strict=True)):
-            pixels = channels_first.double() * old[1].to(x.device) + old[0].to(x.device)
-            channels_first = ((pixels - new[0].to(x.device)) / new[1].to(x.device)).to(x.dtype)
-    out = channels_first.movedim(-3, -1) if target.layout == "NHWC" else channels_first
-    return out.contiguous()
+    if not len(images):
+        raise DataError(f"{images.spec!r} holds no {images.input.noun}.")
+    return images if limit is None or limit >= len(images) else images.subset(range(limit))
 
 
-def _normalisation(spec: InputSpec) -> tuple[Tensor, Tensor]:
-    """Mean and std, `[C, 1, 1]` float64."""
-    mean = torch.tensor(spec.mean or (0.0,), dtype=torch.float64)
-    std = torch.tensor(spec.std or (1.0,), dtype=torch.float64)
-    return mean.expand(spec.channels).view(-1, 1, 1), std.expand(spec.channels).view(-1, 1, 1)
-
-
-def check_data(given: InputSpec, wanted: InputSpec) -> None:
+def check_data(opened: InputSpec, network: InputSpec) -> None:
     """Raise unless images are opened for a network of this size, layout and number of frames.
 
+    Args:
+        opened: Input that the images were opened for.
+        network: Input of the network.
+
     Raises:
-        DataError: they are not.
+        DataError: They are opened for another network.
     """
-    if given.timesteps != wanted.timesteps:
+    if opened.timesteps != network.timesteps:
         raise DataError(
-            f"The data are {_time(given)}, the network takes {_time(wanted)}: open the data with the network's own "
+            f"The data are {_time(opened)}, the network takes {_time(network)}: open the data with the network's own "
             "input."
         )
-    if given.layout != wanted.layout or not _same_size(given, wanted):
+    if opened.layout != network.layout or not _same_size(opened, network):
         raise DataError(
-            f"The images are {_size(given)} ({given.layout}), the network takes {_size(wanted)} "
-            f"({wanted.layout}): open the data with the network's own input."
+            f"The images are {_size(opened)} ({opened.layout}), the network takes {_size(network)} "
+            f"({network.layout}): open the data with the network's own input."
         )
 
 
-def check_against(given: InputSpec, against: InputSpec) -> None:
-    """Raise unless another network takes images of the same size and number of frames.
+def check_against(opened: InputSpec, against: InputSpec) -> None:
+    """Raise unless a reference takes images of the same size and number of frames.
+
+    Args:
+        opened: Input that the images were opened for.
+        against: Input of the reference.
 
     Raises:
-        ModelError: it does not.
+        ModelError: The reference takes other images.
     """
-    if given.timesteps != against.timesteps:
+    if opened.timesteps != against.timesteps:
         raise ModelError(
-            f"The network takes {_time(given)}, the network it is compared with {_time(against)}: both must see the "
+            f"The network takes {_time(opened)}, the network it is compared with {_time(against)}: both must see the "
             "same data. Compare with a network of the same number of time steps."
         )
-    if not _same_size(given, against):
+    if not _same_size(opened, against):
         raise ModelError(
-            f"The network takes {_size(given)}, the network it is compared with {_size(against)}: both must "
+            f"The network takes {_size(opened)}, the network it is compared with {_size(against)}: both must "
             "see the same images. Compare with the network it was made from."
         )
 
 
-def _same_size(given: InputSpec, wanted: InputSpec) -> bool:
-    pairs = [(given.height, wanted.height), (given.width, wanted.width)]
-    return given.channels == wanted.channels and all(a == b or b is None for a, b in pairs)
+def _same_size(opened: InputSpec, network: InputSpec) -> bool:
+    """Return whether images fit a network; a height or width that it leaves open fits all."""
+    pairs = [(opened.height, network.height), (opened.width, network.width)]
+    return opened.channels == network.channels and all(a == b or b is None for a, b in pairs)
 
 
 def _time(spec: InputSpec) -> str:

@@ -1,38 +1,75 @@
-"""Networks over images: what they answer, batch by batch, and whether these images can tell."""
+"""The scorer: a network, and a reference beside it, over images; and whether these images can tell."""
 
 from __future__ import annotations
-
-import math
 
 import torch
 from torch import Tensor
 
 from snnconv.data.images import Images
 from snnconv.errors import ModelError
-from snnconv.evaluation.accuracy import Scores, predictions_of
 from snnconv.evaluation.differences import Differences, Shape, class_count
-from snnconv.evaluation.inputs import adapt, check_against
-from snnconv.graph.access import results
-from snnconv.model import SNN, Model
-from snnconv.progress import Progress
-from snnconv.runtime.onnxruntime import OnnxNetwork
-from snnconv.runtime.running import placed
+from snnconv.evaluation.inputs import check_against
+from snnconv.evaluation.predictions import ImagePredictions, joined, predictions_of
+from snnconv.evaluation.score import Score, score_of
+from snnconv.model import Model
+from snnconv.progress import Progress, no_progress
+from snnconv.runtime.runnable import Runnable, run_together, shapes_of
 
-__all__ = ["check_pair", "classes_of", "differences_of", "has_labels", "labels_of", "outputs_of", "score", "shapes_of"]
+__all__ = ["check_pair", "classes_of", "has_labels", "score"]
 
 
-def shapes_of(model: Model) -> tuple[Shape, ...]:
-    """Return the axes of one sample of each output; those of a spiking network's steps are left out."""
-    outputs = results(model.graph)
-    count = len(outputs) // 2 if isinstance(model, SNN) else len(outputs)
-    return tuple(tuple(node.meta["shape"]) for node in outputs[:count])
+def score(
+    network: Runnable,
+    images: Images,
+    *,
+    against: Runnable | None = None,
+    batch_size: int | None = None,
+    description: str = "Evaluating",
+    progress: Progress = no_progress,
+) -> Score:
+    """Run a network, and a reference beside it where there is one, over all images, and score the network.
+
+    Args:
+        network: Network that is scored.
+        images: Images opened for it, at least one. Labels are optional.
+        against: Reference; it is given the same images in its own layout and normalisation.
+        batch_size: Images at a time; None: as many as both run well.
+        description: Heading of the progress.
+        progress: Receiver of each batch's progress.
+
+    Raises:
+        DataError: Labels do not fit the network's classes, or only some images have one.
+        ModelError: The reference takes other images, or has another first output.
+    """
+    if against is not None:
+        check_pair(network, against, images)
+    classes = class_count(network.shapes[0])
+    labelled = has_labels(images, classes)
+    networks = [network] if against is None else [network, against]
+    differences = None if against is None else _differences(network, against)
+    parts: list[list[ImagePredictions]] = [[] for _ in networks]
+    labels: list[Tensor] = []
+    for batch, outputs in run_together(
+        networks, images, batch_size=batch_size, description=description, progress=progress
+    ):
+        labels.append(batch.labels)
+        if classes is not None:
+            for predictions, network_outputs in zip(parts, outputs, strict=True):
+                predictions.append(predictions_of(network_outputs))
+        if differences is not None:
+            differences.add(outputs[0].final, outputs[1].final)
+    errors = () if differences is None else differences.errors()
+    if classes is None:
+        return Score(images=len(images), output_errors=errors)
+    ours, *theirs = (joined(predictions) for predictions in parts)
+    return score_of(ours, torch.cat(labels) if labelled else None, theirs[0] if theirs else None, errors)
 
 
 def classes_of(model: Model) -> int:
     """Return the number of classes of the first output.
 
     Raises:
-        ModelError: it names none.
+        ModelError: The output names none.
     """
     shape = shapes_of(model)[0]
     classes = class_count(shape)
@@ -44,10 +81,10 @@ def classes_of(model: Model) -> int:
     return classes
 
 
-def check_pair(shapes: tuple[Shape, ...], against: Model, images: Images) -> None:
-    """Raise ModelError unless another network takes the same images and has the same first output."""
+def check_pair(network: Runnable, against: Runnable, images: Images) -> None:
+    """Raise ModelError unless a reference takes the same images and has the same first output."""
     check_against(images.input, against.input)
-    ours, theirs = shapes[0], shapes_of(against)[0]
+    ours, theirs = network.shapes[0], against.shapes[0]
     classes, others = class_count(ours), class_count(theirs)
     if (classes is None and ours == theirs) or (classes is not None and classes == others):
         return
@@ -62,28 +99,15 @@ def check_pair(shapes: tuple[Shape, ...], against: Model, images: Images) -> Non
     )
 
 
-def differences_of(names: tuple[str, ...], shapes: tuple[Shape, ...], theirs: tuple[Shape, ...]) -> Differences | None:
-    """Return what measures the outputs' errors; None where the only output names classes.
-
-    Args:
-        names: names of the outputs.
-        shapes: axes of one sample of each.
-        theirs: the same of the other network; only the first outputs, as far as they are alike, are compared.
-    """
-    if len(shapes) == 1 and class_count(shapes[0]) is not None:
-        return None
-    alike = 0
-    while alike < min(len(shapes), len(theirs)) and shapes[alike] == theirs[alike]:
-        alike += 1
-    return Differences(names[:alike], shapes[:alike])
-
-
 def has_labels(images: Images, classes: int | None) -> bool:
-    """Return whether images are labelled; labels that do not fit, or that only some images have, are refused.
+    """Return whether images are labelled.
 
     Args:
-        images: opened data.
-        classes: number of classes; None: the network names none, and labels say nothing of it.
+        images: Opened data.
+        classes: Number of classes; None: the network names none, and labels say nothing of it.
+
+    Raises:
+        DataError: Labels do not fit the classes, or only some images have one.
     """
     if classes is None or images.labels is None or bool((images.labels < 0).all()):
         return False
@@ -91,55 +115,15 @@ def has_labels(images: Images, classes: int | None) -> bool:
     return True
 
 
-def labels_of(images: Images, classes: int | None) -> Tensor | None:
-    """Return all labels, `[n]`, where `has_labels`; else None."""
-    if not has_labels(images, classes) or images.labels is None:
-        return None
-    return torch.from_numpy(images.labels.copy())
+def _differences(network: Runnable, against: Runnable) -> Differences | None:
+    """Return the measure of the outputs' errors, of the first outputs, as far as shapes are equal.
 
-
-def score(
-    running: list[Model | OnnxNetwork],
-    against: Model | None,
-    images: Images,
-    labelled: bool,
-    size: int,
-    progress: Progress,
-    *,
-    classes: bool,
-    differences: Differences | None,
-) -> Scores:
-    """Run a network, and another beside it where there is one, over all images.
-
-    Args:
-        running: the network, and the other one.
-        against: the other one as it was given.
-        images: opened for the network.
-        labelled: whether labels are compared.
-        size: images at a time.
-        progress: told of each batch.
-        classes: whether the first output names classes.
-        differences: what measures the errors of outputs, where that is asked for.
+    It is None where the only output names classes: these are compared instead.
     """
-    scores = Scores()
-    own, *others = running
-    batches = progress(images.batches(size), "Evaluating", math.ceil(len(images) / size))
-    with torch.inference_mode():
-        for x, labels in batches:
-            outputs, theirs = outputs_of(own(placed(x, own))), None
-            if against is not None:
-                theirs = outputs_of(others[0](placed(adapt(x, images.input, against.input), others[0])))
-            if classes:
-                named = None if theirs is None else predictions_of(theirs, stepped=others[0].timesteps is not None)
-                stepped = own.timesteps is not None
-                scores.add(predictions_of(outputs, stepped=stepped), labels if labelled else None, named)
-            else:
-                scores.images += len(labels)
-            if differences is not None and theirs is not None:
-                differences.add(outputs, theirs)
-    return scores
-
-
-def outputs_of(out: Tensor | tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-    """Return what a network of one or several outputs put out as a tuple."""
-    return out if isinstance(out, tuple) else (out,)
+    shapes: tuple[Shape, ...] = network.shapes
+    if len(shapes) == 1 and class_count(shapes[0]) is not None:
+        return None
+    alike = 0
+    while alike < min(len(shapes), len(against.shapes)) and shapes[alike] == against.shapes[alike]:
+        alike += 1
+    return Differences(network.outputs[:alike], shapes[:alike])

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from snnconv.costs.energy import DEFAULT, EnergyModel
 from snnconv.costs.operations import LayerOperations
-from snnconv.evaluation import Evaluation
-from snnconv.evaluation.evaluation import ann_activity
+from snnconv.evaluation import Evaluation, ann_activity
 from snnconv.model import SNN, Model
 from snnconv.reporting.numbers import LayerCost
 

@@ -21,10 +21,10 @@ from snnconv.progress import Progress, no_progress
 from snnconv.reporting.costs import layer_costs
 from snnconv.reporting.measure import measure
 from snnconv.reporting.numbers import Curve, ImageNote, Report, Summary
-from snnconv.reporting.predictions import Answers, answers_of
+from snnconv.reporting.predictions import ImagePredictions, percent_of, predict
 from snnconv.reporting.provenance import provenance_of
 from snnconv.reporting.thumbnails import thumbnail
-from snnconv.runtime.running import Precision
+from snnconv.runtime.running import Dtype, Precision
 from snnconv.spiking.couplings import Variant, depth_of, latency_of, variants
 
 __all__ = ["LIMIT", "SITE_IMAGES", "Options", "gather"]
@@ -107,9 +107,9 @@ def gather(
     ways = variants(model)
     run = [way for way in ways if way.model is not None]
     networks = [way.model for way in run if way.model is not None] or [model]
-    precision: Precision = "float64" if counted.precision == "float64" else "float32"
-    answers, theirs = answers_of(networks, against, images, precision, progress)
-    sites = measure(model, few, against=against, precision=precision, progress=progress)
+    dtype: Dtype = "float64" if counted.precision == "float64" else "float32"
+    answers, theirs = predict(networks, against, images, dtype, progress)
+    sites = measure(model, few, against=against, precision=dtype, progress=progress)
     own = answers[0]
     disagreeing, disagreements = _disagreeing(own, theirs, labels, chosen.shown)
     slowest = _slowest(own, theirs, labels, chosen.shown)
@@ -145,27 +145,23 @@ def _names(model: Model, against: Model | None) -> tuple[str, str | None]:
     return name(model), None if against is None else name(against)
 
 
-def _percent(hits: Tensor) -> float:
-    return 100 * float(hits.double().mean())
-
-
 def _percents(hits: Tensor) -> tuple[float, ...]:
     """Of `[T, n]`, one a step."""
-    return tuple(_percent(row) for row in hits)
+    return tuple(percent_of(row) for row in hits)
 
 
 def _summary(
     model: Model,
     counted: Evaluation,
-    own: Answers,
-    theirs: Answers | None,
+    own: ImagePredictions,
+    theirs: ImagePredictions | None,
     labels: Tensor | None,
     available: int,
     energy_model: EnergyModel,
 ) -> Summary:
     images = len(own.final)
-    accuracy = None if labels is None else _percent(own.final == labels)
-    agreement = None if theirs is None else _percent(own.final == theirs.final)
+    accuracy = None if labels is None else percent_of(own.final == labels)
+    agreement = None if theirs is None else percent_of(own.final == theirs.final)
     stepped = isinstance(model, SNN)
     plain = ann_energy(model, energy_model=energy_model) if stepped else None
     return Summary(
@@ -177,7 +173,7 @@ def _summary(
         outputs=len(results(model.graph)) // (2 if stepped else 1),
         accuracy=accuracy,
         accuracy_standard_error=None if accuracy is None else standard_error(accuracy, images),
-        against_accuracy=None if labels is None or theirs is None else _percent(theirs.final == labels),
+        against_accuracy=None if labels is None or theirs is None else percent_of(theirs.final == labels),
         agreement=agreement,
         agreement_standard_error=None if agreement is None else standard_error(agreement, images),
         timesteps=model.timesteps,
@@ -199,8 +195,8 @@ def _summary(
 def _curves(
     ways: Sequence[Variant],
     run: Sequence[Variant],
-    answers: Sequence[Answers],
-    theirs: Answers | None,
+    answers: Sequence[ImagePredictions],
+    theirs: ImagePredictions | None,
     labels: Tensor | None,
 ) -> tuple[Curve, ...]:
     found = {way.coupling: answer for way, answer in zip(run, answers, strict=False)}
@@ -222,7 +218,7 @@ def _curves(
     return tuple(curves)
 
 
-def _note(index: int, own: Answers, theirs: Answers | None, labels: Tensor | None) -> ImageNote:
+def _note(index: int, own: ImagePredictions, theirs: ImagePredictions | None, labels: Tensor | None) -> ImageNote:
     settled = own.settled
     return ImageNote(
         index=index,
@@ -235,7 +231,7 @@ def _note(index: int, own: Answers, theirs: Answers | None, labels: Tensor | Non
 
 
 def _disagreeing(
-    own: Answers, theirs: Answers | None, labels: Tensor | None, count: int
+    own: ImagePredictions, theirs: ImagePredictions | None, labels: Tensor | None, count: int
 ) -> tuple[tuple[ImageNote, ...], int | None]:
     """Images that the networks answer differently, the surest answers first; and how many there are."""
     if theirs is None:
@@ -245,7 +241,9 @@ def _disagreeing(
     return tuple(_note(int(index), own, theirs, labels) for index in order[:count]), len(places)
 
 
-def _slowest(own: Answers, theirs: Answers | None, labels: Tensor | None, count: int) -> tuple[ImageNote, ...]:
+def _slowest(
+    own: ImagePredictions, theirs: ImagePredictions | None, labels: Tensor | None, count: int
+) -> tuple[ImageNote, ...]:
     """Images whose answer settles last, of equals the least sure first; none that is settled after step 1."""
     settled = own.settled
     if settled is None:

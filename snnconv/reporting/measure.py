@@ -10,14 +10,14 @@ import torch
 from torch import Tensor, fx, nn
 
 from snnconv.data.images import Images
-from snnconv.evaluation.inputs import adapt
 from snnconv.graph.precision import to_double
 from snnconv.model import SNN, Model
 from snnconv.neurons import SpikingSite
 from snnconv.progress import Progress, no_progress
 from snnconv.reporting.numbers import SiteStatistics
 from snnconv.reporting.recorder import Recorder
-from snnconv.runtime.running import Precision, in_precision, placed
+from snnconv.runtime.batches import adapt
+from snnconv.runtime.running import Dtype, in_dtype, placed
 from snnconv.spiking.plan import prepare
 from snnconv.spiking.sites import cap_of, is_rectifier, iter_sites
 from snnconv.spiking.unrolling import of_one_frame
@@ -33,7 +33,7 @@ def measure(
     images: Images,
     *,
     against: Model | None = None,
-    precision: Precision = "float64",
+    precision: Dtype = "float64",
     progress: Progress = no_progress,
 ) -> tuple[SiteStatistics, ...]:
     """Watch every site of a network.
@@ -49,7 +49,7 @@ def measure(
         precision: float64 or float32.
         progress: told of each batch.
     """
-    watched = in_precision(model, precision) if precision == "float64" else model.copy()
+    watched = in_dtype(model, precision) if precision == "float64" else model.copy()
     watched.graph.eval()
     plain = None if against is None or model.input.timesteps is not None else plain_form(against)
     theirs = {} if plain is None else _by_name(plain.graph)

@@ -1,4 +1,4 @@
-"""A saved network in other people's software."""
+"""A saved network in onnxruntime."""
 
 from __future__ import annotations
 
@@ -19,20 +19,16 @@ Array = NDArray[Any]
 
 
 class OnnxNetwork:
-    """A network in onnxruntime on the CPU, in the place of a `Model` that only runs.
+    """A network in onnxruntime on the CPU.
 
     Args:
-        source: a file, or the network itself.
-        timesteps: T of a spiking network that steps, else None.
-
-    Attributes:
-        timesteps: as given.
+        source: File, or the network that it holds.
 
     Raises:
         FileError: onnxruntime cannot read the network.
     """
 
-    def __init__(self, source: str | os.PathLike[str] | onnx.ModelProto, timesteps: int | None = None) -> None:
+    def __init__(self, source: str | os.PathLike[str] | onnx.ModelProto) -> None:
         import onnxruntime
 
         network = source.SerializeToString() if isinstance(source, onnx.ModelProto) else os.fspath(source)
@@ -41,15 +37,14 @@ class OnnxNetwork:
         except Exception as error:  # onnxruntime's errors have no common base of their own
             name = "The network" if isinstance(source, onnx.ModelProto) else str(network)
             raise FileError(f"{name} does not load in onnxruntime: {error}") from error
-        self.timesteps = timesteps
 
     def __call__(self, x: Tensor) -> tuple[Tensor, ...]:
-        """Every output for a batch, normalised and in the network's layout."""
-        given = {self._session.get_inputs()[0].name: x.cpu().numpy()}
-        return tuple(torch.from_numpy(output) for output in self._session.run(None, given))
+        """Return every output for a batch, normalised and in the network's layout."""
+        inputs = {self._session.get_inputs()[0].name: x.cpu().numpy()}
+        return tuple(torch.from_numpy(output) for output in self._session.run(None, inputs))
 
     def run(self, x: Array, more: Mapping[str, Array]) -> dict[str, Array]:
-        """Every output by name, for the first input and those that are named."""
+        """Return every output by name, for the first input and more inputs by their names."""
         inputs = {self._session.get_inputs()[0].name: x, **more}
         names = [output.name for output in self._session.get_outputs()]
         return dict(zip(names, self._session.run(None, inputs), strict=True))
@@ -59,9 +54,9 @@ def run_onnx(source: str | os.PathLike[str] | onnx.ModelProto, batches: Iterable
     """Run an ONNX network in onnxruntime on the CPU.
 
     Args:
-        source: a file, or the network itself.
-        batches: inputs `[B, ...]`, or `[T, B, ...]` of an SNN whose input changes over time; normalised and in the
-            network's layout; at least one.
+        source: File, or the network that it holds.
+        batches: Inputs `[B, ...]`, or `[T, B, ...]` of an SNN whose input changes over time; normalised and in the
+            network's layout; at least one batch.
 
     Returns:
         The first output of all of them, `[n, ...]`: of an SNN the time mean.

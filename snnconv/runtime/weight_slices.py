@@ -118,7 +118,7 @@ class SlicedWeights:
             if total is None:
                 total = first(*operands, bias, *geometry, 1.0, 0, torch.float32, "none", [], "")
             else:
-                sum_into = (1.0, 0, torch.float32, 1.0, 0, "sum", 1.0, "none", [], "")
+                sum_into: tuple[Any, ...] = (1.0, 0, torch.float32, 1.0, 0, "sum", 1.0, "none", [], "")
                 total = more(*operands, total, bias, *geometry, *sum_into)
             bias = None
         assert total is not None

@@ -17,7 +17,7 @@ from snnconv.neurons import Coupling, NeuronSettings, build_neuron
 from snnconv.reporting import Options, gather
 from snnconv.reporting.histogram import Tally
 from snnconv.reporting.measure import measure
-from snnconv.reporting.predictions import Answers
+from snnconv.reporting.predictions import ImagePredictions
 from snnconv.reporting.recorder import Correlation
 from snnconv.spiking.couplings import depth_of, latency_of, variants
 from snnconv.spiking.sites import iter_sites
@@ -122,7 +122,7 @@ def test_settled_is_the_step_from_which_an_answer_stays():
         while step > 1 and column[step - 2] == column[-1]:
             step -= 1
         wanted.append(step)
-    assert Answers(at[-1], at, torch.zeros(4)).settled.tolist() == wanted == [2, 1, 4, 3]
+    assert ImagePredictions(at[-1], at, torch.zeros(4)).settled.tolist() == wanted == [2, 1, 4, 3]
 
 
 def test_disagreeing_images_are_counted_and_the_surest_come_first(found, snn, ann, images):
