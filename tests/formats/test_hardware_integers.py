@@ -26,12 +26,12 @@ from hardware_cases import (
 from reference import hardware as reference
 
 from snnconv.errors import DataError, FileError
-from snnconv.runtime.hardware_runner import integers_of
 from snnconv.formats.hardware import HardwareNetwork, save_hardware, to_hardware
 from snnconv.formats.hardware.operators import multiply
 from snnconv.formats.hardware.rounding import rounded_weights
 from snnconv.model import InputSpec
 from snnconv.neurons import Coupling
+from snnconv.runtime.hardware_runner import integers_of
 from snnconv.spiking.unrolling import spike
 
 COUPLINGS = (Coupling.MEAN, Coupling.CAUSAL)
