@@ -24,12 +24,12 @@ def demo(output: Path, as_json: bool) -> None:
     from snnconv.demo import run_demo
     from snnconv.evaluation import ENERGY_NOTE
 
-    found = run_demo(output, progress=track)
+    result = run_demo(output, progress=track)
     if as_json:
-        print_json(found.to_dict())
+        print_json(result.to_dict())
         return
     print_table(
-        f"Digits, {found.images} test images; T={found.timesteps}, L={found.levels}, mean coupling",
+        f"Digits, {result.images} test images; T={result.timesteps}, L={result.levels}, mean coupling",
         ("network", "accuracy %", "agreement %", "spikes per image", "estimated energy per image"),
         [
             (
@@ -39,9 +39,9 @@ def demo(output: Path, as_json: bool) -> None:
                 None if row.spikes_per_image is None else f"{row.spikes_per_image:.0f}",
                 None if row.energy_pj_per_image is None else f"{row.energy_pj_per_image / 1e3:.1f} nJ",
             )
-            for row in found.rows
+            for row in result.rows
         ],
     )
     print_line("Agreement is with the quantized ANN. The energy:")
     print_line(ENERGY_NOTE)
-    print_line(f"Wrote {found.ann_file}, {found.snn_file}, and a page to look at: {found.report_file}.")
+    print_line(f"Wrote {result.ann_file}, {result.snn_file}, and a page to look at: {result.report_file}.")

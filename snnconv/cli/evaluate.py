@@ -63,7 +63,7 @@ if TYPE_CHECKING:
 @nir_options
 @json_option
 def evaluate(file: str, data: str, against: str | None, as_json: bool, **options: Any) -> None:
-    """Accuracy, agreement, activity and estimated energy of FILE (any stage, or in 8-bit integers) on DATA."""
+    """Measure accuracy, agreement, activity and estimated energy of FILE (any stage, or 8-bit integers) on DATA."""
     from snnconv.data import open_data
     from snnconv.evaluation import EnergyModel, open_exported
     from snnconv.evaluation import evaluate as run
@@ -100,14 +100,14 @@ def evaluate(file: str, data: str, against: str | None, as_json: bool, **options
 
 
 def _called(reference: Model | None) -> str:
-    """What the network is called that is compared with."""
+    """Return the words for the network that is compared with."""
     from snnconv.model import ANN
 
     return "the ANN" if reference is not None and isinstance(reference, ANN) else "the reference network"
 
 
 def _levels(result: Evaluation) -> str:
-    """L, or where sites differ N."""
+    """Return L in words; N where it differs between sites."""
     from snnconv.spiking.sites import in_words
 
     if result.total_levels is not None or result.total_levels_range is None:
@@ -116,7 +116,35 @@ def _levels(result: Evaluation) -> str:
 
 
 def _print(result: Evaluation, reference: str, noun: str) -> None:
-    values = result.to_dict()
+    """Print an evaluation.
+
+    Args:
+        result: Evaluation of a network.
+        reference: Words for the network that it is compared with.
+        noun: Word for one input.
+    """
+    window = (
+        "" if result.timesteps is None else f", T={result.timesteps}, {_levels(result)}, {result.coupling} coupling"
+    )
+    rows = [*_score_rows(result, reference, noun), *_cost_rows(result, noun)]
+    print_table(f"{result.mode}{window}, {result.arithmetic}, {result.backend}", ("", ""), rows)
+    if result.output_errors:
+        print_output_errors(
+            f"Errors of the outputs, beside {reference}, over {result.images} {noun}s", result.output_errors
+        )
+    if result.accuracy is result.agreement is None and not result.output_errors:
+        print_line("Nothing says how good the answers are: give labelled data, or a reference network with --against.")
+    if result.sites:
+        _print_sites(result, noun)
+    if result.operations is not None:
+        print_line(result.operations.energy_model.note)
+        if uncounted := result.operations.uncounted_operators:
+            names = (f"{operator['operator']} {operator['name']}" for operator in uncounted)
+            print_line(f"Not counted: {', '.join(names)}.")
+
+
+def _score_rows(result: Evaluation, reference: str, noun: str) -> list[tuple[str, object]]:
+    """Return the rows that tell accuracy and agreement, at the end and after each step."""
     rows: list[tuple[str, object]] = [(f"{noun}s", result.images)]
     if result.accuracy is not None:
         rows.append(("accuracy", f"{result.accuracy:.2f} % ± {result.accuracy_standard_error:.2f}"))
@@ -128,42 +156,41 @@ def _print(result: Evaluation, reference: str, noun: str) -> None:
         rows.append((f"accuracy after step {t}", f"{accuracy:.2f} %"))
     for t, agreement in enumerate(result.agreement_at or (), start=1):
         rows.append((f"agreement after step {t}", f"{agreement:.2f} %"))
-    if result.operations is not None:
-        rows += [
-            (f"synaptic operations per {noun}", f"{values['synops_per_image']:,.0f}"),
-            (f"multiply-accumulates per {noun}", f"{values['macs_per_image']:,.0f}"),
-            (f"estimated energy per {noun}", f"{values['energy_pj_per_image'] / 1e6:.4g} µJ"),
-        ]
-        for part, key in (("neuron updates", "neuron_energy"), ("memory accesses", "memory_energy")):
-            if energy_pj := values[f"{key}_pj_per_image"]:
-                rows.append((f"{part}, not included above", f"{energy_pj / 1e6:.4g} µJ"))
-    window = (
-        "" if result.timesteps is None else f", T={result.timesteps}, {_levels(result)}, {result.coupling} coupling"
+    return rows
+
+
+def _cost_rows(result: Evaluation, noun: str) -> list[tuple[str, object]]:
+    """Return the rows that tell operations and energy; none where they were not counted."""
+    operations = result.operations
+    if operations is None:
+        return []
+    rows: list[tuple[str, object]] = [
+        (f"synaptic operations per {noun}", f"{operations.synops_per_image:,.0f}"),
+        (f"multiply-accumulates per {noun}", f"{operations.macs_per_image:,.0f}"),
+        (f"estimated energy per {noun}", f"{operations.energy_pj_per_image / 1e6:.4g} µJ"),
+    ]
+    for part, energy_pj in (
+        ("neuron updates", operations.neuron_energy_pj_per_image),
+        ("memory accesses", operations.memory_energy_pj_per_image),
+    ):
+        if energy_pj:
+            rows.append((f"{part}, not included above", f"{energy_pj / 1e6:.4g} µJ"))
+    return rows
+
+
+def _print_sites(result: Evaluation, noun: str) -> None:
+    """Print a table of the activity of each site."""
+    print_table(
+        f"Activity over {result.activity_images} {noun}s",
+        ("site", "neurons", f"spikes per {noun}", "spikes per neuron and step", "silent %"),
+        [
+            (
+                site.name,
+                site.neurons,
+                None if site.spikes_per_image is None else f"{site.spikes_per_image:.4g}",
+                None if site.firing_rate is None else f"{site.firing_rate:.3f}",
+                f"{100 * site.zero_fraction:.1f}",
+            )
+            for site in result.sites
+        ],
     )
-    print_table(f"{result.mode}{window}, {result.arithmetic}, {result.backend}", ("", ""), rows)
-    if result.output_errors:
-        print_output_errors(
-            f"Errors of the outputs, beside {reference}, over {result.images} {noun}s", result.output_errors
-        )
-    if result.accuracy is result.agreement is None and not result.output_errors:
-        print_line("Nothing says how good the answers are: give labelled data, or a reference network with --against.")
-    if result.sites:
-        print_table(
-            f"Activity over {result.activity_images} {noun}s",
-            ("site", "neurons", f"spikes per {noun}", "spikes per neuron and step", "silent %"),
-            [
-                (
-                    site.name,
-                    site.neurons,
-                    None if site.spikes_per_image is None else f"{site.spikes_per_image:.4g}",
-                    None if site.firing_rate is None else f"{site.firing_rate:.3f}",
-                    f"{100 * site.zero_fraction:.1f}",
-                )
-                for site in result.sites
-            ],
-        )
-    if result.operations is not None:
-        print_line(values["energy_note"])
-        if values["uncounted_operators"]:
-            named = (f"{operator['operator']} {operator['name']}" for operator in values["uncounted_operators"])
-            print_line(f"Not counted: {', '.join(named)}.")

@@ -28,7 +28,7 @@ from snnconv.cli.output import filled_columns, print_json, print_line, print_tab
     type=click.Choice(["mean", "causal"]),
     default="mean",
     show_default=True,
-    help="Of the plan.",
+    help="Coupling of the planned conversion.",
 )
 @pretrained_option(default=True)
 @input_options
@@ -41,14 +41,34 @@ def inspect(source: str, coupling: str, as_json: bool, **options: Any) -> None:
 
     refuse_pretrained(source)
     inspection = run(load_model(source, options), Coupling(coupling))
-    found = inspection.to_dict()
+    values = inspection.to_dict()
     if as_json:
-        print_json(found)
+        print_json(values)
         return
-    shape = " x ".join(str(size) for size in found["input_shape"])
+    _print_layers(source, values)
+    _print_sites(values)
+    if values["on_means"]:
+        print_line(applied_once(values["on_means"], inspection.model.graph))
+    if values["unsupported"]:
+        print_table(
+            "Nodes that cannot be converted",
+            ("node", "operator", "why"),
+            [(node["name"], node["operator"], node["reason"]) for node in values["unsupported"]],
+        )
+    print_line(values["verdict"])
+
+
+def _print_layers(source: str, values: dict[str, Any]) -> None:
+    """Print the network's input and outputs, and a table of its layers.
+
+    Args:
+        source: Network as the user named it.
+        values: Inspection of it, as `Inspection.to_dict` returns it.
+    """
+    shape = " x ".join(str(size) for size in values["input_shape"])
     print_table(
-        f"{source}: {found['stage']}, input {shape} ({found['layout']}), outputs {', '.join(found['outputs'])}, "
-        f"{found['parameters']:,} parameters, {found['macs']:,} multiply-accumulates",
+        f"{source}: {values['stage']}, input {shape} ({values['layout']}), outputs {', '.join(values['outputs'])}, "
+        f"{values['parameters']:,} parameters, {values['macs']:,} multiply-accumulates",
         ("layer", "operator", "output", "parameters", "MACs"),
         [
             (
@@ -58,31 +78,24 @@ def inspect(source: str, coupling: str, as_json: bool, **options: Any) -> None:
                 layer["parameters"],
                 layer["macs"],
             )
-            for layer in found["layers"]
+            for layer in values["layers"]
         ],
     )
-    print_table(
-        f"{len(found['sites'])} sites",
-        *filled_columns(
-            ("site", "operator", "output", "ceilings", "N"),
-            [
-                (
-                    site["name"],
-                    site["operator"],
-                    "x".join(map(str, site["shape"])),
-                    site["ceilings"] or None,
-                    site["total_levels"],
-                )
-                for site in found["sites"]
-            ],
-        ),
-    )
-    if found["on_means"]:
-        print_line(applied_once(found["on_means"], inspection.model.graph))
-    if found["unsupported"]:
-        print_table(
-            "Nodes that cannot be converted",
-            ("node", "operator", "why"),
-            [(node["name"], node["operator"], node["reason"]) for node in found["unsupported"]],
+
+
+def _print_sites(values: dict[str, Any]) -> None:
+    """Print a table of the network's sites; columns without a value are left out."""
+    rows = [
+        (
+            site["name"],
+            site["operator"],
+            "x".join(map(str, site["shape"])),
+            site["ceilings"] or None,
+            site["total_levels"],
         )
-    print_line(found["verdict"])
+        for site in values["sites"]
+    ]
+    print_table(
+        f"{len(values['sites'])} sites",
+        *filled_columns(("site", "operator", "output", "ceilings", "N"), rows),
+    )

@@ -1,1 +1,1 @@
-"""What a network's spikes and real values cost: counts of operations and the energy they are estimated at."""
+"""Costs of a network's spikes and real values: counts of operations, and their estimated energy."""

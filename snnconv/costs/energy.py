@@ -1,4 +1,4 @@
-"""What operations cost: the parameters of the estimate, each with its source, from one TOML file.
+"""Prices of operations: the parameters of the energy estimate, each with its source, from one TOML file.
 
     energy_pj = multiply_accumulate·MACs + addition·(synaptic operations + additions)
 
@@ -21,15 +21,15 @@ __all__ = ["AC_PJ", "DEFAULT", "ENERGY_NOTE", "MAC_PJ", "EnergyModel", "MemoryPr
 
 @dataclass(frozen=True)
 class Price:
-    """What one operation or access costs.
+    """The price of one operation or access.
 
     Attributes:
-        value: in `unit`, at least 0.
-        unit: picojoules.
-        source: where the value comes from.
+        value: Energy in `unit`, at least 0.
+        unit: Picojoules.
+        source: Paper or measurement that the value comes from.
 
     Raises:
-        InvalidValueError: the value is negative or no finite number, or there is no source.
+        InvalidValueError: The value is negative or no finite number, or there is no source.
     """
 
     value: float
@@ -45,7 +45,7 @@ class Price:
 
 @dataclass(frozen=True)
 class OperationPrices:
-    """Of one operation of arithmetic."""
+    """Prices of one operation of arithmetic."""
 
     multiply_accumulate: Price
     addition: Price
@@ -54,7 +54,7 @@ class OperationPrices:
 
 @dataclass(frozen=True)
 class MemoryPrices:
-    """Of one word read or written."""
+    """Prices of one word read or written."""
 
     weight_read: Price
     value_read: Price
@@ -70,9 +70,9 @@ class EnergyModel:
     """The prices of the estimate.
 
     Attributes:
-        name: the process and the source in a few words; it stands in every note.
-        operations: of arithmetic.
-        memory: of memory accesses; None: they are not estimated.
+        name: Process and source in a few words, which stand in every note.
+        operations: Prices of arithmetic.
+        memory: Prices of memory accesses; None: they are not estimated.
     """
 
     name: str
@@ -84,20 +84,20 @@ class EnergyModel:
         """Read a TOML file of the form of the one shipped beside this module.
 
         Raises:
-            FileError: the file is missing, cannot be read, or is no TOML.
-            InvalidValueError: a key is unknown or missing, or a value is not a finite number of at least 0.
+            FileError: The file is missing, cannot be read, or is no TOML.
+            InvalidValueError: A key is unknown or missing, or a value is not a finite number of at least 0.
         """
         name = os.fspath(path)
         return fill(EnergyModel, parse(read_bytes(path), name), name)
 
     @staticmethod
     def default() -> EnergyModel:
-        """The one that comes with the package."""
+        """Return the prices that come with the package."""
         return DEFAULT
 
     @property
     def note(self) -> str:
-        """What the estimate is, what is in it and what is not; printed wherever a figure of it is."""
+        """Describe the estimate, with all that it leaves out; printed beside every figure of it."""
         prices = self.operations
         beside = "Neuron updates have a figure of their own"
         if self.memory is not None:

@@ -1,4 +1,4 @@
-"""Operations of a layer and of a network, and what they are estimated to cost.
+"""Operations of a layer and of a network, and their estimated energy.
 
 Synaptic operations are the additions that spikes cause: a unit spike costs one at each place it lands (a spike of
 level k is k unit spikes). Additions are those of real values. Memory is counted as if nothing were kept in a register:
@@ -45,14 +45,14 @@ class Counts:
     """Operations of one image, averaged over those counted.
 
     Attributes:
-        macs_per_image: multiply-accumulates; a lone multiplication counts as one.
-        synops_per_image: synaptic operations, the additions that spikes cause.
-        additions_per_image: additions of real values.
-        neuron_updates_per_image: one a neuron and time step.
-        neuron_additions_per_image: additions and comparisons of those updates.
-        neuron_multiplications_per_image: multiplications of those updates.
-        memory_accesses: words read and written.
-        energy_model: the prices.
+        macs_per_image: Multiply-accumulates; a lone multiplication counts as one.
+        synops_per_image: Synaptic operations, the additions that spikes cause.
+        additions_per_image: Additions of real values.
+        neuron_updates_per_image: Updates of neurons, one a neuron and time step.
+        neuron_additions_per_image: Additions and comparisons of those updates.
+        neuron_multiplications_per_image: Multiplications of those updates.
+        memory_accesses: Words read and written.
+        energy_model: Prices of the operations.
     """
 
     macs_per_image: float = 0.0
@@ -66,14 +66,14 @@ class Counts:
 
     @property
     def energy_pj_per_image(self) -> float:
-        """Estimated energy of MACs, synaptic operations and additions, in picojoules."""
+        """Return the estimated energy of MACs, synaptic operations and additions, in picojoules."""
         prices = self.energy_model.operations
         additions = self.synops_per_image + self.additions_per_image
         return prices.multiply_accumulate.value * self.macs_per_image + prices.addition.value * additions
 
     @property
     def neuron_energy_pj_per_image(self) -> float:
-        """Estimated energy of neuron updates, in picojoules; not in `energy_pj_per_image`."""
+        """Return the estimated energy of neuron updates, in picojoules; it is not in `energy_pj_per_image`."""
         prices = self.energy_model.operations
         return (
             prices.addition.value * self.neuron_additions_per_image
@@ -82,7 +82,10 @@ class Counts:
 
     @property
     def memory_energy_pj_per_image(self) -> float | None:
-        """Estimated energy of memory accesses, in picojoules, in no other figure; None of a model without memory."""
+        """Return the estimated energy of memory accesses, in picojoules; None where there are no prices of memory.
+
+        It is in no other figure.
+        """
         prices = self.energy_model.memory
         if prices is None:
             return None
@@ -90,7 +93,7 @@ class Counts:
         return float(sum(words[field.name] * getattr(prices, field.name).value for field in fields(prices)))
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-ready form, without the prices."""
+        """Return the counts and energies JSON-ready, without the prices."""
         counted = {
             field.name: getattr(self, field.name)
             for field in fields(self)
@@ -106,11 +109,11 @@ class Counts:
 
 @dataclass(frozen=True, kw_only=True)
 class LayerOperations(Counts):
-    """What one node computes, adds up or fires.
+    """Operations of one node that computes, adds up or fires.
 
     Attributes:
-        name: of the node in the ONNX file.
-        operator: of the node.
+        name: Name of the node in the ONNX file.
+        operator: Operator of the node.
     """
 
     name: str
@@ -119,7 +122,7 @@ class LayerOperations(Counts):
 
 @dataclass(frozen=True, kw_only=True)
 class Operations(Counts):
-    """What a network computes: the sum of its layers.
+    """Operations of a network: the sum of its layers.
 
     Attributes:
         uncounted_operators: `{"name", "operator"}` of every operator whose work is not in the figures.
@@ -128,7 +131,7 @@ class Operations(Counts):
     uncounted_operators: tuple[dict[str, str], ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-ready form, with the note on the estimate."""
+        """Return the counts and energies JSON-ready, with the note on the estimate."""
         return super().to_dict() | {
             "uncounted_operators": [dict(operator) for operator in self.uncounted_operators],
             "energy_note": self.energy_model.note,
@@ -149,7 +152,13 @@ class LayerSums:
         self.spike_reads = torch.zeros((), dtype=torch.float64)
 
     def land(self, operations: Tensor, spikes: Tensor, *, weighted: bool) -> None:
-        """Add `spikes` that cause so many `operations`, through weights or without."""
+        """Add spikes where they land.
+
+        Args:
+            operations: Number of additions that they cause.
+            spikes: Number of unit spikes.
+            weighted: True where they land through weights.
+        """
         self.synops = self.synops.to(operations.device) + operations
         self.spike_reads = self.spike_reads.to(operations.device) + spikes.detach()
         if weighted:
@@ -165,15 +174,21 @@ class LayerSums:
 
     @staticmethod
     def total(layers: list[LayerSums]) -> LayerSums:
-        """The sum of several."""
-        found = LayerSums()
+        """Return the sum of several nodes."""
+        total = LayerSums()
         for layer in layers:
             for name, value in vars(layer).items():
-                setattr(found, name, value + getattr(found, name))
-        return found
+                setattr(total, name, value + getattr(total, name))
+        return total
 
     def mean(self, images: int, times: int, model: EnergyModel) -> dict[str, Any]:
-        """The fields of `Counts`, of an image that takes all of it so many times."""
+        """Return the fields of `Counts`, averaged over images.
+
+        Args:
+            images: Number of images that were added up.
+            times: Number of times that an image takes the network.
+            model: Prices of operations.
+        """
         synops = float(self.synops)
         accesses = MemoryAccesses(
             weight_read=self.weight_reads + float(self.synapses),

@@ -1,4 +1,4 @@
-"""What each site does on data."""
+"""Activity of each site on data: spikes, firing rates, silent neurons."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ __all__ = ["SiteActivity", "SiteSums"]
 
 @dataclass(frozen=True)
 class SiteActivity:
-    """What one site does, averaged over the images counted.
+    """Activity of one site, averaged over the images counted.
 
     Attributes:
-        name: of its node in the ONNX file.
-        neurons: how many there are.
+        name: Name of its node in the ONNX file.
+        neurons: Number of neurons.
         total_levels: N, the most unit spikes of one neuron; None for a site without levels.
-        spikes_per_image: unit spikes over the whole window, a spike of level k counted k times; of a
+        spikes_per_image: Unit spikes over the whole window, a spike of level k counted k times; of a
             quantized network the levels; None for a site without levels, such as a ReLU.
-        firing_rate: unit spikes per neuron and time step; None without time.
-        mean_level_fraction: mean of the level over the highest level N; None without levels.
-        zero_fraction: share of neurons that stay at 0 for an image.
+        firing_rate: Unit spikes per neuron and time step; None without time.
+        mean_level_fraction: Mean of the level over the highest level N; None without levels.
+        zero_fraction: Share of neurons that stay at 0 for an image.
     """
 
     name: str
@@ -35,7 +35,7 @@ class SiteActivity:
     zero_fraction: float
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-ready form."""
+        """Return all of it JSON-ready."""
         return asdict(self)
 
 
@@ -53,7 +53,14 @@ class SiteSums:
         self.spikes = 0.0
 
     def add(self, levels: Tensor) -> float:
-        """Add a batch: unit spikes of each neuron `[B, ...]`, or activations where there are no levels. Their sum."""
+        """Add a batch.
+
+        Args:
+            levels: Unit spikes of each neuron, `[B, ...]`, or activations where there are no levels.
+
+        Returns:
+            Their sum.
+        """
         self.images += len(levels)
         self.values += levels.numel()
         self.silent += int((levels == 0).sum())
@@ -62,7 +69,12 @@ class SiteSums:
         return spikes
 
     def mean(self, name: str, timesteps: int | None) -> SiteActivity:
-        """The averages over what was added."""
+        """Return the averages over all batches.
+
+        Args:
+            name: Name of the site's node.
+            timesteps: T of the spiking network; None without time.
+        """
         fires = self.highest is not None
         return SiteActivity(
             name,

@@ -84,7 +84,7 @@ def evaluate(
     check_data(images.input, subject.input)
     network = subject.opened_for(images.input).network
     reference = None if against is None else reference_of(load(against), subject.dtype)
-    size = batch_size or min(each.batch_size for each in (network, reference) if each is not None)
+    size = batch_size or min(runner.batch_size for runner in (network, reference) if runner is not None)
     scored = score(network, images, against=reference, batch_size=size, progress=progress)
     activity = None
     if subject.counted is not None:

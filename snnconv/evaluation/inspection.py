@@ -1,4 +1,4 @@
-"""What is in a network, and whether it converts: asked without running it on data."""
+"""List the layers and sites of a network, and tell if it converts, without running it on data."""
 
 from __future__ import annotations
 
@@ -21,7 +21,15 @@ __all__ = ["Inspection", "LayerInfo", "SiteInfo", "inspect"]
 
 @dataclass(frozen=True)
 class LayerInfo:
-    """A convolution or linear layer: its name and operator, output shape for one image, parameters and MACs."""
+    """A convolution or linear layer.
+
+    Attributes:
+        name: Name of its node in the ONNX file.
+        operator: Name of its operator.
+        shape: Axes of the output for one image.
+        parameters: Number of parameters.
+        macs: Multiply-accumulates for one image.
+    """
 
     name: str
     operator: str
@@ -32,9 +40,14 @@ class LayerInfo:
 
 @dataclass(frozen=True)
 class SiteInfo:
-    """An activation: its name and operator, output shape for one image, number of ceilings, and N = L*T levels.
+    """An activation.
 
-    Of one that is not quantized there are 0 ceilings, and N is None.
+    Attributes:
+        name: Name of its node in the ONNX file.
+        operator: Name of its operator.
+        shape: Axes of the output for one image.
+        ceilings: Number of ceilings; 0 where it is not quantized.
+        total_levels: N = L*T; None where it is not quantized.
     """
 
     name: str
@@ -46,7 +59,14 @@ class SiteInfo:
 
 @dataclass(frozen=True)
 class Inspection:
-    """What `inspect` found; `to_dict` is JSON-ready."""
+    """The layers and sites of a network, and a plan of its conversion.
+
+    Attributes:
+        model: Network that was inspected.
+        layers: Convolutions and linear layers, in the order of execution.
+        sites: Activations, in the order of execution.
+        plan: Plan of its conversion; of a spiking network its sites alone.
+    """
 
     model: Model
     layers: tuple[LayerInfo, ...]
@@ -55,7 +75,7 @@ class Inspection:
 
     @property
     def verdict(self) -> str:
-        """Whether it converts, in a sentence."""
+        """Return a sentence that tells if the network converts."""
         if isinstance(self.model, SNN):
             frames = self.model.input.timesteps
             return (
@@ -82,7 +102,7 @@ class Inspection:
         return in_words(site.total_levels // timesteps for site in self.sites if site.total_levels is not None)
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-ready form."""
+        """Return all of it JSON-ready."""
         model = self.model
         return {
             "stage": model.stage.value,
@@ -109,8 +129,8 @@ def inspect(model: Model, coupling: Coupling = Coupling.MEAN) -> Inspection:
     """List a network's layers, sites and obstacles.
 
     Args:
-        model: of any stage.
-        coupling: for which a conversion is planned.
+        model: Network of any stage; it is not changed.
+        coupling: Coupling of the conversion that is planned.
     """
     graph = model.graph
     layers = tuple(
