@@ -21,19 +21,20 @@ fire at the threshold. What does not change from step to step runs once.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from torch import fx
 
-from snnconv.formats.onnx.integers import MOST, MOST_WINDOWS, Array, IntegerWriter, Levels, in_units
+from snnconv.formats.onnx.integers import MOST, MOST_WINDOWS, Array, IntegerLowering, LevelTensor, in_units
 from snnconv.graph.access import calls, module_of, operands
 from snnconv.graph.emission import EMITTERS
 from snnconv.graph.modules import MaxPool
 from snnconv.neurons import Coupling, Fold, MultiThreshold, Repeat, Site, TimeMean
 
-__all__ = ["SteppedWriter"]
+__all__ = ["SteppedLowering"]
 
 FINE = 3  # steps of a window to a level of the whole window of time, at least, if MOST_WINDOWS are enough
 MARGIN = 4.0  # deviations of a current from its mean that a window has room for
@@ -47,12 +48,12 @@ class _Currents:
     steps: bool
 
 
-class SteppedWriter(IntegerWriter):
+class SteppedLowering(IntegerLowering):
     """Writes a spiking network."""
 
-    def __init__(self, graph: fx.GraphModule, *args: Any) -> None:
+    def __init__(self, graph: fx.GraphModule, outputs: Sequence[str]) -> None:
+        super().__init__(graph, outputs)
         self._of_time = _of_time(graph)
-        super().__init__(graph, *args)
 
     def takes(self, site: Site) -> bool:
         if not isinstance(site, MultiThreshold) or site.levels > MOST[site.signed]:
@@ -62,7 +63,7 @@ class SteppedWriter(IntegerWriter):
 
     def write_site(self, node: fx.Node, site: MultiThreshold) -> None:
         """Write the levels that a site fires."""
-        name = self.name_of(node)
+        name = self.fresh_name(node)
         step = (site.ceiling.detach().double() / site.levels).cpu().numpy()
         currents = self._currents(operands(node)[0], step, site, name)
         if site.coupling is Coupling.MEAN:
@@ -72,7 +73,7 @@ class SteppedWriter(IntegerWriter):
         levels = fired[0]
         if len(fired) > 1:
             levels = self.emission.node("Concat", fired, f"{name}:spikes", axis=0)
-        self.levels[node] = Levels(levels, step, -site.levels if site.signed else 0, site.levels)
+        self.levels[node] = LevelTensor(levels, step, -site.levels if site.signed else 0, site.levels)
 
     def _of_one_current(self, currents: _Currents, site: MultiThreshold, node: fx.Node, name: str) -> list[str]:
         """s_t = c_t - c_{t-1}, in integers: -c is the complement of c, less that of 0."""
@@ -136,7 +137,7 @@ class SteppedWriter(IntegerWriter):
         """What a site receives, in units of its θ."""
         if node in self.levels:
             return _Currents(self._in_thresholds(node, step, f"{name}:received"), True)
-        module = module_of(self.fx, node) if node.op == "call_module" and self.private(node) else None
+        module = module_of(self.graph, node) if node.op == "call_module" and self.private(node) else None
         if isinstance(module, Repeat):
             return self._currents(operands(node)[0], step, site, f"{name}:once")
         if isinstance(module, TimeMean):
@@ -144,16 +145,16 @@ class SteppedWriter(IntegerWriter):
             return self._mean(within, node, site.timesteps, name)
         if isinstance(module, MaxPool):
             before = self._currents(operands(node)[0], step, site, f"{name}:before")
-            pooled = EMITTERS[MaxPool](module, self.emission, [before.name], self.name_of(node))
+            pooled = EMITTERS[MaxPool](module, self.emission, [before.name], self.fresh_name(node))
             return replace(before, name=pooled)
         of_integers = self._of_integers(node, step, site, name)
         if of_integers is not None:
             return _Currents(of_integers, True)
-        repeated = node.op == "call_module" and isinstance(module_of(self.fx, node), Repeat)
+        repeated = node.op == "call_module" and isinstance(module_of(self.graph, node), Repeat)
         source = operands(node)[0] if repeated else node
         threshold = step.reshape(-1, *(1,) * (len(node.meta["shape"]) - 1)) if step.shape else step
         scale = self.emission.constant(threshold, f"{name}.threshold")
-        drive = self.emission.node("Div", [self.as_float(source), scale], f"{name}:drive")
+        drive = self.emission.node("Div", [self.value(source), scale], f"{name}:drive")
         return _Currents(drive, source in self._of_time)
 
     def _of_integers(self, node: fx.Node, step: Array, site: MultiThreshold, name: str) -> str | None:
@@ -164,7 +165,7 @@ class SteppedWriter(IntegerWriter):
         pair = self.added(node)
         for convolution, residual in () if pair is None else (pair, pair[::-1]):
             if self.of_levels(convolution) and residual in self.levels:
-                module, given = module_of(self.fx, convolution), self.levels[operands(convolution)[0]]
+                module, given = module_of(self.graph, convolution), self.levels[operands(convolution)[0]]
                 relative = replace(self.levels[residual], step=self.levels[residual].step / step)
                 windows = self._windows(convolution, module, given, step, site, relative, name)
                 added = self._in_thresholds(residual, step, f"{name}:residual")
@@ -175,10 +176,10 @@ class SteppedWriter(IntegerWriter):
         self,
         node: fx.Node,
         module: Any,
-        given: Levels,
+        given: LevelTensor,
         step: Array,
         site: MultiThreshold,
-        added: Levels | None,
+        added: LevelTensor | None,
         name: str,
     ) -> str:
         """A convolution of levels `given` in units of θ `step`, as far as it matters to a site with `added` levels."""
@@ -200,7 +201,7 @@ class SteppedWriter(IntegerWriter):
         for number in range(count):
             shift = zero - MOST[False] * number
             window = self.window(node, module, given, unit * step, shift, f"{name}:window{number}")
-            levels = Levels(window, unit, 0, MOST[False])
+            levels = LevelTensor(window, unit, 0, MOST[False])
             parts.append(self.dequantized(levels, f"{name}:part{number}", np.clip(shift, 0, MOST[False])))
         return parts[0] if count == 1 else self.emission.node("Sum", parts, f"{name}:windows")
 
