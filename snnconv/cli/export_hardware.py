@@ -14,10 +14,8 @@ DEFAULT_BITS = 8
 
 
 def _write(request: ExportRequest) -> None:
-    import json
-
     from snnconv.evaluation.hardware import compare_hardware
-    from snnconv.formats.hardware import require_folder, to_hardware, with_measured, write_hardware
+    from snnconv.formats.hardware import require_folder, to_hardware, write_hardware
 
     path = request.output or Path(f"{stem(request.file)}-hardware")
     require_folder(path)
@@ -28,19 +26,18 @@ def _write(request: ExportRequest) -> None:
     found = None
     if request.data is not None:
         found = compare_hardware(files, model, request.data, limit=request.limit, progress=track)
-        files = with_measured(files, found.to_dict())
+        files = files.with_measured(found.to_dict())
     write_hardware(path, files)
-    graph, size = json.loads(files["graph.json"]), sum(map(len, files.values()))
-    bits, widest, layers = graph["weight_bits"], graph["widest_bits"], len(graph["layers"])
+    bits, widest, layers, size = files.weight_bits, files.widest_bits, files.layers, files.size_bytes
     if request.as_json:
-        values = {"folder": str(path), "format": request.target, "coupling": graph["coupling"], "weight_bits": bits}
+        values = {"folder": str(path), "format": request.target, "coupling": files.coupling, "weight_bits": bits}
         sizes = {"layers": layers, "widest_bits": widest, "files": len(files), "bytes": size}
         print_json({**values, **sizes, "comparison": None if found is None else found.to_dict()})
         return
     if found is not None:
         print_comparison(found, "The integers beside FILE", "the integers")
     print_line(
-        f"Wrote {path}: {layers} layers, weights of {bits} bits, sums of up to {widest} bits, {graph['coupling']} "
+        f"Wrote {path}: {layers} layers, weights of {bits} bits, sums of up to {widest} bits, {files.coupling} "
         f"coupling, {size / 1e6:.2f} MB."
     )
 

@@ -9,8 +9,8 @@ from snnconv.errors import InvalidValueError, ModelError
 
 # each fills the registry
 from snnconv.formats.hardware import linear, moves, neurons, sums  # noqa: F401
-from snnconv.formats.hardware.builder import Builder
-from snnconv.formats.hardware.folder import files_of, with_measured
+from snnconv.formats.hardware.builder import HardwareBuilder
+from snnconv.formats.hardware.folder import HardwareFolder, folder_of
 from snnconv.formats.hardware.run import HardwareNetwork, read_folder
 from snnconv.formats.hardware.writing import require_folder, write_hardware
 from snnconv.graph.passes import fold_affine, run_passes, split_calls
@@ -20,28 +20,28 @@ from snnconv.spiking.one_step import one_step
 from snnconv.spiking.unrolling import collapse, collapses
 
 __all__ = [
+    "HardwareFolder",
     "HardwareNetwork",
     "read_folder",
     "require_folder",
     "save_hardware",
     "to_hardware",
-    "with_measured",
     "write_hardware",
 ]
 
 LEAST_BITS, MOST_BITS = 2, 16
 
 
-def to_hardware(model: Model, *, weight_bits: int = 8) -> dict[str, bytes]:
-    """The files of a hardware folder, by name.
+def to_hardware(model: Model, *, weight_bits: int = 8) -> HardwareFolder:
+    """Return a network as a hardware folder: its files by name, and what is in them.
 
     Args:
-        model: an SNN. Mean-coupled it runs once a window; causal it runs step by step.
-        weight_bits: of a signed weight, 2 to 16.
+        model: An SNN. Mean-coupled it runs once a window; causal it runs step by step.
+        weight_bits: Width of a signed weight, 2 to 16.
 
     Raises:
         InvalidValueError: `weight_bits` is out of its range.
-        ModelError: the network does not spike, its coupling is learned, or its input is no image and no frames;
+        ModelError: The network does not spike, its coupling is learned, or its input is no image and no frames;
             UnsupportedOperatorsError lists everything that integers cannot hold.
     """
     if not LEAST_BITS <= weight_bits <= MOST_BITS:
@@ -65,17 +65,19 @@ def to_hardware(model: Model, *, weight_bits: int = 8) -> dict[str, bytes]:
     else:
         graph, passes = one_step(model, "A hardware folder"), model.timesteps or 1
     run_passes(graph.eval(), (split_calls, fold_affine))
-    builder = Builder(graph, model.input, weight_bits, passes)
-    return files_of(model, builder.layers, builder.outputs, weight_bits, passes)
+    builder = HardwareBuilder(graph, model.input, weight_bits, passes)
+    builder.run()
+    outputs = builder.outputs_in_one_scale()
+    return folder_of(model, builder.layers, outputs, weight_bits, passes)
 
 
 def save_hardware(model: Model, path: str | os.PathLike[str], *, weight_bits: int = 8) -> Path:
     """Write `to_hardware(model)` as a folder, atomically.
 
     Raises:
-        FileError: it cannot be written, or there is a folder that is no earlier export; nothing is left behind.
-        InvalidValueError: as of `to_hardware`.
-        ModelError: likewise.
+        FileError: It cannot be written, or there is a folder that is no earlier export; nothing is left behind.
+        InvalidValueError: See `to_hardware`.
+        ModelError: See `to_hardware`.
     """
     write_hardware(path, to_hardware(model, weight_bits=weight_bits))
     return Path(path)

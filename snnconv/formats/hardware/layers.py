@@ -14,14 +14,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["WIDEST", "Array", "Integers", "Layer", "Signal", "Unheld", "bits_of", "compact", "shrunk", "whole"]
+from snnconv.graph.node import Refusal
+
+__all__ = ["WIDEST", "Array", "HardwareLayer", "HardwareSignal", "Integers", "bits_of", "compact", "shrunk", "whole"]
 
 Array = NDArray[Any]
 WIDEST = 53  # bits of an accumulator: beyond them float64, in which the reference multiplies, is not exact
-
-
-class Unheld(Exception):  # noqa: N818 - not an error yet: the builder gathers them all
-    """A node that integers cannot hold, with the reason."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +39,7 @@ class Integers:
 
 
 @dataclass(frozen=True)
-class Layer:
+class HardwareLayer:
     """One operator on integers.
 
     Attributes:
@@ -72,7 +70,7 @@ class Layer:
 
 
 @dataclass(frozen=True)
-class Signal:
+class HardwareSignal:
     """What a layer passes on.
 
     Attributes:
@@ -95,12 +93,12 @@ class Signal:
         """Scale and offset, one for each channel of an axis.
 
         Raises:
-            Unheld: the scale changes along another axis too.
+            Refusal: the scale changes along another axis too.
         """
         found = []
         for values in (self.scale, self.offset):
             if any(size != 1 for at, size in enumerate(values.shape) if at != axis):
-                raise Unheld(
+                raise Refusal(
                     "its input has another scale at every position, so that no integer weight is right for all"
                 )
             found.append(np.broadcast_to(values.reshape(-1), (self.shape[axis],)))
@@ -111,11 +109,11 @@ def whole(values: Array) -> Array:
     """Values rounded to integers.
 
     Raises:
-        Unheld: they are wider than any sum may be.
+        Refusal: they are wider than any sum may be.
     """
     most = float(np.abs(values).max(initial=0))
     if not most < 2.0**WIDEST:
-        raise Unheld(f"it needs integers up to {most:.3g}, which take more than {WIDEST} bits")
+        raise Refusal(f"it needs integers up to {most:.3g}, which take more than {WIDEST} bits")
     return np.rint(values).astype(np.int64)
 
 

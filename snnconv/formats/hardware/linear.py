@@ -10,13 +10,15 @@ import numpy as np
 from torch import fx, nn
 
 from snnconv.formats.hardware.ahead import thresholds_ahead
-from snnconv.formats.hardware.builder import HOLDERS, Builder
-from snnconv.formats.hardware.layers import Array, Integers, Signal, Unheld, compact, whole
+from snnconv.formats.hardware.builder import HARDWARE_FORMS, HardwareBuilder
+from snnconv.formats.hardware.layers import Array, HardwareSignal, Integers, compact, whole
 from snnconv.formats.hardware.rounding import FINE, FINEST, USUAL, extent, rounded_weights, shift_for
 from snnconv.formats.hardware.sums import total
 from snnconv.formats.onnx.integers import in_units
+from snnconv.graph.access import display_name
 from snnconv.graph.linear import CONVOLUTIONS, NORMS
 from snnconv.graph.modules import Arithmetic
+from snnconv.graph.node import Refusal
 from snnconv.graph.passes.affine import affine_of
 
 __all__ = ["affine"]
@@ -25,10 +27,10 @@ MOST_BIAS = 2.0**30  # in units of a weight
 READ_OUT = 10  # binary digits of a weight and its shift together, where no neurons follow
 
 
-@HOLDERS.register(*CONVOLUTIONS)
-def _convolution(builder: Builder, node: fx.Node, module: Any, given: list[Signal]) -> Signal:
+@HARDWARE_FORMS.register(*CONVOLUTIONS)
+def _convolution(builder: HardwareBuilder, node: fx.Node, module: Any, given: list[HardwareSignal]) -> HardwareSignal:
     if module.padding_mode != "zeros" or isinstance(module.padding, str):
-        raise Unheld(f"it pads with {module.padding_mode!r}: pad with zeros")
+        raise Refusal(f"it pads with {module.padding_mode!r}: pad with zeros")
     step, offset = given[0].along(0)
     attributes = {
         "strides": list(module.stride),
@@ -41,23 +43,23 @@ def _convolution(builder: Builder, node: fx.Node, module: Any, given: list[Signa
     )
 
 
-@HOLDERS.register(nn.Linear)
-def _linear(builder: Builder, node: fx.Node, module: nn.Linear, given: list[Signal]) -> Signal:
+@HARDWARE_FORMS.register(nn.Linear)
+def _linear(builder: HardwareBuilder, node: fx.Node, module: nn.Linear, given: list[HardwareSignal]) -> HardwareSignal:
     step, offset = given[0].along(len(given[0].shape) - 1)
     weight = module.weight.detach().double().cpu().numpy() * step
     return _weighted(builder, node, module, given[0], "linear", weight, offset, {})
 
 
 def _weighted(
-    builder: Builder,
+    builder: HardwareBuilder,
     node: fx.Node,
     module: Any,
-    given: Signal,
+    given: HardwareSignal,
     operator: str,
     weight: Array,
     offset: Array,
     attributes: dict[str, Any],
-) -> Signal:
+) -> HardwareSignal:
     """A linear operator of `weight` in real units of the output for each integer of the input."""
     outputs, shape = len(weight), node.meta["shape"]
     axis = len(shape) - 1 if operator == "linear" else 0
@@ -77,7 +79,7 @@ def _weighted(
     reached = (lowest + min(0, int(biases.min())), highest + max(0, int(biases.max())))
     along = tuple(-1 if at == axis else 1 for at in range(len(shape)))
     return builder.add(
-        builder.name_of(node),
+        display_name(node),
         operator,
         [given],
         unit.reshape(along),
@@ -94,12 +96,12 @@ def _of_offset(weight: Array, offset: Array, groups: int) -> Array:
     return np.asarray((summed * offset.reshape(groups, 1, -1)).sum(2).reshape(-1))
 
 
-@HOLDERS.register(*NORMS)
-def affine(builder: Builder, node: fx.Node, module: nn.Module, given: list[Signal]) -> Signal:
+@HARDWARE_FORMS.register(*NORMS)
+def affine(builder: HardwareBuilder, node: fx.Node, module: nn.Module, given: list[HardwareSignal]) -> HardwareSignal:
     """`gain·x + shift`: the gain becomes part of the scale, its sign a multiplier, the shift an integer constant."""
     found = affine_of(builder.graph, node)
     if found is None:
-        raise Unheld("it is no map of each channel by itself with fixed numbers")
+        raise Refusal("it is no map of each channel by itself with fixed numbers")
     (signal,), shape = given, tuple(node.meta["shape"])
     one, none = np.ones((1,) * len(shape)), np.zeros((1,) * len(shape))
     gain = one if found.scale is None else found.scale.cpu().numpy()
@@ -130,9 +132,11 @@ def affine(builder: Builder, node: fx.Node, module: nn.Module, given: list[Signa
         name: Integers(*compact(values, shape))
         for name, values in (("multipliers", multipliers), ("constants", constants))
     }
-    return builder.add(builder.name_of(node), "affine", [signal], unit, reached, shape, offset=left, arrays=arrays)
+    return builder.add(display_name(node), "affine", [signal], unit, reached, shape, offset=left, arrays=arrays)
 
 
-@HOLDERS.register(Arithmetic)
-def _arithmetic(builder: Builder, node: fx.Node, module: Arithmetic, given: list[Signal]) -> Signal:
+@HARDWARE_FORMS.register(Arithmetic)
+def _arithmetic(
+    builder: HardwareBuilder, node: fx.Node, module: Arithmetic, given: list[HardwareSignal]
+) -> HardwareSignal:
     return affine(builder, node, module, given) if module.constant is not None else total(builder, node, module, given)

@@ -17,7 +17,8 @@ import math
 
 import numpy as np
 
-from snnconv.formats.hardware.layers import WIDEST, Array, Unheld, whole
+from snnconv.formats.hardware.layers import WIDEST, Array, whole
+from snnconv.graph.node import Refusal
 
 __all__ = ["FINE", "FINEST", "USUAL", "extent", "ratios_to_common", "rounded_weights", "shift_for"]
 
@@ -56,7 +57,7 @@ def shift_for(threshold: Array, unit: Array) -> int:
     """f: binary digits by which units become finer, so that every threshold has `FINE` of them."""
     digits = math.ceil(FINE - math.log2(float(np.min(threshold / unit))))
     if digits > WIDEST:
-        raise Unheld(f"neurons behind it have thresholds so low beside its values that {digits} more bits are needed")
+        raise Refusal(f"neurons behind it have thresholds so low beside its values that {digits} more bits are needed")
     return max(0, digits)
 
 
