@@ -12,13 +12,14 @@ from pathlib import Path
 import numpy as np
 from torch import nn
 
-from snnconv.errors import FileError, InvalidValueError, ModelError, UnsupportedNode, UnsupportedOperatorsError
+from snnconv.errors import FileError, InvalidValueError, ModelError
 from snnconv.formats.nir.firing import NEURONS, RESET, Stepping, neurons_of
 from snnconv.formats.nir.flat import FlatGraph, flatten
 from snnconv.formats.nir.hdf5 import Array, NirNode, read_tree
 from snnconv.formats.nir.nodes import LAYERS
 from snnconv.formats.nir.settings import RESETS, NirReading
 from snnconv.graph.building import Builder
+from snnconv.graph.lowering import Refusals
 from snnconv.graph.modules import Arithmetic
 from snnconv.graph.node import Activation, Refusal
 from snnconv.model import InputSpec, Model, Stage
@@ -89,13 +90,12 @@ def _stated(metadata: Mapping[str, Array | str], path: Path) -> _Stated:
 
 
 def _refuse_unknown(graph: FlatGraph, path: Path) -> None:
-    refused = [
-        UnsupportedNode(name, node.kind, f"{node.kind} is not read; read are {', '.join((*NEURONS, *sorted(LAYERS)))}")
-        for name, node in graph.nodes.items()
-        if node.kind not in LAYERS and node.kind not in NEURONS
-    ]
-    if refused:
-        raise UnsupportedOperatorsError(f"{path} holds NIR nodes that are not read", refused)
+    refusals = Refusals(f"{path} holds NIR nodes that are not read")
+    for name, node in graph.nodes.items():
+        if node.kind not in LAYERS and node.kind not in NEURONS:
+            kinds = ", ".join((*NEURONS, *sorted(LAYERS)))
+            refusals.add(name, node.kind, f"{node.kind} is not read; read are {kinds}")
+    refusals.raise_all()
 
 
 def _input_spec(
@@ -133,7 +133,7 @@ def _input_spec(
 
 
 @dataclass(frozen=True)
-class _Signal:
+class _ReadSignal:
     """What a node puts out; `steps` where it changes from step to step, `[T*B, ...]`, else `[B, ...]`."""
 
     activation: Activation
@@ -150,26 +150,25 @@ class _Assembly:
     def __init__(self, graph: FlatGraph, stepping: Stepping, spec: InputSpec, path: Path) -> None:
         self.graph, self.stepping, self.spec, self.path = graph, stepping, spec, path
         self.builder = Builder()
-        self.signals: dict[str, _Signal] = {}
-        self.repeated: dict[str, _Signal] = {}
+        self.signals: dict[str, _ReadSignal] = {}
+        self.repeated: dict[str, _ReadSignal] = {}
 
     def model(self) -> Model:
         """The whole network."""
         given = self.builder.input(self.graph.input, self.graph.input_shape, self.spec.timesteps)
-        source = _Signal(given, False)
+        source = _ReadSignal(given, False)
         if self.spec.timesteps is not None:
             folded = self.builder.call(f"{self.graph.input}_folded", Fold(self.stepping.timesteps), (given,))
-            source = _Signal(folded, True)
+            source = _ReadSignal(folded, True)
         self.signals[self.graph.input] = source
-        refused = []
+        refusals = Refusals(f"{self.path} holds a NIR node that cannot be read")
         for name in self._order():
             try:
                 self.signals[name] = self._node(name, self.graph.nodes[name])
-            except Refusal as reason:
-                refused.append(UnsupportedNode(name, self.graph.nodes[name].kind, str(reason)))
+            except Refusal as refusal:
+                refusals.add(name, self.graph.nodes[name].kind, refusal)
                 break  # what follows has no input
-        if refused:
-            raise UnsupportedOperatorsError(f"{self.path} holds a NIR node that cannot be read", refused)
+        refusals.raise_all()
         if not any(node.kind in NEURONS for node in self.graph.nodes.values()):
             raise ModelError(f"{self.path} has no neurons ({', '.join(NEURONS)}): there is nothing that spikes.")
         return self._read_out()
@@ -197,7 +196,7 @@ class _Assembly:
                     edge.append(target)
         return found
 
-    def _node(self, name: str, node: NirNode) -> _Signal:
+    def _node(self, name: str, node: NirNode) -> _ReadSignal:
         signal = self._sum(name, [self.signals[each] for each in self.graph.sources(name) if each in self.signals])
         if node.kind in NEURONS:
             modules = neurons_of(node, signal.shape, self.stepping)
@@ -215,20 +214,20 @@ class _Assembly:
         weights = [node.values.get("weight") for node in following if node.kind in ("Affine", "Linear")]
         return bool(weights) and all(isinstance(w, np.ndarray) and w.shape[-1] == features for w in weights)
 
-    def _apply(self, name: str, signal: _Signal, modules: list[nn.Module]) -> _Signal:
+    def _apply(self, name: str, signal: _ReadSignal, modules: list[nn.Module]) -> _ReadSignal:
         activation = signal.activation
         for module in modules:
             activation = self.builder.call(name, module, (activation,))
-        return _Signal(activation, signal.steps)
+        return _ReadSignal(activation, signal.steps)
 
-    def _repeat(self, signal: _Signal, name: str) -> _Signal:
+    def _repeat(self, signal: _ReadSignal, name: str) -> _ReadSignal:
         key = signal.activation.node.name
         if key not in self.repeated:
             made = self.builder.call(f"{name}_repeated", Repeat(self.stepping.timesteps), (signal.activation,))
-            self.repeated[key] = _Signal(made, True)
+            self.repeated[key] = _ReadSignal(made, True)
         return self.repeated[key]
 
-    def _sum(self, name: str, signals: list[_Signal]) -> _Signal:
+    def _sum(self, name: str, signals: list[_ReadSignal]) -> _ReadSignal:
         """Edges into one node add up."""
         if any(signal.steps for signal in signals):
             signals = [signal if signal.steps else self._repeat(signal, name) for signal in signals]
@@ -237,7 +236,7 @@ class _Assembly:
             if signal.shape != total.shape:
                 raise Refusal(f"it is given {list(total.shape)} and {list(signal.shape)}, which do not add up")
             added = self.builder.call(f"{name}_sum", Arithmetic("add"), (total.activation, signal.activation))
-            total = _Signal(added, total.steps)
+            total = _ReadSignal(added, total.steps)
         return total
 
     def _read_out(self) -> Model:

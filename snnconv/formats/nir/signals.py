@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 
 from snnconv.graph.node import Refusal
 
-__all__ = ["Signal"]
+__all__ = ["NirSignal"]
 
 Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Signal:
+class NirSignal:
     """The sum of nodes' outputs times factors.
 
     Attributes:
@@ -34,11 +34,11 @@ class Signal:
     shape: tuple[int, ...]
     private: frozenset[str] = frozenset()
 
-    def scaled(self, factor: Array) -> Signal:
+    def scaled(self, factor: Array) -> NirSignal:
         """Every term times a factor, `[]` or `[C]`."""
         return replace(self, terms={name: own * factor for name, own in self.terms.items()})
 
-    def plus(self, other: Signal, sign: float = 1.0) -> Signal:
+    def plus(self, other: NirSignal, sign: float = 1.0) -> NirSignal:
         """The sum with another signal; a node that is in both counts with the sum of its factors."""
         if self.shape != other.shape:
             raise Refusal(f"it joins {list(self.shape)} and {list(other.shape)}: NIR adds what has one shape")
@@ -46,17 +46,17 @@ class Signal:
         for name, own in other.terms.items():
             terms[name] = terms.get(name, np.zeros(())) + sign * own
         twice = self.terms.keys() & other.terms.keys()
-        return Signal(terms, self.shape, (self.private | other.private) - twice)
+        return NirSignal(terms, self.shape, (self.private | other.private) - twice)
 
-    def read_by(self, readers: int) -> Signal:
+    def read_by(self, readers: int) -> NirSignal:
         """The same, where that many read it."""
         return self if readers == 1 else replace(self, private=frozenset())
 
-    def flat(self) -> Signal:
+    def flat(self) -> NirSignal:
         """All axes as one, in the same order."""
         rest = int(np.prod(self.shape[1:]))
         terms = {name: own if own.ndim == 0 else np.repeat(own, rest) for name, own in self.terms.items()}
-        return Signal(terms, (int(np.prod(self.shape)),))
+        return NirSignal(terms, (int(np.prod(self.shape)),))
 
     def same_factor(self) -> Array | None:
         """The factor of all terms; None where they differ."""
