@@ -11,13 +11,15 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from snnconv.formats.exporting import Exported
 from snnconv.formats.hardware.layers import Array, HardwareLayer, Integers, bits_of
 from snnconv.formats.hardware.readme import readme
-from snnconv.formats.hardware.run import FORMAT, GRAPH, VERSION
+from snnconv.formats.hardware.run import FORMAT, GRAPH, VERSION, HardwareNetwork
 from snnconv.model import Model
 
 __all__ = ["README", "HardwareFolder", "folder_of", "slug"]
@@ -37,7 +39,7 @@ def slug(name: str) -> str:
 
 
 @dataclass(frozen=True, eq=False)
-class HardwareFolder(Mapping[str, bytes]):
+class HardwareFolder(Exported, Mapping[str, bytes]):
     """The files of a hardware folder by name, and what is in them.
 
     Attributes:
@@ -47,6 +49,7 @@ class HardwareFolder(Mapping[str, bytes]):
 
     files: Mapping[str, bytes]
     graph: Mapping[str, Any]
+    called = "the integers"
 
     @property
     def coupling(self) -> str:
@@ -76,6 +79,32 @@ class HardwareFolder(Mapping[str, bytes]):
     def with_measured(self, measured: Mapping[str, Any]) -> HardwareFolder:
         """Return the same folder, with what a comparison on data measured in graph.json and in the README."""
         return _folder({**self.graph, "measured": dict(measured)}, self.files)
+
+    def save(self, path: Path) -> None:
+        """Write the folder, atomically."""
+        from snnconv.formats.hardware.writing import write_hardware
+
+        write_hardware(path, self)
+
+    def open(self, model: Model) -> HardwareNetwork:
+        """Return the reference, which runs the files."""
+        return HardwareNetwork(self)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return coupling, widths and sizes."""
+        widths = {"coupling": self.coupling, "weight_bits": self.weight_bits, "layers": self.layers}
+        return {**widths, "widest_bits": self.widest_bits, "files": len(self), "bytes": self.size_bytes}
+
+    def lines(self) -> list[str]:
+        """Return coupling, widths and sizes, in words."""
+        return [
+            f"{self.layers} layers, weights of {self.weight_bits} bits, sums of up to {self.widest_bits} bits, "
+            f"{self.coupling} coupling, {self.size_bytes / 1e6:.2f} MB."
+        ]
+
+    def title(self) -> str:
+        """Return what runs the folder."""
+        return "The integers"
 
     def __getitem__(self, name: str) -> bytes:
         return self.files[name]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
@@ -13,8 +13,11 @@ from typing import Any
 
 from snnconv.errors import InvalidValueError
 from snnconv.files import write_atomically
+from snnconv.formats.exporting import Exported
 from snnconv.formats.nir import forms  # noqa: F401 - fills the registry
-from snnconv.formats.nir.reading import METADATA_KEY
+from snnconv.formats.nir.export import NirExport
+from snnconv.formats.nir.reading import METADATA_KEY, read_network
+from snnconv.formats.nir.settings import NirReading
 from snnconv.formats.nir.writer import NirWriter
 from snnconv.graph.passes import fold_affine, run_passes, split_calls
 from snnconv.model import Model
@@ -26,15 +29,17 @@ DT = 1e-4  # seconds of a step that time constants are written for: what most si
 
 
 @dataclass(frozen=True)
-class NirFile:
+class NirFile(Exported):
     """A network as a NIR graph.
 
     Attributes:
         graph: The `nir.NIRGraph`.
+        settings: Choices that it was written with.
         exact_sites: Names of the sites whose reset is built of primitives.
     """
 
     graph: Any
+    settings: NirExport
     exact_sites: tuple[str, ...]
 
     @property
@@ -51,6 +56,31 @@ class NirFile:
     def content(self) -> bytes:
         """Return the bytes of the file."""
         return nir_bytes(self.graph)
+
+    def save(self, path: Path) -> None:
+        """Write the file, atomically."""
+        write_atomically(path, self.content)
+
+    def open(self, model: Model) -> Model:
+        """Return the graph as it is read; of an exact reset, whose loops are not read, the graph without it."""
+        plain = nir_file(model) if self.settings != NirExport() else self
+        return read_network(plain.content, Path("the written graph"), NirReading())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return choices, sizes, and the kinds of nodes."""
+        sizes = {"timesteps": self.timesteps, "nodes": len(self.graph.nodes), "edges": len(self.graph.edges)}
+        return {**asdict(self.settings), **sizes, "bytes": len(self.content), "kinds": self.kinds}
+
+    def lines(self) -> list[str]:
+        """Return sizes and the kinds of nodes, in words."""
+        return [
+            f"{self.timesteps} steps, {len(self.graph.nodes)} nodes, {len(self.content) / 1e6:.2f} MB.",
+            f"Kinds of nodes: {', '.join(self.kinds)}.",
+        ]
+
+    def title(self) -> str:
+        """Return how the graph is run."""
+        return f"One threshold, {self.timesteps} steps,"
 
 
 def to_nir(snn: Model, *, exact_reset: bool = False, unit_thresholds: bool = False) -> Any:
@@ -88,7 +118,8 @@ def nir_file(snn: Model, *, exact_reset: bool = False, unit_thresholds: bool = F
     draft = writer.write()
     checked = _checks(draft.nodes)
     graph = nir.NIRGraph(draft.nodes, draft.edges, metadata=_metadata(single, snn, writer), type_check=checked)
-    return NirFile(graph, tuple(writer.exact_sites))
+    settings = NirExport(exact_reset, unit_thresholds)
+    return NirFile(graph, settings, tuple(writer.exact_sites))
 
 
 def _checks(nodes: dict[str, Any]) -> bool:
