@@ -18,12 +18,14 @@ class ExportCommand(click.Command):
     """Command with the options of all formats that are registered when it is called, behind those of its own.
 
     Args:
+        name: Name of the command.
         params: Parameters of its own; the options of formats stand behind the first.
+        kwargs: Other arguments of `click.Command`.
     """
 
-    def __init__(self, *args: Any, params: list[click.Parameter], **kwargs: Any) -> None:
-        super().__init__(*args, params=params, **kwargs)
-        self._own_params = list(self.params)
+    def __init__(self, name: str | None, *, params: list[click.Parameter], **kwargs: Any) -> None:
+        super().__init__(name, params=params, **kwargs)
+        self._own_params = list(params)
         self._add_formats()
 
     def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
@@ -69,7 +71,7 @@ def _option(format_name: str, field: Field[Any], hint: Any) -> click.Option:
     return click.Option([flag], type=_type_of(field, hint), metavar=field.metadata["metavar"], help=text)
 
 
-def _type_of(field: Field[Any], hint: Any) -> click.ParamType:
+def _type_of(field: Field[Any], hint: Any) -> click.ParamType[Any]:
     """Return the type of an option: a choice of words, a whole number, a number, or text."""
     if get_origin(hint) in (Union, types.UnionType):
         hint = next(member for member in get_args(hint) if member is not type(None))

@@ -38,7 +38,7 @@ class OnnxFile(Exported):
     @cached_property
     def content(self) -> bytes:
         """Return the bytes of the file."""
-        return self.proto.SerializeToString()
+        return bytes(self.proto.SerializeToString())
 
     @property
     def nodes(self) -> int:
