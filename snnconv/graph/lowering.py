@@ -75,7 +75,7 @@ def look_up(
         handlers: Registry of the format.
         module: Module to be lowered.
         reason: Reason of the refusal where there is no handler.
-        inherited: Whether a handler of a class that the module's class derives from counts too.
+        inherited: Flag that lets a handler of a class count which the module's class derives from.
 
     Raises:
         Refusal: There is none.

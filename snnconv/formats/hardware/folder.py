@@ -30,7 +30,7 @@ LONGEST_LIST = 4096  # scales of a layer that are listed
 
 
 def slug(name: str) -> str:
-    """A name as letters, digits and underscores.
+    """Return a name as letters, digits and underscores.
 
     >>> slug("../../Conv.1"), slug("<script>"), slug("//")
     ('conv_1', 'script', 'layer')
@@ -171,7 +171,7 @@ def _text(graph: dict[str, Any]) -> bytes:
 
 
 def _layer(position: int, layer: HardwareLayer, files: dict[str, bytes]) -> dict[str, Any]:
-    """A layer as graph.json describes it; its arrays join the files."""
+    """Return a layer as graph.json describes it; its arrays join the files."""
     name = f"{position:03d}_{slug(layer.name)}"
     listed = layer.scale is not None and layer.scale.size <= LONGEST_LIST
     described: dict[str, Any] = {
@@ -192,7 +192,7 @@ def _layer(position: int, layer: HardwareLayer, files: dict[str, bytes]) -> dict
 
 
 def _array(name: str, array: Integers, files: dict[str, bytes]) -> dict[str, Any]:
-    """An array as graph.json describes it, in the smallest integers that hold it."""
+    """Return an array as graph.json describes it, in the smallest integers that hold it."""
     bits = bits_of(int(array.values.min(initial=0)), int(array.values.max(initial=0)))
     width = next(width for width in (8, 16, 32, 64) if bits <= width)
     files[f"{name}.npy"] = _npy(array.values.astype(f"<i{width // 8}"))

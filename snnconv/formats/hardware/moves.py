@@ -1,4 +1,4 @@
-"""What moves integers about and computes nothing. Scales move with them."""
+"""Operators that move integers about and compute nothing. Scales move with them."""
 
 from __future__ import annotations
 
@@ -21,11 +21,12 @@ Change = Callable[..., torch.Tensor]
 
 
 def _moved(values: list[Array], shapes: list[tuple[int, ...]], change: Change, rank: int) -> Array:
-    """Scales or offsets as an operator moves them."""
-    if all(each.size == 1 for each in values) and len({float(each.reshape(())) for each in values}) == 1:
+    """Return scales or offsets as an operator moves them."""
+    if all(array.size == 1 for array in values) and len({float(array.reshape(())) for array in values}) == 1:
         return values[0].reshape((1,) * rank)
     wide = [
-        torch.from_numpy(np.broadcast_to(each, shape).copy())[None] for each, shape in zip(values, shapes, strict=True)
+        torch.from_numpy(np.broadcast_to(array, shape).copy())[None]
+        for array, shape in zip(values, shapes, strict=True)
     ]
     return shrunk(change(*wide)[0].numpy())
 
@@ -39,12 +40,12 @@ def _move(
     attributes: dict[str, Any],
 ) -> HardwareSignal:
     shape = tuple(node.meta["shape"])
-    shapes = [each.shape for each in inputs]
+    shapes = [signal.shape for signal in inputs]
     scale, offset = (
         _moved(values, shapes, module, len(shape))
-        for values in ([each.scale for each in inputs], [each.offset for each in inputs])
+        for values in ([signal.scale for signal in inputs], [signal.offset for signal in inputs])
     )
-    extent = (min(each.low for each in inputs), max(each.high for each in inputs))
+    extent = (min(signal.low for signal in inputs), max(signal.high for signal in inputs))
     return builder.add(display_name(node), operator, inputs, scale, extent, shape, offset=offset, attributes=attributes)
 
 

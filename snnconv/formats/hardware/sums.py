@@ -18,11 +18,11 @@ __all__ = ["total"]
 
 
 def total(builder: HardwareBuilder, node: fx.Node, module: Arithmetic, inputs: list[HardwareSignal]) -> HardwareSignal:
-    """`x + y` or `x - y`: each operand gets integer factors that bring both to one unit, which rounds no sum."""
+    """Write `x + y` or `x - y`: each operand gets integer factors that bring both to one unit, which rounds no sum."""
     if module.operator not in ("add", "sub"):
         raise Refusal("it multiplies or divides two activations, which are both known only when the network runs")
     shape = tuple(node.meta["shape"])
-    if any(len(each.shape) != len(shape) for each in inputs):
+    if any(len(signal.shape) != len(shape) for signal in inputs):
         raise Refusal("its operands have different ranks")
     first, second = inputs if len(inputs) == 2 else (inputs[0], inputs[0])
     factors, unit = ratios_to_common([first.scale, second.scale], FINE)
@@ -42,7 +42,7 @@ def total(builder: HardwareBuilder, node: fx.Node, module: Arithmetic, inputs: l
 
 
 def _without(values: Array, axes: tuple[int, ...], keepdims: bool) -> Array:
-    """A scale for what was added up over axes."""
+    """Return the scale or offset of values that are taken together over axes."""
     values = shrunk(values)
     if any(values.shape[axis] != 1 for axis in axes):
         raise Refusal("what it takes together has several scales")
@@ -56,7 +56,7 @@ def _reduction(
     (signal,) = inputs
     axes = tuple(axis - 1 for axis in module.axes)
     count = math.prod(signal.shape[axis] for axis in axes)
-    scale, offset = (_without(each, axes, module.keepdims) for each in (signal.scale, signal.offset))
+    scale, offset = (_without(values, axes, module.keepdims) for values in (signal.scale, signal.offset))
     mean = isinstance(module, ReduceMean)
     return builder.add(
         display_name(node),
@@ -78,7 +78,7 @@ def _average(
         raise Refusal("it does not count its padding, so that its scale is another at the border: pool without padding")
     (signal,), count = inputs, math.prod(module.kernel)
     spatial = tuple(range(1, len(signal.shape)))
-    scale, offset = (_without(each, spatial, True) for each in (signal.scale, signal.offset))
+    scale, offset = (_without(values, spatial, True) for values in (signal.scale, signal.offset))
     return builder.add(
         display_name(node),
         "sum_pool",
@@ -95,7 +95,7 @@ def _average(
 def _maximum(builder: HardwareBuilder, node: fx.Node, module: MaxPool, inputs: list[HardwareSignal]) -> HardwareSignal:
     (signal,) = inputs
     spatial = tuple(range(1, len(signal.shape)))
-    scale, offset = (_without(each, spatial, True) for each in (signal.scale, signal.offset))
+    scale, offset = (_without(values, spatial, True) for values in (signal.scale, signal.offset))
     return builder.add(
         display_name(node),
         "max_pool",

@@ -86,7 +86,7 @@ class NirDraft:
         import nir
 
         convolution, signal, _ = self.linear.pop(name)
-        weight, bias = (np.ascontiguousarray(each, np.float32) for each in (convolution.weight, convolution.bias))
+        weight, bias = (np.ascontiguousarray(values, np.float32) for values in (convolution.weight, convolution.bias))
         if weight.ndim == 2:
             self.nodes[name] = nir.Affine(weight=weight, bias=bias)
         else:

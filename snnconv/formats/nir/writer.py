@@ -35,8 +35,8 @@ class NirWriter(Lowering[NirSignal]):
 
     Args:
         model: An SNN of one level a step.
-        exact_reset: Whether to build the reset by subtraction of primitives.
-        unit_thresholds: Whether to let every threshold be 1.
+        exact_reset: Flag to build the reset by subtraction of primitives.
+        unit_thresholds: Flag to let every threshold be 1.
         dt: Seconds of a step.
 
     Attributes:
@@ -45,7 +45,7 @@ class NirWriter(Lowering[NirSignal]):
         padding: Zeros that a node puts around rows and columns, which the convolution behind it takes in.
         sites: Names of the nodes that fire, by the names of the sites in our graph.
         exact_sites: Names of the sites whose reset is built of primitives.
-        turned: Whether the network's input has its channels last, and the file's first.
+        turned: Flag of a network whose input has its channels last, and the file's first.
     """
 
     def __init__(self, model: Model, *, exact_reset: bool, unit_thresholds: bool, dt: float) -> None:

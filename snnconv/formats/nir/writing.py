@@ -89,9 +89,9 @@ def to_nir(snn: Model, *, exact_reset: bool = False, unit_thresholds: bool = Fal
     Args:
         snn: A causally coupled SNN; it is not changed. Neurons of L levels are written as neurons of one
             (snnconv.spiking.reparameterize), and its network is not the same.
-        exact_reset: Whether to build the reset by subtraction of NIR's integrator, threshold, scale and delay, in a
+        exact_reset: Flag to build the reset by subtraction of NIR's integrator, threshold, scale and delay, in a
             loop; else it is an IF or LIF whose metadata say `reset: subtract`, and whose initial potential `v0`.
-        unit_thresholds: Whether to divide currents so that every threshold is 1, which some simulators ask for; else
+        unit_thresholds: Flag to divide currents so that every threshold is 1, which some simulators ask for; else
             thresholds are one a channel, in units of the current.
 
     Returns:

@@ -28,7 +28,7 @@ class OnnxFile(Exported):
     Attributes:
         proto: The file.
         form: Form of the network.
-        int8: Whether its weights and activations are 8-bit integers.
+        int8: Flag of a file whose weights and activations are 8-bit integers.
     """
 
     proto: onnx.ModelProto

@@ -47,7 +47,7 @@ def to_int8(model: Model, *, stepped: bool = False) -> onnx.ModelProto:
 
     Args:
         model: A quantized network or an SNN. The input is as that of `to_onnx`.
-        stepped: Whether to write the SNN itself, T steps, with the outputs of `to_onnx`; else the quantized network, or
+        stepped: Flag to write the SNN itself, T steps, with the outputs of `to_onnx`; else the quantized network, or
             the one that a mean-coupled SNN equals, in one pass.
 
     Raises:

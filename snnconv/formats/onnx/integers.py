@@ -114,7 +114,7 @@ class IntegerLowering(OnnxLowering):
         return operands(node)[0] in self.levels and self.private(node)
 
     def dequantized(self, levels: LevelTensor, name: str, zero: Array | int = 0) -> str:
-        """Levels, less a level that counts as 0, one for all channels or one each, as floats."""
+        """Return levels, less a level that counts as 0, one for all channels or one each, as floats."""
         step = levels.step
         inputs = [levels.name, self.emission.constant(step, f"{name}.scale")]
         if isinstance(zero, int) and zero:
@@ -124,11 +124,11 @@ class IntegerLowering(OnnxLowering):
         return self.emission.node("DequantizeLinear", inputs, name, axis=1)
 
     def convolution_behind(self, node: fx.Node) -> tuple[fx.Node, Any, LevelTensor] | None:
-        """The one convolution of levels that makes a node: it, or two whose sum it is; its module and what it takes."""
+        """Return the one convolution of levels behind a node: it, or two whose sum it is; its module and its input."""
         if self.of_levels(node):
             return node, module_of(self.graph, node), self.levels[operands(node)[0]]
         pair = self.added(node)
-        if pair is None or not all(self.of_levels(each) for each in pair):
+        if pair is None or not all(self.of_levels(term) for term in pair):
             return None
         for long, short in (pair, pair[::-1]):
             both = self._merged(long, short)
@@ -137,7 +137,7 @@ class IntegerLowering(OnnxLowering):
         return None
 
     def added(self, node: fx.Node) -> tuple[fx.Node, fx.Node] | None:
-        """The two activations of one shape that a node adds for one reader."""
+        """Return the two activations of one shape that a node adds for one reader."""
         module = module_of(self.graph, node) if node.op == "call_module" and self.private(node) else None
         if not isinstance(module, Arithmetic) or module.operator != "add" or len(operands(node)) != 2:
             return None
@@ -145,7 +145,7 @@ class IntegerLowering(OnnxLowering):
         return (one, other) if one.meta["shape"] == other.meta["shape"] else None
 
     def _merged(self, long: fx.Node, short: fx.Node) -> tuple[Any, LevelTensor] | None:
-        """A convolution of both inputs that is the sum of two: one of stride 1, and one of 1 x 1 of any stride."""
+        """Return one convolution of both inputs for the sum of two: one of stride 1, and one of 1 x 1 of any stride."""
         one: Any = module_of(self.graph, long)
         other: Any = module_of(self.graph, short)
         a, b = self.levels[operands(long)[0]], self.levels[operands(short)[0]]
@@ -167,35 +167,35 @@ class IntegerLowering(OnnxLowering):
         weight = torch.zeros_like(merged.weight, dtype=torch.float64)
         weight[:, : one.in_channels] = one.weight.detach()
         weight[(slice(None), slice(one.in_channels, None), *middle)] = other.weight.detach().flatten(1).double()
-        biases = [each.bias.detach().double() for each in (one, other) if each.bias is not None]
+        biases = [part.bias.detach().double() for part in (one, other) if part.bias is not None]
         merged.weight = nn.Parameter(weight)
         merged.bias = nn.Parameter(torch.stack(biases).sum(0) if biases else torch.zeros(one.out_channels).double())
-        steps = [np.broadcast_to(each.step, (m.in_channels,)) for each, m in ((a, one), (b, other))]
+        steps = [np.broadcast_to(tensor.step, (m.in_channels,)) for tensor, m in ((a, one), (b, other))]
         return merged, LevelTensor(joined, np.concatenate(steps), 0, max(a.most, b.most))
 
     def convolution(
-        self, node: fx.Node, module: Any, given: LevelTensor, unit: Array, shift: Array | float = 0.0
+        self, node: fx.Node, module: Any, source: LevelTensor, unit: Array, shift: Array | float = 0.0
     ) -> str:
-        """A convolution of levels in units of what reads it, in the form that onnxruntime runs as one operator."""
+        """Write a convolution of levels in units of what reads it; onnxruntime runs this form as one operator."""
         self.integers += 1
         name, e = self.fresh_name(node), self.emission
-        weights, scale, bias = rounded(module, given.step, unit, shift)
+        weights, scale, bias = rounded(module, source.step, unit, shift)
         scales = e.constant(scale, f"{name}.scale")
-        x = e.node("DequantizeLinear", [given.name, self.unit_scale()], f"{name}.levels")
+        x = e.node("DequantizeLinear", [source.name, self.unit_scale()], f"{name}.levels")
         w = e.node("DequantizeLinear", [e.constant(weights, f"{name}.weight"), scales], f"{name}.weights", axis=0)
         b = e.node("DequantizeLinear", [e.constant(bias, f"{name}.bias"), scales], f"{name}.biases", axis=0)
         return e.node("Conv", [x, w, b], name, **_attributes(module))
 
     def window(
-        self, node: fx.Node, module: Any, given: LevelTensor, unit: Array, shift: Array | float, name: str
+        self, node: fx.Node, module: Any, source: LevelTensor, unit: Array, shift: Array | float, name: str
     ) -> str:
-        """What of a convolution of levels, in units `[C]` and shifted by so many, lies within 0..255, in 8 bits."""
-        made = self.convolution(node, module, given, unit, shift)
+        """Write the part within 0..255 of a convolution of levels, in units `[C]` and shifted by so many, in 8 bits."""
+        exact = self.convolution(node, module, source, unit, shift)
         zero = self.constant(np.zeros((), np.uint8), "zero", 0)
-        return self.emission.node("QuantizeLinear", [made, self.unit_scale(), zero], name)
+        return self.emission.node("QuantizeLinear", [exact, self.unit_scale(), zero], name)
 
     def clipped(self, levels: str, site: Site, most: int, name: str) -> str:
-        """Levels no higher than the highest of a site, and no lower than the lowest."""
+        """Return levels no higher than the highest of a site, and no lower than the lowest."""
         if most >= MOST[site.signed]:
             return levels
         kind = np.dtype(np.int8 if site.signed else np.uint8)
@@ -204,33 +204,34 @@ class IntegerLowering(OnnxLowering):
         return self.emission.node("Clip", [levels, low, high], f"{name}.clipped")
 
     def constant(self, values: Array, name: str, number: int) -> str:
-        """A constant that many nodes read."""
+        """Return the name of a constant that many nodes read."""
         return self.emission.once(values, f"{name}.{values.dtype.name}.{number}")
 
     def unit_scale(self) -> str:
-        """A scale of 1."""
+        """Return the name of a scale of 1."""
         return self.emission.once(np.ones((), np.float32), "one")
 
 
 def _attributes(module: Any) -> dict[str, Any]:
-    """Of a convolution, as its emitter writes them."""
+    """Return the attributes of a convolution, as its emitter writes them."""
     scratch = Emission()
     EMITTERS[type(module)](module, scratch, ["x"], "scratch")
-    return {each.name: onnx.helper.get_attribute_value(each) for each in scratch.nodes[-1].attribute}
+    return {attribute.name: onnx.helper.get_attribute_value(attribute) for attribute in scratch.nodes[-1].attribute}
 
 
 def in_units(module: Any, step: Array, unit: Array) -> Array:
-    """Weights `[O, I/groups, ...]` of levels of `step`, in units of the output."""
+    """Return weights `[O, I/groups, ...]` of levels of `step`, in units of the output."""
     weight = module.weight.detach().double().cpu().numpy()
-    outputs, own = weight.shape[:2]
+    outputs, inputs = weight.shape[:2]
     spatial = (1,) * (weight.ndim - 2)
-    steps = np.broadcast_to(step, (own * module.groups,)).reshape(module.groups, 1, own)
-    by_output = np.broadcast_to(steps, (module.groups, outputs // module.groups, own)).reshape(outputs, own, *spatial)
+    steps = np.broadcast_to(step, (inputs * module.groups,)).reshape(module.groups, 1, inputs)
+    by_output = np.broadcast_to(steps, (module.groups, outputs // module.groups, inputs))
+    by_output = by_output.reshape(outputs, inputs, *spatial)
     return np.asarray(weight * by_output / np.broadcast_to(unit, (outputs,)).reshape(-1, 1, *spatial))
 
 
 def rounded(module: Any, step: Array, unit: Array, shift: Array | float) -> tuple[Array, Array, Array]:
-    """A convolution of levels in units of its output: weights `[O, I/groups, ...]` int8, scales `[O]`, biases int32."""
+    """Return a convolution of levels in units of its output: weights int8, scales `[O]`, biases int32."""
     scaled = in_units(module, step, unit)
     outputs = len(scaled)
     spatial = (1,) * (scaled.ndim - 2)

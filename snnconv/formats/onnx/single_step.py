@@ -42,17 +42,17 @@ __all__ = ["initial_state", "save_single_step", "to_single_step"]
 
 
 def to_single_step(model: Model) -> onnx.ModelProto:
-    """One step of a spiking network, with the state of its neurons as inputs and outputs.
+    """Return one step of a spiking network, with the state of its neurons as inputs and outputs.
 
     Args:
-        model: an SNN of causal coupling.
+        model: An SNN of causal coupling.
 
     Returns:
         Inputs: the network's own, `[batch, ...]`, one frame of it where it changes over time; then `<neurons>_v` for
         each layer of neurons. Outputs: the network's own at this step; then `<neurons>_v_out`.
 
     Raises:
-        ModelError: the network does not spike, or its neurons see their whole window; UnsupportedOperatorsError lists
+        ModelError: The network does not spike, or its neurons see their whole window; UnsupportedOperatorsError lists
             what is computed on the mean of a window.
     """
     graph = one_step(model, "A single step")
@@ -110,14 +110,14 @@ def _batched(tensors: Sequence[tuple[str, Sequence[int]]]) -> list[onnx.ValueInf
 
 
 def initial_state(source: str | os.PathLike[str] | onnx.ModelProto, batch: int = 1) -> dict[str, NDArray[np.float32]]:
-    """What the states of a single-step file are before the first step of a window.
+    """Return the states of a single-step file before the first step of a window.
 
     Args:
-        source: the file, or the network itself.
-        batch: number of samples B that are run side by side.
+        source: Name of the file, or the network itself.
+        batch: Number of samples B that are run side by side.
 
     Returns:
-        By the name of the input that takes it, `[B, *shape]` in units of the neurons' threshold.
+        Arrays by the name of the input that takes them, `[B, *shape]` in units of the neurons' threshold.
 
     Raises:
         FileError: the file is missing or damaged, or is not of a single step.
@@ -147,8 +147,8 @@ def save_single_step(model: Model, path: str | os.PathLike[str]) -> Path:
     """Write `to_single_step(model)`, atomically.
 
     Raises:
-        FileError: it cannot be written; nothing is left behind.
-        ModelError: as of `to_single_step`.
+        FileError: It cannot be written; nothing is left behind.
+        ModelError: See `to_single_step`.
     """
     write_atomically(path, to_single_step(model).SerializeToString())
     return Path(path)
