@@ -45,6 +45,7 @@ class NotesExport:
     mood: Literal["glad", "sober"] = field(default="sober", metadata=described("how it sounds."))
     words: int | None = field(default=None, metadata=described("most words.", metavar="N", least=1))
     loud: bool = field(default=False, metadata=described("capital letters."))
+    signed: bool = field(default=True, metadata=described("a name below."))
 
 
 class Notes(Exported):
@@ -109,6 +110,7 @@ def test_a_format_from_outside_is_a_choice_with_options(notes, tmp_path, monkeyp
     help_text = " ".join(run.invoke(cli, ["export", "--help"]).output.split())
     assert "--mood [glad|sober] Of notes: how it sounds." in help_text
     assert "--words N Of notes: most words." in help_text
+    assert "--signed / --no-signed Of notes: a name below." in help_text
     words = [
         "export",
         "net.onnx",
@@ -118,6 +120,7 @@ def test_a_format_from_outside_is_a_choice_with_options(notes, tmp_path, monkeyp
         "glad",
         "--words",
         "3",
+        "--no-signed",
         "--data",
         "npz:data.npz",
         "--json",
@@ -128,11 +131,22 @@ def test_a_format_from_outside_is_a_choice_with_options(notes, tmp_path, monkeyp
     assert found["file"] == "net-glad.txt"
     assert (found["format"], found["mood"], found["words"], found["loud"]) == ("notes", "glad", 3, False)
     assert (found["comparison"]["images"], found["comparison"]["agreement"]) == (3, 100)
-    assert Path("net-glad.txt").read_text() == "NotesExport(mood='glad', words=3, loud=False)"
+    assert Path("net-glad.txt").read_text() == "NotesExport(mood='glad', words=3, loud=False, signed=False)"
     ran = run.invoke(cli, ["export", "net.onnx", "--to", "notes", "-o", "out.txt"], catch_exceptions=False)
     assert ran.stdout.splitlines() == ["Wrote out.txt: a few notes.", "Second line."]
     with pytest.raises(InvalidValueError, match="--mood: of --to notes, not of --to onnx"):
         run.invoke(cli, ["export", "net.onnx", "--mood", "glad"], catch_exceptions=False)
+
+
+def test_a_setting_with_the_name_of_an_option_of_the_verb_is_refused(notes, monkeypatch):
+    @dataclass(frozen=True)
+    class Bad:
+        limit: int = field(default=3, metadata=described("something else."))
+        calm: bool = field(default=True, metadata=described("no exclamation marks."))
+
+    monkeypatch.setattr(notes, "settings", Bad)
+    with pytest.raises(InvalidValueError, match="settings limit, which are options of export itself"):
+        CliRunner().invoke(cli, ["export", "--help"], catch_exceptions=False)
 
 
 def test_it_is_gone_with_its_registration():
