@@ -15,7 +15,7 @@ import onnx
 import torch
 from torch import fx, nn
 
-import snnconv.neurons.functions  # noqa: F401 - fills the registries
+import snnconv.neurons.onnx_functions  # noqa: F401 - fills the registries
 from snnconv.errors import FileError, InvalidValueError, ModelError, SnnconvError, UnsupportedOperatorsError
 from snnconv.formats.nir import NirReading, is_nir, read_network
 from snnconv.formats.onnx.metadata import INT8, METADATA_KEY, SINGLE_STEP, metadata_in
@@ -24,7 +24,7 @@ from snnconv.graph.access import module_of
 from snnconv.graph.importer import Imported, import_graph
 from snnconv.graph.refusals import module_refusals
 from snnconv.model import InputSpec, Model, Stage
-from snnconv.neurons import QCFS, Fold, SpikingSite
+from snnconv.neurons import Fold, QuantizedSite, SpikingSite
 from snnconv.neurons.site import require_positive_int
 
 __all__ = ["is_nir_file", "load", "load_module"]
@@ -219,7 +219,7 @@ def _to_model(proto: onnx.ModelProto, provenance: dict[str, Any], *, size: int |
             f"The network takes {imported.frames} frames, folded over time, and has no neurons that could: only a "
             "spiking network's input changes over time. Export the network for single frames."
         )
-    stage = Stage.SNN if spiking else Stage.QUANTIZED if any(isinstance(s, QCFS) for s in sites) else Stage.ANN
+    stage = Stage.SNN if spiking else Stage.QUANTIZED if any(isinstance(s, QuantizedSite) for s in sites) else Stage.ANN
     spec = _input_spec(imported, metadata, size, spiking=bool(spiking))
     model = Model(graph, stage, spec, imported.outputs, provenance={**metadata.get("provenance", {}), **provenance})
     if metadata.get("provenance"):

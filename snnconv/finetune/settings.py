@@ -8,7 +8,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from snnconv.errors import InvalidValueError
-from snnconv.neurons import NeuronSettings
+from snnconv.neurons import NeuronSettings, NoForm
+from snnconv.neurons.capabilities import capabilities_named
 from snnconv.neurons.site import require_positive_int
 
 __all__ = [
@@ -192,7 +193,8 @@ class TrainSettings(LoopSettings):
         known = self.neuron is None or isinstance(self.neuron, NeuronSettings)
         self._require("neuron", known, "None or a NeuronSettings, as NeuronSettings('lif', 4)")
         self._require("initial_ceiling", 0 < self.initial_ceiling < math.inf, "a finite number above 0")
-        spikes = self.neuron is not None and self.neuron.kind != "mlf"
+        form = None if self.neuron is None else capabilities_named(self.neuron.kind).rmp_loss
+        spikes = form is not None and not isinstance(form, NoForm)
         self._require("rmp_loss", not self.rmp_loss or spikes, "0 where no neurons of one membrane are trained")
 
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, fx, nn
 
 from snnconv.finetune.losses import potential_loss
-from snnconv.neurons import QCFS, MultiLevel, Site, SpikingSite, unfold_time
+from snnconv.neurons import NoForm, QuantizedSite, Site, SpikingSite, capabilities_of, unfold_time
 from snnconv.reporting.histogram import Tally
 from snnconv.reporting.numbers import SiteStatistics
 from snnconv.spiking.site_errors import SiteErrors, site_errors
@@ -82,7 +82,7 @@ class Recorder:
             steps = (out * module.levels / module.ceiling_for(out)).round()
             self._count(unfold_time(steps.abs(), module.timesteps).sum(0), steps)
             current, mean = (unfold_time(x, module.timesteps).mean(0) for x in (given[0], out))
-        elif isinstance(module, QCFS):
+        elif isinstance(module, QuantizedSite):
             levels = (out * module.total_levels / module.ceiling_for(out)).round()
             self._count(levels.abs(), levels)
             current, mean = given[0], out
@@ -98,7 +98,7 @@ class Recorder:
         assert isinstance(self.site, SpikingSite)
         assert self.potentials is not None
         self.potentials.add(u)
-        if not isinstance(self.site, MultiLevel):
+        if not isinstance(capabilities_of(self.site).rmp_loss, NoForm):
             self.loss += float(potential_loss(u, self.site.levels, self.site.signed)) * u.numel()
             self.potentials_seen += u.numel()
 
@@ -159,10 +159,9 @@ class Recorder:
 
 
 def _highest(site: nn.Module) -> int | None:
-    """The highest spike value among potentials; the observed one of several membranes fires 0 or 1."""
-    if not isinstance(site, SpikingSite):
-        return None
-    return 1 if isinstance(site, MultiLevel) else site.levels
+    """Return the highest level that the observed potentials of neurons fire; None where none are observed."""
+    form = capabilities_of(site).observed_levels if isinstance(site, SpikingSite) else None
+    return None if form is None or isinstance(form, NoForm) else form(site)
 
 
 def _tally_of_levels(site: nn.Module) -> Tally | None:

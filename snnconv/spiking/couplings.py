@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from torch import fx, nn
 
 from snnconv.model import Model, Stage
-from snnconv.neurons import Coupling, LearnableMultiThreshold, MultiThreshold, SpikingSite
-from snnconv.neurons.multithreshold import HALF
+from snnconv.neurons import Coupling, NoForm, SpikingSite, capabilities_of, reasons_against
 from snnconv.spiking.plan import make_plan
 from snnconv.spiking.sites import iter_sites
 from snnconv.spiking.unrolling import of_one_frame, unroll
@@ -48,10 +47,8 @@ def variants(model: Model) -> tuple[Variant, ...]:
 
 def _other(model: Model, coupling: Coupling) -> Variant:
     sites = [site for _, site in iter_sites(model.graph)]
-    if not all(isinstance(site, (MultiThreshold, LearnableMultiThreshold)) for site in sites):
-        return Variant(
-            coupling, None, "Neurons of this kind leak or reset in their own way, and have no other coupling."
-        )
+    if reasons := reasons_against(sites, "other_coupling"):
+        return Variant(coupling, None, f"{reasons[0][0].upper()}{reasons[0][1:]}.")
     if model.timesteps == 1:
         return Variant(coupling, None, "Of one step both couplings are the same.")
     unsupported = make_plan(of_one_frame(model), coupling).unsupported
@@ -78,16 +75,9 @@ def with_coupling(model: Model, coupling: Coupling) -> Model:
 
     def neuron(node: fx.Node, _: nn.Module) -> SpikingSite:
         site = sites[str(node.target)]
-        assert isinstance(site, (MultiThreshold, LearnableMultiThreshold))
-        return MultiThreshold(
-            site.ceiling,
-            site.timesteps,
-            site.levels,
-            coupling=coupling,
-            signed=site.signed,
-            initial=site.initial if coupling is Coupling.CAUSAL else HALF,
-            channel_axis=site.channel_axis,
-        )
+        form = capabilities_of(site).other_coupling
+        assert not isinstance(form, NoForm)
+        return form(site, coupling)
 
     return unroll(of_one_frame(model), neuron)
 

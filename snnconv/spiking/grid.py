@@ -12,7 +12,7 @@ from itertools import product
 
 from snnconv.errors import InvalidValueError, ModelError
 from snnconv.model import Model, Stage
-from snnconv.neurons import Coupling, LearnableMultiThreshold, MultiThreshold
+from snnconv.neurons import Coupling, reasons_against
 from snnconv.neurons.site import require_positive_int
 from snnconv.spiking.plan import make_plan
 from snnconv.spiking.sites import MOST_LEVELS, in_words, iter_sites, total_levels_of
@@ -95,10 +95,10 @@ def _quantized(model: Model) -> Model:
     if model.stage is Stage.QUANTIZED:
         return model
     sites = [site for _, site in iter_sites(model.graph)]
-    if not all(isinstance(site, (MultiThreshold, LearnableMultiThreshold)) for site in sites):
+    if reasons := reasons_against(sites, "other_coupling"):
         raise ModelError(
-            "The neurons of this network have no other T, L or coupling (only multi-threshold neurons have): leave "
-            "--timesteps, --levels and --coupling out."
+            f"The neurons of this network have no other T, L or coupling: {reasons[0]}. Leave --timesteps, --levels "
+            "and --coupling out."
         )
     return collapse(model)
 

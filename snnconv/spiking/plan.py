@@ -11,7 +11,7 @@ from snnconv.graph.access import calls, module_of
 from snnconv.graph.modules import Arithmetic
 from snnconv.graph.passes import MERGE, SIMPLIFY, run_passes
 from snnconv.model import Model
-from snnconv.neurons import Coupling
+from snnconv.neurons import Coupling, SpikingSite, capabilities_of
 from snnconv.spiking.pooling import pool_before_sites
 from snnconv.spiking.signals import place_signals
 from snnconv.spiking.sites import is_site, iter_sites
@@ -115,8 +115,8 @@ _OPERATORS = {
 
 
 def operator_name(module: nn.Module) -> str:
-    """The operator as the user's file names it, as far as it has a name there."""
+    """Return the operator as the user's file names it, as far as it has a name there."""
     if isinstance(module, Arithmetic):
         return module.operator.capitalize()
-    kind = type(module).__name__
+    kind = capabilities_of(module).written_as if isinstance(module, SpikingSite) else type(module).__name__
     return _OPERATORS.get(kind, kind)

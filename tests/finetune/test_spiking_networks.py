@@ -180,9 +180,9 @@ def test_neurons_without_negative_spikes_are_refused_where_activations_have_both
     ("choices", "said"),
     [
         ({"kind": "lmth"}, "neuron is 'lmth'"),
-        ({"kind": "if", "decay": 0.5}, "decay is 0.5, which a neuron if has not: lif, mlf have"),
-        ({"kind": "mlf", "mpr": True}, "mpr is True, which a neuron mlf has not"),
-        ({"kind": "lif", "coupling": "mean"}, "coupling is 'mean', which a neuron lif has not"),
+        ({"kind": "if", "decay": 0.5}, "neuron 'if' has no option 'decay'; it belongs to: lif, mlf"),
+        ({"kind": "mlf", "mpr": True}, "neuron 'mlf' has no option 'mpr'; it belongs to: if, lif, mht, lmht"),
+        ({"kind": "lif", "coupling": "mean"}, "neuron 'lif' has no option 'coupling'; it belongs to: mht"),
         ({"kind": "lif", "surrogate": "arktan"}, "arctan"),
         ({"kind": "lif", "timesteps": 0}, "timesteps"),
     ],

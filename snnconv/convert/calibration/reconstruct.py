@@ -26,7 +26,7 @@ from snnconv.convert.calibration.progress_file import ProgressFile
 from snnconv.graph.access import calls, module_of, operands
 from snnconv.graph.linear import LINEAR
 from snnconv.model import Model
-from snnconv.neurons import QCFS
+from snnconv.neurons import QuantizedSite
 from snnconv.progress import Progress, no_progress
 from snnconv.spiking.blocks import Block, BlockError, blocks_of
 
@@ -60,7 +60,7 @@ class _Trial:
         self.modules = {node: module_of(graph, node) for node in block.nodes}
         self.moved: dict[fx.Node, list[_Moved]] = {}
         for node, module in self.modules.items():
-            names: tuple[str, ...] = ("ceiling",) if isinstance(module, QCFS) else ()
+            names: tuple[str, ...] = ("ceiling",) if isinstance(module, QuantizedSite) else ()
             if isinstance(module, LINEAR):
                 names = ("bias", "weight") if weights else ("bias",)
             found = [self._moved(module, name) for name in names if id(getattr(module, name)) not in fixed]

@@ -12,6 +12,7 @@ from snnconv.errors import UnsupportedNode, UnsupportedOperatorsError
 from snnconv.formats.hardware.layers import WIDEST, Array, Integers, Layer, Signal, Unheld, bits_of, compact, whole
 from snnconv.graph.access import calls, module_of, operands, results
 from snnconv.model import InputSpec
+from snnconv.neurons import Site
 from snnconv.registry import Registry
 
 __all__ = ["HOLDERS", "Builder", "Holder"]
@@ -63,7 +64,7 @@ class Builder:
 
     def _held(self, node: fx.Node, given: list[Signal]) -> Signal:
         module = module_of(self.graph, node)
-        hold = HOLDERS.get(type(module))
+        hold = HOLDERS.get(Site if isinstance(module, Site) else type(module))  # sites say themselves what holds them
         if hold is None:
             raise Unheld("integers have no form of it; linear operators, sums, pooling and IF or M-HT neurons have one")
         return hold(self, node, module, given)

@@ -19,7 +19,7 @@ from snnconv.errors import InvalidValueError
 from snnconv.formats.nir.hdf5 import Array, NirNode
 from snnconv.formats.nir.nodes import Shape, broadcast, numbers, scaled
 from snnconv.graph.node import Refusal
-from snnconv.neurons import IntegrateAndFire
+from snnconv.neurons import NIRNeuron
 
 __all__ = ["NEURONS", "Stepping", "neurons_of"]
 
@@ -68,7 +68,7 @@ def neurons_of(node: NirNode, shape: Shape, stepping: Stepping) -> list[nn.Modul
     reset_to = _parameter(node, "v_reset", shape) if "v_reset" in node.values else np.zeros(())
     initial = _initial(node, shape)
     try:
-        neurons = IntegrateAndFire(
+        neurons = NIRNeuron(
             stepping.timesteps,
             _tensor(threshold),
             decay=_tensor(decay),

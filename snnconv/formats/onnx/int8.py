@@ -16,6 +16,7 @@ from snnconv.formats.onnx.metadata import INT8
 from snnconv.formats.onnx.writing import metadata_of, output_tensors, wrapped
 from snnconv.graph.passes import fold_affine, run_passes, split_calls
 from snnconv.model import Model, Stage
+from snnconv.neurons import Site, reasons_against
 from snnconv.spiking.sites import iter_sites, total_levels_of
 from snnconv.spiking.unrolling import collapse
 
@@ -45,6 +46,11 @@ def to_int8(model: Model, *, stepped: bool = False) -> onnx.ModelProto:
     time = [] if not stepped or model.input.timesteps is None else [model.input.timesteps]
     writer = kind(network.graph, [*time, "batch", *model.input.sample_shape()], names, shapes)
     if not writer.integers:
+        sites = [site for _, site in iter_sites(network.graph)]
+        if len(reasons := reasons_against(sites, "int8")) and not any(
+            writer.takes(site) for site in sites if isinstance(site, Site)
+        ):
+            raise ModelError(f"No neurons of the network fire levels of 8 bits: {reasons[0]}.")
         levels = "L" if stepped else "N"
         raise ModelError(
             f"No convolution takes levels that fit into 8 bits ({levels} <= {MOST[False]}): convert with fewer levels."

@@ -23,18 +23,19 @@ from typing import Any
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from torch import fx
+from torch import fx, nn
 
 from snnconv.errors import FileError, InvalidValueError, ModelError
 from snnconv.files import write_atomically
 from snnconv.formats.onnx.metadata import SINGLE_STEP, metadata_in
 from snnconv.formats.onnx.reading import read_proto
-from snnconv.formats.onnx.step_neurons import STEPS, State, state_of
+from snnconv.formats.onnx.step_neurons import State, state_of
 from snnconv.formats.onnx.writing import metadata_of, wrapped
 from snnconv.graph.access import calls, module_of, operands, results
 from snnconv.graph.emission import EMITTERS, Emission
 from snnconv.model import Model
-from snnconv.neurons import SpikingSite
+from snnconv.neurons import NoForm, SpikingSite, capabilities_of
+from snnconv.neurons.forms import StepForm
 from snnconv.spiking.one_step import one_step
 
 __all__ = ["initial_state", "save_single_step", "to_single_step"]
@@ -64,7 +65,7 @@ def to_single_step(model: Model) -> onnx.ModelProto:
     names = _names(graph)
     for node in calls(graph):
         if isinstance(site := module_of(graph, node), SpikingSite):
-            states[node] = state_of(site, names[node], tuple(node.meta["shape"]), taken)
+            states[node] = state_of(site, _form_of(site, names[node]), names[node], tuple(node.meta["shape"]), taken)
     emission = Emission(taken)
     written = _emit(graph, emission, {first: given}, names, states)
     for node, name in zip(results(graph), model.outputs, strict=True):
@@ -77,6 +78,18 @@ def to_single_step(model: Model) -> onnx.ModelProto:
     made = onnx.helper.make_graph(emission.nodes, "snnconv", inputs, outputs, list(emission.initializers.values()))
     described = {"states": [asdict(state) for state in states.values()]}
     return wrapped(made, {**metadata_of(model), SINGLE_STEP: described})
+
+
+def _form_of(site: nn.Module, name: str) -> StepForm:
+    """Return the form of a layer's steps.
+
+    Raises:
+        ModelError: its kind has none.
+    """
+    capabilities = capabilities_of(site)
+    if isinstance(form := capabilities.step, NoForm):
+        raise ModelError(f"{capabilities.written_as} {name!r} has no form of a single step: {form.reason}.")
+    return form
 
 
 def _names(graph: fx.GraphModule) -> dict[fx.Node, str]:
@@ -103,10 +116,7 @@ def _emit(
         emission.ranks[name] = len(node.meta["shape"]) + 1
         inputs = [written[each] for each in operands(node)]
         if node in states:
-            step = STEPS.get(type(module))
-            if step is None:
-                raise ModelError(f"{type(module).__name__} {name!r} has no form of a single step.")
-            written[node], left = step(module, emission, inputs[0], states[node].input, name)
+            written[node], left = _form_of(module, name).emit(module, emission, inputs[0], states[node].input, name)
             output = states[node].output
             emission.nodes.append(onnx.helper.make_node("Identity", [left], [output], f"{name}:state"))
             continue

@@ -1,4 +1,4 @@
-"""The (leaky) integrate-and-fire neurons of leaky.py in Triton: all T steps in one kernel, its gradient in another.
+"""The (leaky) integrate-and-fire neurons of function.py in Triton: all T steps in one kernel, its gradient in another.
 
 What is kept for the backward pass is one bit a step where the slope is 0 or 1 and nothing else is needed
 (rectangular:1, soft reset, fixed thresholds), else the potential of every step before it fires.

@@ -10,12 +10,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from snnconv.errors import InvalidValueError
-from snnconv.graph.emission import EMITTERS, Emission
-from snnconv.graph.node import HANDLERS, Call, NodeView, Refusal
-from snnconv.neurons import MultiLevel
-from snnconv.neurons.functions.reading import DOMAIN, count, emit_ceiling, number, read_ceiling, shortest, word
+from snnconv.graph.emission import Emission
+from snnconv.graph.node import Call, NodeView, Refusal
+from snnconv.neurons.mlf.module import MultiLevel
+from snnconv.neurons.onnx_attributes import DOMAIN, count, emit_ceiling, number, read_ceiling, shortest, word
 
-__all__ = ["TEXTS"]
+__all__ = ["TEXTS", "emit_multilevel", "read_multilevel"]
 
 # current x [T*B, ...] time-major, ceiling λ, thresholds [K]; u, r [K, M] in units of θ = λ/K
 _MULTI_LEVEL = """
@@ -58,8 +58,8 @@ MLF <timesteps, levels, decay, surrogate: string = "rectangular:1"> (current, ce
 TEXTS = (_MULTI_LEVEL,)
 
 
-@HANDLERS.register((DOMAIN, "MLF"))
-def _import_multilevel(node: NodeView) -> Call:
+def read_multilevel(node: NodeView) -> Call:
+    """Return the layer of MLF neurons that a call of the function stands for."""
     ceiling, axis = read_ceiling(node)
     timesteps, levels = count(node, "timesteps"), count(node, "levels")
     decay, thresholds = number(node, "decay"), node.need_constant(2)
@@ -79,8 +79,8 @@ def _import_multilevel(node: NodeView) -> Call:
     return Call((neuron,))
 
 
-@EMITTERS.register(MultiLevel)
-def _emit_multilevel(site: MultiLevel, emission: Emission, inputs: Sequence[str], name: str) -> str:
+def emit_multilevel(site: MultiLevel, emission: Emission, inputs: Sequence[str], name: str) -> str:
+    """Write a layer of MLF neurons as a call of the function; return the name of its output."""
     thresholds = [site.first + level for level in range(site.levels)]
     return emission.node(
         "MLF",

@@ -9,18 +9,20 @@ from __future__ import annotations
 import onnx.parser
 
 from snnconv.graph.emission import OPSET
-from snnconv.neurons.functions import integrate, leaky, multilevel, multithreshold, quantized, time
-from snnconv.neurons.functions.reading import DOMAIN
+from snnconv.neurons import time_onnx
+from snnconv.neurons.capabilities import KINDS
+from snnconv.neurons.forms import OnnxForm
+from snnconv.neurons.onnx_attributes import DOMAIN
 
 __all__ = ["DOMAIN", "VERSION", "functions"]
 
 VERSION = 1  # of the functions; a change of meaning raises it
 
-_FAMILIES = (quantized, multithreshold, leaky, multilevel, integrate, time)
-
 
 def functions() -> dict[str, onnx.FunctionProto]:
-    """Every function of the domain, by name."""
+    """Return every function of the domain, by name."""
+    forms = [KINDS[kind].onnx for kind in KINDS]
+    texts = [text for form in forms if isinstance(form, OnnxForm) for text in form.texts]
     header = f'<domain: "{DOMAIN}", opset_import: ["" : {OPSET}]>'
-    parsed = [onnx.parser.parse_function(header + text) for family in _FAMILIES for text in family.TEXTS]
+    parsed = [onnx.parser.parse_function(header + text) for text in (*texts, *time_onnx.TEXTS)]
     return {function.name: function for function in parsed}

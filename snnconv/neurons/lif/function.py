@@ -26,19 +26,18 @@ from torch import Tensor
 
 from snnconv.errors import InvalidValueError
 from snnconv.neurons import kernels
-from snnconv.neurons.coupling import Coupling
 from snnconv.neurons.rectifier import rectified_slopes, rectify
 from snnconv.neurons.reduction import sum_of_products
-from snnconv.neurons.site import Observer, SpikingSite, in_single, require_positive_int
-from snnconv.neurons.surrogate import Rectangular, Surrogate, fire, parse_surrogate
+from snnconv.neurons.site import Observer, in_single, require_positive_int
+from snnconv.neurons.surrogate import Rectangular, Surrogate, fire
 from snnconv.neurons.window import batch_parts, memory_like
 
-__all__ = ["Leaky", "Reset", "leaky"]
+__all__ = ["Reset", "lif"]
 
 Reset = Literal["soft", "hard"]
 
 
-def leaky(
+def lif(
     currents: Tensor,
     threshold: Tensor,
     levels: int = 1,
@@ -69,7 +68,7 @@ def leaky(
 
     Source: Guo et al., "Reducing Information Loss for Spiking Neural Networks", ECCV 2022.
 
-    >>> leaky(torch.tensor([0.4, 0.4, 0.4, 0.4]), torch.tensor(1.0))
+    >>> lif(torch.tensor([0.4, 0.4, 0.4, 0.4]), torch.tensor(1.0))
     tensor([0., 1., 0., 1.])
     """
     require_positive_int("levels", levels)
@@ -79,7 +78,7 @@ def leaky(
         raise InvalidValueError(f"reset is {reset!r}: it must be one of {', '.join(get_args(Reset))}.")
     kind = surrogate or Rectangular()
     if observe is None and kernels.chosen(currents) == "triton":
-        from snnconv.neurons.kernels.leaky import run
+        from snnconv.neurons.lif.kernels import run
 
         done = run(
             currents,
@@ -205,53 +204,3 @@ def _left_of(u: Tensor, levels: int, reset: Reset) -> Tensor:
     """What the reset leaves of a potential."""
     s = fire(u, levels)
     return u - s if reset == "soft" else _hard_reset(u, s, levels)
-
-
-class Leaky(SpikingSite):
-    """A site of an SNN: a layer of IF or LIF neurons over T steps.
-
-    Args:
-        ceiling: λ, scalar or `[C]`; θ = λ/L.
-        timesteps: T.
-        levels: L.
-        decay: share of the potential that is left after a step; 1 is IF.
-        reset: soft or hard.
-        rectified: train with the membrane potential rectifier; inference is the same without it.
-        surrogate: whose slope is the gradient of a spike.
-        channel_axis: axis of the channels.
-    """
-
-    def __init__(
-        self,
-        ceiling: Tensor,
-        timesteps: int,
-        levels: int = 1,
-        *,
-        decay: float = 1.0,
-        reset: Reset = "soft",
-        rectified: bool = False,
-        surrogate: Surrogate | str = "rectangular",
-        channel_axis: int = 1,
-    ) -> None:
-        super().__init__(ceiling, timesteps, levels, coupling=Coupling.CAUSAL, channel_axis=channel_axis)
-        self.decay = decay
-        self.reset = reset
-        self.rectified = rectified
-        self.surrogate = parse_surrogate(surrogate)
-
-    def run(self, currents: Tensor, threshold: Tensor, observe: Observer | None) -> Tensor:
-        return leaky(
-            currents,
-            threshold,
-            self.levels,
-            decay=self.decay,
-            reset=self.reset,
-            rectified=self.rectified and self.training,
-            surrogate=self.surrogate,
-            observe=observe,
-        )
-
-    def extra_repr(self) -> str:
-        """Shown in a printed graph."""
-        kind = "IF" if self.decay == 1 else f"decay={self.decay:g}"
-        return f"{super().extra_repr()}, {kind}, {self.reset} reset{', rectified' if self.rectified else ''}"

@@ -19,9 +19,9 @@ from torch import Tensor
 
 from snnconv.neurons import kernels
 from snnconv.neurons.reduction import sum_of_products
-from snnconv.neurons.site import Site, in_single, require_positive_int
+from snnconv.neurons.site import in_single, require_positive_int
 
-__all__ = ["QCFS", "qcfs"]
+__all__ = ["qcfs"]
 
 
 def _quantize(out: Tensor, step: Tensor, lowest: int, highest: int) -> Tensor:
@@ -78,7 +78,7 @@ def qcfs(z: Tensor, ceiling: Tensor, total_levels: int, signed: bool = False, *,
     require_positive_int("total_levels", total_levels)
     trained = torch.is_grad_enabled() and (z.requires_grad or ceiling.requires_grad)
     if not trained and z.dim() and kernels.chosen(z.unsqueeze(0)) == "triton":
-        from snnconv.neurons.kernels.multithreshold import run_once
+        from snnconv.neurons.mht.kernels import run_once
 
         done = run_once(z, ceiling / total_levels, total_levels, -total_levels if signed else 0, out=out)
         if done is not None:
@@ -88,28 +88,3 @@ def qcfs(z: Tensor, ceiling: Tensor, total_levels: int, signed: bool = False, *,
         return _quantize(torch.div(z, step, out=out), step, -total_levels if signed else 0, total_levels)
     activation: Tensor = _QCFSFunction.apply(in_single(z), ceiling, total_levels, signed)
     return activation.to(z.dtype)
-
-
-class QCFS(Site):
-    """A site of a quantized ANN: `qcfs` with its own trained or calibrated ceiling.
-
-    Args:
-        ceiling: λ, scalar or `[C]`.
-        total_levels: N.
-        signed: whether levels go from -N to N, or from 0 to N.
-        channel_axis: axis of the channels.
-    """
-
-    def __init__(self, ceiling: Tensor, total_levels: int, *, signed: bool = False, channel_axis: int = 1) -> None:
-        super().__init__(ceiling, signed=signed, channel_axis=channel_axis)
-        self.total_levels = require_positive_int("total_levels", total_levels)
-
-    def forward(self, z: Tensor) -> Tensor:
-        """`[B, ...]` to the same shape and type; half precision is quantized in single precision."""
-        free = self.overwrites and not torch.is_grad_enabled()
-        return qcfs(z, self.ceiling_for(z), self.total_levels, self.signed, out=z if free else None)
-
-    def extra_repr(self) -> str:
-        """Shown in a printed graph."""
-        sign = "±" if self.signed else ""
-        return f"total_levels={sign}{self.total_levels}, ceilings={self.ceiling.numel()}"

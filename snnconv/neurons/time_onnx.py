@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from snnconv.graph.emission import EMITTERS, Emission
 from snnconv.graph.node import HANDLERS, Call, NodeView, Refusal
-from snnconv.neurons import Fold, Repeat, Steps, TimeMean
-from snnconv.neurons.functions.reading import DOMAIN, count
+from snnconv.neurons.onnx_attributes import DOMAIN, count
+from snnconv.neurons.time import Fold, Repeat, Steps, TimeMean
 
 __all__ = ["TEXTS"]
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from snnconv.errors import InvalidValueError
-from snnconv.graph.emission import EMITTERS, Emission
-from snnconv.graph.node import HANDLERS, Call, NodeView, Refusal
-from snnconv.neurons import IntegrateAndFire
-from snnconv.neurons.functions.reading import DOMAIN, count
+from snnconv.graph.emission import Emission
+from snnconv.graph.node import Call, NodeView, Refusal
+from snnconv.neurons.nir_if.module import NIRNeuron
+from snnconv.neurons.onnx_attributes import DOMAIN, count
 
-__all__ = ["TEXTS"]
+__all__ = ["TEXTS", "emit_integrate", "read_integrate"]
 
 # current x [T*B, ...] time-major; threshold, decay, initial and reset_to broadcast over a sample
 _NEURON = """
@@ -49,14 +49,14 @@ TEXTS = tuple(_NEURON % (_NAMES[reset], step) for reset, step in _RESETS.items()
 PARAMETERS = ("threshold", "decay", "initial", "reset_to")
 
 
-@HANDLERS.register(*((DOMAIN, name) for name in _NAMES.values()))
-def _import_integrate(node: NodeView) -> Call:
+def read_integrate(node: NodeView) -> Call:
+    """Return the layer of NIR's neurons that a call of the function stands for."""
     threshold, decay, initial, reset_to = (node.buffer(position) for position in range(1, 5))
     if any(values.dim() >= node.rank() for values in (threshold, decay, initial, reset_to)):
         raise Refusal("a parameter of its neurons has more axes than a sample")
     reset = "soft" if node.operator == _NAMES["soft"] else "hard"
     try:
-        neuron = IntegrateAndFire(
+        neuron = NIRNeuron(
             count(node, "timesteps"),
             threshold,
             decay=decay,
@@ -69,7 +69,7 @@ def _import_integrate(node: NodeView) -> Call:
     return Call((neuron,))
 
 
-@EMITTERS.register(IntegrateAndFire)
-def _emit_integrate(site: IntegrateAndFire, emission: Emission, inputs: Sequence[str], name: str) -> str:
+def emit_integrate(site: NIRNeuron, emission: Emission, inputs: Sequence[str], name: str) -> str:
+    """Write a layer of NIR's neurons as a call of the function; return the name of its output."""
     own = [emission.constant(site.get_buffer(key).cpu().numpy(), f"{name}.{key}") for key in PARAMETERS]
     return emission.node(_NAMES[site.reset], [*inputs, *own], name, domain=DOMAIN, timesteps=site.timesteps)

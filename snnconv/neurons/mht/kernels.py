@@ -1,4 +1,4 @@
-"""The multi-threshold neurons of multithreshold.py in Triton: all T steps in one kernel, its gradient in another.
+"""The multi-threshold neurons of function.py in Triton: all T steps in one kernel, its gradient in another.
 
 Each program takes some neurons through all steps, with the potential in a register. What is kept for the backward pass
 is one bit a step where no parameter of the neurons has a gradient (is the potential inside its window?), else the
@@ -15,7 +15,7 @@ import triton
 from torch import Tensor
 
 from snnconv.neurons.kernels.layout import Spread, at_device, block_of, empty_steps, in_steps, like_steps, spread
-from snnconv.neurons.kernels.multithreshold_programs import (
+from snnconv.neurons.mht.kernel_programs import (
     multithreshold_backward,
     multithreshold_backward_again,
     multithreshold_forward,

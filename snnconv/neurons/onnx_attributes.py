@@ -7,8 +7,7 @@ from torch import nn
 
 from snnconv.graph.emission import Emission
 from snnconv.graph.node import NodeView, Refusal
-from snnconv.neurons import Site
-from snnconv.neurons.site import along_channels
+from snnconv.neurons.site import Site, along_channels
 
 __all__ = ["DOMAIN", "count", "emit_ceiling", "flag", "number", "read_axis", "read_ceiling", "shortest", "word"]
 

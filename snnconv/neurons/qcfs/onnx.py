@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from snnconv.graph.emission import EMITTERS, Emission
-from snnconv.graph.node import HANDLERS, Call, NodeView
-from snnconv.neurons import QCFS
-from snnconv.neurons.functions.reading import DOMAIN, count, emit_ceiling, flag, read_ceiling
+from snnconv.graph.emission import Emission
+from snnconv.graph.node import Call, NodeView
+from snnconv.neurons.onnx_attributes import DOMAIN, count, emit_ceiling, flag, read_ceiling
+from snnconv.neurons.qcfs.module import QCFS
 
-__all__ = ["TEXTS"]
+__all__ = ["TEXTS", "emit_qcfs", "read_qcfs"]
 
 # current z [B, ...], ceiling λ broadcastable to it; N = total_levels; levels from -N·signed
 _QCFS = """
@@ -34,14 +34,14 @@ QCFS <total_levels, signed: int = 0> (current, ceiling) => (activation) {
 TEXTS = (_QCFS,)
 
 
-@HANDLERS.register((DOMAIN, "QCFS"))
-def _import_qcfs(node: NodeView) -> Call:
+def read_qcfs(node: NodeView) -> Call:
+    """Return the quantized activation that a call of the function stands for."""
     ceiling, axis = read_ceiling(node)
     return Call((QCFS(ceiling, count(node, "total_levels"), signed=flag(node, "signed"), channel_axis=axis),))
 
 
-@EMITTERS.register(QCFS)
-def _emit_qcfs(site: QCFS, emission: Emission, inputs: Sequence[str], name: str) -> str:
+def emit_qcfs(site: QCFS, emission: Emission, inputs: Sequence[str], name: str) -> str:
+    """Write a quantized activation as a call of the function; return the name of its output."""
     ceiling = emit_ceiling(site, emission, name)
     return emission.node(
         "QCFS", [*inputs, ceiling], name, domain=DOMAIN, total_levels=site.total_levels, signed=int(site.signed)

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from snnconv.errors import InvalidValueError
-from snnconv.graph.emission import EMITTERS, Emission
-from snnconv.graph.node import HANDLERS, Call, NodeView, Refusal
-from snnconv.neurons import Leaky
-from snnconv.neurons.functions.reading import DOMAIN, count, emit_ceiling, number, read_ceiling, word
+from snnconv.graph.emission import Emission
+from snnconv.graph.node import Call, NodeView, Refusal
+from snnconv.neurons.lif.module import LIF
+from snnconv.neurons.onnx_attributes import DOMAIN, count, emit_ceiling, number, read_ceiling, word
 
-__all__ = ["TEXTS"]
+__all__ = ["TEXTS", "emit_lif", "read_lif"]
 
 # current x [T*B, ...] time-major, ceiling λ; u, r in units of θ = λ/L; a level fires strictly above k - 1/2
 _NEURON = """
@@ -59,14 +59,14 @@ _NAMES = {"soft": "SoftResetNeuron", "hard": "HardResetNeuron"}
 TEXTS = tuple(_NEURON % (_NAMES[reset], step) for reset, step in _RESETS.items())
 
 
-@HANDLERS.register(*((DOMAIN, name) for name in _NAMES.values()))
-def _import_leaky(node: NodeView) -> Call:
+def read_lif(node: NodeView) -> Call:
+    """Return the layer of IF or LIF neurons that a call of the function stands for."""
     ceiling, axis = read_ceiling(node)
     timesteps, levels, decay = count(node, "timesteps"), count(node, "levels"), number(node, "decay")
     if not 0 <= decay <= 1:
         raise Refusal(f"its decay is {decay}: it must be from 0 to 1")
     try:
-        neuron = Leaky(
+        neuron = LIF(
             ceiling,
             timesteps,
             levels,
@@ -81,8 +81,8 @@ def _import_leaky(node: NodeView) -> Call:
     return Call((neuron,))
 
 
-@EMITTERS.register(Leaky)
-def _emit_leaky(site: Leaky, emission: Emission, inputs: Sequence[str], name: str) -> str:
+def emit_lif(site: LIF, emission: Emission, inputs: Sequence[str], name: str) -> str:
+    """Write a layer of IF or LIF neurons as a call of the function; return the name of its output."""
     return emission.node(
         _NAMES[site.reset],
         [*inputs, emit_ceiling(site, emission, name)],

@@ -10,7 +10,7 @@ neuron beside this one would.
 Symbols: x_t input current of step t, ω coupling of the steps (rows sum to 1), I_t what the neuron receives,
 m membrane potential before firing, v after the reset with v_0 = θ/2 unless causal coupling is given another, θ = λ/L
 firing threshold, L levels a step, s_t the level that fires (at m >= k·θ the level is at least k), leak 1 unless it is
-learned (learnable.py). The output θ·s_t is a current again, so weights stay as they are.
+learned (LM-HT). The output θ·s_t is a current again, so weights stay as they are.
 
 With constant current or mean coupling, the time mean of the output is QCFS of the time mean of the input at N = L·T
 (LM-HT, Lemma 4.1 and Theorem 4.2).
@@ -28,16 +28,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from snnconv.errors import InvalidValueError
 from snnconv.neurons import kernels
 from snnconv.neurons.coupling import Coupling, couple
+from snnconv.neurons.mht.window import Choices, Window, start_of
 from snnconv.neurons.rectifier import rectify
-from snnconv.neurons.site import Observer, SpikingSite, along_channels, in_single, require_positive_int
-from snnconv.neurons.window import Choices, Window, start_of
+from snnconv.neurons.site import Observer, in_single, require_positive_int
 
-__all__ = ["HALF", "MultiThreshold", "multithreshold"]
-
-HALF = 0.5  # v_0 in units of θ at which levels round to the nearest
+__all__ = ["multithreshold"]
 
 
 class _Levels(torch.autograd.Function):
@@ -171,7 +168,7 @@ def multithreshold(
     require_positive_int("levels", levels)
     lowest = -levels if signed else 0
     if observe is None and kernels.chosen(currents) == "triton":
-        from snnconv.neurons.kernels.multithreshold import run
+        from snnconv.neurons.mht.kernels import run
 
         mixing = coupling if isinstance(coupling, Tensor) else coupling is Coupling.MEAN
         done = run(
@@ -199,70 +196,3 @@ def multithreshold(
         own = out if out is not None and out.dtype == single.dtype else None
         fired = _run(couple(single, coupling), threshold, levels, lowest, initial, leak, own)
     return fired.to(currents.dtype)
-
-
-class MultiThreshold(SpikingSite):
-    """A site of an SNN: a layer of M-HT neurons over T steps.
-
-    Args:
-        ceiling: λ, scalar or `[C]`; the threshold is λ/L.
-        timesteps: T.
-        levels: L.
-        coupling: mean or causal: how the steps' currents mix before they reach the neurons.
-        rectified: train with the membrane potential rectifier; inference is the same without it.
-        signed: whether levels from -L to L are fired, or from 0 to L.
-        initial: v_0 in units of θ, a number or a tensor `[]` or `[C]`, which is saved and not trained. Under mean
-            coupling it is 1/2, where the neuron equals its quantized form.
-        channel_axis: axis of the channels.
-
-    Raises:
-        InvalidValueError: a v_0 is not finite, has another shape, or is not 1/2 under mean coupling.
-    """
-
-    initial: Tensor
-
-    def __init__(
-        self,
-        ceiling: Tensor,
-        timesteps: int,
-        levels: int,
-        *,
-        coupling: Coupling = Coupling.MEAN,
-        rectified: bool = False,
-        signed: bool = False,
-        initial: float | Tensor = HALF,
-        channel_axis: int = 1,
-    ) -> None:
-        super().__init__(ceiling, timesteps, levels, coupling=coupling, signed=signed, channel_axis=channel_axis)
-        self.rectified = rectified
-        start = torch.as_tensor(initial, dtype=self.ceiling.dtype, device=self.ceiling.device).detach()
-        self.register_buffer("initial", _checked(start, coupling))
-
-    def run(self, currents: Tensor, threshold: Tensor, observe: Observer | None) -> Tensor:
-        rectified = self.rectified and self.training
-        initial: float | Tensor = HALF
-        if self.coupling is not Coupling.MEAN:
-            initial = along_channels(self.initial, currents.dim() - 1, self.channel_axis)
-        return multithreshold(
-            currents,
-            threshold,
-            self.levels,
-            coupling=self.coupling,
-            initial=initial,
-            rectified=rectified,
-            signed=self.signed,
-            observe=observe,
-            out=self.memory_for(currents),
-        )
-
-
-def _checked(initial: Tensor, coupling: Coupling) -> Tensor:
-    if initial.dim() > 1:
-        raise InvalidValueError(f"v_0 is a scalar or one value a channel; it has shape {tuple(initial.shape)}.")
-    if initial.device.type == "meta":
-        return initial
-    if not bool(torch.isfinite(initial).all()):
-        raise InvalidValueError("Every v_0 must be finite.")
-    if coupling is Coupling.MEAN and not bool((initial == HALF).all()):
-        raise InvalidValueError("Under mean coupling v_0 is 1/2: there the neuron equals its quantized form.")
-    return initial
