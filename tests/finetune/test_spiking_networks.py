@@ -72,7 +72,7 @@ def test_every_activation_becomes_neurons(
     torch.testing.assert_close(model(x)[1].mean(0), model.logits(x))
 
 
-@pytest.mark.parametrize("kind", NEURONS)
+@pytest.mark.parametrize("kind", list(NEURONS))
 def test_thresholds_are_trained_on_request(kind, small_cnn, few_digits):
     settings = replace(SHORT, neuron=NeuronSettings(kind, 2), train_ceilings=True)
     sites = _sites(train(small_cnn, few_digits, settings, device="cpu"))
@@ -81,7 +81,7 @@ def test_thresholds_are_trained_on_request(kind, small_cnn, few_digits):
     assert all(site.ceiling.item() == pytest.approx(start, rel=0.2) for site in sites)
 
 
-@pytest.mark.parametrize("kind", NEURONS)
+@pytest.mark.parametrize("kind", list(NEURONS))
 def test_a_gradient_reaches_every_layer(kind, small_cnn, few_digits):
     graph = spiking_network(small_cnn, NeuronSettings(kind, 2)).graph.train()
     x, y = first_batch(few_digits, 100)
@@ -179,7 +179,7 @@ def test_neurons_without_negative_spikes_are_refused_where_activations_have_both
 @pytest.mark.parametrize(
     ("choices", "said"),
     [
-        ({"kind": "lmth"}, "neuron is 'lmth'"),
+        ({"kind": "lmth"}, "Unknown neuron 'lmth': did you mean lmht"),
         ({"kind": "if", "decay": 0.5}, "neuron 'if' has no option 'decay'; it belongs to: lif, mlf"),
         ({"kind": "mlf", "mpr": True}, "neuron 'mlf' has no option 'mpr'; it belongs to: if, lif, mht, lmht"),
         ({"kind": "lif", "coupling": "mean"}, "neuron 'lif' has no option 'coupling'; it belongs to: mht"),
