@@ -187,7 +187,10 @@ class Walk(fx.Interpreter):
         layer = self._layer(node)
         if fired is not None and self.timesteps is not None:
             self.counts[node] = levels
-            layer.update(update_of(module, self.timesteps), self.timesteps * levels.numel())
+            if isinstance(capabilities_of(module).update, NoForm):
+                self.uncounted[_name(node)] = operator_name(module)
+            else:
+                layer.update(update_of(module, self.timesteps), self.timesteps * levels.numel())
             layer.spike_writes += spikes
 
     def _work(self, node: fx.Node, module: nn.Module, operands: Sequence[Tensor | None], value: Tensor) -> None:

@@ -11,14 +11,14 @@ the kind is registered.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
 from torch import Tensor, nn
 
 from snnconv.errors import ModelError
-from snnconv.graph.emission import EMITTERS
+from snnconv.graph.emission import EMITTERS, Emission, Emitter
 from snnconv.graph.node import HANDLERS
 from snnconv.neurons.coupling import Coupling
 from snnconv.neurons.forms import (
@@ -150,12 +150,23 @@ def register_neuron(capabilities: Capabilities) -> Callable[[S], S]:
         if not isinstance(names := capabilities.names, NoForm):
             for name, neuron in names.neurons.items():
                 NEURONS.register(name)(neuron)
-        if not isinstance(onnx := capabilities.onnx, NoForm):
+        if isinstance(onnx := capabilities.onnx, NoForm):
+            EMITTERS.register(kind)(_refusing(capabilities.written_as, onnx.reason))
+        else:
             HANDLERS.register(*((DOMAIN, name) for name in onnx.functions))(onnx.read)
             EMITTERS.register(kind)(onnx.emit)
         return kind
 
     return decorate
+
+
+def _refusing(kind: str, reason: str) -> Emitter:
+    """Return the emitter of a kind that has no ONNX function."""
+
+    def refuse(site: nn.Module, emission: Emission, inputs: Sequence[str], name: str) -> str:
+        raise ModelError(f"{kind} {name!r} has no ONNX form: {reason}.")
+
+    return refuse
 
 
 def capabilities_of(site: nn.Module) -> Capabilities:

@@ -121,8 +121,8 @@ def build_neuron(
     if signed and (refusal := _why_unsigned(settings.kind)) is not None:
         signed_names = ", ".join(name for name in NEURONS if _why_unsigned(name) is None)
         raise InvalidValueError(
-            f"neuron is {settings.kind!r}, which {refusal}, and the network has an activation that can be negative: "
-            f"it must be one of {signed_names}."
+            f"neuron is {settings.kind!r}: {refusal}, and the network has an activation that can be negative. It must "
+            f"be one of {signed_names}."
         )
     return settings.neuron.build(settings, ceiling, signed, channel_axis)
 

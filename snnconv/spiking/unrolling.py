@@ -47,8 +47,10 @@ def spike(quantized: Model, timesteps: int, levels: int | None = None, coupling:
     """
     require_positive_int("timesteps", timesteps)
     if quantized.stage is not Stage.QUANTIZED:
+        sites = [site for _, site in iter_sites(quantized.graph)]
+        why = "".join(f": {reason}" for reason in reasons_against(sites, "spiking")[:1])
         raise ModelError(
-            f"Only a quantized ANN can be given spikes; this network is at the stage {quantized.stage.value}."
+            f"Only a quantized ANN can be given spikes; this network is at the stage {quantized.stage.value}{why}."
         )
 
     def neuron(node: fx.Node, site: nn.Module) -> SpikingSite:

@@ -172,7 +172,7 @@ def test_activations_of_both_signs_are_trained_with_neurons_of_both_signs(few_di
 @pytest.mark.parametrize("kind", ["if", "lif", "mlf"])
 def test_neurons_without_negative_spikes_are_refused_where_activations_have_both_signs(kind):
     ann = load_module(nn.Sequential(*BOTH_SIGNS), (1, 8, 8))
-    with pytest.raises(InvalidValueError, match=f"neuron is '{kind}', which fires no negative spikes.* mht, lmht"):
+    with pytest.raises(InvalidValueError, match=f"neuron is '{kind}': it fires no negative spikes.* mht, lmht"):
         spiking_network(ann, NeuronSettings(kind, 2))
 
 

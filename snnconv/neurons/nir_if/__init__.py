@@ -30,7 +30,7 @@ register_neuron(
         collapse=NoForm("The neurons of a NIR file have no quantized form: their ceilings are not known"),
         spiking=NoForm("it spikes already"),
         single_threshold=forms.single_threshold,
-        signed=NoForm("fires no negative spikes"),
+        signed=NoForm("it fires no negative spikes"),
         other_coupling=NoForm("neurons of this kind leak or reset in their own way, and have no other coupling"),
         start=_NOT_TRAINED,
         other_timesteps=_NOT_TRAINED,

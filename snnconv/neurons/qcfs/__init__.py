@@ -9,7 +9,7 @@ from snnconv.neurons.qcfs.onnx import TEXTS, emit_qcfs, read_qcfs
 
 __all__ = ["QCFS", "qcfs"]
 
-_NO_STEPS = NoForm("a quantized activation has no time steps: convert the network first")
+_NO_STEPS = NoForm("a quantized activation has no time steps: convert it first")
 _NO_MEMBRANE = NoForm("a quantized activation has no membrane")
 
 register_neuron(
