@@ -73,7 +73,7 @@ class Capabilities:
         spiking: Neurons that the quantized activation becomes.
         single_threshold: Neurons of one level, given their number of steps; raises Refusal where there are none.
         signed: Levels below 0.
-        other_coupling: The same neurons under another coupling.
+        other_coupling: Layer of the same weights under another coupling.
         start: Initial potentials v_0 that calibration may choose.
         other_timesteps: Neurons at another T, given the old ones, their quantized activation and T.
         other_levels: Neurons of another L, given the old ones, their recalibrated quantized activation and T.
@@ -115,7 +115,7 @@ class Capabilities:
         return ((name, getattr(self, name)) for name in NAMES)
 
 
-NAMES = tuple(each.name for each in fields(Capabilities) if each.name not in ("title", "written_as"))
+NAMES = tuple(capability.name for capability in fields(Capabilities) if capability.name not in ("title", "written_as"))
 KINDS: Registry[type[nn.Module], Capabilities] = Registry("kind of neuron")
 NEURONS: Registry[str, NamedNeuron] = Registry("neuron")  # by the name that `--neuron` takes
 

@@ -59,7 +59,7 @@ class Supported:
 
 @dataclass(frozen=True)
 class NamedNeuron:
-    """What a name of `--neuron` stands for.
+    """The neuron that a name of `--neuron` stands for.
 
     Attributes:
         description: The neuron in the field's terms.
@@ -220,7 +220,7 @@ class LevelRule:
 
 @dataclass(frozen=True)
 class Update:
-    """What one update of one neuron takes.
+    """The cost of one update of one neuron.
 
     Attributes:
         additions: Additions and comparisons.

@@ -1,4 +1,4 @@
-"""What the importers and emitters of the functions have in common: names, ceilings, counts."""
+"""Attributes and inputs that the ONNX functions of several kinds have: names, ceilings, counts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ DOMAIN = "ai.snnconv"
 
 
 def read_ceiling(node: NodeView) -> tuple[nn.Parameter, int]:
-    """λ as a scalar or `[C]`, and the axis of its channels."""
+    """Return λ as a scalar or `[C]`, and the axis of its channels."""
     array = node.need_constant(1)
     if not (array > 0).all() or not np.isfinite(array).all():
         raise Refusal("its ceilings must be finite and above 0")
@@ -26,7 +26,7 @@ def read_ceiling(node: NodeView) -> tuple[nn.Parameter, int]:
 
 
 def read_axis(node: NodeView, position: int, name: str) -> int:
-    """Axis of the channels of a constant that holds one value a channel; 1 of a scalar."""
+    """Return the axis of the channels of a constant that holds one value a channel; 1 of a scalar."""
     array = node.need_constant(position)
     wide = [axis for axis, size in enumerate(array.shape) if size != 1]
     if array.ndim >= node.rank() or len(wide) > 1:
@@ -35,13 +35,13 @@ def read_axis(node: NodeView, position: int, name: str) -> int:
 
 
 def emit_ceiling(site: Site, emission: Emission, name: str) -> str:
-    """Name of λ, shaped to broadcast over the site's output."""
+    """Write λ, shaped to broadcast over the site's output; return its name."""
     values = along_channels(site.ceiling.detach(), emission.ranks[name], site.channel_axis)
     return emission.constant(values.cpu().numpy(), f"{name}.ceiling")
 
 
 def count(node: NodeView, name: str) -> int:
-    """An attribute that is an integer of at least 1."""
+    """Return an attribute that is an integer of at least 1."""
     value = node.attributes.get(name)
     if not isinstance(value, int) or value < 1:
         raise Refusal(f"its {name} is {value}: it must be at least 1")
@@ -49,7 +49,7 @@ def count(node: NodeView, name: str) -> int:
 
 
 def flag(node: NodeView, name: str) -> bool:
-    """An attribute that is 0 or 1; 0 in files that were written before there was such an attribute."""
+    """Return an attribute that is 0 or 1, 0 in files that were written before there was such an attribute."""
     value = node.attributes.get(name, 0)
     if value not in (0, 1):
         raise Refusal(f"its {name} is {value}: it must be 0 or 1")
@@ -57,7 +57,7 @@ def flag(node: NodeView, name: str) -> bool:
 
 
 def number(node: NodeView, name: str) -> float:
-    """An attribute that is a finite number."""
+    """Return an attribute that is a finite number."""
     value = node.attributes.get(name)
     if not isinstance(value, float) or not np.isfinite(value):
         raise Refusal(f"its {name} is {value}: it must be a finite number")
@@ -65,7 +65,7 @@ def number(node: NodeView, name: str) -> float:
 
 
 def shortest(value: float) -> float:
-    """The number with the fewest digits that a single-precision number stands for: 0.1, not 0.10000000149.
+    """Return the number with the fewest digits that a single-precision number stands for: 0.1, not 0.10000000149.
 
     >>> shortest(float(np.float32(0.1)))
     0.1
@@ -74,6 +74,6 @@ def shortest(value: float) -> float:
 
 
 def word(node: NodeView, name: str, otherwise: str) -> str:
-    """An attribute that is a text."""
+    """Return an attribute that is a text."""
     value = node.attributes.get(name, otherwise)
     return value.decode() if isinstance(value, bytes) else str(value)

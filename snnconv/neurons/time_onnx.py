@@ -1,4 +1,4 @@
-"""Where time begins, is averaged and ends, as ONNX functions."""
+"""The modules where time begins, is averaged and ends, as ONNX functions."""
 
 from __future__ import annotations
 

@@ -13,23 +13,23 @@ PART = 2**18  # floats of all steps that go through the neurons at a time
 
 
 def batch_parts(currents: Tensor, *values: Tensor | float | None) -> list[Any]:
-    """Indices of the axis behind time that go through the neurons at a time; one, where a value differs along it.
+    """Return the parts of the axis behind time that are computed at a time; one, where a value differs along it.
 
     Args:
         currents: `[T, B, ...]`.
-        values: that broadcast to `currents[0]`.
+        values: Values that broadcast to `currents[0]`.
     """
     whole = [...]
     if currents.device.type != "cpu" or currents.dim() < 2 or not currents.numel():
         return whole
-    if any(isinstance(each, Tensor) and each.dim() == currents.dim() - 1 and each.shape[0] > 1 for each in values):
+    if any(isinstance(x, Tensor) and x.dim() == currents.dim() - 1 and x.shape[0] > 1 for x in values):
         return whole
     size = max(1, PART // max(1, currents.numel() // currents.shape[1]))
     return [slice(first, first + size) for first in range(0, currents.shape[1], size)]
 
 
 def memory_like(currents: Tensor) -> Tensor:
-    """Of the shape of `[T, ...]`, each step laid out as the first."""
+    """Return memory of the shape of `[T, ...]`, each step laid out as the first."""
     strides = (currents[0].numel(), *currents[0].stride())
     dense = currents.dim() > 1 and currents[0].numel() and torch.empty_like(currents[0]).stride() == strides[1:]
     if not dense:

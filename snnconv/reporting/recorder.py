@@ -54,11 +54,11 @@ class Recorder:
     """Everything that a report says of one site.
 
     Args:
-        number: its place in the network, from 1.
-        name: of its node in the file.
-        node: in the graph.
-        site: a plain activation, its quantized form, or neurons.
-        cap: where the plain activation saturates by itself.
+        number: Place in the network, from 1.
+        name: Name of its node in the file.
+        node: Node in the graph.
+        site: A plain activation, its quantized form, or neurons.
+        cap: Value at which the plain activation saturates by itself.
 
     Attributes:
         wanted: what the plain network's activation was for the batch that comes next, `[B, ...]`.
@@ -103,7 +103,7 @@ class Recorder:
             self.potentials_seen += u.numel()
 
     def statistics(self) -> SiteStatistics:
-        """What was found."""
+        """Return everything that was recorded."""
         site, values = self.site, max(1, self.values)
         spiking, leveled = isinstance(site, SpikingSite), self.total_levels is not None
         timesteps = site.timesteps if isinstance(site, SpikingSite) else 1
@@ -146,16 +146,16 @@ class Recorder:
 
     def _add_errors(self, site: Site, current: Tensor, mean: Tensor) -> None:
         assert self.total_levels is not None
-        found: SiteErrors = site_errors(
+        errors: SiteErrors = site_errors(
             current, mean, site.ceiling_for(current), self.total_levels, signed=site.signed, cap=self.cap
         )
-        parts = (found.activation, found.clipping, found.quantization, found.unevenness)
+        parts = (errors.activation, errors.clipping, errors.quantization, errors.unevenness)
         self.errors = [total + part for total, part in zip(self.errors, parts, strict=True)]
 
     def _compare(self, mean: Tensor) -> None:
-        wanted, self.wanted = self.wanted, None
-        if wanted is not None and wanted.shape == mean.shape:
-            self.correlation.add(mean, wanted)
+        activation, self.wanted = self.wanted, None
+        if activation is not None and activation.shape == mean.shape:
+            self.correlation.add(mean, activation)
 
 
 def _highest(site: nn.Module) -> int | None:
@@ -165,7 +165,7 @@ def _highest(site: nn.Module) -> int | None:
 
 
 def _tally_of_levels(site: nn.Module) -> Tally | None:
-    """Of each level a bin, or of several where there are many."""
+    """Return a tally with a bin for each level, or for several where there are many."""
     highest = site.levels if isinstance(site, SpikingSite) else total_levels_of(site)
     if highest is None:
         return None

@@ -32,7 +32,7 @@ class FiringSite(nn.Module):
         bias: `[C]`, of all inputs together, in units of θ.
         timesteps: T.
         levels: the most that are fired at a step.
-        still: whether inputs are `[B, ...]`, the same at each step, or `[T*B, ...]`.
+        still: Inputs `[B, ...]`, the same at each step, instead of `[T*B, ...]`.
     """
 
     def __init__(
@@ -48,29 +48,29 @@ class FiringSite(nn.Module):
         self.still = still
 
     def _windows(self, given: Sequence[Tensor]) -> list[tuple[Input, Tensor]]:
-        """Each input with its steps, `[T, B, ...]`; `[1, B, ...]` of a still site."""
+        """Return each input with its steps, `[T, B, ...]`; `[1, B, ...]` of a still site."""
         steps = 1 if self.still else self.timesteps
         return [(self.inputs[place], unfold_time(laid_out(given[place]), steps)) for place in self.order]
 
     def _sum(
         self, windows: list[tuple[Input, Tensor]], total: Tensor | None = None, bias: Tensor | None = None
     ) -> Tensor:
-        """All inputs and all their steps, and the bias once, added to `total`, `[B, ...]`."""
+        """Add all inputs and all their steps, and the bias once, to `total`, `[B, ...]`."""
         bias = self.bias if bias is None else bias
-        for each, steps in windows:
-            total, bias = each.add_steps(steps, total, bias), None
+        for source, steps in windows:
+            total, bias = source.add_steps(steps, total, bias), None
         assert total is not None
         return total
 
     def _room(self, like: Tensor) -> Tensor:
-        """Memory for levels, `[T*B, ...]`, laid out as a potential `[B, ...]`."""
+        """Return memory for levels, `[T*B, ...]`, laid out as a potential `[B, ...]`."""
         shape = (self.timesteps * like.shape[0], *like.shape[1:])
         layout = torch.channels_last if like.dim() == 4 else torch.contiguous_format
         return torch.empty(shape, dtype=torch.uint8, memory_format=layout)
 
     def extra_repr(self) -> str:
         """Shown in a printed graph."""
-        return f"T={self.timesteps}, levels={self.levels}, inputs={[type(each).__name__ for each in self.inputs]}"
+        return f"T={self.timesteps}, levels={self.levels}, inputs={[type(source).__name__ for source in self.inputs]}"
 
 
 class Rounding(FiringSite):
@@ -112,7 +112,7 @@ class CausalFiring(FiringSite):
         potential = out = None
         for step in range(self.timesteps):
             if drive is None:
-                now = [(each, steps[step : step + 1]) for each, steps in windows]
+                now = [(source, steps[step : step + 1]) for source, steps in windows]
                 potential = self._sum(now, potential, self.bias if step else self.bias + self.initial)
             elif potential is None:
                 potential = drive + along_channels(self.initial, drive.dim(), 1)

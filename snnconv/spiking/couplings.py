@@ -36,13 +36,13 @@ class Variant:
 
 
 def variants(model: Model) -> tuple[Variant, ...]:
-    """The network itself, and what it would be under the other couplings; nothing of a network without time."""
+    """Return the network itself, and what it would be under the other couplings; nothing of a network without time."""
     if model.stage is not Stage.SNN:
         return ()
     assert model.coupling is not None
-    own = Variant(model.coupling, model, STREAMS if model.coupling is Coupling.CAUSAL else WAITS)
+    itself = Variant(model.coupling, model, STREAMS if model.coupling is Coupling.CAUSAL else WAITS)
     others = (Coupling.MEAN, Coupling.CAUSAL)
-    return (own, *(_other(model, coupling) for coupling in others if coupling is not model.coupling))
+    return (itself, *(_other(model, coupling) for coupling in others if coupling is not model.coupling))
 
 
 def _other(model: Model, coupling: Coupling) -> Variant:
@@ -65,7 +65,7 @@ def _other(model: Model, coupling: Coupling) -> Variant:
 
 
 def with_coupling(model: Model, coupling: Coupling) -> Model:
-    """A copy of an SNN of multi-threshold neurons under mean or causal coupling; nothing else differs.
+    """Return a copy of an SNN of multi-threshold neurons under mean or causal coupling; nothing else differs.
 
     Args:
         model: causal, mean-coupled or of learned coupling, whose ω and leak the copy has not.
@@ -83,16 +83,16 @@ def with_coupling(model: Model, coupling: Coupling) -> Model:
 
 
 def depth_of(graph: fx.GraphModule) -> int:
-    """How many sites the longest way through a network passes."""
+    """Return how many sites the longest way through a network passes."""
     sites = {node for node, _ in iter_sites(graph)}
     depth: dict[fx.Node, int] = {}
     for node in graph.graph.nodes:
-        depth[node] = max((depth[each] for each in node.all_input_nodes), default=0) + (node in sites)
+        depth[node] = max((depth[before] for before in node.all_input_nodes), default=0) + (node in sites)
     return max(depth.values())
 
 
 def latency_of(model: Model) -> int | None:
-    """Time steps until the whole answer is out: T, and where each layer waits for its window, depth times T."""
+    """Return the time steps until the answer is out: T, or depth times T where each layer waits for its window."""
     if model.timesteps is None:
         return None
     waits = model.coupling is not Coupling.CAUSAL

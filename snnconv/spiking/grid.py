@@ -31,7 +31,7 @@ class Setting:
 
 @dataclass(frozen=True)
 class Grid:
-    """What is chosen anew; None: as the network has it.
+    """The settings that are chosen anew; None: as the network has it.
 
     Attributes:
         timesteps: the T to try.
@@ -55,7 +55,7 @@ class Grid:
                 raise InvalidValueError(f"coupling is {coupling!r}: it must be 'mean' or 'causal'.")
 
     def settings(self, model: Model) -> Iterator[Setting]:
-        """The network at every setting, one after the other; itself alone where nothing is chosen anew.
+        """Yield the network at every setting, one after the other; itself alone where nothing is chosen anew.
 
         Raises:
             ModelError: it is a plain network, its neurons have no other setting, or its input changes over time.
@@ -68,12 +68,12 @@ class Grid:
         quantized = _quantized(model)
         if model.timesteps is None and self.timesteps is None:
             raise InvalidValueError("The network is quantized and has no time yet: say at which T with --timesteps.")
-        own = (model.timesteps or 1,)
+        present = (model.timesteps or 1,)
         couplings = tuple(Coupling(name) for name in self.couplings) if self.couplings else (_coupling(model),)
         for coupling in couplings:
             make_plan(quantized, coupling).require()
         totals = in_words(total for _, site in iter_sites(quantized.graph) if (total := total_levels_of(site)))
-        for timesteps, levels, coupling in product(self.timesteps or own, self.levels or (None,), couplings):
+        for timesteps, levels, coupling in product(self.timesteps or present, self.levels or (None,), couplings):
             if levels is not None and levels * timesteps > MOST_LEVELS:
                 raise InvalidValueError(
                     f"N = L*T = {levels * timesteps} levels; at most {MOST_LEVELS} are allowed. Give less."
@@ -81,9 +81,9 @@ class Grid:
             if levels is None and (timesteps, coupling) == (model.timesteps, model.coupling):
                 yield Setting(model)
                 continue
-            made = spike(quantized, timesteps, levels, coupling)
+            variant = spike(quantized, timesteps, levels, coupling)
             same = levels is None or totals == str(levels * timesteps)
-            yield Setting(made, "" if same else f"calibrated for N={totals}")
+            yield Setting(variant, "" if same else f"calibrated for N={totals}")
 
 
 def _quantized(model: Model) -> Model:

@@ -37,7 +37,7 @@ def why_not_single(site: SpikingSite) -> str | None:
 
 
 def single_threshold(snn: Model) -> Model:
-    """A causally coupled SNN whose neurons fire one level a step, in T' = L·T steps.
+    """Return a causally coupled SNN whose neurons fire one level a step, in T' = L·T steps.
 
     Where sites have several L, all run for as many steps as the one of the most levels needs.
 

@@ -31,7 +31,7 @@ def potential_loss(u: Tensor, levels: int = 1, signed: bool = False) -> Tensor:
     Args:
         u: potentials before firing, in units of the threshold, level k beginning at k - 1/2; any shape.
         levels: L >= 1.
-        signed: whether levels go from -L to L, or from 0 to L.
+        signed: Levels from -L to L instead of 0 to L.
 
     Returns:
         A scalar, at least 0.

@@ -32,7 +32,7 @@ DECAY_BITS = 12  # behind the point of a decay
 
 @HOLDERS.register(Site)
 def _neurons(builder: Builder, node: fx.Node, site: Site, given: list[Signal]) -> Signal:
-    """A layer of neurons, as its kind says that integers hold it."""
+    """Add a layer of neurons, as its kind says that integers hold it."""
     form = capabilities_of(site).integers
     if isinstance(form, NoForm):
         raise Unheld(form.reason)
@@ -74,11 +74,11 @@ def _neurons(builder: Builder, node: fx.Node, site: Site, given: list[Signal]) -
 
 
 def _with_real(values: Array, real: Array, shape: tuple[int, ...]) -> Integers:
-    """An array with what it was rounded from, in one shape."""
+    """Return an array with what it was rounded from, in one shape."""
     ranked = np.broadcast_to(real, np.broadcast_shapes(real.shape, (1,) * len(shape)))
     joint = np.broadcast_arrays(shrunk(values), shrunk(ranked))
     wide = [axis for axis, size in enumerate(joint[0].shape) if size != 1]
     if len(wide) > 1:
         return Integers(np.broadcast_to(values, shape), None, np.broadcast_to(ranked, shape))
-    integers, own = (each.reshape(-1) for each in joint)
-    return Integers(integers, wide[0] if wide else None, own)
+    integers, numbers = (array.reshape(-1) for array in joint)
+    return Integers(integers, wide[0] if wide else None, numbers)

@@ -30,7 +30,7 @@ RESET = "reset"  # of a node's metadata, and of the graph's
 
 @dataclass(frozen=True)
 class Stepping:
-    """What the neurons of a network have in common.
+    """The settings that the neurons of a network have in common.
 
     Attributes:
         timesteps: T.
@@ -46,7 +46,7 @@ class Stepping:
 
 
 def neurons_of(node: NirNode, shape: Shape, stepping: Stepping) -> list[nn.Module]:
-    """The modules of an IF or LIF node.
+    """Return the modules of an IF or LIF node.
 
     Raises:
         Refusal: its arrays do not fit its input, a time constant is shorter than a step, or dt is not known.

@@ -15,7 +15,7 @@ __all__ = ["State", "state_of"]
 
 @dataclass(frozen=True)
 class State:
-    """What one layer of neurons holds from step to step, and what it begins with.
+    """The state that one layer of neurons holds from step to step, and what it begins with.
 
     Attributes:
         neurons: Name of the layer.

@@ -110,7 +110,7 @@ def _step_by_step(
     surrogate: Surrogate,
     observe: Observer,
 ) -> Tensor:
-    """One step after the other, each potential with its own place in the gradient's graph."""
+    """Run one step after the other, each potential with a place of its own in the gradient's graph."""
     fired = []
     left = torch.zeros_like(currents[0])
     for current in currents:
@@ -123,7 +123,7 @@ def _step_by_step(
 
 
 def _hard_reset(u: Tensor, s: Tensor, levels: int) -> Tensor:
-    """u·(1 - min(s, 1)); a clamp would lose the gradient at s = 1, its edge."""
+    """Return u·(1 - min(s, 1)); a clamp would lose the gradient at s = 1, its edge."""
     left = u * (1 - s)
     return left if levels == 1 else torch.where(s > 1, torch.zeros_like(u), left)
 
@@ -131,7 +131,7 @@ def _hard_reset(u: Tensor, s: Tensor, levels: int) -> Tensor:
 class _Window(torch.autograd.Function):
     """All T steps: the arithmetic of `_step_by_step`, with as few passes over memory as its gradient needs.
 
-    What is kept for the backward pass is one byte a step where the slope is 0 or 1 and nothing else is needed
+    What is saved for the backward pass is one byte a step where the slope is 0 or 1 and nothing else is needed
     (rectangular:1, soft reset, fixed thresholds), else the potential of every step before it fires.
     """
 
@@ -149,9 +149,9 @@ class _Window(torch.autograd.Function):
         to_currents, to_threshold = ctx.needs_input_grad[:2]
         narrow = surrogate == Rectangular() and reset == "soft" and not (rectified or to_threshold)
         fired = memory_like(currents)
-        kept: Tensor | None = None
+        saved: Tensor | None = None
         if to_currents or to_threshold:
-            kept = torch.empty_like(fired, dtype=torch.bool if narrow else fired.dtype)
+            saved = torch.empty_like(fired, dtype=torch.bool if narrow else fired.dtype)
         parts = batch_parts(currents, threshold)
         for part in parts:
             left: Tensor | None = None
@@ -162,22 +162,22 @@ class _Window(torch.autograd.Function):
                 s = fire(u, levels)  # as a rectified potential would fire
                 left = u - s if reset == "soft" else _hard_reset(u, s, levels)
                 torch.mul(s, threshold, out=fired[step, part])
-                if kept is not None:
-                    kept[step, part] = surrogate.slopes(u, levels) if narrow else u
+                if saved is not None:
+                    saved[step, part] = surrogate.slopes(u, levels) if narrow else u
         ctx.choices, ctx.parts, ctx.narrow = (levels, decay, reset, rectified, surrogate), parts, narrow
-        ctx.save_for_backward(kept, threshold)
+        ctx.save_for_backward(saved, threshold)
         return fired
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        kept, threshold = ctx.saved_tensors
+        saved, threshold = ctx.saved_tensors
         levels, decay, reset, rectified, surrogate = ctx.choices
         to_currents = memory_like(grad)
         to_threshold = torch.zeros_like(threshold) if ctx.needs_input_grad[1] else None
         for part in ctx.parts:
             to_left: Tensor | None = None
             for step in range(len(grad) - 1, -1, -1):
-                upstream, known = grad[step, part], kept[step, part]
+                upstream, known = grad[step, part], saved[step, part]
                 if ctx.narrow:
                     u, s, slopes = known, known, known.to(grad.dtype)
                 else:
@@ -193,7 +193,7 @@ class _Window(torch.autograd.Function):
                     to_u = to_s.sub_(u * inner).mul_(slopes).add_(inner * (1 - s))
                 torch.div(to_u, threshold, out=to_currents[step, part])
                 if to_threshold is not None:
-                    drive = u if step == 0 else u - decay * _left_of(kept[step - 1, part], levels, reset)
+                    drive = u if step == 0 else u - decay * _left_of(saved[step - 1, part], levels, reset)
                     to_threshold += sum_of_products(upstream, s, threshold.shape)
                     to_threshold -= sum_of_products(to_u, drive, threshold.shape) / threshold
                 to_left = to_u.mul_(decay)
@@ -201,6 +201,6 @@ class _Window(torch.autograd.Function):
 
 
 def _left_of(u: Tensor, levels: int, reset: Reset) -> Tensor:
-    """What the reset leaves of a potential."""
+    """Return what the reset leaves of a potential."""
     s = fire(u, levels)
     return u - s if reset == "soft" else _hard_reset(u, s, levels)

@@ -1,6 +1,6 @@
 """The (leaky) integrate-and-fire neurons of function.py in Triton: all T steps in one kernel, its gradient in another.
 
-What is kept for the backward pass is one bit a step where the slope is 0 or 1 and nothing else is needed
+What is saved for the backward pass is one bit a step where the slope is 0 or 1 and nothing else is needed
 (rectangular:1, soft reset, fixed thresholds), else the potential of every step before it fires.
 """
 
@@ -25,7 +25,7 @@ OPTIONS = {"num_warps": 4, "enable_fp_fusion": False}  # no fused multiply-add: 
 
 @triton.jit
 def _fire(u, HIGHEST: tl.constexpr):
-    """Number of k in 1..L with u > k - 1/2."""
+    """Count the k in 1..L with u > k - 1/2."""
     return tl.abs(levels_of(0.5 - u, -HIGHEST, 0))
 
 
@@ -33,7 +33,7 @@ def _fire(u, HIGHEST: tl.constexpr):
 def leaky_forward(
     x,
     fired,
-    kept,
+    saved,
     theta,
     theta_stride,
     theta_count,
@@ -59,16 +59,16 @@ def leaky_forward(
         if KEEP == 1:
             bits |= ((u >= 0) & (u < HIGHEST)).to(tl.int32) << (t % 8)
             if t % 8 == 7 or t == T - 1:
-                tl.store(kept + (t // 8) * elements + at, bits.to(tl.uint8), mask=here)
+                tl.store(saved + (t // 8) * elements + at, bits.to(tl.uint8), mask=here)
                 bits = tl.zeros((BLOCK,), tl.int32)
         if KEEP == 2:
-            tl.store(kept + t * elements + at, u, mask=here)
+            tl.store(saved + t * elements + at, u, mask=here)
 
 
 @triton.jit
 def leaky_backward(
     grad,
-    kept,
+    saved,
     to_x,
     to_theta,
     theta,
@@ -98,10 +98,10 @@ def leaky_backward(
         to_s = g * threshold
         if KEEP == 1:
             if t == T - 1 or t % 8 == 7:
-                bits = tl.load(kept + (t // 8) * elements + at, mask=here, other=0).to(tl.int32)
+                bits = tl.load(saved + (t // 8) * elements + at, mask=here, other=0).to(tl.int32)
             to_u = tl.where((bits >> (t % 8)) & 1 != 0, to_s - to_left, 0.0) + to_left
         else:
-            u = tl.load(kept + t * elements + at, mask=here, other=0.0).to(tl.float32)
+            u = tl.load(saved + t * elements + at, mask=here, other=0.0).to(tl.float32)
             s = _fire(u, HIGHEST)
             if RECTIFIED:
                 slope = rectified_slopes(u, shape, KIND, 0, HIGHEST)
@@ -114,7 +114,7 @@ def leaky_backward(
             if TO_THETA:
                 drive = u
                 if t > 0:
-                    before = tl.load(kept + (t - 1) * elements + at, mask=here, other=0.0).to(tl.float32)
+                    before = tl.load(saved + (t - 1) * elements + at, mask=here, other=0.0).to(tl.float32)
                     spiked = _fire(before, HIGHEST)
                     drive = u - decay * (tl.where(spiked > 0, 0.0, before) if HARD else before - spiked)
                 of_theta += g * s - tl.div_rn(to_u, threshold) * drive
@@ -126,7 +126,7 @@ def leaky_backward(
 
 @dataclass(frozen=True)
 class _Choices:
-    """What is fixed of a layer."""
+    """The settings of a layer."""
 
     levels: int
     decay: float
@@ -144,16 +144,16 @@ class _Window(torch.autograd.Function):
         to_currents, to_threshold = ctx.needs_input_grad[:2]
         plain = choices.kind == "window" and not (choices.hard or choices.rectified or to_threshold)
         keep = NOTHING if not (to_currents or to_threshold) else BITS if plain else POTENTIALS
-        fired, kept = empty_steps(currents, currents.dtype), currents
+        fired, saved = empty_steps(currents, currents.dtype), currents
         if keep == BITS:
-            kept = torch.empty((timesteps + 7) // 8, elements, dtype=torch.uint8, device=currents.device)
+            saved = torch.empty((timesteps + 7) // 8, elements, dtype=torch.uint8, device=currents.device)
         elif keep == POTENTIALS:
-            kept = torch.empty(timesteps, elements, dtype=currents.dtype, device=currents.device)
+            saved = torch.empty(timesteps, elements, dtype=currents.dtype, device=currents.device)
         with at_device(currents):
             leaky_forward[(triton.cdiv(elements, block_of(currents.dtype)),)](
                 currents,
                 fired,
-                kept,
+                saved,
                 *choices.threshold,
                 choices.decay,
                 elements,
@@ -168,22 +168,22 @@ class _Window(torch.autograd.Function):
         ctx.choices, ctx.keep, ctx.shape = choices, keep, threshold.shape
         ctx.like = currents.shape, (elements, *currents[0].stride()), currents.dtype
         if keep:
-            ctx.save_for_backward(kept)
+            ctx.save_for_backward(saved)
         return fired
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        (kept,) = ctx.saved_tensors
+        (saved,) = ctx.saved_tensors
         choices, (shape, strides, dtype) = ctx.choices, ctx.like
         to_currents = torch.empty_strided(shape, strides, dtype=dtype, device=grad.device)
         grad = like_steps(grad, to_currents)
         elements = to_currents[0].numel()
-        wanted = ctx.needs_input_grad[1]
-        of_theta = torch.empty(elements, device=grad.device) if wanted else choices.threshold.values
+        of_threshold = ctx.needs_input_grad[1]
+        of_theta = torch.empty(elements, device=grad.device) if of_threshold else choices.threshold.values
         with at_device(grad):
             leaky_backward[(triton.cdiv(elements, block_of(dtype)),)](
                 grad,
-                kept,
+                saved,
                 to_currents,
                 of_theta,
                 *choices.threshold,
@@ -196,12 +196,12 @@ class _Window(torch.autograd.Function):
                 RECTIFIED=choices.rectified,
                 KIND=choices.kind,
                 KEEP=ctx.keep,
-                TO_THETA=wanted,
+                TO_THETA=of_threshold,
                 BLOCK=block_of(dtype),
                 **OPTIONS,
             )
         to_threshold = None
-        if wanted:
+        if of_threshold:
             to_threshold = of_theta.as_strided(shape[1:], strides[1:]).sum_to_size(ctx.shape)
         return to_currents, to_threshold, None
 
@@ -217,16 +217,16 @@ def run(
     surrogate: str,
     shape: float,
 ) -> Tensor | None:
-    """Integrate-and-fire neurons through T steps, or None where thresholds differ along several axes.
+    """Run integrate-and-fire neurons through T steps; return None where thresholds differ along several axes.
 
     Args:
-        currents: `[T, ...]`, float32, bfloat16 or float16; potentials are float32, and are kept for the backward pass
+        currents: `[T, ...]`, float32, bfloat16 or float16; potentials are float32, and are saved for the backward pass
             as `currents` are.
         threshold: θ, broadcastable to `currents[0]`.
         levels: L.
-        decay: share of the potential that is left after a step.
-        hard: whether a spike takes all of the potential away, or what it is worth.
-        rectified: take the gradient of the rectified potential.
+        decay: Share of the potential that is left after a step.
+        hard: Reset to zero instead of by what was fired.
+        rectified: Gradient of the rectified potential instead of the potential.
         surrogate: name of the surrogate whose slope is the gradient of a spike.
         shape: its width or sharpness.
 

@@ -21,7 +21,7 @@ __all__ = ["coupling_matrix", "leak_factor"]
 
 
 def coupling_matrix(a: Tensor) -> Tensor:
-    """ω = 2·sigmoid(A)/T of parameters A `[T, T]`; every entry between 0 and 2/T, 1/T at A = 0.
+    """Return ω = 2·sigmoid(A)/T of parameters A `[T, T]`; every entry between 0 and 2/T, 1/T at A = 0.
 
     >>> coupling_matrix(torch.zeros(2, 2))
     tensor([[0.5000, 0.5000],
@@ -31,5 +31,5 @@ def coupling_matrix(a: Tensor) -> Tensor:
 
 
 def leak_factor(a: Tensor) -> Tensor:
-    """Leak = sigmoid(a) + 1/2 of a parameter `[]`; between 1/2 and 3/2, 1 at a = 0."""
+    """Return the leak sigmoid(a) + 1/2 of a parameter `[]`; between 1/2 and 3/2, 1 at a = 0."""
     return a.sigmoid() + 0.5

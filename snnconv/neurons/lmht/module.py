@@ -23,7 +23,7 @@ class LearnableMultiThreshold(SpikingSite):
         initial: v_0 in units of θ: 1/2, where levels round to the nearest, as in a converted network; 0 in those
             that the paper trains from scratch.
         rectified: train with the membrane potential rectifier; inference is the same without it.
-        signed: whether levels from -L to L are fired, or from 0 to L.
+        signed: Levels from -L to L instead of 0 to L.
         channel_axis: axis of the channels.
     """
 

@@ -98,14 +98,14 @@ def _parameter(node: NodeView, position: int, name: str) -> nn.Parameter:
 
 def emit_learnable(site: LearnableMultiThreshold, emission: Emission, inputs: Sequence[str], name: str) -> str:
     """Write a layer of LM-HT neurons as a call of the function; return the name of its output."""
-    own = [
+    parameters = [
         emit_ceiling(site, emission, name),
         emission.parameter(site.mixing, f"{name}.mixing"),
         emission.parameter(site.leakage, f"{name}.leakage"),
     ]
     return emission.node(
         "LMHT",
-        [*inputs, *own],
+        [*inputs, *parameters],
         name,
         domain=DOMAIN,
         timesteps=site.timesteps,

@@ -60,7 +60,7 @@ def _run(
     leak: Tensor | None,
     fired: Tensor | None,
 ) -> Tensor:
-    """All T steps without a gradient, the potential of one step at a time; `fired` may be the currents themselves."""
+    """Run all T steps without a gradient, one potential at a time; `fired` may be the currents themselves."""
     fired = torch.empty_like(currents, memory_format=torch.preserve_format) if fired is None else fired
     still = currents.stride(0) == 0
     if still and leak is None and isinstance(initial, float) and 0 <= initial < 1:
@@ -111,12 +111,12 @@ def _step_by_step(
     rectified: bool,
     observe: Observer,
 ) -> Tensor:
-    """One step after the other, each with its own place in the gradient's graph."""
+    """Run one step after the other, each with its own place in the gradient's graph."""
     fired = []
     left = start_of(currents[0], initial)
     for current in currents:
-        kept = left if leak is None else leak * left
-        membrane = kept + current / threshold
+        rest = left if leak is None else leak * left
+        membrane = rest + current / threshold
         observe(membrane - 0.5)
         decided = rectify(membrane - 0.5, levels, lowest) + 0.5 if rectified else membrane
         fired.append(_Levels.apply(decided, levels, lowest))
@@ -143,13 +143,13 @@ def multithreshold(
         currents: input currents of the steps, `[T, ...]`.
         threshold: θ > 0, broadcastable to `currents[0]`, in units of the current.
         levels: L >= 1, the highest level that one step can fire.
-        coupling: how the steps' currents mix before the neurons receive them: mean, causal, or ω `[T, T]`.
+        coupling: Mixture of the steps' currents that the neurons receive: mean, causal, or ω `[T, T]`.
         initial: v_0 in units of θ, a number or broadcastable to `currents[0]`; no gradient reaches it.
         leak: share of the potential that is left after a step, a scalar; None: 1.
         rectified: take the spike and its gradient of the rectified potential (MPR, rectifier.py); spikes are the same.
-        signed: whether levels from -L to L are fired, or from 0 to L.
+        signed: Levels from -L to L instead of 0 to L.
         observe: given u_t = m_t/θ - 1/2 of each step before it fires.
-        out: where to write the output currents, and no gradient is needed; it may be `currents`.
+        out: Memory for the output currents where no gradient is needed; it may be `currents`.
 
     Returns:
         Output currents θ·s_t, `[T, ...]`.
@@ -189,10 +189,10 @@ def multithreshold(
     inputs = [single, threshold, omega, leak]
     if observe is not None:
         fired = _step_by_step(couple(single, coupling), threshold, levels, lowest, initial, leak, rectified, observe)
-    elif torch.is_grad_enabled() and any(each is not None and each.requires_grad for each in inputs):
+    elif torch.is_grad_enabled() and any(x is not None and x.requires_grad for x in inputs):
         how = Coupling.LEARNED if isinstance(coupling, Tensor) else coupling
         fired = Window.apply(*inputs, how, Choices(levels, lowest, initial, rectified))
     else:
-        own = out if out is not None and out.dtype == single.dtype else None
-        fired = _run(couple(single, coupling), threshold, levels, lowest, initial, leak, own)
+        memory = out if out is not None and out.dtype == single.dtype else None
+        fired = _run(couple(single, coupling), threshold, levels, lowest, initial, leak, memory)
     return fired.to(currents.dtype)

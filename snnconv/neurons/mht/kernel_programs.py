@@ -16,7 +16,7 @@ __all__ = ["multithreshold_backward", "multithreshold_backward_again", "multithr
 
 @triton.jit
 def _slope(m, RECTIFIED: tl.constexpr, LOWEST: tl.constexpr, HIGHEST: tl.constexpr):
-    """d(θ·s)/dm."""
+    """Return d(θ·s)/dm."""
     inside = tl.where((m >= LOWEST + 0.5) & (m <= HIGHEST + 0.5), 1.0, 0.0)
     if RECTIFIED:
         inside = inside * rectified_slopes(m - 0.5, 1.0, "window", LOWEST, HIGHEST)
@@ -27,7 +27,7 @@ def _slope(m, RECTIFIED: tl.constexpr, LOWEST: tl.constexpr, HIGHEST: tl.constex
 def multithreshold_forward(
     x,
     fired,
-    kept,
+    saved,
     theta,
     theta_stride,
     theta_count,
@@ -48,7 +48,7 @@ def multithreshold_forward(
     KEEP: tl.constexpr,
     BLOCK: tl.constexpr,
 ):
-    """All steps, the potential in a register."""
+    """Run all steps, the potential in a register."""
     at = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
     here = at < elements
     threshold = tl.load(theta + (at // theta_stride) % theta_count, mask=here, other=1.0)
@@ -78,16 +78,16 @@ def multithreshold_forward(
         if KEEP == 1:
             bits |= (_slope(m, False, LOWEST, HIGHEST) > 0).to(tl.int32) << (t % 8)
             if t % 8 == 7 or t == T - 1:
-                tl.store(kept + (t // 8) * elements + at, bits.to(tl.uint8), mask=here)
+                tl.store(saved + (t // 8) * elements + at, bits.to(tl.uint8), mask=here)
                 bits = tl.zeros((BLOCK,), tl.int32)
         if KEEP == 2:
-            tl.store(kept + t * elements + at, _slope(m, RECTIFIED, LOWEST, HIGHEST), mask=here)
+            tl.store(saved + t * elements + at, _slope(m, RECTIFIED, LOWEST, HIGHEST), mask=here)
 
 
 @triton.jit
 def multithreshold_backward(
     grad,
-    kept,
+    saved,
     to_x,
     elements,
     T: tl.constexpr,
@@ -95,7 +95,7 @@ def multithreshold_backward(
     KEEP: tl.constexpr,
     BLOCK: tl.constexpr,
 ):
-    """Of what was kept, where no parameter of the neurons has a gradient."""
+    """Compute gradients from what was saved, where no parameter of the neurons has one."""
     at = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
     here = at < elements
     total = tl.zeros((BLOCK,), tl.float32)
@@ -104,10 +104,10 @@ def multithreshold_backward(
         g = tl.load(grad + t * elements + at, mask=here, other=0.0).to(tl.float32)
         if KEEP == 1:
             if t % 8 == 0:
-                bits = tl.load(kept + (t // 8) * elements + at, mask=here, other=0).to(tl.int32)
+                bits = tl.load(saved + (t // 8) * elements + at, mask=here, other=0).to(tl.int32)
             g = tl.where((bits >> (t % 8)) & 1 != 0, g, 0.0)
         else:
-            g *= tl.load(kept + t * elements + at, mask=here, other=0.0).to(tl.float32)
+            g *= tl.load(saved + t * elements + at, mask=here, other=0.0).to(tl.float32)
         if COUPLING == 0:
             tl.store(to_x + t * elements + at, g, mask=here)
         else:
@@ -148,7 +148,7 @@ def multithreshold_backward_again(
     TO_OMEGA: tl.constexpr,
     BLOCK: tl.constexpr,
 ):
-    """Of the currents: the potentials once more, then every gradient."""
+    """Compute the potentials once more from the currents, then every gradient."""
     program = tl.program_id(0).to(tl.int64)
     at = program * BLOCK + tl.arange(0, BLOCK)
     here = at < elements
@@ -198,8 +198,8 @@ def multithreshold_backward_again(
             weights = tl.load(omega + rows * T + t, mask=rows < T, other=0.0)
             tl.store(to_x + t * elements + at, tl.sum(received * weights[:, None], axis=0), mask=here)
             if TO_OMEGA:
-                own = tl.load(x + t * step + at, mask=here, other=0.0).to(tl.float32)
-                sums = tl.sum(received * own[None, :], axis=1)
+                current = tl.load(x + t * step + at, mask=here, other=0.0).to(tl.float32)
+                sums = tl.sum(received * current[None, :], axis=1)
                 tl.store(to_omega + program * T * T + rows * T + t, sums, mask=rows < T)
     if TO_THETA:
         tl.store(to_theta + at, of_theta, mask=here)

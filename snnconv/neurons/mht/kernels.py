@@ -1,6 +1,6 @@
 """The multi-threshold neurons of function.py in Triton: all T steps in one kernel, its gradient in another.
 
-Each program takes some neurons through all steps, with the potential in a register. What is kept for the backward pass
+Each program takes some neurons through all steps, with the potential in a register. What is saved for the backward pass
 is one bit a step where no parameter of the neurons has a gradient (is the potential inside its window?), else the
 currents, from which the potentials are computed once more.
 """
@@ -30,7 +30,7 @@ OPTIONS = {"num_warps": 4, "enable_fp_fusion": False}  # no fused multiply-add: 
 
 @dataclass(frozen=True)
 class _Choices:
-    """What is fixed of a layer."""
+    """The settings of a layer."""
 
     levels: int
     lowest: int
@@ -54,20 +54,20 @@ class _Choices:
 
 
 def _single(x: Tensor | None, like: Tensor) -> Tensor:
-    """A parameter as the kernels read it; any memory where there is none."""
+    """Return a parameter as the kernels read it; any memory where there is none."""
     return like if x is None else x.detach().to(like.device, torch.float32).contiguous()
 
 
 def _fire(
     currents: Tensor,
     fired: Tensor,
-    kept: Tensor,
+    saved: Tensor,
     omega: Tensor | None,
     leak: Tensor | None,
     choices: _Choices,
     keep: int,
 ) -> None:
-    """The forward kernel."""
+    """Launch the forward kernel."""
     elements = currents[0].numel()
     constants = choices.constants(len(currents), currents.dtype, leak)
     theta, start = choices.threshold, choices.start
@@ -75,7 +75,7 @@ def _fire(
         multithreshold_forward[(triton.cdiv(elements, constants["BLOCK"]),)](
             currents,
             fired,
-            kept,
+            saved,
             *theta,
             *start,
             _single(omega, theta.values),
@@ -98,23 +98,23 @@ class _Window(torch.autograd.Function):
         keep = NOTHING
         if to_currents and not any(to_parameters) and choices.coupling != MATRIX:
             keep = SLOPES if choices.rectified else BITS
-        fired, kept = empty_steps(currents, currents.dtype), currents
+        fired, saved = empty_steps(currents, currents.dtype), currents
         if keep == BITS:
-            kept = torch.empty((timesteps + 7) // 8, elements, dtype=torch.uint8, device=currents.device)
+            saved = torch.empty((timesteps + 7) // 8, elements, dtype=torch.uint8, device=currents.device)
         elif keep == SLOPES:
-            kept = torch.empty(timesteps, elements, dtype=currents.dtype, device=currents.device)
-        _fire(currents, fired, kept, omega, leak, choices, keep)
+            saved = torch.empty(timesteps, elements, dtype=currents.dtype, device=currents.device)
+        _fire(currents, fired, saved, omega, leak, choices, keep)
         ctx.choices, ctx.keep, ctx.shape = choices, keep, threshold.shape
         if keep:
             ctx.like = currents.shape, (elements, *currents[0].stride()), currents.dtype
-            ctx.save_for_backward(kept, None, None)
+            ctx.save_for_backward(saved, None, None)
         else:
             ctx.save_for_backward(currents, omega, leak)
         return fired
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        kept, omega, leak = ctx.saved_tensors
+        saved, omega, leak = ctx.saved_tensors
         choices = ctx.choices
         if ctx.keep:
             shape, strides, dtype = ctx.like
@@ -124,7 +124,7 @@ class _Window(torch.autograd.Function):
             with at_device(grad):
                 multithreshold_backward[(triton.cdiv(elements, block_of(dtype)),)](
                     grad,
-                    kept,
+                    saved,
                     to_currents,
                     elements,
                     T=len(grad),
@@ -134,13 +134,13 @@ class _Window(torch.autograd.Function):
                     **OPTIONS,
                 )
             return to_currents, None, None, None, None
-        return _of_currents(ctx, grad, kept, omega, leak)
+        return _of_currents(ctx, grad, saved, omega, leak)
 
 
 def _of_currents(
     ctx: Any, grad: Tensor, currents: Tensor, omega: Tensor | None, leak: Tensor | None
 ) -> tuple[Tensor | None, ...]:
-    """Every gradient, the potentials computed once more."""
+    """Compute every gradient, and the potentials once more."""
     choices = ctx.choices
     _, to_threshold, to_omega, to_leak = ctx.needs_input_grad[:4]
     constants = choices.constants(len(currents), currents.dtype, leak)
@@ -150,11 +150,11 @@ def _of_currents(
     to_currents = empty_steps(currents, currents.dtype)
     theta, start = choices.threshold, choices.start
 
-    def memory(*shape: int, wanted: bool) -> Tensor:
-        return torch.empty(shape, device=grad.device) if wanted else theta.values
+    def memory(*shape: int, needed: bool) -> Tensor:
+        return torch.empty(shape, device=grad.device) if needed else theta.values
 
-    of_theta, of_leak = memory(elements, wanted=to_threshold), memory(elements, wanted=to_leak)
-    of_omega = memory(programs, len(currents), len(currents), wanted=to_omega)
+    of_theta, of_leak = memory(elements, needed=to_threshold), memory(elements, needed=to_leak)
+    of_omega = memory(programs, len(currents), len(currents), needed=to_omega)
     with at_device(grad):
         multithreshold_backward_again[(programs,)](
             grad,
@@ -175,15 +175,15 @@ def _of_currents(
             TO_OMEGA=to_omega,
             **OPTIONS,
         )
-    found: list[Tensor | None] = [to_currents, None, None, None]
+    gradients: list[Tensor | None] = [to_currents, None, None, None]
     if to_threshold:
-        each = of_theta.as_strided(currents.shape[1:], currents[0].stride())
-        found[1] = each.sum_to_size(ctx.shape)
+        values = of_theta.as_strided(currents.shape[1:], currents[0].stride())
+        gradients[1] = values.sum_to_size(ctx.shape)
     if to_omega:
-        found[2] = of_omega.sum(0)
+        gradients[2] = of_omega.sum(0)
     if to_leak:
-        found[3] = of_leak.sum()
-    return (*found, None)
+        gradients[3] = of_leak.sum()
+    return (*gradients, None)
 
 
 def run(
@@ -198,7 +198,7 @@ def run(
     rectified: bool,
     out: Tensor | None = None,
 ) -> Tensor | None:
-    """Multi-threshold neurons through T steps, or None where a parameter differs along several axes.
+    """Run multi-threshold neurons through T steps; return None where a parameter differs along several axes.
 
     Args:
         currents: `[T, ...]`, float32, bfloat16 or float16; potentials are float32.
@@ -209,7 +209,7 @@ def run(
         initial: v_0 in units of θ.
         leak: share of the potential that is left after a step, `[]`; None: 1.
         rectified: take the gradient of the rectified potential.
-        out: where to write the result, and no gradient is needed; it may be `currents`.
+        out: Memory for the result where no gradient is needed; it may be `currents`.
 
     Returns:
         Output currents `[T, ...]`, of the type of `currents`.
@@ -224,7 +224,7 @@ def run(
     choices = _Choices(levels, lowest, kind, rectified, start, theta)
     omega = coupling if isinstance(coupling, Tensor) else None
     inputs = [currents, threshold, omega, leak]
-    if torch.is_grad_enabled() and any(each is not None and each.requires_grad for each in inputs):
+    if torch.is_grad_enabled() and any(x is not None and x.requires_grad for x in inputs):
         fired: Tensor = _Window.apply(*inputs, choices)
         return fired
     fired = empty_steps(currents, currents.dtype) if out is None else out
@@ -233,14 +233,14 @@ def run(
 
 
 def run_once(z: Tensor, threshold: Tensor, levels: int, lowest: int, *, out: Tensor | None) -> Tensor | None:
-    """QCFS without a gradient: one step of neurons of N levels that start at θ/2, or None as in `run`.
+    """Compute QCFS without a gradient as one step of neurons of N levels that start at θ/2; return None as `run` does.
 
     Args:
         z: pre-activations, any shape but `[]`.
         threshold: θ = λ/N, broadcastable to `z`.
         levels: N.
         lowest: 0, or -N.
-        out: where to write the result; it may be `z`.
+        out: Memory for the result; it may be `z`.
     """
     fired = run(
         z.unsqueeze(0),

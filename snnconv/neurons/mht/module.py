@@ -22,7 +22,7 @@ class MultiThreshold(SpikingSite):
         levels: L.
         coupling: mean or causal: how the steps' currents mix before they reach the neurons.
         rectified: train with the membrane potential rectifier; inference is the same without it.
-        signed: whether levels from -L to L are fired, or from 0 to L.
+        signed: Levels from -L to L instead of 0 to L.
         initial: v_0 in units of θ, a number or a tensor `[]` or `[C]`, which is saved and not trained. Under mean
             coupling it is 1/2, where the neuron equals its quantized form.
         channel_axis: axis of the channels.

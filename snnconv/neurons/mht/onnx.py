@@ -67,15 +67,17 @@ def read_multithreshold(node: NodeView) -> Call:
     timesteps, levels = count(node, "timesteps"), count(node, "levels")
     omega = node.need_constant(2)
     fixed = (Coupling.MEAN, Coupling.CAUSAL)
-    found = [c for c in fixed if omega.shape == (timesteps,) * 2 and np.allclose(omega, c.matrix(timesteps).numpy())]
-    if not found:
+    couplings = [
+        c for c in fixed if omega.shape == (timesteps,) * 2 and np.allclose(omega, c.matrix(timesteps).numpy())
+    ]
+    if not couplings:
         raise Refusal("its coupling is neither mean nor causal")
     initial, axis = _read_initial(node, ceiling, axis)
     neuron = MultiThreshold(
         ceiling,
         timesteps,
         levels,
-        coupling=found[0],
+        coupling=couplings[0],
         rectified=flag(node, "rectified"),
         signed=flag(node, "signed"),
         initial=initial,
@@ -85,17 +87,17 @@ def read_multithreshold(node: NodeView) -> Call:
 
 
 def _read_initial(node: NodeView, ceiling: Tensor, axis: int) -> tuple[Tensor | float, int]:
-    """v_0 as a scalar or `[C]`, and the axis of the channels; files from before it was an input start at 1/2."""
+    """Return v_0 as a scalar or `[C]`, and the axis of the channels; files from before it was an input start at 1/2."""
     if node.constant(3) is None:
         return HALF, axis
-    own = read_axis(node, 3, "v_0")
+    start_axis = read_axis(node, 3, "v_0")
     initial = node.buffer(3)
     if initial.dim() == 0:
         return initial, axis
     initial = initial.reshape(-1)
-    if ceiling.numel() > 1 and initial.numel() > 1 and (own, len(initial)) != (axis, len(ceiling)):
+    if ceiling.numel() > 1 and initial.numel() > 1 and (start_axis, len(initial)) != (axis, len(ceiling)):
         raise Refusal("its v_0 and its ceiling are of different channels")
-    return initial, own if initial.numel() > 1 else axis
+    return initial, start_axis if initial.numel() > 1 else axis
 
 
 def emit_multithreshold(site: MultiThreshold, emission: Emission, inputs: Sequence[str], name: str) -> str:

@@ -1,7 +1,7 @@
 """Multi-threshold neurons over their window of T steps with torch's operators, and their gradient.
 
 The neurons of a few images at a time go through all steps, so that potentials stay in a processor's cache; on a GPU all
-go at once. What is kept for the backward pass is one byte a step where no parameter of the neurons has a gradient (is
+go at once. What is saved for the backward pass is one byte a step where no parameter of the neurons has a gradient (is
 the potential inside its window?), else the input currents, from which the potentials are computed once more.
 """
 
@@ -25,7 +25,7 @@ __all__ = ["Choices", "Window", "start_of"]
 
 @dataclass(frozen=True)
 class Choices:
-    """What is fixed of a layer: L, the lowest level, v_0 in units of θ, and whether the gradient is rectified."""
+    """The settings of a layer: L, the lowest level, v_0 in units of θ, and whether the gradient is rectified."""
 
     levels: int
     lowest: int
@@ -34,17 +34,17 @@ class Choices:
 
 
 def start_of(like: Tensor, initial: float | Tensor) -> Tensor:
-    """v_0 of every neuron."""
+    """Return v_0 of every neuron."""
     return torch.empty_like(like).copy_(initial) if isinstance(initial, Tensor) else torch.full_like(like, initial)
 
 
 def _trace(drives: Tensor, leak: Tensor | None, choices: Choices) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-    """m_t and s_t of each step, and v_{t-1} before the leak; their memory is used again two steps later.
+    """Yield m_t and s_t of each step, and v_{t-1} before the leak; their memory is used again two steps later.
 
     Args:
         drives: I_t/θ, `[T, ...]`.
         leak: `[]`, or None.
-        choices: of the layer.
+        choices: Settings of the layer.
     """
     left, after = start_of(drives[0], choices.initial), torch.empty_like(drives[0])
     membrane, fired = torch.empty_like(left), torch.empty_like(left)
@@ -60,7 +60,7 @@ def _trace(drives: Tensor, leak: Tensor | None, choices: Choices) -> Iterator[tu
 
 
 def _drives(currents: Tensor, coupling: Coupling | Tensor, threshold: Tensor) -> Tensor:
-    """I_t/θ, `[T, ...]`, under mean coupling one for all steps."""
+    """Return I_t/θ, `[T, ...]`, under mean coupling one for all steps."""
     received = couple(currents, coupling)
     if received.stride(0) == 0:
         return (received[0] / threshold).expand_as(received)
@@ -68,7 +68,7 @@ def _drives(currents: Tensor, coupling: Coupling | Tensor, threshold: Tensor) ->
 
 
 def _slopes(membrane: Tensor, choices: Choices) -> Tensor:
-    """d(θ·s)/dm: bool, or rectified."""
+    """Return d(θ·s)/dm: bool, or rectified."""
     inside = (membrane >= choices.lowest + 0.5).logical_and_(membrane <= choices.levels + 0.5)
     if choices.rectified:
         return inside * rectified_slopes(membrane - 0.5, choices.levels, Rectangular(), choices.lowest)
@@ -90,34 +90,34 @@ class Window(torch.autograd.Function):
     ) -> Tensor:
         to_currents, *to_parameters = ctx.needs_input_grad[:4]
         ctx.again = any(to_parameters)
-        kept: Tensor | None = None
+        saved: Tensor | None = None
         fired = memory_like(currents)
         if to_currents and not ctx.again:
-            kept = fired.new_empty(fired.shape) if choices.rectified else torch.empty_like(fired, dtype=torch.bool)
+            saved = fired.new_empty(fired.shape) if choices.rectified else torch.empty_like(fired, dtype=torch.bool)
         parts = batch_parts(currents, threshold, choices.initial)
         for part in parts:
             drives = _drives(currents[:, part], coupling if omega is None else omega, threshold)
             for step, (membrane, s, _) in enumerate(_trace(drives, leak, choices)):
                 torch.mul(s, threshold, out=fired[step, part])
-                if kept is not None:
-                    kept[step, part] = _slopes(membrane, choices)
+                if saved is not None:
+                    saved[step, part] = _slopes(membrane, choices)
         ctx.coupling, ctx.choices, ctx.parts = coupling, choices, parts
-        ctx.save_for_backward(kept if kept is not None else currents, threshold, omega, leak)
+        ctx.save_for_backward(saved if saved is not None else currents, threshold, omega, leak)
         return fired
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        kept, threshold, omega, leak = ctx.saved_tensors
+        saved, threshold, omega, leak = ctx.saved_tensors
         coupling = ctx.coupling if omega is None else omega
         if not ctx.again:
-            return uncouple(grad * kept, coupling), None, None, None, None, None
-        return (*_again(ctx, grad, kept, threshold, omega, leak), None, None)
+            return uncouple(grad * saved, coupling), None, None, None, None, None
+        return (*_again(ctx, grad, saved, threshold, omega, leak), None, None)
 
 
 def _again(
     ctx: Any, grad: Tensor, currents: Tensor, threshold: Tensor, omega: Tensor | None, leak: Tensor | None
 ) -> tuple[Tensor | None, ...]:
-    """Every gradient, the potentials computed once more."""
+    """Compute every gradient, and the potentials once more."""
     choices: Choices = ctx.choices
     _, of_threshold, of_omega, of_leak = ctx.needs_input_grad[:4]
     coupling = ctx.coupling if omega is None else omega
@@ -143,5 +143,5 @@ def _again(
 
 
 def _in_line(steps: Tensor) -> Tensor:
-    """`[T, ...]` to `[T, M]` in the order of memory, without a copy where images lie channels last."""
+    """Return `[T, ...]` as `[T, M]` in the order of memory, without a copy where images lie channels last."""
     return (steps.movedim(2, -1) if steps.dim() == 5 and not steps.is_contiguous() else steps).flatten(1)

@@ -25,7 +25,7 @@ __all__ = ["qcfs"]
 
 
 def _quantize(out: Tensor, step: Tensor, lowest: int, highest: int) -> Tensor:
-    """Levels times `step`, in place of z/step."""
+    """Write levels times `step` in the place of z/step."""
     return out.add_(0.5).floor_().clamp_(lowest, highest).mul_(step)
 
 
@@ -59,8 +59,8 @@ def qcfs(z: Tensor, ceiling: Tensor, total_levels: int, signed: bool = False, *,
         z: pre-activations, any shape.
         ceiling: λ > 0, broadcastable to `z` without changing its shape, in units of `z`.
         total_levels: N >= 1.
-        signed: whether levels go down to -N, or to 0.
-        out: where to write the activations, and no gradient is needed; it may be `z`.
+        signed: Levels from -N to N instead of 0 to N.
+        out: Memory for the activations where no gradient is needed; it may be `z`.
 
     Returns:
         Activations of the shape of `z`, multiples of λ/N from 0 to λ, signed from -λ to λ.
