@@ -9,13 +9,36 @@ import numpy as np
 from torch import Tensor
 
 from snnconv.graph.emission import Emission
-from snnconv.neurons.forms import Array, Shape
+from snnconv.neurons.forms import Array, NoForm, Shape
 from snnconv.neurons.onnx_attributes import emit_ceiling
 from snnconv.neurons.site import QuantizedSite, SpikingSite
 
-__all__ = ["emit_number", "emit_threshold", "highest_level", "over_sample", "retimed", "retimed_alone", "turn_mpr_on"]
+__all__ = [
+    "FIXED_LEVELS",
+    "NOT_MHT",
+    "NO_BYTES",
+    "ONE_COUPLING",
+    "SPIKES_ALREADY",
+    "STARTS_AT_0",
+    "UNSIGNED",
+    "emit_number",
+    "emit_threshold",
+    "highest_level",
+    "over_sample",
+    "retimed",
+    "retimed_alone",
+    "turn_mpr_on",
+]
 
 S = TypeVar("S", bound=SpikingSite)
+
+SPIKES_ALREADY = NoForm("it spikes already")
+UNSIGNED = NoForm("it fires no negative spikes")
+NO_BYTES = NoForm("8-bit levels are written of M-HT neurons only: convert a network, or train with --neuron mht")
+ONE_COUPLING = NoForm("neurons of this kind leak or reset in their own way, and have no other coupling")
+FIXED_LEVELS = NoForm("only mht and lmht can be calibrated for other levels")
+NOT_MHT = NoForm("only mean-coupled mht can become lmht")
+STARTS_AT_0 = NoForm("it starts at 0")
 
 
 def retimed(site: S, timesteps: int, levels: int | None = None) -> S:

@@ -10,7 +10,7 @@ from tiny_networks import build, node, quantize, weights
 from snnconv.costs.activity import measure
 from snnconv.costs.operations import MemoryAccesses
 from snnconv.costs.updates import Update, update_of
-from snnconv.neurons import LIF, QCFS, Coupling, LearnableMultiThreshold, MultiLevel, MultiThreshold
+from snnconv.neurons import LIF, QCFS, Coupling, LearnableMultiThreshold, MultiLevel, MultiThreshold, NIRNeuron
 from snnconv.spiking.sites import iter_sites, swap
 from snnconv.spiking.unrolling import collapse, spike
 
@@ -115,6 +115,9 @@ def test_operators_on_real_values():
         (MultiThreshold(ONE, 4, 2, signed=True), 6, 0, 2, 1),
         (LearnableMultiThreshold(ONE, 4, 2), 4 + 3, 4 + 1, 5, 1),  # ω: 4 products and 3 sums; leak
         (MultiLevel(ONE, 4, 3), 3 + 3, 3, 4, 3),  # 3 membranes: integrate, compare, leak
+        (NIRNeuron(4, ONE, reset="soft"), 3, 0, 1, 1),  # NIR's IF: integrate, compare, reset
+        (NIRNeuron(4, ONE, decay=0.5, reset="soft"), 3, 1, 1, 1),
+        (NIRNeuron(4, ONE, decay=0.5, reset="hard"), 2, 1, 1, 1),
         (QCFS(ONE, 8), 4, 0, 2, 1),  # collapsed: L = 8/4
         (QCFS(ONE, 8, signed=True), 6, 0, 2, 1),
     ],

@@ -1,14 +1,25 @@
 """IF and LIF, the (leaky) integrate-and-fire neuron."""
 
 from snnconv.neurons.capabilities import Capabilities, register_neuron
-from snnconv.neurons.forms import LevelRule, NoForm, OnnxForm, Supported
+from snnconv.neurons.forms import LevelRule, OnnxForm, Supported
 from snnconv.neurons.lif import forms
 from snnconv.neurons.lif.function import Reset, lif
 from snnconv.neurons.lif.module import LIF
 from snnconv.neurons.lif.onnx import TEXTS, emit_lif, read_lif
 from snnconv.neurons.lif.step import STEP
 from snnconv.neurons.qcfs.forms import collapsed
-from snnconv.neurons.shared_forms import highest_level, retimed_alone, turn_mpr_on
+from snnconv.neurons.shared_forms import (
+    FIXED_LEVELS,
+    NO_BYTES,
+    NOT_MHT,
+    ONE_COUPLING,
+    SPIKES_ALREADY,
+    STARTS_AT_0,
+    UNSIGNED,
+    highest_level,
+    retimed_alone,
+    turn_mpr_on,
+)
 
 __all__ = ["LIF", "Reset", "lif"]
 
@@ -21,17 +32,17 @@ register_neuron(
         step=STEP,
         integers=forms.integers,
         nir=forms.nir,
-        int8=NoForm("8-bit levels are written of M-HT neurons only: train or convert with --neuron mht"),
+        int8=NO_BYTES,
         engine=LevelRule(),
         collapse=collapsed,
-        spiking=NoForm("it spikes already"),
+        spiking=SPIKES_ALREADY,
         single_threshold=forms.single_threshold,
-        signed=NoForm("it fires no negative spikes"),
-        other_coupling=NoForm("neurons of this kind leak or reset in their own way, and have no other coupling"),
-        start=NoForm("it starts at 0"),
+        signed=UNSIGNED,
+        other_coupling=ONE_COUPLING,
+        start=STARTS_AT_0,
         other_timesteps=retimed_alone,
-        other_levels=NoForm("only mht and lmht can be calibrated for other levels"),
-        become_lmht=NoForm("only mean-coupled mht can become lmht"),
+        other_levels=FIXED_LEVELS,
+        become_lmht=NOT_MHT,
         observed_levels=highest_level,
         rmp_loss=Supported(),
         mpr=turn_mpr_on,

@@ -8,7 +8,7 @@ from snnconv.neurons.lmht.module import LearnableMultiThreshold
 from snnconv.neurons.lmht.onnx import TEXTS, emit_learnable, read_learnable
 from snnconv.neurons.mht.forms import coupled
 from snnconv.neurons.qcfs.forms import collapsed
-from snnconv.neurons.shared_forms import highest_level, turn_mpr_on
+from snnconv.neurons.shared_forms import NO_BYTES, SPIKES_ALREADY, highest_level, turn_mpr_on
 
 __all__ = ["LearnableMultiThreshold", "coupling_matrix", "leak_factor"]
 
@@ -26,10 +26,10 @@ register_neuron(
         step=_WINDOW,
         integers=_WINDOW,
         nir=_WINDOW,
-        int8=_WINDOW,
+        int8=NO_BYTES,
         engine=LevelRule(),
         collapse=collapsed,
-        spiking=NoForm("it spikes already"),
+        spiking=SPIKES_ALREADY,
         single_threshold=_WINDOW,
         signed=Supported(),
         other_coupling=coupled,

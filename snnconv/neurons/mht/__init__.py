@@ -1,14 +1,14 @@
 """M-HT, the multi-threshold neuron."""
 
 from snnconv.neurons.capabilities import Capabilities, register_neuron
-from snnconv.neurons.forms import LevelRule, NoForm, OnnxForm, Supported
+from snnconv.neurons.forms import LevelRule, OnnxForm, Supported
 from snnconv.neurons.mht import forms
 from snnconv.neurons.mht.function import multithreshold
 from snnconv.neurons.mht.module import MultiThreshold
 from snnconv.neurons.mht.onnx import TEXTS, emit_multithreshold, read_multithreshold
 from snnconv.neurons.mht.step import STEP
 from snnconv.neurons.qcfs.forms import collapsed
-from snnconv.neurons.shared_forms import highest_level, turn_mpr_on
+from snnconv.neurons.shared_forms import SPIKES_ALREADY, highest_level, turn_mpr_on
 
 __all__ = ["MultiThreshold", "multithreshold"]
 
@@ -24,7 +24,7 @@ register_neuron(
         int8=forms.start,
         engine=LevelRule(forms.start),
         collapse=collapsed,
-        spiking=NoForm("it spikes already"),
+        spiking=SPIKES_ALREADY,
         single_threshold=forms.single_threshold,
         signed=Supported(),
         other_coupling=forms.coupled,

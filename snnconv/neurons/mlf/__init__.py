@@ -8,7 +8,16 @@ from snnconv.neurons.mlf.module import MultiLevel
 from snnconv.neurons.mlf.onnx import TEXTS, emit_multilevel, read_multilevel
 from snnconv.neurons.mlf.step import STEP
 from snnconv.neurons.qcfs.forms import collapsed
-from snnconv.neurons.shared_forms import retimed_alone
+from snnconv.neurons.shared_forms import (
+    FIXED_LEVELS,
+    NO_BYTES,
+    NOT_MHT,
+    ONE_COUPLING,
+    SPIKES_ALREADY,
+    STARTS_AT_0,
+    UNSIGNED,
+    retimed_alone,
+)
 
 __all__ = ["MultiLevel", "multilevel"]
 
@@ -25,17 +34,17 @@ register_neuron(
             "only IF, LIF and M-HT neurons have an integer form: train or convert with --neuron mht, if or lif"
         ),
         nir=_SEVERAL,
-        int8=NoForm("8-bit levels are written of M-HT neurons only: train or convert with --neuron mht"),
+        int8=NO_BYTES,
         engine=LevelRule(),
         collapse=collapsed,
-        spiking=NoForm("it spikes already"),
+        spiking=SPIKES_ALREADY,
         single_threshold=_SEVERAL,
-        signed=NoForm("it fires no negative spikes"),
-        other_coupling=NoForm("neurons of this kind leak or reset in their own way, and have no other coupling"),
-        start=NoForm("it starts at 0"),
+        signed=UNSIGNED,
+        other_coupling=ONE_COUPLING,
+        start=STARTS_AT_0,
         other_timesteps=retimed_alone,
-        other_levels=NoForm("only mht and lmht can be calibrated for other levels"),
-        become_lmht=NoForm("only mean-coupled mht can become lmht"),
+        other_levels=FIXED_LEVELS,
+        become_lmht=NOT_MHT,
         observed_levels=forms.observed_levels,
         rmp_loss=NoForm("RMP-Loss is of neurons with one membrane; MLF neurons have several"),
         mpr=NoForm("MPR is of neurons with one membrane; MLF neurons have several"),

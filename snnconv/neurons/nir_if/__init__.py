@@ -6,6 +6,7 @@ from snnconv.neurons.nir_if import forms
 from snnconv.neurons.nir_if.function import integrate_and_fire
 from snnconv.neurons.nir_if.module import NIRNeuron
 from snnconv.neurons.nir_if.onnx import TEXTS, emit_integrate, read_integrate
+from snnconv.neurons.shared_forms import ONE_COUPLING, SPIKES_ALREADY, UNSIGNED
 
 __all__ = ["NIRNeuron", "integrate_and_fire"]
 
@@ -28,10 +29,10 @@ register_neuron(
         int8=_NOT_WRITTEN,
         engine=LevelRule(),
         collapse=NoForm("The neurons of a NIR file have no quantized form: their ceilings are not known"),
-        spiking=NoForm("it spikes already"),
+        spiking=SPIKES_ALREADY,
         single_threshold=forms.single_threshold,
-        signed=NoForm("it fires no negative spikes"),
-        other_coupling=NoForm("neurons of this kind leak or reset in their own way, and have no other coupling"),
+        signed=UNSIGNED,
+        other_coupling=ONE_COUPLING,
         start=_NOT_TRAINED,
         other_timesteps=_NOT_TRAINED,
         other_levels=_NOT_TRAINED,
