@@ -144,16 +144,22 @@ def register_neuron(capabilities: Capabilities) -> Callable[[S], S]:
     Raises:
         ValueError: the class, one of its names or one of its ONNX functions is registered already.
     """
+    names = {} if isinstance(capabilities.names, NoForm) else capabilities.names.neurons
+    onnx = capabilities.onnx
+    functions = [] if isinstance(onnx, NoForm) else [(DOMAIN, name) for name in onnx.functions]
 
     def decorate(kind: S) -> S:
+        for registry, keys in ((KINDS, [kind]), (NEURONS, names), (HANDLERS, functions)):
+            for key in keys:
+                if key in registry:
+                    raise ValueError(f"{registry.what} {key!r} is registered already")
         KINDS.register(kind)(capabilities)
-        if not isinstance(names := capabilities.names, NoForm):
-            for name, neuron in names.neurons.items():
-                NEURONS.register(name)(neuron)
-        if isinstance(onnx := capabilities.onnx, NoForm):
+        for name, neuron in names.items():
+            NEURONS.register(name)(neuron)
+        if isinstance(onnx, NoForm):
             EMITTERS.register(kind)(_refusing(capabilities.written_as, onnx.reason))
         else:
-            HANDLERS.register(*((DOMAIN, name) for name in onnx.functions))(onnx.read)
+            HANDLERS.register(*functions)(onnx.read)
             EMITTERS.register(kind)(onnx.emit)
         return kind
 
