@@ -34,7 +34,7 @@ from snnconv.costs.updates import update_of
 from snnconv.graph.access import module_of
 from snnconv.graph.linear import LINEAR, NORMS
 from snnconv.graph.modules import MOVES, Arithmetic, ReduceSum
-from snnconv.neurons import QCFS, Fold, MultiThreshold, Repeat, SpikingSite, Steps, TimeMean
+from snnconv.neurons import Fold, NoForm, QuantizedSite, Repeat, SpikingSite, Steps, TimeMean, capabilities_of
 from snnconv.spiking.plan import operator_name
 from snnconv.spiking.sites import is_rectifier
 from snnconv.spiking.temporal import analyse
@@ -140,8 +140,10 @@ class Walk(fx.Interpreter):
     def _operator(self, node: fx.Node) -> str:
         """The operator's name; of a quantized activation that stands for neurons, theirs."""
         module = module_of(self.graph_module, node)
-        stands_for_neurons = isinstance(module, QCFS) and self.timesteps is not None
-        return MultiThreshold.__name__ if stands_for_neurons else operator_name(module)
+        if isinstance(module, QuantizedSite) and self.timesteps is not None:
+            form = capabilities_of(module).spiking
+            return operator_name(module) if isinstance(form, NoForm) else form.neurons
+        return operator_name(module)
 
     def _layer(self, node: fx.Node) -> LayerSums:
         return self.layers.setdefault(node, LayerSums())
@@ -152,7 +154,7 @@ class Walk(fx.Interpreter):
             operands: list[Tensor | None] = [None for _ in node.args]
         else:
             operands = [self.counts.get(arg) for arg in node.args]  # type: ignore[arg-type]
-        if is_rectifier(module) or isinstance(module, (QCFS, SpikingSite)):
+        if is_rectifier(module) or isinstance(module, (QuantizedSite, SpikingSite)):
             self._land(node, operands, value)
             self._fire(node, module, value)
             return
@@ -185,7 +187,10 @@ class Walk(fx.Interpreter):
         layer = self._layer(node)
         if fired is not None and self.timesteps is not None:
             self.counts[node] = levels
-            layer.update(update_of(module, self.timesteps), self.timesteps * levels.numel())
+            if isinstance(capabilities_of(module).update, NoForm):
+                self.uncounted[_name(node)] = operator_name(module)
+            else:
+                layer.update(update_of(module, self.timesteps), self.timesteps * levels.numel())
             layer.spike_writes += spikes
 
     def _work(self, node: fx.Node, module: nn.Module, operands: Sequence[Tensor | None], value: Tensor) -> None:

@@ -23,29 +23,29 @@ from snnconv.graph.modules import (
     ReduceSum,
     Resize,
 )
-from snnconv.neurons import QCFS, SpikingSite, unfold_time
+from snnconv.neurons import QuantizedSite, SpikingSite, unfold_time
 
 __all__ = ["fired_levels", "route"]
 
 
 def fired_levels(site: nn.Module, activation: Tensor) -> tuple[Tensor, int] | None:
-    """What a site fires over its window.
+    """Return what a site fires over its window.
 
     Args:
-        site: any module.
-        activation: its output, `[B, ...]` of QCFS, `[T*B, ...]` of neurons.
+        site: Any module.
+        activation: Output of the site, `[B, ...]` of a quantized activation, `[T*B, ...]` of neurons.
 
     Returns:
         Unit spikes `[B, ...]` and the most there can be, N; None where the module does not fire levels. A spike of
         level -k is k unit spikes too. (A mean-coupled window holds spikes of one sign only, so that the levels of the
         quantized network count as many.)
     """
-    if isinstance(site, QCFS):
+    if isinstance(site, QuantizedSite):
         levels = (activation * site.total_levels / site.ceiling_for(activation)).round()
         return levels.abs() if site.signed else levels, site.total_levels
     if isinstance(site, SpikingSite):
         steps = (activation * site.levels / site.ceiling_for(activation)).round()
-        return unfold_time(steps.abs() if site.signed else steps, site.timesteps).sum(0), site.timesteps * site.levels
+        return unfold_time(steps.abs() if site.signed else steps, site.timesteps).sum(0), site.total_levels
     return None
 
 

@@ -9,7 +9,7 @@ from torch import fx, nn
 
 from snnconv.graph.access import calls, free_target, module_of, operands
 from snnconv.graph.modules import ParametricReLU, Signal, Transpose
-from snnconv.neurons import QCFS, Site, SpikingSite
+from snnconv.neurons import QuantizedSite, Site, SpikingSite
 
 __all__ = [
     "MOST_LEVELS",
@@ -81,9 +81,7 @@ def iter_sites(graph: fx.GraphModule) -> Iterator[tuple[fx.Node, nn.Module]]:
 
 def total_levels_of(module: nn.Module) -> int | None:
     """N of a site, of neurons L*T; None where it has no levels."""
-    if isinstance(module, SpikingSite):
-        return module.timesteps * module.levels
-    return module.total_levels if isinstance(module, QCFS) else None
+    return module.total_levels if isinstance(module, (QuantizedSite, SpikingSite)) else None
 
 
 def in_words(levels: Iterable[int]) -> str:

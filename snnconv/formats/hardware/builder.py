@@ -19,9 +19,10 @@ from snnconv.formats.hardware.layers import (
     whole,
 )
 from snnconv.graph.access import display_name
-from snnconv.graph.lowering import Lowering, look_up
+from snnconv.graph.lowering import Lowering
 from snnconv.graph.node import Refusal
 from snnconv.model import InputSpec
+from snnconv.neurons import Site
 from snnconv.registry import Registry
 
 __all__ = ["HARDWARE_FORMS", "HardwareBuilder", "HardwareForm"]
@@ -54,7 +55,10 @@ class HardwareBuilder(Lowering[HardwareSignal]):
 
     def lower(self, node: fx.Node, module: nn.Module, inputs: list[HardwareSignal]) -> HardwareSignal:
         """Append the layers of one module."""
-        return look_up(HARDWARE_FORMS, module, NO_FORM)(self, node, module, inputs)
+        kind = Site if isinstance(module, Site) else type(module)  # a site's kind says itself how integers hold it
+        if (form := HARDWARE_FORMS.get(kind)) is None:
+            raise Refusal(NO_FORM)
+        return form(self, node, module, inputs)
 
     def stand_in(self, node: fx.Node) -> HardwareSignal:
         """Return a signal of the right shape."""
