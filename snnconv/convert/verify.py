@@ -16,7 +16,7 @@ from torch import Tensor, fx, nn
 
 from snnconv.convert.report import SiteReport, Verification
 from snnconv.errors import InvalidValueError, ModelError, VerificationError
-from snnconv.graph.access import module_of, operands
+from snnconv.graph.access import display_name, module_of, operands
 from snnconv.graph.precision import to_double
 from snnconv.model import Model, Stage
 from snnconv.neurons import QCFS, Coupling, MultiThreshold, Site, qcfs, unfold_time
@@ -136,7 +136,7 @@ def _require_equal(
         if not worst <= TOLERANCE:
             raise VerificationError(
                 f"The SNN differs from its quantized ANN by {worst:.2g} of the ceiling at "
-                f"{_name(node)!r}, where at most {TOLERANCE:g} is rounding. Nothing was written; please report this "
+                f"{display_name(node)!r}, where at most {TOLERANCE:g} is rounding. Nothing was written; please report this "
                 "network."
             )
     if not read_out.relative <= TOLERANCE:
@@ -148,10 +148,6 @@ def _require_equal(
 
 def _bends(graph: fx.GraphModule, node: fx.Node) -> bool:
     return node.op == "call_module" and bends(module_of(graph, node))
-
-
-def _name(node: fx.Node) -> str:
-    return str(node.meta.get("onnx_name", node.target))
 
 
 def _largest(x: Tensor) -> float:
@@ -228,7 +224,7 @@ def _result(
         whole = found.activation or 1.0
         sites.append(
             SiteReport(
-                name=_name(node),
+                name=display_name(node),
                 total_levels=site.total_levels,
                 ceilings=site.ceiling.numel(),
                 ceiling_min=float(site.ceiling.min()),

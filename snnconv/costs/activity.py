@@ -31,7 +31,7 @@ from snnconv.costs.operators import dense, fan_out
 from snnconv.costs.routing import fired_levels, route
 from snnconv.costs.site_activity import SiteActivity, SiteSums
 from snnconv.costs.updates import update_of
-from snnconv.graph.access import module_of
+from snnconv.graph.access import display_name, module_of
 from snnconv.graph.linear import LINEAR, NORMS
 from snnconv.graph.modules import MOVES, Arithmetic, ReduceSum
 from snnconv.neurons import QCFS, Fold, MultiThreshold, Repeat, SpikingSite, Steps, TimeMean
@@ -125,12 +125,12 @@ class Walk(fx.Interpreter):
         total = self.total().mean(self.images, frames, energy_model)
         layers = (
             LayerOperations(
-                name=_name(node), operator=self._operator(node), **sums.mean(self.images, frames, energy_model)
+                name=display_name(node), operator=self._operator(node), **sums.mean(self.images, frames, energy_model)
             )
             for node in self.graph_module.graph.nodes
             if (sums := self.layers.get(node)) is not None
         )
-        sites = tuple(sums.mean(_name(node), self.timesteps) for node, sums in self.sites.items())
+        sites = tuple(sums.mean(display_name(node), self.timesteps) for node, sums in self.sites.items())
         return Activity(sites, Operations(uncounted_operators=uncounted, **total), tuple(layers), self.images)
 
     def total(self) -> LayerSums:
@@ -199,7 +199,7 @@ class Walk(fx.Interpreter):
             inputs = self.env[node.args[0]].numel()  # type: ignore[index]
             cost = dense(module, inputs, value.numel())
             if cost is None:
-                self.uncounted[_name(node)] = type(module).__name__
+                self.uncounted[display_name(node)] = type(module).__name__
                 return
             times = self.timesteps if self.timesteps and node in self.temporal and not self.stepped else 1
             # the first of two operands, or of those that a sum begins with, is read without an operation
@@ -237,7 +237,3 @@ class Walk(fx.Interpreter):
 
 def _sums(module: nn.Module) -> bool:
     return isinstance(module, Arithmetic) and module.operator in ("add", "sub")
-
-
-def _name(node: fx.Node) -> str:
-    return str(node.meta.get("onnx_name", node.target))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import fx, nn
 
-__all__ = ["calls", "finish", "free_target", "module_of", "operands", "output_of", "results"]
+__all__ = ["calls", "display_name", "finish", "free_target", "module_of", "operands", "output_of", "results"]
 
 
 def calls(graph: fx.GraphModule) -> list[fx.Node]:
@@ -15,6 +15,11 @@ def calls(graph: fx.GraphModule) -> list[fx.Node]:
 def module_of(graph: fx.GraphModule, node: fx.Node) -> nn.Module:
     """The module that a `call_module` node calls."""
     return graph.get_submodule(str(node.target))
+
+
+def display_name(node: fx.Node) -> str:
+    """Return the name that a reader knows a node by: the ONNX file's, or the graph's where there was no file."""
+    return str(node.meta.get("onnx_name", node.target))
 
 
 def operands(node: fx.Node) -> tuple[fx.Node, ...]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from torch import fx, nn
+from torch import nn
 
 from snnconv.errors import ModelError, UnsupportedNode, UnsupportedOperatorsError
-from snnconv.graph.access import calls, module_of
+from snnconv.graph.access import calls, display_name, module_of
 from snnconv.graph.modules import Arithmetic
 from snnconv.graph.passes import MERGE, SIMPLIFY, run_passes
 from snnconv.model import Model
@@ -84,10 +84,10 @@ def make_plan(model: Model, coupling: Coupling = Coupling.MEAN) -> Plan:
         if node in ahead:
             reason = _obstacle(module_of(graph, node), node in timing.on_means, coupling)
             if reason:
-                unsupported.append(UnsupportedNode(_name(node), operator_name(module_of(graph, node)), reason))
+                unsupported.append(UnsupportedNode(display_name(node), operator_name(module_of(graph, node)), reason))
     return Plan(
-        tuple(_name(node) for node, _ in iter_sites(graph)),
-        tuple(_name(node) for node in calls(graph) if node in timing.on_means),
+        tuple(display_name(node) for node, _ in iter_sites(graph)),
+        tuple(display_name(node) for node in calls(graph) if node in timing.on_means),
         tuple(unsupported),
     )
 
@@ -99,10 +99,6 @@ def _obstacle(module: nn.Module, on_means: bool, coupling: Coupling) -> str | No
     if on_means and coupling is Coupling.CAUSAL:
         return "it is not linear in its spikes and would have to wait for the whole window; use --coupling mean"
     return None
-
-
-def _name(node: fx.Node) -> str:
-    return str(node.meta.get("onnx_name", node.target))
 
 
 _OPERATORS = {

@@ -14,7 +14,7 @@ import math
 
 from torch import fx, nn
 
-from snnconv.graph.access import calls, finish, module_of
+from snnconv.graph.access import calls, display_name, finish, module_of
 from snnconv.graph.linear import LINEAR
 from snnconv.graph.modules import Signal
 from snnconv.graph.passes import SIMPLIFY, Pass, Property, guaranteed
@@ -33,7 +33,7 @@ def _place_signals(graph: fx.GraphModule) -> bool:
             continue
         low, high = (module.min_val, module.max_val) if isinstance(module, nn.Hardtanh) else (-math.inf, math.inf)
         signal = insert_after(graph, node, Signal(signed=low < 0, cap=float(max(-low, high))), f"{node.target}_signal")
-        signal.meta["onnx_name"] = node.meta.get("onnx_name", node.target)
+        signal.meta["onnx_name"] = display_name(node)
         for user in users:
             user.replace_input_with(node, signal)
         changed = True
