@@ -15,7 +15,8 @@ import onnx
 import torch
 from torch import fx, nn
 
-import snnconv.neurons.functions  # noqa: F401 - fills the registries
+import snnconv.neurons.functions
+import snnconv.operators  # noqa: F401 - fills the registries
 from snnconv.errors import FileError, InvalidValueError, ModelError, SnnconvError, UnsupportedOperatorsError
 from snnconv.formats.nir import NirReading, is_nir, read_network
 from snnconv.formats.onnx.metadata import INT8, METADATA_KEY, SINGLE_STEP, metadata_in

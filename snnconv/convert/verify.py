@@ -135,9 +135,8 @@ def _require_equal(
             worst = 0.0 if bent and math.isfinite(found.current) else found.current
         if not worst <= TOLERANCE:
             raise VerificationError(
-                f"The SNN differs from its quantized ANN by {worst:.2g} of the ceiling at "
-                f"{display_name(node)!r}, where at most {TOLERANCE:g} is rounding. Nothing was written; please report this "
-                "network."
+                f"The SNN differs from its quantized ANN by {worst:.2g} of the ceiling at {display_name(node)!r}, "
+                f"where at most {TOLERANCE:g} is rounding. Nothing was written; please report this network."
             )
     if not read_out.relative <= TOLERANCE:
         raise VerificationError(

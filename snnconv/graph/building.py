@@ -8,7 +8,7 @@ from torch import fx, nn
 
 from snnconv.graph.naming import Names
 from snnconv.graph.node import PROBES, Activation, Call, NodeView, Refusal
-from snnconv.graph.shapes import output_shape
+from snnconv.graph.operator import output_shape
 
 __all__ = ["Builder"]
 

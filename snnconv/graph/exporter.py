@@ -13,7 +13,6 @@ from collections.abc import Sequence
 import onnx
 from torch import fx
 
-import snnconv.graph.ops  # noqa: F401 - fills the registry
 from snnconv.errors import ModelError
 from snnconv.graph.access import module_of
 from snnconv.graph.emission import EMITTERS, Emission

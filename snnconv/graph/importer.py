@@ -13,7 +13,6 @@ import numpy as np
 import onnx
 from torch import fx, nn
 
-import snnconv.graph.ops  # noqa: F401 - fills the registry
 from snnconv.errors import ModelError, UnsupportedNode, UnsupportedOperatorsError
 from snnconv.graph.building import Builder
 from snnconv.graph.folding import FOLDABLE, Folder, cast_like, piece_of, shape_of

@@ -22,6 +22,7 @@ from snnconv.graph.resampling import Expand, Gather, Resize, Tile
 __all__ = [
     "MOVES",
     "Arithmetic",
+    "ArithmeticName",
     "AveragePool",
     "Concat",
     "Expand",
@@ -43,8 +44,8 @@ __all__ = [
     "Unsqueeze",
 ]
 
-Operator = Literal["add", "sub", "mul", "div"]
-_FUNCTIONS: dict[Operator, Callable[[Tensor, Tensor], Tensor]] = {
+ArithmeticName = Literal["add", "sub", "mul", "div"]
+_FUNCTIONS: dict[ArithmeticName, Callable[[Tensor, Tensor], Tensor]] = {
     "add": torch.add,
     "sub": torch.sub,
     "mul": torch.mul,
@@ -68,7 +69,7 @@ class Arithmetic(nn.Module):
     constant: nn.Parameter | None
 
     def __init__(
-        self, operator: Operator, constant: nn.Parameter | None = None, *, constant_first: bool = False
+        self, operator: ArithmeticName, constant: nn.Parameter | None = None, *, constant_first: bool = False
     ) -> None:
         super().__init__()
         self.operator = operator

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, fx, nn
 
 from snnconv.graph.access import calls, finish, module_of, operands
-from snnconv.graph.modules import Arithmetic, Operator
+from snnconv.graph.modules import Arithmetic, ArithmeticName
 from snnconv.graph.passes.contract import Pass, Property
 from snnconv.graph.passes.remove_identities import NO_IDENTITIES
 from snnconv.graph.passes.split_calls import SEPARATE_CALLS
@@ -84,7 +84,7 @@ def _merged(graph: fx.GraphModule, node: fx.Node) -> Arithmetic | None:
     return Arithmetic(operator, nn.Parameter(constant, requires_grad=False), constant_first=constant_first)
 
 
-def _composed(first: Arithmetic, second: Arithmetic) -> tuple[Operator, Tensor, bool] | None:
+def _composed(first: Arithmetic, second: Arithmetic) -> tuple[ArithmeticName, Tensor, bool] | None:
     """Operator, constant, and whether it comes first."""
     one, two = _signed(first), _signed(second)
     if one is not None and two is not None:

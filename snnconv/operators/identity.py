@@ -1,0 +1,85 @@
+"""Identity, and what does nothing at inference: dropout, casts between kinds of floating-point numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import onnx
+from torch import Tensor, nn
+
+from snnconv.graph.emission import Emission
+from snnconv.graph.modules import Signal
+from snnconv.graph.node import Call, NodeView, Refusal
+from snnconv.graph.operator import (
+    FREE,
+    Activation,
+    Composed,
+    Operator,
+    Time,
+    register_composed,
+    register_operator,
+)
+from snnconv.operators.rectifier import NO_COST, NO_ROUTE
+
+FLOATS = tuple(getattr(onnx.TensorProto, name) for name in ("FLOAT", "FLOAT16", "DOUBLE", "BFLOAT16"))
+
+
+def _read_identity(node: NodeView) -> Call:
+    return Call(())
+
+
+def _read_dropout(node: NodeView) -> Call:
+    training = node.constant(2)
+    if training is not None and training.any():
+        raise Refusal("in training mode it is random; export the network in evaluation mode")
+    return Call(())
+
+
+def _read_cast(node: NodeView) -> Call:
+    if node.attributes.get("to") not in FLOATS:
+        raise Refusal("activations are floating point; a cast to another kind of number is not supported")
+    return Call(())
+
+
+def _read_cast_like(node: NodeView) -> Call:
+    if node.is_constant(1) and node.need_constant(1).dtype.kind not in "fV":
+        raise Refusal("activations are floating point; a cast to another kind of number is not supported")
+    return Call(())
+
+
+def _write(module: nn.Module, emission: Emission, inputs: Sequence[str], name: str) -> str:
+    return emission.node("Identity", inputs, name)
+
+
+def _route(module: nn.Module, counts: Sequence[Tensor]) -> Tensor:
+    return counts[0]
+
+
+IDENTITY = register_operator(
+    Operator(
+        modules=(nn.Identity,),
+        reads={("", "Identity"): _read_identity},
+        write=_write,
+        time=Time.AFFINE,
+        activation=Activation.NONE,
+        of_steps=False,
+        cost=FREE,
+        routes=_route,
+        shape=None,
+    )
+)
+SIGNAL = register_operator(  # the place of neurons behind another activation, which passes it on
+    Operator(
+        modules=(Signal,),
+        reads={},
+        write=_write,
+        time=Time.AFFINE,
+        activation=Activation.RECTIFIER,
+        of_steps=False,
+        cost=NO_COST,
+        routes=NO_ROUTE,
+        shape=None,
+    )
+)
+DROPOUT = register_composed(Composed(reads={("", "Dropout"): _read_dropout}, made_of=()))
+CAST = register_composed(Composed(reads={("", "Cast"): _read_cast, ("", "CastLike"): _read_cast_like}, made_of=()))

@@ -1,0 +1,61 @@
+"""LeakyReLU and PReLU: what is negative is multiplied by a slope, one or one a channel."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import nn
+
+from snnconv.graph.emission import Emission
+from snnconv.graph.modules import ParametricReLU
+from snnconv.graph.node import Call, NodeView, Refusal
+from snnconv.graph.operator import Activation, Operator, Time, register_operator
+from snnconv.graph.shapes import same_shape
+from snnconv.operators.rectifier import NO_COST, NO_ROUTE
+
+
+def _read_leaky_relu(node: NodeView) -> Call:
+    return Call((nn.LeakyReLU(node.float_attribute("alpha", 0.01)),))
+
+
+def _read_prelu(node: NodeView) -> Call:
+    slope = node.need_constant(1)
+    if slope.ndim > node.rank() or (slope.ndim == node.rank() and slope.shape[0] != 1):
+        raise Refusal(f"its slope of shape {slope.shape} differs between members of a batch")
+    return Call((ParametricReLU(node.parameter(1)),))
+
+
+def _write_leaky_relu(module: nn.LeakyReLU, emission: Emission, inputs: Sequence[str], name: str) -> str:
+    return emission.node("LeakyRelu", inputs, name, alpha=float(module.negative_slope))
+
+
+def _write_prelu(module: ParametricReLU, emission: Emission, inputs: Sequence[str], name: str) -> str:
+    return emission.node("PRelu", [*inputs, emission.parameter(module.slope, f"{name}.slope")], name)
+
+
+LEAKY_RELU = register_operator(
+    Operator(
+        modules=(nn.LeakyReLU,),
+        reads={("", "LeakyRelu"): _read_leaky_relu},
+        write=_write_leaky_relu,
+        time=Time.FUNCTION,
+        activation=Activation.TRANSFER,
+        of_steps=True,
+        cost=NO_COST,
+        routes=NO_ROUTE,
+        shape=same_shape,
+    )
+)
+PRELU = register_operator(
+    Operator(
+        modules=(ParametricReLU,),
+        reads={("", "PRelu"): _read_prelu},
+        write=_write_prelu,
+        time=Time.FUNCTION,
+        activation=Activation.TRANSFER,
+        of_steps=True,
+        cost=NO_COST,
+        routes=NO_ROUTE,
+        shape=None,
+    )
+)

@@ -1,0 +1,113 @@
+"""Means, sums and maxima over axes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor
+
+from snnconv.graph.emission import Emission
+from snnconv.graph.modules import MaxPool, ReduceMax, ReduceMean, ReduceSum, Squeeze
+from snnconv.graph.node import Call, NodeView, Refusal
+from snnconv.graph.operator import Activation, Arrival, Cost, NoForm, Operator, Time, Work, register_operator
+
+
+def _axes(node: NodeView) -> list[int] | None:
+    """Return the axes that are reduced, in rising order; None where the operator does nothing."""
+    axes = node.ints("axes", 1)
+    if not axes:
+        if node.int_attribute("noop_with_empty_axes", 0):
+            return None
+        raise Refusal("it acts across the batch axis")
+    return sorted(node.axis(axis) for axis in axes)
+
+
+def _read_mean(node: NodeView) -> Call:
+    axes = _axes(node)
+    return Call(() if axes is None else (ReduceMean(axes, keepdims=_keeps(node)),))
+
+
+def _read_sum(node: NodeView) -> Call:
+    axes = _axes(node)
+    return Call(() if axes is None else (ReduceSum(axes, keepdims=_keeps(node)),))
+
+
+def _read_max(node: NodeView) -> Call:
+    """Over all positions it is a max-pooling, which can be moved before activations."""
+    axes = _axes(node)
+    if axes is None:
+        return Call(())
+    spatial = node.shape()[2:]
+    rank = len(spatial)
+    if not 1 <= rank <= 3 or axes != list(range(2, rank + 2)):
+        return Call((ReduceMax(axes, keepdims=_keeps(node)),))
+    pool = MaxPool(spatial, [1] * rank, [0] * 2 * rank, [1] * rank)
+    return Call((pool,) if _keeps(node) else (pool, Squeeze(axes)))
+
+
+def _keeps(node: NodeView) -> bool:
+    return bool(node.int_attribute("keepdims", 1))
+
+
+def _write(module: ReduceMax | ReduceMean | ReduceSum, emission: Emission, inputs: Sequence[str], name: str) -> str:
+    axes = emission.ints(module.axes, f"{name}.axes")
+    return emission.node(type(module).__name__, [*inputs, axes], name, keepdims=int(module.keepdims))
+
+
+def _mean_work(module: ReduceMean, inputs: int, outputs: int) -> Work:
+    return Work(outputs, inputs - outputs)
+
+
+def _sum_work(module: ReduceSum, inputs: int, outputs: int) -> Work:
+    return Work(0, inputs - outputs)
+
+
+def _route(module: ReduceMean | ReduceSum, counts: Sequence[Tensor]) -> Tensor:
+    """What a mean divides by belongs to the next synapse's weight."""
+    return counts[0].sum(module.axes, keepdim=module.keepdims)
+
+
+def _mean_shape(module: ReduceMean, shapes: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
+    sizes = [1 if axis in module.axes else size for axis, size in enumerate(shapes[0])]
+    return tuple(size for axis, size in enumerate(sizes) if module.keepdims or axis not in module.axes)
+
+
+MEAN = register_operator(
+    Operator(
+        modules=(ReduceMean,),
+        reads={("", "ReduceMean"): _read_mean},
+        write=_write,
+        time=Time.AFFINE,
+        activation=Activation.NONE,
+        of_steps=False,
+        cost=Cost(dense=_mean_work, arrival=Arrival.VALUES),
+        routes=_route,
+        shape=_mean_shape,
+    )
+)
+SUM = register_operator(
+    Operator(
+        modules=(ReduceSum,),
+        reads={("", "ReduceSum"): _read_sum},
+        write=_write,
+        time=Time.AFFINE,
+        activation=Activation.NONE,
+        of_steps=False,
+        cost=Cost(dense=_sum_work, arrival=Arrival.VALUES, starts_with_read=True),
+        routes=_route,
+        shape=None,
+    )
+)
+MAX = register_operator(
+    Operator(
+        modules=(ReduceMax,),
+        reads={("", "ReduceMax"): _read_max},
+        write=_write,
+        time=Time.FUNCTION,
+        activation=Activation.NONE,
+        of_steps=False,
+        cost=NoForm("a maximum compares values, which no price is known for"),
+        routes=NoForm("the maximum of counts of spikes is not the count of the maxima"),
+        shape=None,
+    )
+)

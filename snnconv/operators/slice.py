@@ -1,0 +1,101 @@
+"""Cutting along axes other than the batch's: one part of a tensor, or all parts of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from snnconv.graph.emission import Emission
+from snnconv.graph.modules import Slice
+from snnconv.graph.node import Call, NodeView, Refusal
+from snnconv.graph.operator import (
+    FREE,
+    Activation,
+    Composed,
+    Operator,
+    Time,
+    moved,
+    register_composed,
+    register_operator,
+)
+from snnconv.operators.pad import OPEN_END
+
+
+def _read(node: NodeView) -> Call:
+    starts, stops = node.ints("starts", 1), node.ints("ends", 2)
+    if starts is None or stops is None:
+        raise Refusal("its starts or ends are missing")
+    axes = node.ints("axes", 3)
+    axes = list(range(len(starts))) if axes is None else axes
+    steps = node.ints("steps", 4) or [1] * len(starts)
+    whole = min(node.file_length() or OPEN_END, OPEN_END)  # a stop that takes in the whole batch
+    cuts: list[tuple[int, int, int, int]] = []
+    for axis, start, stop, step in zip(axes, starts, stops, steps, strict=True):
+        if step < 1:
+            raise Refusal("a negative step is not supported")
+        if axis % node.rank() == 0 and (start, step) == (0, 1) and stop >= whole:
+            continue
+        cuts.append((node.axis(axis), start, stop, step))
+    return Call((Slice(*([list(column) for column in zip(*cuts, strict=True)])),) if cuts else ())
+
+
+def _read_split(node: NodeView) -> list[Call]:
+    axis = node.axis(node.int_attribute("axis", 0))
+    size, count = node.shape()[axis], len(node.outputs)
+    parts = node.ints("split", 1)
+    if parts is None:
+        each = -(-size // node.int_attribute("num_outputs", count))
+        parts = [min(each, size - i * each) for i in range(count)]
+    if len(parts) != count:
+        raise Refusal(f"its parts {parts} do not fit {count} outputs")
+    return _cut(axis, size, parts)
+
+
+def _read_split_to_sequence(node: NodeView) -> list[Call]:
+    axis = node.axis(node.int_attribute("axis", 0))
+    size, split = node.shape()[axis], node.constant(1)
+    if split is None:
+        raise Refusal("its split is missing")
+    if split.ndim:
+        return _cut(axis, size, [int(part) for part in split])
+    each = int(split)
+    if each < 1:
+        raise Refusal(f"its split is {each}")
+    return _cut(axis, size, [min(each, size - start) for start in range(0, size, each)])
+
+
+def _cut(axis: int, size: int, parts: Sequence[int]) -> list[Call]:
+    if sum(parts) != size or min(parts, default=0) < 1:
+        raise Refusal(f"its parts {parts} do not fit an axis of size {size}")
+    starts = [sum(parts[:i]) for i in range(len(parts))]
+    return [Call((Slice([axis], [start], [start + part], [1]),)) for start, part in zip(starts, parts, strict=True)]
+
+
+def _write(module: Slice, emission: Emission, inputs: Sequence[str], name: str) -> str:
+    columns = [
+        ("starts", module.starts),
+        ("stops", module.stops),
+        ("axes", module.axes),
+        ("steps", module.steps),
+    ]
+    return emission.node("Slice", [*inputs, *(emission.ints(v, f"{name}.{k}") for k, v in columns)], name)
+
+
+SLICE = register_operator(
+    Operator(
+        modules=(Slice,),
+        reads={("", "Slice"): _read},
+        write=_write,
+        time=Time.AFFINE,
+        activation=Activation.NONE,
+        of_steps=False,
+        cost=FREE,
+        routes=moved,
+        shape=None,
+    )
+)
+SPLIT = register_composed(
+    Composed(
+        reads={("", "Split"): _read_split, ("", "SplitToSequence"): _read_split_to_sequence},
+        made_of=(Slice,),
+    )
+)
