@@ -67,17 +67,19 @@ def _time(module: Arithmetic, changing: Sequence[bool]) -> Time:
 
 
 def _dense(module: Arithmetic, inputs: int, outputs: int) -> Work:
+    """One addition or one multiplication an output."""
     return Work(0, outputs) if module.operator in ("add", "sub") else Work(outputs, 0)
 
 
 def _arrival(module: Arithmetic) -> Arrival:
+    """Summands are an addition each, factors a multiplication each."""
     if module.operator in ("add", "sub"):
         return Arrival.ADDED
     return Arrival.SCALED if module.operator == "mul" else Arrival.VALUES
 
 
 def _route(module: Arithmetic, counts: Sequence[Tensor]) -> Tensor | None:
-    """A constant factor belongs to the next synapse's weight, a constant summand to the next bias."""
+    """All: a constant factor belongs to the next synapse's weight, a constant summand to its bias."""
     if module.constant is not None:
         if module.operator == "div" and module.constant_first:
             return None

@@ -61,7 +61,7 @@ def _dense(module: AveragePool, inputs: int, outputs: int) -> Work:
 
 
 def _route(module: AveragePool, counts: Sequence[Tensor]) -> Tensor:
-    """A spike goes to every window that it is in: what the mean divides by belongs to the next synapse's weight."""
+    """All, each to every window that it is in: what the mean divides by belongs to the next synapse's weight."""
     mean = AveragePool(module.kernel, module.stride, module.pads, count_include_pad=True)(counts[0])
     summed: Tensor = mean * math.prod(module.kernel)
     return summed + (summed.round() - summed).detach()  # whole spikes; to a gradient, the sum that it is

@@ -50,6 +50,7 @@ def _write(module: Any, emission: Emission, inputs: Sequence[str], name: str) ->
 
 
 def _dense(module: nn.Module, inputs: int, outputs: int) -> Work:
+    """One multiply-accumulate an output."""
     return Work(outputs, 0)
 
 

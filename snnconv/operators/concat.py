@@ -52,7 +52,7 @@ def _write(module: Concat, emission: Emission, inputs: Sequence[str], name: str)
 
 
 def _route(module: Concat, counts: Sequence[Tensor]) -> Tensor:
-    """Constants are no spikes: they belong to the next bias."""
+    """All: constants beside them belong to the next bias."""
     silent = {place: torch.zeros_like(module.get_buffer(f"constant{place}")) for place in module.positions}
     joined: Tensor = Concat(module.axis, silent)(*counts)
     return joined

@@ -19,7 +19,7 @@ from snnconv.operators.windows import ints_attribute, is_symmetric, window_pads
 
 __all__ = ["NO_ROUTE", "convolution_module", "fan_out_of_ones", "spatial_rank", "write_convolution"]
 
-NO_ROUTE = NoForm("spikes end at its synapses: its output is made of currents")
+NO_ROUTE = NoForm("its output is made of currents")
 
 
 def spatial_rank(node: NodeView) -> int:
@@ -92,7 +92,7 @@ def _write(module: Any, emission: Emission, inputs: Sequence[str], name: str) ->
 
 
 def _dense(module: Any, inputs: int, outputs: int) -> Work:
-    """Padding is multiplied too, as the field counts."""
+    """One multiply-accumulate a weight and output; padding is multiplied too, as the field counts."""
     return Work(int(outputs * math.prod(module.kernel_size) * module.in_channels // module.groups), 0)
 
 

@@ -54,8 +54,8 @@ EXTREMUM = register_operator(
         time=Time.FUNCTION,
         activation=Activation.NONE,
         of_steps=False,
-        cost=NoForm("a maximum compares values, which no price is known for"),
-        routes=NoForm("the maximum of counts of spikes is not the count of the maxima"),
+        cost=NoForm("comparisons have no price"),
+        routes=NoForm("a maximum of spikes is not known by their counts"),
         shape=None,
     )
 )

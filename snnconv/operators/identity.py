@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import onnx
-from torch import Tensor, nn
+from torch import nn
 
 from snnconv.graph.emission import Emission
 from snnconv.graph.modules import Signal
@@ -16,6 +16,7 @@ from snnconv.graph.operator import (
     Composed,
     Operator,
     Time,
+    moved,
     register_composed,
     register_operator,
 )
@@ -51,10 +52,6 @@ def _write(module: nn.Module, emission: Emission, inputs: Sequence[str], name: s
     return emission.node("Identity", inputs, name)
 
 
-def _route(module: nn.Module, counts: Sequence[Tensor]) -> Tensor:
-    return counts[0]
-
-
 IDENTITY = register_operator(
     Operator(
         modules=(nn.Identity,),
@@ -64,7 +61,7 @@ IDENTITY = register_operator(
         activation=Activation.NONE,
         of_steps=False,
         cost=FREE,
-        routes=_route,
+        routes=moved,
         shape=None,
     )
 )

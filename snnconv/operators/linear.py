@@ -83,6 +83,7 @@ def _has_bias(module: nn.Module) -> bool:
 
 
 def _dense(module: nn.Linear, inputs: int, outputs: int) -> Work:
+    """One multiply-accumulate an input feature and output."""
     return Work(outputs * module.in_features, 0)
 
 

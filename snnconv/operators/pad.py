@@ -83,7 +83,7 @@ def _write_wrap(module: Pad, emission: Emission, value: str, name: str) -> str:
 
 
 def _route(module: Pad, counts: Sequence[Tensor]) -> Tensor:
-    """Around spikes there are none, whatever value is padded with."""
+    """All: what is padded with is no spike, whatever its value."""
     padded: Tensor = Pad(module.pads, module.mode)(counts[0])
     return padded
 

@@ -14,8 +14,8 @@ from snnconv.graph.operator import Activation, NoForm, Operator, Time, register_
 from snnconv.graph.shapes import same_shape
 
 FLOAT32_MAX = float(np.finfo(np.float32).max)
-NO_COST = NoForm("an activation is no multiply-accumulate or addition, and neurons are counted as their updates")
-NO_ROUTE = NoForm("what an activation makes of spikes is no spike")
+NO_COST = NoForm("activations have no price")
+NO_ROUTE = NoForm("its output is no spike")
 
 
 def clip_between(low: float, high: float) -> nn.Module:
@@ -53,6 +53,7 @@ def _write_clip(module: nn.Hardtanh, emission: Emission, inputs: Sequence[str], 
 
 
 def _stands_for_neurons(module: nn.Hardtanh) -> Activation:
+    """Take its place where the lower bound is 0, else stand behind it."""
     return Activation.RECTIFIER if module.min_val == 0 else Activation.TRANSFER
 
 

@@ -55,15 +55,17 @@ def _write(module: ReduceMax | ReduceMean | ReduceSum, emission: Emission, input
 
 
 def _mean_work(module: ReduceMean, inputs: int, outputs: int) -> Work:
+    """A mean of k values is k - 1 additions and one multiplication."""
     return Work(outputs, inputs - outputs)
 
 
 def _sum_work(module: ReduceSum, inputs: int, outputs: int) -> Work:
+    """A sum of k values is k - 1 additions."""
     return Work(0, inputs - outputs)
 
 
 def _route(module: ReduceMean | ReduceSum, counts: Sequence[Tensor]) -> Tensor:
-    """What a mean divides by belongs to the next synapse's weight."""
+    """All: what a mean divides by belongs to the next synapse's weight."""
     return counts[0].sum(module.axes, keepdim=module.keepdims)
 
 
@@ -106,8 +108,8 @@ MAX = register_operator(
         time=Time.FUNCTION,
         activation=Activation.NONE,
         of_steps=False,
-        cost=NoForm("a maximum compares values, which no price is known for"),
-        routes=NoForm("the maximum of counts of spikes is not the count of the maxima"),
+        cost=NoForm("comparisons have no price"),
+        routes=NoForm("a maximum of spikes is not known by their counts"),
         shape=None,
     )
 )

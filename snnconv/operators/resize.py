@@ -85,7 +85,7 @@ def _write(module: Resize, emission: Emission, inputs: Sequence[str], name: str)
 
 
 def _route(module: Resize, counts: Sequence[Tensor]) -> Tensor | None:
-    """The nearest element is a spike again, a straight line between two of them is none."""
+    """All where the nearest element is taken: a straight line between two spikes is no spike."""
     return moved(module, counts) if module.mode == "nearest" else None
 
 
@@ -97,7 +97,7 @@ RESIZE = register_operator(
         time=Time.AFFINE,
         activation=Activation.NONE,
         of_steps=False,
-        cost=NoForm("how many multiplications the lines between elements take depends on the runtime"),
+        cost=NoForm("how many multiplications it takes depends on the runtime"),
         routes=_route,
         shape=None,
     )

@@ -79,6 +79,7 @@ def _write(module: Any, emission: Emission, inputs: Sequence[str], name: str) ->
 
 
 def _dense(module: Any, inputs: int, outputs: int) -> Work:
+    """One multiply-accumulate a weight and input."""
     return Work(int(inputs * math.prod(module.kernel_size) * module.out_channels // module.groups), 0)
 
 
