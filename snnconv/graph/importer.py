@@ -42,16 +42,18 @@ class Imported:
     """An imported network.
 
     Attributes:
-        graph: the modules.
-        input_shape: of one input, without the batch axis; of one frame where the input changes over time.
-        outputs: names of the outputs.
-        frames: number T of the input's frames, `[T, B, *input_shape]`; None: a still input `[B, *input_shape]`.
+        graph: Modules and their calls.
+        input_shape: Shape of one input, without the batch axis; of one frame where the input changes over time.
+        outputs: Names of the outputs.
+        frames: Number T of the input's frames, `[T, B, *input_shape]`; None: a still input `[B, *input_shape]`.
+        channels_last: Whether the input is an image `[H, W, C]`.
     """
 
     graph: fx.GraphModule
     input_shape: tuple[int, ...]
     outputs: tuple[str, ...]
     frames: int | None = None
+    channels_last: bool = False
 
 
 def _domain(node: onnx.NodeProto) -> str:
@@ -239,7 +241,7 @@ class _Importer:
             if not isinstance(found, Activation):
                 raise ModelError(f"The output {name!r} does not depend on the input.")
             outputs.append(found)
-        return Imported(self.builder.finish(outputs), given.shape, names, given.frames)
+        return Imported(self.builder.finish(outputs), given.shape, names, given.frames, given.channels_last)
 
 
 def _all_finite(array: np.ndarray) -> bool:
