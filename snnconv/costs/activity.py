@@ -45,14 +45,14 @@ TIME = (Fold, Repeat, Steps, TimeMean)
 
 @dataclass(frozen=True)
 class Activity:
-    """What `measure` found.
+    """Activity and operations of a network, averaged over the images counted.
 
     Attributes:
-        sites: in the order of execution.
-        operations: of the whole network, the sum of its layers'.
-        layers: every node that computes, fires or adds spikes up, in the order of execution; of nodes that only pass on
+        sites: Activity of each site, in the order of execution.
+        operations: Operations of the whole network, the sum of its layers'.
+        layers: Every node that computes, fires or adds spikes up, in the order of execution; of nodes that only pass on
             what they get there is none, nor of uncounted operators.
-        images: how many were counted.
+        images: Number of images counted.
     """
 
     sites: tuple[SiteActivity, ...]
@@ -72,12 +72,12 @@ def measure(
     """Count activity and operations.
 
     Args:
-        graph: of any stage, in evaluation mode.
-        batches: inputs `[B, ...]`, or `[T, B, ...]` where the graph folds them over time; at least one.
+        graph: Graph of any stage, in evaluation mode.
+        batches: Inputs `[B, ...]`, or `[T, B, ...]` where the graph folds them over time; at least one.
         timesteps: T of the spiking network that the graph is, or that it is the collapse of; None for a plain
             or quantized network, which has no spikes.
-        frames: how many times an image takes the network, of a plain one that is run on frames one by one.
-        energy_model: what operations cost.
+        frames: Number of times that an image takes the network, of a plain one that is run on frames one by one.
+        energy_model: Prices of operations.
     """
     walk = Walk(graph, timesteps)
     with torch.inference_mode():
@@ -133,7 +133,7 @@ class Walk(fx.Interpreter):
         return Activity(sites, Operations(uncounted_operators=uncounted, **total), tuple(layers), self.images)
 
     def total(self) -> LayerSums:
-        """Of all layers, over all images."""
+        """Return the sums of all layers, over all images."""
         return LayerSums.total(list(self.layers.values()))
 
     def _operator(self, node: fx.Node) -> str:

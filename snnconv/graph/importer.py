@@ -14,7 +14,7 @@ import onnx
 from torch import fx, nn
 
 from snnconv.errors import ModelError, UnsupportedNode, UnsupportedOperatorsError
-from snnconv.graph.building import Builder
+from snnconv.graph.building import GraphBuilder
 from snnconv.graph.folding import FOLDABLE, Folder, cast_like, piece_of, shape_of
 from snnconv.graph.inlining import inline_functions
 from snnconv.graph.naming import readable_name
@@ -46,7 +46,7 @@ class Imported:
         input_shape: Shape of one input, without the batch axis; of one frame where the input changes over time.
         outputs: Names of the outputs.
         frames: Number T of the input's frames, `[T, B, *input_shape]`; None: a still input `[B, *input_shape]`.
-        channels_last: Whether the input is an image `[H, W, C]`.
+        channels_last: True where the input is an image `[H, W, C]`.
     """
 
     graph: fx.GraphModule
@@ -103,15 +103,15 @@ class _Importer:
         self.refused: list[UnsupportedNode] = []
         self.not_finite: list[str] = []
         self.folder = Folder()
-        self.builder = Builder()
+        self.builder = GraphBuilder()
         self.file_batch: int | None = None
 
     def run(self, size: int | None) -> Imported:
         """Import; `size` replaces open or other spatial sizes of the input."""
         self.values.update(read_initializers(self.proto))
-        given = read_input(self.proto, size)
-        self.file_batch = given.batch
-        self.values[given.name] = self.builder.input(given.name, given.shape, given.frames)
+        stated = read_input(self.proto, size)
+        self.file_batch = stated.batch
+        self.values[stated.name] = self.builder.input(stated.name, stated.shape, stated.frames)
         for node in self.proto.node:
             if self.live.isdisjoint(node.output):
                 continue
@@ -121,7 +121,7 @@ class _Importer:
             elif not self._take(node):
                 self.poisoned.update(node.output)
         self._raise_refused()
-        return self._finish(given)
+        return self._finish(stated)
 
     def _raise_refused(self) -> None:
         if self.not_finite and len(self.not_finite) == len(self.refused):
@@ -229,7 +229,7 @@ class _Importer:
             if name:
                 self.values[name] = self.builder.chain(view, call)
 
-    def _finish(self, given: InputShape) -> Imported:
+    def _finish(self, stated: InputShape) -> Imported:
         names = tuple(value.name for value in self.proto.output)
         if not names:
             raise ModelError("The network has no output.")
@@ -237,11 +237,11 @@ class _Importer:
             raise ModelError(f"Two outputs have the same name: {', '.join(names)}.")
         outputs = []
         for name in names:
-            found = self.values.get(name)
-            if not isinstance(found, Activation):
+            value = self.values.get(name)
+            if not isinstance(value, Activation):
                 raise ModelError(f"The output {name!r} does not depend on the input.")
-            outputs.append(found)
-        return Imported(self.builder.finish(outputs), given.shape, names, given.frames, given.channels_last)
+            outputs.append(value)
+        return Imported(self.builder.finish(outputs), stated.shape, names, stated.frames, stated.channels_last)
 
 
 def _all_finite(array: np.ndarray) -> bool:
@@ -270,8 +270,8 @@ def import_graph(model: onnx.ModelProto, *, size: int | None = None) -> Imported
     Functions that the file defines are inlined; those of the domain `ai.snnconv` have handlers of their own.
 
     Args:
-        model: weights included; it is not changed.
-        size: height and width of the input, where the file leaves them open or another size is wanted.
+        model: Model with its weights; it is not changed.
+        size: Height and width of the input, where the file leaves them open or another size is wanted.
 
     Raises:
         UnsupportedOperatorsError: lists every node that cannot be imported.

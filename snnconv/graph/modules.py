@@ -36,7 +36,7 @@ __all__ = [
     "ReduceSum",
     "Reshape",
     "Resize",
-    "Signal",
+    "SignalSite",
     "Slice",
     "Squeeze",
     "Tile",
@@ -57,12 +57,12 @@ class Arithmetic(nn.Module):
     """`x op y` of two activations, or of one activation and a constant.
 
     Args:
-        operator: which of the four.
-        constant: the constant operand, broadcast as numpy does; None where both operands are activations.
-        constant_first: whether the constant is the left operand.
+        operator: Name of one of the four.
+        constant: Constant operand, broadcast as numpy does; None where both operands are activations.
+        constant_first: True where the constant is the left operand.
 
     Attributes:
-        overwrites: the activation, 0 or 1, over which a sum may be written where no gradient is needed; None: neither.
+        overwrites: Activation, 0 or 1, over which a sum may be written where no gradient is needed; None: neither.
             Set by what knows that nothing else reads it (snnconv.runtime.inference).
     """
 
@@ -107,9 +107,9 @@ class Pad(nn.Module):
     """Pads the trailing axes.
 
     Args:
-        pads: begins, then ends, of the trailing axes; in constant mode negative values crop.
-        mode: constant, reflect, edge or wrap, as in ONNX.
-        value: what is padded with in constant mode.
+        pads: Begins, then ends, of the trailing axes; in constant mode negative values crop.
+        mode: Constant, reflect, edge or wrap, as in ONNX.
+        value: Value that is padded with in constant mode.
     """
 
     MODES: ClassVar = ("constant", "reflect", "edge", "wrap")
@@ -132,7 +132,7 @@ class Pad(nn.Module):
         return x
 
     def _index(self, x: Tensor, axis: int, begin: int, end: int) -> Tensor:
-        """Where along an axis of x each position of the padded axis comes from."""
+        """Positions along an axis of x that each position of the padded axis takes its value from."""
         size = x.shape[axis]
         index = torch.arange(-begin, size + end, device=x.device)
         if self.mode == "edge":
@@ -150,8 +150,8 @@ class Reshape(nn.Module):
     """Reshapes to `[batch_factor * x.shape[0], *trailing]`.
 
     Args:
-        batch_factor: size of the new axis 0 as a multiple of the old one.
-        trailing: the other sizes.
+        batch_factor: Size of the new axis 0 as a multiple of the old one.
+        trailing: Other sizes.
     """
 
     def __init__(self, batch_factor: Fraction, trailing: Sequence[int]) -> None:
@@ -169,12 +169,12 @@ class Reshape(nn.Module):
         return f"{self.batch_factor}*B, {self.trailing}"
 
 
-class Signal(nn.Module):
+class SignalSite(nn.Module):
     """Passes on what an activation puts out: the place of the neurons that will fire it.
 
     Args:
-        signed: it can be negative.
-        cap: the largest magnitude that it can have.
+        signed: True where it can be negative.
+        cap: Largest magnitude that it can have.
     """
 
     def __init__(self, *, signed: bool = True, cap: float = math.inf) -> None:
@@ -237,8 +237,8 @@ class Concat(nn.Module):
     """Joins activations along an axis other than the batch's; constants are repeated over the batch.
 
     Args:
-        axis: the axis.
-        constants: by position, the operands that are constants, `[1, ...]`.
+        axis: Axis along which they are joined.
+        constants: Operands that are constants, `[1, ...]`, by position.
     """
 
     def __init__(self, axis: int, constants: dict[int, Tensor] | None = None) -> None:

@@ -1,4 +1,4 @@
-"""What an importer's handler sees of one ONNX node, and what it answers.
+"""The view that a reader of the importer has of one ONNX node, and the answer that it gives.
 
 A tensor in an ONNX graph is a `Constant` or an activation. Shapes and integer constants may depend on the
 batch size B: both are therefore known at two probe sizes of B, from which any multiple of B is told apart
@@ -49,8 +49,8 @@ class Constant:
     """A value known before any input is, at each probe batch size: one object where it does not depend on it.
 
     Attributes:
-        values: one array a probe.
-        source: name of the value in the file, of which there is one; parameters made of it are shared by this
+        values: One array a probe.
+        source: Name of the value in the file, of which there is one; parameters made of it are shared by this
             name.
     """
 
@@ -70,10 +70,10 @@ class Activation:
     """A tensor that depends on the input.
 
     Attributes:
-        node: the graph's.
-        shapes: at each probe batch size.
-        module: what made it; None of the input.
-        sources: what the module was given.
+        node: Node of the graph.
+        shapes: Shape at each probe batch size.
+        module: Module that made it; None of the input.
+        sources: Operands of the module.
     """
 
     node: fx.Node
@@ -97,8 +97,8 @@ class Call:
     """A handler's answer for one output: modules applied one after the other to the named operands.
 
     Attributes:
-        modules: applied in order; none stands for the identity.
-        operands: the arguments of the first module: activations, or positions of the node's own.
+        modules: Modules applied in order; none stands for the identity.
+        operands: Arguments of the first module: activations, or positions of the node's own.
     """
 
     modules: tuple[nn.Module, ...]
@@ -124,13 +124,13 @@ class NodeView:
     """One node with its operands looked up.
 
     Attributes:
-        name: unique and readable.
+        name: Unique, readable name.
         operator: ONNX's op_type.
-        opset: version of the operator's domain in this file.
-        attributes: by name.
-        operands: constants and activations in order; None where an optional input is left out.
-        outputs: names; empty ones are not asked for.
-        file_batch: batch size that is written into the file, None where it is open.
+        opset: Version of the operator's domain in this file.
+        attributes: Attributes by name.
+        operands: Constants and activations in order; None where an optional input is left out.
+        outputs: Names; empty ones are not asked for.
+        file_batch: Batch size that is written into the file, None where it is open.
     """
 
     def __init__(
@@ -161,10 +161,10 @@ class NodeView:
 
     def activation(self, position: int = 0) -> Activation:
         """The operand as an activation; a constant is refused."""
-        found = self.operand(position)
-        if not isinstance(found, Activation):
+        operand = self.operand(position)
+        if not isinstance(operand, Activation):
             raise Refusal(f"input {position} must be an activation, it is a constant, a sequence, or missing")
-        return found
+        return operand
 
     def shape(self, position: int = 0) -> Shape:
         """Shape of an activation; axis 0 is the batch's and holds the first probe."""
@@ -183,21 +183,21 @@ class NodeView:
 
     def constant(self, position: int) -> Array | None:
         """The operand's array, None where left out; what depends on input or batch size is refused."""
-        found = self.operand(position)
-        if found is None:
+        operand = self.operand(position)
+        if operand is None:
             return None
-        if not isinstance(found, Constant):
+        if not isinstance(operand, Constant):
             raise Refusal(f"input {position} must be a constant, it depends on the network's input")
-        if found.fixed is None:
+        if operand.fixed is None:
             raise Refusal(f"input {position} must not depend on the batch size")
-        return found.fixed
+        return operand.fixed
 
     def need_constant(self, position: int) -> Array:
         """The operand's array; refused where it is left out."""
-        found = self.constant(position)
-        if found is None:
+        array = self.constant(position)
+        if array is None:
             raise Refusal(f"input {position} is missing")
-        return found
+        return array
 
     def parameter(
         self, position: int, layout: str = "", change: Callable[[Array], Array] = lambda array: array
@@ -205,14 +205,13 @@ class NodeView:
         """The constant as a parameter; nodes that name the same initializer in the same layout share it.
 
         Args:
-            position: which operand.
-            layout: name of what `change` does, part of the key under which it is shared.
-            change: applied to the stored array.
+            position: Number of the operand.
+            layout: Name of what `change` does, part of the key under which it is shared.
+            change: Function applied to the stored array.
         """
-        found = self.operand(position)
-        array = self.need_constant(position)
-        assert isinstance(found, Constant)
-        key = (found.source, layout)
+        operand, array = self.operand(position), self.need_constant(position)
+        assert isinstance(operand, Constant)
+        key = (operand.source, layout)
         if key not in self._parameters:
             self._parameters[key] = nn.Parameter(_finite_float32(change(array), position))
         return self._parameters[key]

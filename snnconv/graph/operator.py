@@ -26,15 +26,16 @@ __all__ = [
     "COMPOSED",
     "FREE",
     "OPERATORS",
-    "Activation",
     "Arrival",
     "Composed",
     "Cost",
+    "NeuronPlace",
     "NoForm",
     "Operator",
     "Time",
     "Work",
     "find_operator",
+    "has_synapses",
     "moved",
     "operator_of",
     "output_shape",
@@ -71,7 +72,7 @@ class Time(Enum):
     PRODUCT = "a product of signals that all change: computed once, on their means over time"
 
 
-class Activation(Enum):
+class NeuronPlace(Enum):
     """How an operator stands to the neurons of a spiking network."""
 
     RECTIFIER = "neurons take its place"
@@ -97,14 +98,15 @@ class Work(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Cost:
-    """What an operator costs.
+    """Prices of an operator.
 
     Attributes:
         dense: Work on real values: `(module, elements of its first operand, elements that it gives)`.
-        arrival: How spikes are counted that arrive and are not passed on; a function of the module where it depends.
-        reads_weights: Whether each multiply-accumulate reads a weight.
+        arrival: Way in which spikes are counted that arrive and are not passed on; a function of the module where it
+            depends.
+        reads_weights: True where each multiply-accumulate reads a weight.
         fan_out: Outputs that each position of the input feeds; needed where spikes cross synapses.
-        starts_with_read: Whether the first value that goes into an output is read without an operation.
+        starts_with_read: True where the first value that goes into an output is read without an operation.
     """
 
     dense: Callable[[Any, int, int], Work]
@@ -139,12 +141,13 @@ class Operator:
         modules: Classes of the modules that stand for it in a graph.
         reads: Readers of ONNX nodes, by domain and name.
         write: Writer of its ONNX node.
-        time: How it behaves in time; where that depends, a function of the module and, for each operand, whether the
-            operand changes from step to step.
-        activation: How it stands to neurons; a function of the module where that depends.
-        of_steps: Whether neurons that follow it and do not wait for their window receive it of each step's current.
-        cost: What it costs.
-        routes: How counts of unit spikes pass it: counts of the output, None where the output is not made of spikes.
+        time: Behaviour in time; a function of the module and, for each operand, whether it changes from step to step,
+            where it depends on those.
+        activation: Relation to neurons; a function of the module where it depends.
+        of_steps: True where neurons that follow it and do not wait for their window receive it of each step's current.
+        cost: Prices of its work.
+        routes: Counts of unit spikes in its output, of those in its operands; None where the output is not made of
+            spikes.
         shape: Shape of its output; None: torch tells it.
         forms: Forms in other formats, by the name of the format.
     """
@@ -153,7 +156,7 @@ class Operator:
     reads: Mapping[tuple[str, str], Handler]
     write: Emitter | NoForm
     time: Time | Callable[[Any, Sequence[bool]], Time]
-    activation: Activation | Callable[[Any], Activation]
+    activation: NeuronPlace | Callable[[Any], NeuronPlace]
     of_steps: bool
     cost: Cost | NoForm
     routes: Route | NoForm
@@ -164,9 +167,9 @@ class Operator:
         """The name of its first class."""
         return self.modules[0].__name__
 
-    def activation_of(self, module: nn.Module) -> Activation:
+    def activation_of(self, module: nn.Module) -> NeuronPlace:
         """Return how a module stands to neurons."""
-        return self.activation if isinstance(self.activation, Activation) else self.activation(module)
+        return self.activation if isinstance(self.activation, NeuronPlace) else self.activation(module)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -238,12 +241,18 @@ def operator_of(module: nn.Module) -> Operator:
     return operator
 
 
+def has_synapses(module: nn.Module) -> bool:
+    """Return whether spikes that arrive at a module cross weights; neurons have no record, and no weights."""
+    operator = find_operator(module)
+    return operator is not None and isinstance(operator.cost, Cost) and operator.cost.fan_out is not None
+
+
 def time_of(module: nn.Module, changing: Sequence[bool]) -> Time:
     """Return how a module behaves in time.
 
     Args:
         module: Module of an operator.
-        changing: Whether each operand changes from time step to time step.
+        changing: Truth of each operand's changing from time step to time step.
 
     Raises:
         ModelError: There is no record of the module.

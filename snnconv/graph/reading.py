@@ -31,7 +31,7 @@ class InputShape:
         shape: Shape of one input, without the batch axis; of one frame where the input changes over time.
         batch: Batch size that is written into the file, None where it is open.
         frames: Number T of frames, the leading axis of an input that is folded over time; None: a still input.
-        channels_last: Whether it is an image `[H, W, C]`.
+        channels_last: True where it is an image `[H, W, C]`.
     """
 
     name: str
@@ -112,7 +112,7 @@ def _is_channels_last(sizes: Sequence[int], *, turned: bool) -> bool:
 
     Args:
         sizes: Sizes without the batch axis, 0 where a size is open.
-        turned: Whether the network turns its input to channels first.
+        turned: True where the network turns its input to channels first.
     """
     return len(sizes) == 3 and sizes[2] in (1, 3, 4) and (turned or sizes[0] not in (1, 2, 3, 4))
 

@@ -1,4 +1,4 @@
-"""What takes elements again and again along axes: expand, tile, gather, resize. All are affine; axis 0 stays."""
+"""Modules that take elements again and again along axes: expand, tile, gather, resize. All are affine; axis 0 stays."""
 
 from __future__ import annotations
 
@@ -66,11 +66,11 @@ class Resize(nn.Module):
     """Makes trailing axes longer or shorter: the nearest element, or a straight line between the two nearest.
 
     Args:
-        lengths: of the trailing axes that change: their sizes, or with `scaled` factors to the sizes they have.
+        lengths: Sizes of the trailing axes that change, or with `scaled` factors to the sizes they have.
         mode: nearest or linear.
         positions: ONNX's coordinate_transformation_mode.
         rounding: ONNX's nearest_mode.
-        scaled: whether the lengths are factors.
+        scaled: True where the lengths are factors.
     """
 
     MODES: ClassVar = ("nearest", "linear")

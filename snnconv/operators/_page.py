@@ -11,9 +11,9 @@ from snnconv.graph.operator import (
     COMPOSED,
     FREE,
     OPERATORS,
-    Activation,
     Arrival,
     Cost,
+    NeuronPlace,
     NoForm,
     Operator,
     Time,
@@ -44,9 +44,9 @@ These are read as other operators. Where there are none, the operator does nothi
 """
 _TIMES = {Time.AFFINE: "affine", Time.FUNCTION: "function", Time.PRODUCT: "product"}
 _NEURONS = {
-    Activation.RECTIFIER: "take its place",
-    Activation.TRANSFER: "stand behind it",
-    Activation.NONE: "",
+    NeuronPlace.RECTIFIER: "take its place",
+    NeuronPlace.TRANSFER: "stand behind it",
+    NeuronPlace.NONE: "",
 }
 _ARRIVALS = {
     Arrival.SYNAPSES: "an addition an output fed",
@@ -104,7 +104,7 @@ def _time(operator: Operator) -> str:
 
 def _neurons(operator: Operator) -> str:
     activation = operator.activation
-    return _NEURONS[activation] if isinstance(activation, Activation) else _first_line(activation)
+    return _NEURONS[activation] if isinstance(activation, NeuronPlace) else _first_line(activation)
 
 
 def _work(operator: Operator) -> str:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from snnconv.graph.emission import Emission
 from snnconv.graph.modules import Arithmetic, ArithmeticName
 from snnconv.graph.node import Call, NodeView, Refusal
-from snnconv.graph.operator import Activation, Arrival, Cost, Operator, Time, Work, register_operator
+from snnconv.graph.operator import Arrival, Cost, NeuronPlace, Operator, Time, Work, register_operator
 from snnconv.operators.hard_swish import hard_swish_in
 from snnconv.operators.sigmoid import hard_sigmoid_in
 
@@ -98,7 +98,7 @@ ARITHMETIC = register_operator(
         reads={**{("", name): _read for name in NAMES}, ("", "Neg"): _read_neg},
         write=_write,
         time=_time,
-        activation=Activation.NONE,
+        activation=NeuronPlace.NONE,
         of_steps=False,
         cost=Cost(dense=_dense, arrival=_arrival),
         routes=_route,

@@ -11,10 +11,10 @@ from snnconv.graph.emission import Emission
 from snnconv.graph.modules import AveragePool, Pad, ReduceMean
 from snnconv.graph.node import Call, NodeView, Refusal
 from snnconv.graph.operator import (
-    Activation,
     Arrival,
     Composed,
     Cost,
+    NeuronPlace,
     Operator,
     Time,
     Work,
@@ -73,7 +73,7 @@ AVERAGE_POOL = register_operator(
         reads={("", "AveragePool"): _read},
         write=_write,
         time=Time.AFFINE,
-        activation=Activation.NONE,
+        activation=NeuronPlace.NONE,
         of_steps=False,
         cost=Cost(dense=_dense, arrival=Arrival.VALUES),
         routes=_route,

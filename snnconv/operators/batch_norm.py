@@ -11,7 +11,7 @@ from torch import nn
 from snnconv.graph.emission import Emission
 from snnconv.graph.linear import NORMS
 from snnconv.graph.node import Call, NodeView, Refusal
-from snnconv.graph.operator import Activation, Arrival, Cost, NoForm, Operator, Time, Work, register_operator
+from snnconv.graph.operator import Arrival, Cost, NeuronPlace, NoForm, Operator, Time, Work, register_operator
 from snnconv.graph.shapes import same_shape
 
 BY_RANK: dict[int, type[Any]] = {2: nn.BatchNorm1d, 3: nn.BatchNorm1d, 4: nn.BatchNorm2d, 5: nn.BatchNorm3d}
@@ -60,7 +60,7 @@ BATCH_NORM = register_operator(
         reads={("", "BatchNormalization"): _read},
         write=_write,
         time=Time.AFFINE,
-        activation=Activation.NONE,
+        activation=NeuronPlace.NONE,
         of_steps=False,
         cost=Cost(dense=_dense, arrival=Arrival.ADDED, reads_weights=True),
         routes=NoForm("its shift makes currents of spikes"),

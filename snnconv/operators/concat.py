@@ -11,7 +11,7 @@ from torch import Tensor
 from snnconv.graph.emission import Emission
 from snnconv.graph.modules import Concat
 from snnconv.graph.node import Call, Constant, NodeView, Refusal
-from snnconv.graph.operator import FREE, Activation, Operator, Time, register_operator
+from snnconv.graph.operator import FREE, NeuronPlace, Operator, Time, register_operator
 
 
 def _read(node: NodeView) -> Call:
@@ -74,7 +74,7 @@ CONCAT = register_operator(
         reads={("", "Concat"): _read},
         write=_write,
         time=Time.AFFINE,
-        activation=Activation.NONE,
+        activation=NeuronPlace.NONE,
         of_steps=False,
         cost=FREE,
         routes=_route,

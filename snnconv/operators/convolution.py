@@ -14,7 +14,7 @@ from snnconv.graph.emission import Emission
 from snnconv.graph.linear import CONVOLUTIONS
 from snnconv.graph.modules import Pad
 from snnconv.graph.node import Call, NodeView, Refusal
-from snnconv.graph.operator import Activation, Arrival, Cost, NoForm, Operator, Time, Work, register_operator
+from snnconv.graph.operator import Arrival, Cost, NeuronPlace, NoForm, Operator, Time, Work, register_operator
 from snnconv.operators.windows import ints_attribute, is_symmetric, window_pads
 
 __all__ = ["NO_ROUTE", "convolution_module", "fan_out_of_ones", "spatial_rank", "write_convolution"]
@@ -118,7 +118,7 @@ CONVOLUTION = register_operator(
         reads={("", "Conv"): _read},
         write=_write,
         time=Time.AFFINE,
-        activation=Activation.NONE,
+        activation=NeuronPlace.NONE,
         of_steps=False,
         cost=Cost(dense=_dense, arrival=Arrival.SYNAPSES, reads_weights=True, fan_out=_fan_out),
         routes=NO_ROUTE,

@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from snnconv.graph.emission import Emission
 from snnconv.graph.modules import Expand, Tile
 from snnconv.graph.node import Call, Constant, NodeView, Refusal
-from snnconv.graph.operator import FREE, Activation, Operator, Time, moved, register_operator
+from snnconv.graph.operator import FREE, NeuronPlace, Operator, Time, moved, register_operator
 
 
 def _read_expand(node: NodeView) -> Call:
-    wanted, shapes = node.operand(1), node.activation().shapes
-    if not isinstance(wanted, Constant):
+    target_shape, shapes = node.operand(1), node.activation().shapes
+    if not isinstance(target_shape, Constant):
         raise Refusal("its shape depends on the network's input, or is missing")
-    targets = [[int(size) for size in value.reshape(-1)] for value in wanted.values]
+    targets = [[int(size) for size in value.reshape(-1)] for value in target_shape.values]
     rank = len(shapes[0])
     for target, shape in zip(targets, shapes, strict=True):
         if len(target) > rank:
@@ -22,10 +22,10 @@ def _read_expand(node: NodeView) -> Call:
         if len(target) == rank and target[0] not in (1, shape[0], node.file_length()):
             raise Refusal("it acts across the batch axis")
     trailing, other = (([1] * (rank - len(target)) + target)[1:] for target in targets)
-    given = shapes[0][1:]
-    if trailing != other or any(new not in (1, old) and old != 1 for new, old in zip(trailing, given, strict=True)):
-        raise Refusal(f"an input of shape {list(given)} beside the batch does not expand to {trailing}")
-    if all(new in (1, old) for new, old in zip(trailing, given, strict=True)):
+    sizes = shapes[0][1:]
+    if trailing != other or any(new not in (1, old) and old != 1 for new, old in zip(trailing, sizes, strict=True)):
+        raise Refusal(f"an input of shape {list(sizes)} beside the batch does not expand to {trailing}")
+    if all(new in (1, old) for new, old in zip(trailing, sizes, strict=True)):
         return Call(())
     return Call((Expand(trailing),))
 
@@ -53,7 +53,7 @@ EXPAND = register_operator(
         reads={("", "Expand"): _read_expand},
         write=_write_expand,
         time=Time.AFFINE,
-        activation=Activation.NONE,
+        activation=NeuronPlace.NONE,
         of_steps=False,
         cost=FREE,
         routes=moved,
@@ -66,7 +66,7 @@ TILE = register_operator(
         reads={("", "Tile"): _read_tile},
         write=_write_tile,
         time=Time.AFFINE,
-        activation=Activation.NONE,
+        activation=NeuronPlace.NONE,
         of_steps=False,
         cost=FREE,
         routes=moved,

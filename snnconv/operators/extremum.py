@@ -9,20 +9,19 @@ from torch import nn
 
 from snnconv.graph.emission import Emission
 from snnconv.graph.modules import Extremum
-from snnconv.graph.node import Activation as Value
-from snnconv.graph.node import Call, NodeView, Refusal
-from snnconv.graph.operator import Activation, NoForm, Operator, Time, register_operator
+from snnconv.graph.node import Activation, Call, NodeView, Refusal
+from snnconv.graph.operator import NeuronPlace, NoForm, Operator, Time, register_operator
 from snnconv.operators.rectifier import clip_between
 
 
 def _read(node: NodeView) -> Call:
     if len(node.operands) == 1:
         return Call(())
-    if all(isinstance(operand, Value) for operand in node.operands):
+    if all(isinstance(operand, Activation) for operand in node.operands):
         if len({node.rank(position) for position in range(len(node.operands))}) > 1:
             raise Refusal("its operands have different ranks, so that one would be broadcast over the batch axis")
         return Call((Extremum("max" if node.operator == "Max" else "min"),), tuple(range(len(node.operands))))
-    position = next(i for i, operand in enumerate(node.operands) if isinstance(operand, Value))
+    position = next(i for i, operand in enumerate(node.operands) if isinstance(operand, Activation))
     if len(node.operands) > 2:
         raise Refusal("of more than two operands all must be activations")
     constant = node.need_constant(1 - position)
@@ -31,7 +30,7 @@ def _read(node: NodeView) -> Call:
     return _clipped(node.activation(position), float(constant.reshape(-1)[0]), lower=node.operator == "Max")
 
 
-def _clipped(x: Value, bound: float, *, lower: bool) -> Call:
+def _clipped(x: Activation, bound: float, *, lower: bool) -> Call:
     """A bound from below or above; where the other one stands right before it, both of them."""
     low, high = (bound, math.inf) if lower else (-math.inf, bound)
     if not lower and isinstance(x.module, nn.ReLU) and bound > 0:
@@ -52,7 +51,7 @@ EXTREMUM = register_operator(
         reads={("", "Max"): _read, ("", "Min"): _read},
         write=_write,
         time=Time.FUNCTION,
-        activation=Activation.NONE,
+        activation=NeuronPlace.NONE,
         of_steps=False,
         cost=NoForm("comparisons have no price"),
         routes=NoForm("a maximum of spikes is not known by their counts"),

@@ -11,7 +11,7 @@ from torch import nn
 from snnconv.graph.emission import Emission
 from snnconv.graph.modules import Reshape
 from snnconv.graph.node import Call, NodeView, Refusal
-from snnconv.graph.operator import FREE, Activation, Operator, Time, moved, register_operator
+from snnconv.graph.operator import FREE, NeuronPlace, Operator, Time, moved, register_operator
 
 
 def _read(node: NodeView) -> Call:
@@ -37,7 +37,7 @@ FLATTEN = register_operator(
         reads={("", "Flatten"): _read},
         write=_write,
         time=Time.AFFINE,
-        activation=Activation.NONE,
+        activation=NeuronPlace.NONE,
         of_steps=False,
         cost=FREE,
         routes=moved,

@@ -8,23 +8,23 @@ from fractions import Fraction
 from snnconv.graph.emission import Emission
 from snnconv.graph.modules import Gather, Reshape, Slice, Squeeze
 from snnconv.graph.node import Call, NodeView, Refusal
-from snnconv.graph.operator import FREE, Activation, Operator, Time, moved, register_operator
+from snnconv.graph.operator import FREE, NeuronPlace, Operator, Time, moved, register_operator
 
 
 def _read(node: NodeView) -> Call:
     axis = node.axis(node.int_attribute("axis", 0))
-    given, size = node.need_constant(1), node.shape()[axis]
-    if given.size == 0 or given.min() < -size or given.max() >= size:
+    places, size = node.need_constant(1), node.shape()[axis]
+    if places.size == 0 or places.min() < -size or places.max() >= size:
         raise Refusal(f"its indices leave an axis of size {size}, or there are none")
-    indices = [int(index) % size for index in given.reshape(-1)]
+    indices = [int(index) % size for index in places.reshape(-1)]
     run = indices == list(range(indices[0], indices[0] + len(indices)))
     take = Slice([axis], [indices[0]], [indices[-1] + 1], [1]) if run else Gather(axis, indices)
-    if given.ndim == 0:
+    if places.ndim == 0:
         return Call((take, Squeeze([axis])))
-    if given.ndim == 1:
+    if places.ndim == 1:
         return Call((take,))
     shape = node.shape()
-    return Call((take, Reshape(Fraction(1), [*shape[1:axis], *given.shape, *shape[axis + 1 :]])))
+    return Call((take, Reshape(Fraction(1), [*shape[1:axis], *places.shape, *shape[axis + 1 :]])))
 
 
 def _write(module: Gather, emission: Emission, inputs: Sequence[str], name: str) -> str:
@@ -38,7 +38,7 @@ GATHER = register_operator(
         reads={("", "Gather"): _read},
         write=_write,
         time=Time.AFFINE,
-        activation=Activation.NONE,
+        activation=NeuronPlace.NONE,
         of_steps=False,
         cost=FREE,
         routes=moved,

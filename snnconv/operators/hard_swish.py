@@ -8,9 +8,8 @@ from torch import nn
 
 from snnconv.graph.emission import Emission
 from snnconv.graph.modules import Arithmetic
-from snnconv.graph.node import Activation as Value
-from snnconv.graph.node import Call, NodeView
-from snnconv.graph.operator import Activation, Operator, Time, register_operator
+from snnconv.graph.node import Activation, Call, NodeView
+from snnconv.graph.operator import NeuronPlace, Operator, Time, register_operator
 from snnconv.graph.shapes import same_shape
 from snnconv.operators.rectifier import NO_COST, NO_ROUTE
 from snnconv.operators.sigmoid import clipped_source, sixth_of
@@ -24,7 +23,7 @@ def _read(node: NodeView) -> Call:
 
 def hard_swish_in(node: NodeView) -> Call | None:
     """Return hard-swish, where a node ends `x * hard_sigmoid(x)` or `x * relu6(x + 3) / 6`; None elsewhere."""
-    if node.operator == "Mul" and all(isinstance(operand, Value) for operand in node.operands):
+    if node.operator == "Mul" and all(isinstance(operand, Activation) for operand in node.operands):
         for gated, gate in ((0, 1), (1, 0)):
             factor = node.activation(gate)
             if isinstance(factor.module, nn.Hardsigmoid) and factor.sources[0].node is node.activation(gated).node:
@@ -49,7 +48,7 @@ HARD_SWISH = register_operator(
         reads={("", "HardSwish"): _read},
         write=_write,
         time=Time.FUNCTION,
-        activation=Activation.TRANSFER,
+        activation=NeuronPlace.TRANSFER,
         of_steps=True,
         cost=NO_COST,
         routes=NO_ROUTE,

@@ -8,12 +8,12 @@ import onnx
 from torch import nn
 
 from snnconv.graph.emission import Emission
-from snnconv.graph.modules import Signal
+from snnconv.graph.modules import SignalSite
 from snnconv.graph.node import Call, NodeView, Refusal
 from snnconv.graph.operator import (
     FREE,
-    Activation,
     Composed,
+    NeuronPlace,
     Operator,
     Time,
     moved,
@@ -58,7 +58,7 @@ IDENTITY = register_operator(
         reads={("", "Identity"): _read_identity},
         write=_write,
         time=Time.AFFINE,
-        activation=Activation.NONE,
+        activation=NeuronPlace.NONE,
         of_steps=False,
         cost=FREE,
         routes=moved,
@@ -67,11 +67,11 @@ IDENTITY = register_operator(
 )
 SIGNAL = register_operator(  # the place of neurons behind another activation, which passes it on
     Operator(
-        modules=(Signal,),
+        modules=(SignalSite,),
         reads={},
         write=_write,
         time=Time.AFFINE,
-        activation=Activation.RECTIFIER,
+        activation=NeuronPlace.RECTIFIER,
         of_steps=False,
         cost=NO_COST,
         routes=NO_ROUTE,

@@ -9,7 +9,7 @@ from torch import nn
 from snnconv.graph.emission import Emission
 from snnconv.graph.modules import ParametricReLU
 from snnconv.graph.node import Call, NodeView, Refusal
-from snnconv.graph.operator import Activation, Operator, Time, register_operator
+from snnconv.graph.operator import NeuronPlace, Operator, Time, register_operator
 from snnconv.graph.shapes import same_shape
 from snnconv.operators.rectifier import NO_COST, NO_ROUTE
 
@@ -39,7 +39,7 @@ LEAKY_RELU = register_operator(
         reads={("", "LeakyRelu"): _read_leaky_relu},
         write=_write_leaky_relu,
         time=Time.FUNCTION,
-        activation=Activation.TRANSFER,
+        activation=NeuronPlace.TRANSFER,
         of_steps=True,
         cost=NO_COST,
         routes=NO_ROUTE,
@@ -52,7 +52,7 @@ PRELU = register_operator(
         reads={("", "PRelu"): _read_prelu},
         write=_write_prelu,
         time=Time.FUNCTION,
-        activation=Activation.TRANSFER,
+        activation=NeuronPlace.TRANSFER,
         of_steps=True,
         cost=NO_COST,
         routes=NO_ROUTE,

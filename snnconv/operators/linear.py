@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from snnconv.graph.emission import Emission
 from snnconv.graph.node import Array, Call, NodeView, Refusal
-from snnconv.graph.operator import Activation, Arrival, Cost, Operator, Time, Work, register_operator
+from snnconv.graph.operator import Arrival, Cost, NeuronPlace, Operator, Time, Work, register_operator
 from snnconv.operators.convolution import NO_ROUTE
 
 
@@ -103,7 +103,7 @@ LINEAR = register_operator(
         reads={("", "Gemm"): _read_gemm, ("", "MatMul"): _read_matmul},
         write=_write,
         time=Time.AFFINE,
-        activation=Activation.NONE,
+        activation=NeuronPlace.NONE,
         of_steps=False,
         cost=Cost(dense=_dense, arrival=Arrival.SYNAPSES, reads_weights=True, fan_out=_fan_out),
         routes=NO_ROUTE,

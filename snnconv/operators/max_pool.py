@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from snnconv.graph.emission import Emission
 from snnconv.graph.modules import MaxPool, Pad
 from snnconv.graph.node import Call, NodeView, Refusal
-from snnconv.graph.operator import Activation, NoForm, Operator, Time, register_operator
+from snnconv.graph.operator import NeuronPlace, NoForm, Operator, Time, register_operator
 from snnconv.operators.windows import pooling_window
 
 
@@ -47,7 +47,7 @@ MAX_POOL = register_operator(
         reads={("", "MaxPool"): _read, ("", "GlobalMaxPool"): _read_global},
         write=_write,
         time=Time.FUNCTION,
-        activation=Activation.NONE,
+        activation=NeuronPlace.NONE,
         of_steps=True,
         cost=NoForm("comparisons have no price"),
         routes=NoForm("a maximum of spikes is not known by their counts"),

@@ -10,7 +10,7 @@ from torch import Tensor
 from snnconv.graph.emission import Emission
 from snnconv.graph.modules import Pad
 from snnconv.graph.node import Call, NodeView, Refusal
-from snnconv.graph.operator import FREE, Activation, Operator, Time, register_operator
+from snnconv.graph.operator import FREE, NeuronPlace, Operator, Time, register_operator
 
 OPEN_END = np.iinfo(np.int32).max  # exporters write this or more for "to the end"
 
@@ -94,7 +94,7 @@ PAD = register_operator(
         reads={("", "Pad"): _read},
         write=_write,
         time=Time.AFFINE,
-        activation=Activation.NONE,
+        activation=NeuronPlace.NONE,
         of_steps=False,
         cost=FREE,
         routes=_route,

@@ -10,7 +10,7 @@ from torch import nn
 
 from snnconv.graph.emission import Emission
 from snnconv.graph.node import Call, NodeView, Refusal
-from snnconv.graph.operator import Activation, NoForm, Operator, Time, register_operator
+from snnconv.graph.operator import NeuronPlace, NoForm, Operator, Time, register_operator
 from snnconv.graph.shapes import same_shape
 
 FLOAT32_MAX = float(np.finfo(np.float32).max)
@@ -52,9 +52,9 @@ def _write_clip(module: nn.Hardtanh, emission: Emission, inputs: Sequence[str], 
     return emission.node("Clip", [*inputs, *(bounds if bounds[1] else bounds[:1])], name)
 
 
-def _stands_for_neurons(module: nn.Hardtanh) -> Activation:
+def _stands_for_neurons(module: nn.Hardtanh) -> NeuronPlace:
     """Take its place where the lower bound is 0, else stand behind it."""
-    return Activation.RECTIFIER if module.min_val == 0 else Activation.TRANSFER
+    return NeuronPlace.RECTIFIER if module.min_val == 0 else NeuronPlace.TRANSFER
 
 
 RELU = register_operator(
@@ -63,7 +63,7 @@ RELU = register_operator(
         reads={("", "Relu"): _read_relu},
         write=_write_relu,
         time=Time.FUNCTION,
-        activation=Activation.RECTIFIER,
+        activation=NeuronPlace.RECTIFIER,
         of_steps=False,
         cost=NO_COST,
         routes=NO_ROUTE,

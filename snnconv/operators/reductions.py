@@ -9,7 +9,7 @@ from torch import Tensor
 from snnconv.graph.emission import Emission
 from snnconv.graph.modules import MaxPool, ReduceMax, ReduceMean, ReduceSum, Squeeze
 from snnconv.graph.node import Call, NodeView, Refusal
-from snnconv.graph.operator import Activation, Arrival, Cost, NoForm, Operator, Time, Work, register_operator
+from snnconv.graph.operator import Arrival, Cost, NeuronPlace, NoForm, Operator, Time, Work, register_operator
 
 
 def _axes(node: NodeView) -> list[int] | None:
@@ -80,7 +80,7 @@ MEAN = register_operator(
         reads={("", "ReduceMean"): _read_mean},
         write=_write,
         time=Time.AFFINE,
-        activation=Activation.NONE,
+        activation=NeuronPlace.NONE,
         of_steps=False,
         cost=Cost(dense=_mean_work, arrival=Arrival.VALUES),
         routes=_route,
@@ -93,7 +93,7 @@ SUM = register_operator(
         reads={("", "ReduceSum"): _read_sum},
         write=_write,
         time=Time.AFFINE,
-        activation=Activation.NONE,
+        activation=NeuronPlace.NONE,
         of_steps=False,
         cost=Cost(dense=_sum_work, arrival=Arrival.VALUES, starts_with_read=True),
         routes=_route,
@@ -106,7 +106,7 @@ MAX = register_operator(
         reads={("", "ReduceMax"): _read_max},
         write=_write,
         time=Time.FUNCTION,
-        activation=Activation.NONE,
+        activation=NeuronPlace.NONE,
         of_steps=False,
         cost=NoForm("comparisons have no price"),
         routes=NoForm("a maximum of spikes is not known by their counts"),

@@ -9,7 +9,7 @@ from fractions import Fraction
 from snnconv.graph.emission import Emission
 from snnconv.graph.modules import Reshape
 from snnconv.graph.node import PROBES, Call, Constant, NodeView, Refusal
-from snnconv.graph.operator import FREE, Activation, Operator, Time, moved, register_operator
+from snnconv.graph.operator import FREE, NeuronPlace, Operator, Time, moved, register_operator
 
 
 def _read(node: NodeView) -> Call:
@@ -78,7 +78,7 @@ RESHAPE = register_operator(
         reads={("", "Reshape"): _read},
         write=_write,
         time=Time.AFFINE,
-        activation=Activation.NONE,
+        activation=NeuronPlace.NONE,
         of_steps=False,
         cost=FREE,
         routes=moved,

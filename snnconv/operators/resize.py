@@ -10,7 +10,7 @@ from torch import Tensor
 from snnconv.graph.emission import Emission
 from snnconv.graph.modules import Resize
 from snnconv.graph.node import Call, Constant, NodeView, Refusal
-from snnconv.graph.operator import Activation, NoForm, Operator, Time, moved, register_operator
+from snnconv.graph.operator import NeuronPlace, NoForm, Operator, Time, moved, register_operator
 
 
 def _read(node: NodeView) -> Call:
@@ -40,23 +40,23 @@ def _read(node: NodeView) -> Call:
 
 
 def _lengths(node: NodeView, position: int) -> tuple[list[float] | None, list[int] | None]:
-    """Factors or sizes of all axes but the batch's, whichever are given."""
+    """Factors or sizes of all axes but the batch's, whichever are by_axis."""
     rank = node.rank()
     axes = [int(axis) % rank for axis in node.attributes.get("axes", range(rank))]
     if "scales" in node.attributes:
         factors = [float(factor) for factor in node.attributes["scales"]]
     else:
-        found = node.constant(position)
-        factors = [] if found is None else [float(factor) for factor in found.reshape(-1)]
+        stated = node.constant(position)
+        factors = [] if stated is None else [float(factor) for factor in stated.reshape(-1)]
     if factors:
-        given = dict(zip(axes, factors, strict=True))
-        if given.get(0, 1.0) != 1 or min(factors) <= 0:
+        by_axis = dict(zip(axes, factors, strict=True))
+        if by_axis.get(0, 1.0) != 1 or min(factors) <= 0:
             raise Refusal("it acts across the batch axis, or to nothing")
-        return [given.get(axis, 1.0) for axis in range(1, rank)], None
-    wanted = node.operand(position + 1)
-    if not isinstance(wanted, Constant):
+        return [by_axis.get(axis, 1.0) for axis in range(1, rank)], None
+    target_sizes = node.operand(position + 1)
+    if not isinstance(target_sizes, Constant):
         raise Refusal("neither its factors nor its sizes are known")
-    both = [dict(zip(axes, (int(size) for size in value.reshape(-1)), strict=True)) for value in wanted.values]
+    both = [dict(zip(axes, (int(size) for size in value.reshape(-1)), strict=True)) for value in target_sizes.values]
     for sizes, shape in zip(both, node.activation().shapes, strict=True):
         if sizes.pop(0, shape[0]) not in (shape[0], node.file_length()):
             raise Refusal("it acts across the batch axis")
@@ -68,14 +68,14 @@ def _lengths(node: NodeView, position: int) -> tuple[list[float] | None, list[in
 def _write(module: Resize, emission: Emission, inputs: Sequence[str], name: str) -> str:
     if module.scaled:
         factors = np.array([1, *module.lengths], np.float32)
-        given = ["", emission.constant(factors, f"{name}.scales")]
+        operands = ["", emission.constant(factors, f"{name}.scales")]
         axes = None
     else:
-        given = ["", "", emission.ints([int(length) for length in module.lengths], f"{name}.sizes")]
+        operands = ["", "", emission.ints([int(length) for length in module.lengths], f"{name}.sizes")]
         axes = list(range(1, len(module.lengths) + 1))
     return emission.node(
         "Resize",
-        [*inputs, *given],
+        [*inputs, *operands],
         name,
         axes=axes,
         mode=module.mode,
@@ -95,7 +95,7 @@ RESIZE = register_operator(
         reads={("", "Resize"): _read, ("", "Upsample"): _read},
         write=_write,
         time=Time.AFFINE,
-        activation=Activation.NONE,
+        activation=NeuronPlace.NONE,
         of_steps=False,
         cost=NoForm("how many multiplications it takes depends on the runtime"),
         routes=_route,

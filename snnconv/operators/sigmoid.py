@@ -11,9 +11,8 @@ from torch import nn
 
 from snnconv.graph.emission import Emission
 from snnconv.graph.modules import Arithmetic
-from snnconv.graph.node import Activation as Value
-from snnconv.graph.node import Call, Constant, NodeView
-from snnconv.graph.operator import Activation, Operator, Time, register_operator
+from snnconv.graph.node import Activation, Call, Constant, NodeView
+from snnconv.graph.operator import NeuronPlace, Operator, Time, register_operator
 from snnconv.graph.shapes import same_shape
 from snnconv.operators.rectifier import NO_COST, NO_ROUTE
 
@@ -43,18 +42,18 @@ def hard_sigmoid_in(node: NodeView) -> Call | None:
     return None if x is None else Call((nn.Hardsigmoid(),), (x,))
 
 
-def sixth_of(node: NodeView) -> Value | None:
+def sixth_of(node: NodeView) -> Activation | None:
     """Return the operand that a node takes the sixth of; None where it does something else."""
     for position in (0, 1):
         operand, other = node.operand(position), node.operand(1 - position)
-        if isinstance(operand, Value) and isinstance(other, Constant):
+        if isinstance(operand, Activation) and isinstance(other, Constant):
             divides = node.operator == "Div" and position == 0 and _is_all(other, 6)
             if divides or (node.operator == "Mul" and _is_all(other, 1 / 6)):
                 return operand
     return None
 
 
-def clipped_source(clipped: Value) -> Value | None:
+def clipped_source(clipped: Activation) -> Activation | None:
     """Return x of `relu6(x + 3)`; None of anything else."""
     if not isinstance(clipped.module, nn.ReLU6):
         return None
@@ -84,7 +83,7 @@ SIGMOID = register_operator(
         reads={("", "Sigmoid"): _read_sigmoid},
         write=_write_sigmoid,
         time=Time.FUNCTION,
-        activation=Activation.NONE,
+        activation=NeuronPlace.NONE,
         of_steps=False,
         cost=NO_COST,
         routes=NO_ROUTE,
@@ -97,7 +96,7 @@ HARD_SIGMOID = register_operator(
         reads={("", "HardSigmoid"): _read_hard_sigmoid},
         write=_write_hard_sigmoid,
         time=Time.FUNCTION,
-        activation=Activation.NONE,
+        activation=NeuronPlace.NONE,
         of_steps=False,
         cost=NO_COST,
         routes=NO_ROUTE,

@@ -9,8 +9,8 @@ from snnconv.graph.modules import Slice
 from snnconv.graph.node import Call, NodeView, Refusal
 from snnconv.graph.operator import (
     FREE,
-    Activation,
     Composed,
+    NeuronPlace,
     Operator,
     Time,
     moved,
@@ -43,8 +43,8 @@ def _read_split(node: NodeView) -> list[Call]:
     size, count = node.shape()[axis], len(node.outputs)
     parts = node.ints("split", 1)
     if parts is None:
-        each = -(-size // node.int_attribute("num_outputs", count))
-        parts = [min(each, size - i * each) for i in range(count)]
+        length = -(-size // node.int_attribute("num_outputs", count))
+        parts = [min(length, size - i * length) for i in range(count)]
     if len(parts) != count:
         raise Refusal(f"its parts {parts} do not fit {count} outputs")
     return _cut(axis, size, parts)
@@ -57,10 +57,10 @@ def _read_split_to_sequence(node: NodeView) -> list[Call]:
         raise Refusal("its split is missing")
     if split.ndim:
         return _cut(axis, size, [int(part) for part in split])
-    each = int(split)
-    if each < 1:
-        raise Refusal(f"its split is {each}")
-    return _cut(axis, size, [min(each, size - start) for start in range(0, size, each)])
+    length = int(split)
+    if length < 1:
+        raise Refusal(f"its split is {length}")
+    return _cut(axis, size, [min(length, size - start) for start in range(0, size, length)])
 
 
 def _cut(axis: int, size: int, parts: Sequence[int]) -> list[Call]:
@@ -86,7 +86,7 @@ SLICE = register_operator(
         reads={("", "Slice"): _read},
         write=_write,
         time=Time.AFFINE,
-        activation=Activation.NONE,
+        activation=NeuronPlace.NONE,
         of_steps=False,
         cost=FREE,
         routes=moved,

@@ -11,7 +11,7 @@ from torch import nn
 from snnconv.graph.emission import Emission
 from snnconv.graph.modules import Reshape
 from snnconv.graph.node import Call, NodeView
-from snnconv.graph.operator import Activation, Operator, Time, register_operator
+from snnconv.graph.operator import NeuronPlace, Operator, Time, register_operator
 from snnconv.graph.shapes import same_shape
 from snnconv.operators.rectifier import NO_COST, NO_ROUTE
 
@@ -38,7 +38,7 @@ SOFTMAX = register_operator(
         reads={("", "Softmax"): _read},
         write=_write,
         time=Time.FUNCTION,
-        activation=Activation.NONE,
+        activation=NeuronPlace.NONE,
         of_steps=False,
         cost=NO_COST,
         routes=NO_ROUTE,

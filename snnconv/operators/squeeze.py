@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from snnconv.graph.emission import Emission
 from snnconv.graph.modules import Squeeze, Unsqueeze
 from snnconv.graph.node import Call, NodeView, Refusal
-from snnconv.graph.operator import FREE, Activation, Operator, Time, moved, register_operator
+from snnconv.graph.operator import FREE, NeuronPlace, Operator, Time, moved, register_operator
 
 
 def _read_squeeze(node: NodeView) -> Call:
@@ -40,7 +40,7 @@ SQUEEZE = register_operator(
         reads={("", "Squeeze"): _read_squeeze},
         write=_write,
         time=Time.AFFINE,
-        activation=Activation.NONE,
+        activation=NeuronPlace.NONE,
         of_steps=False,
         cost=FREE,
         routes=moved,
@@ -53,7 +53,7 @@ UNSQUEEZE = register_operator(
         reads={("", "Unsqueeze"): _read_unsqueeze},
         write=_write,
         time=Time.AFFINE,
-        activation=Activation.NONE,
+        activation=NeuronPlace.NONE,
         of_steps=False,
         cost=FREE,
         routes=moved,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from snnconv.graph.emission import Emission
 from snnconv.graph.modules import Transpose
 from snnconv.graph.node import Call, NodeView, Refusal
-from snnconv.graph.operator import FREE, Activation, Operator, Time, moved, register_operator
+from snnconv.graph.operator import FREE, NeuronPlace, Operator, Time, moved, register_operator
 
 
 def _read(node: NodeView) -> Call:
@@ -30,7 +30,7 @@ TRANSPOSE = register_operator(
         reads={("", "Transpose"): _read},
         write=_write,
         time=Time.AFFINE,
-        activation=Activation.NONE,
+        activation=NeuronPlace.NONE,
         of_steps=False,
         cost=FREE,
         routes=moved,

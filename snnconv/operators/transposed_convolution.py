@@ -14,7 +14,7 @@ from snnconv.graph.emission import Emission
 from snnconv.graph.linear import TRANSPOSED
 from snnconv.graph.modules import Slice
 from snnconv.graph.node import Call, NodeView, Refusal
-from snnconv.graph.operator import Activation, Arrival, Cost, Operator, Time, Work, register_operator
+from snnconv.graph.operator import Arrival, Cost, NeuronPlace, Operator, Time, Work, register_operator
 from snnconv.operators.convolution import (
     NO_ROUTE,
     convolution_module,
@@ -94,7 +94,7 @@ TRANSPOSED_CONVOLUTION = register_operator(
         reads={("", "ConvTranspose"): _read},
         write=_write,
         time=Time.AFFINE,
-        activation=Activation.NONE,
+        activation=NeuronPlace.NONE,
         of_steps=False,
         cost=Cost(dense=_dense, arrival=Arrival.SYNAPSES, reads_weights=True, fan_out=_fan_out),
         routes=NO_ROUTE,

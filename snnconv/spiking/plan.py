@@ -102,6 +102,7 @@ def _obstacle(module: nn.Module, on_means: bool, coupling: Coupling) -> str | No
 
 
 _OPERATORS = {
+    "SignalSite": "Signal",
     "LeakyReLU": "LeakyRelu",
     "ParametricReLU": "PRelu",
     "Hardtanh": "Clip",

@@ -41,7 +41,7 @@ def analyse(graph: fx.GraphModule, coupling: Coupling = Coupling.MEAN, *, frames
     Args:
         graph: Graph of any stage.
         coupling: Coupling of the neurons that the sites are or will be.
-        frames: Whether the input changes over time; needed only where the graph does not fold it.
+        frames: True where the input changes over time; needed only where the graph does not fold it.
 
     Raises:
         ModelError: An operator that takes what changes has no record.

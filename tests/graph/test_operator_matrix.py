@@ -23,8 +23,8 @@ from snnconv.graph.node import HANDLERS
 from snnconv.graph.operator import (
     COMPOSED,
     OPERATORS,
-    Activation,
     Cost,
+    NeuronPlace,
     NoForm,
     Operator,
     Time,
@@ -111,7 +111,7 @@ EXAMPLES = [
     Example(m.Resize([2.0, 2.0], scaled=True)),
     Example(m.Resize([9, 3], "linear")),
     Example(nn.Sigmoid()),
-    Example(m.Signal()),
+    Example(m.SignalSite()),
     Example(m.Slice([2], [1], [5], [2])),
     Example(nn.Softmax(1)),
     Example(m.Squeeze([2]), ((4, 1, 6),)),
@@ -197,10 +197,10 @@ def test_neurons_stand_at_what_is_not_affine() -> None:
     for example in EXAMPLES:
         operator = operator_of(example.module)
         activation = operator.activation_of(example.module)
-        if activation is not Activation.NONE and not isinstance(example.module, m.Signal):
+        if activation is not NeuronPlace.NONE and not isinstance(example.module, m.SignalSite):
             assert time_of(example.module, example.changing) is Time.FUNCTION
         if operator.of_steps:
-            assert activation is not Activation.NONE or isinstance(example.module, m.MaxPool)
+            assert activation is not NeuronPlace.NONE or isinstance(example.module, m.MaxPool)
 
 
 def test_every_reader_belongs_to_a_record() -> None:

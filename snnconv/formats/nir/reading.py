@@ -18,7 +18,7 @@ from snnconv.formats.nir.flat import FlatGraph, flatten
 from snnconv.formats.nir.hdf5 import Array, NirNode, read_tree
 from snnconv.formats.nir.nodes import LAYERS
 from snnconv.formats.nir.settings import RESETS, NirReading
-from snnconv.graph.building import Builder
+from snnconv.graph.building import GraphBuilder
 from snnconv.graph.modules import Arithmetic
 from snnconv.graph.node import Activation, Refusal
 from snnconv.model import InputSpec, Model, Stage
@@ -149,7 +149,7 @@ class _Assembly:
 
     def __init__(self, graph: FlatGraph, stepping: Stepping, spec: InputSpec, path: Path) -> None:
         self.graph, self.stepping, self.spec, self.path = graph, stepping, spec, path
-        self.builder = Builder()
+        self.builder = GraphBuilder()
         self.signals: dict[str, _Signal] = {}
         self.repeated: dict[str, _Signal] = {}
 
