@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import onnx
 import torch
+from torch import Tensor
 
 from snnconv.data.datasets import open_data
 from snnconv.errors import DataError
@@ -46,7 +48,7 @@ class FileComparison:
 
 
 def compare_file(
-    source: str | os.PathLike[str] | onnx.ModelProto,
+    source: str | os.PathLike[str] | onnx.ModelProto | Callable[[Tensor], tuple[Tensor, ...]],
     model: Model,
     data: str,
     *,
@@ -56,7 +58,7 @@ def compare_file(
     """Run a file in onnxruntime and the network in torch on the same images, in single precision.
 
     Args:
-        source: a file, or the network itself.
+        source: ONNX file, the network in it, or a function from a batch to the outputs.
         model: what it was written from; a mean-coupled SNN runs collapsed.
         data: a data spec; labels are optional.
         limit: the first so many images; None: all.
@@ -71,7 +73,7 @@ def compare_file(
     if not len(images):
         raise DataError(f"{data!r} holds no image.")
     fast = for_inference(collapse(model) if collapses(model) else model)
-    file = StreamedNetwork(source) if is_single_step(source) else OnnxNetwork(source)
+    file = source if callable(source) else _in_onnxruntime(source)
     agreeing = right = model_right = 0
     with torch.inference_mode():
         batches = images.batches(BATCH)
@@ -87,3 +89,7 @@ def compare_file(
         100 * right / len(images) if labelled else None,
         100 * model_right / len(images) if labelled else None,
     )
+
+
+def _in_onnxruntime(source: str | os.PathLike[str] | onnx.ModelProto) -> OnnxNetwork:
+    return StreamedNetwork(source) if is_single_step(source) else OnnxNetwork(source)

@@ -40,13 +40,17 @@ _HOW = {
 
 
 def readme(graph: dict[str, Any]) -> str:
-    """The text, of what graph.json says."""
-    spec, found = graph["input"], graph["measured"]
+    """Return the text, from the content of graph.json."""
+    spec, comparison = graph["input"], graph["measured"]
     measured = ""
-    if found is not None:
-        measured = f"On {found['images']} images: the same class as the float network on {found['agreement']:.2f} %"
-        if found["accuracy"] is not None:
-            measured += f"; accuracy {found['accuracy']:.2f} %, of the float network {found['model_accuracy']:.2f} %"
+    if comparison is not None:
+        measured = (
+            f"On {comparison['images']} images: the same class as the float network on {comparison['agreement']:.2f} %"
+        )
+        if comparison["accuracy"] is not None:
+            measured += (
+                f"; accuracy {comparison['accuracy']:.2f} %, of the float network {comparison['model_accuracy']:.2f} %"
+            )
         measured += ".\n"
     frames = "" if spec["timesteps"] is None else f", a frame a step, {spec['timesteps']} frames"
     return _TEXT.format(
