@@ -24,6 +24,7 @@ from snnconv.registry import Registry
 
 __all__ = [
     "COMPOSED",
+    "FORMATS",
     "FREE",
     "OPERATORS",
     "Arrival",
@@ -46,6 +47,7 @@ __all__ = [
 
 ShapeRule = Callable[[Any, Sequence[Shape]], Shape]  # (module, shapes of the operands) -> shape of the output
 Route = Callable[[Any, Sequence[Tensor]], Tensor | None]  # (module, counts of all operands) -> counts of the output
+FORMATS = ("hardware", "int8", "nir")  # whose forms every operator states; others register forms of their own
 FanOut = Callable[[Any, torch.Size], Tensor]  # (module, shape of its input) -> outputs that each position feeds
 
 
@@ -149,7 +151,7 @@ class Operator:
         routes: Counts of unit spikes in its output, of those in its operands; None where the output is not made of
             spikes.
         shape: Shape of its output; None: torch tells it.
-        forms: Forms in other formats, by the name of the format.
+        forms: Forms in other formats, by the name of the format: what the lowering of the format takes, or NoForm.
     """
 
     modules: tuple[type[nn.Module], ...]
@@ -161,6 +163,12 @@ class Operator:
     cost: Cost | NoForm
     routes: Route | NoForm
     shape: ShapeRule | None
+    forms: Mapping[str, Any]
+
+    def __post_init__(self) -> None:
+        missing = [name for name in FORMATS if name not in self.forms]
+        if missing:
+            raise TypeError(f"{self.name} states no form in {', '.join(missing)}: give one, or NoForm with the reason")
 
     @property
     def name(self) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from torch import nn
 
+from snnconv.formats.onnx.integers import LevelForm
 from snnconv.graph.operator import (
     COMPOSED,
     FREE,
@@ -19,6 +20,7 @@ from snnconv.graph.operator import (
     Time,
     moved,
 )
+from snnconv.operators.forms import IN_FLOAT, NO_INTEGERS, NO_NIR
 
 __all__ = ["operators_page", "records"]
 
@@ -37,6 +39,13 @@ _COSTS = """
 Work on real values is counted as multiply-accumulates and additions. An operator may pass spikes on as spikes; where it
 does not, their cost arises there ([Energy](energy.md)). What has no price is listed as uncounted.
 """
+_FORMS = """
+## Forms in other formats
+
+Every operator is written as ONNX. Those without a form in [hardware folders](hardware.md) or [NIR graphs](nir.md) are
+refused there, with the reason, and so are some settings of those that have one. A file in 8-bit integers
+([export](export.md)) computes on the levels of neurons where that is said, and elsewhere in 32-bit floats.
+"""
 _COMPOSED = """
 ## Operators without modules of their own
 
@@ -48,6 +57,8 @@ _NEURONS = {
     NeuronPlace.TRANSFER: "stand behind it",
     NeuronPlace.NONE: "",
 }
+_FORMAT_NAMES = {"hardware": "hardware folder", "nir": "NIR graph", "int8": "8-bit ONNX"}
+_SHORT = {NO_INTEGERS.reason: "no", NO_NIR.reason: "no", IN_FLOAT.reason: "in floats"}
 _ARRIVALS = {
     Arrival.SYNAPSES: "an addition an output fed",
     Arrival.ADDED: "an addition each",
@@ -77,6 +88,8 @@ def operators_page() -> str:
             ("module", "work on real values", "spikes that it passes on", "spikes that end in it"),
             [(_modules_of(record.modules), _work(record), _routes(record), _arrival(record)) for record in every],
         ),
+        _FORMS,
+        _table(("module", *_FORMAT_NAMES.values()), [_forms(record) for record in every]),
         _COMPOSED,
         _table(("ONNX", "becomes"), composed),
     ]
@@ -126,6 +139,18 @@ def _arrival(operator: Operator) -> str:
     if not isinstance(cost, Cost) or cost is FREE:
         return ""
     return _ARRIVALS[cost.arrival] if isinstance(cost.arrival, Arrival) else _first_line(cost.arrival)
+
+
+def _forms(operator: Operator) -> tuple[str, ...]:
+    return _modules_of(operator.modules), *(_form(name, operator.forms[name]) for name in _FORMAT_NAMES)
+
+
+def _form(name: str, form: object) -> str:
+    if isinstance(form, NoForm):
+        return _SHORT.get(form.reason, f"no: {form.reason}")
+    if isinstance(form, LevelForm):
+        return form.value
+    return _first_line(form) if name == "int8" else "yes"
 
 
 def _first_line(function: object) -> str:

@@ -9,8 +9,15 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
 
+from snnconv.formats.hardware.builder import HardwareBuilder
+from snnconv.formats.hardware.layers import HardwareSignal
+from snnconv.formats.hardware.linear import affine
+from snnconv.formats.hardware.sums import total
+from snnconv.formats.nir.signals import NirSignal, by_channel
+from snnconv.formats.nir.writer import NirWriter
+from snnconv.formats.onnx.integers import LevelForm
 from snnconv.graph.emission import Emission
 from snnconv.graph.modules import Arithmetic, ArithmeticName
 from snnconv.graph.node import Call, NodeView, Refusal
@@ -92,6 +99,42 @@ def _shape(module: Arithmetic, shapes: Sequence[tuple[int, ...]]) -> tuple[int, 
     return np.broadcast_shapes(*shapes, *constants)
 
 
+def _hardware(
+    builder: HardwareBuilder, node: fx.Node, module: Arithmetic, inputs: list[HardwareSignal]
+) -> HardwareSignal:
+    if module.constant is None:
+        return total(builder, node, module, inputs)
+    return affine(builder, node, module, inputs)
+
+
+def _nir(writer: NirWriter, node: fx.Node, module: Arithmetic, inputs: list[NirSignal]) -> NirSignal:
+    if len(inputs) == 2:
+        if module.operator not in ("add", "sub"):
+            raise Refusal("the product of two signals is in no NIR node: a network without gates is written")
+        sign = 1.0 if module.operator == "add" else -1.0
+        first, second = inputs[::-1] if module.constant_first else inputs
+        return first.plus(second, sign)
+    (signal,) = inputs
+    assert module.constant is not None
+    constant = by_channel(module.constant, signal.shape)
+    if module.operator == "mul":
+        return signal.scaled(constant)
+    if module.operator == "div" and not module.constant_first:
+        return signal.scaled(1 / constant)
+    if module.operator == "div":
+        raise Refusal("it divides by a signal, which no NIR node does")
+    if module.operator == "sub" and module.constant_first:
+        signal = signal.scaled(np.array(-1.0))
+    elif module.operator == "sub":
+        constant = -constant
+    return writer.draft.shift(signal, constant)
+
+
+def _int8(module: Arithmetic) -> LevelForm | None:
+    """A sum of two activations: summand of a convolution of levels."""
+    return LevelForm.ADDED if module.operator == "add" else None
+
+
 ARITHMETIC = register_operator(
     Operator(
         modules=(Arithmetic,),
@@ -103,5 +146,6 @@ ARITHMETIC = register_operator(
         cost=Cost(dense=_dense, arrival=_arrival),
         routes=_route,
         shape=_shape,
+        forms={"hardware": _hardware, "int8": _int8, "nir": _nir},
     )
 )

@@ -5,8 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from torch import Tensor
+from torch import Tensor, fx
 
+from snnconv.formats.hardware.builder import HardwareBuilder
+from snnconv.formats.hardware.layers import HardwareSignal
+from snnconv.formats.hardware.sums import shared_over
+from snnconv.formats.nir.layers import averaging
+from snnconv.formats.nir.signals import NirSignal
+from snnconv.formats.nir.writer import NirWriter
+from snnconv.graph.access import display_name
 from snnconv.graph.emission import Emission
 from snnconv.graph.modules import AveragePool, Pad, ReduceMean
 from snnconv.graph.node import Call, NodeView, Refusal
@@ -21,6 +28,7 @@ from snnconv.graph.operator import (
     register_composed,
     register_operator,
 )
+from snnconv.operators.forms import IN_FLOAT
 from snnconv.operators.windows import pooling_window
 
 
@@ -67,6 +75,33 @@ def _route(module: AveragePool, counts: Sequence[Tensor]) -> Tensor:
     return summed + (summed.round() - summed).detach()  # whole spikes; to a gradient, the sum that it is
 
 
+def _hardware(
+    builder: HardwareBuilder, node: fx.Node, module: AveragePool, inputs: list[HardwareSignal]
+) -> HardwareSignal:
+    if any(module.pads) and not module.count_include_pad:
+        raise Refusal("it does not count its padding, so that its scale is another at the border: pool without padding")
+    (signal,), count = inputs, math.prod(module.kernel)
+    spatial = tuple(range(1, len(signal.shape)))
+    scale, offset = (shared_over(values, spatial, True) for values in (signal.scale, signal.offset))
+    return builder.add(
+        display_name(node),
+        "sum_pool",
+        inputs,
+        scale / count,
+        (min(0, signal.low * count), max(0, signal.high * count)),
+        node.meta["shape"],
+        offset=offset,
+        attributes={"kernel": list(module.kernel), "strides": list(module.stride), "pads": list(module.pads)},
+    )
+
+
+def _nir(writer: NirWriter, node: fx.Node, module: AveragePool, inputs: list[NirSignal]) -> NirSignal:
+    (signal,), name = inputs, str(node.target)
+    if any(module.pads):
+        return writer.draft.convolve(name, tuple(node.meta["shape"]), averaging(module, signal.shape[0]), signal)
+    return writer.draft.sum_pool(name, signal, module.kernel, module.stride)
+
+
 AVERAGE_POOL = register_operator(
     Operator(
         modules=(AveragePool,),
@@ -78,6 +113,7 @@ AVERAGE_POOL = register_operator(
         cost=Cost(dense=_dense, arrival=Arrival.VALUES),
         routes=_route,
         shape=None,
+        forms={"hardware": _hardware, "int8": IN_FLOAT, "nir": _nir},
     )
 )
 GLOBAL_AVERAGE_POOL = register_composed(

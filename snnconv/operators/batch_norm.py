@@ -6,13 +6,18 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from torch import nn
+from torch import fx, nn
 
+from snnconv.formats.hardware.linear import affine
+from snnconv.formats.nir.signals import NirSignal
+from snnconv.formats.nir.writer import NirWriter
 from snnconv.graph.emission import Emission
 from snnconv.graph.linear import NORMS
 from snnconv.graph.node import Call, NodeView, Refusal
 from snnconv.graph.operator import Arrival, Cost, NeuronPlace, NoForm, Operator, Time, Work, register_operator
+from snnconv.graph.passes.affine import affine_of_norm
 from snnconv.graph.shapes import same_shape
+from snnconv.operators.forms import IN_FLOAT
 
 BY_RANK: dict[int, type[Any]] = {2: nn.BatchNorm1d, 3: nn.BatchNorm1d, 4: nn.BatchNorm2d, 5: nn.BatchNorm3d}
 
@@ -54,6 +59,13 @@ def _dense(module: nn.Module, inputs: int, outputs: int) -> Work:
     return Work(outputs, 0)
 
 
+def _nir(writer: NirWriter, node: fx.Node, module: Any, inputs: list[NirSignal]) -> NirSignal:
+    channels = affine_of_norm(module)
+    if channels is None or channels.scale is None or channels.shift is None:
+        raise Refusal("it has no statistics of its own")
+    return writer.draft.shift(inputs[0].scaled(channels.scale.cpu().numpy()), channels.shift.cpu().numpy())
+
+
 BATCH_NORM = register_operator(
     Operator(
         modules=NORMS,
@@ -65,5 +77,6 @@ BATCH_NORM = register_operator(
         cost=Cost(dense=_dense, arrival=Arrival.ADDED, reads_weights=True),
         routes=NoForm("its shift makes currents of spikes"),
         shape=same_shape,
+        forms={"hardware": affine, "int8": IN_FLOAT, "nir": _nir},
     )
 )

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from numpy.typing import NDArray
+from torch import Tensor, fx
 
+from snnconv.formats.hardware.builder import HardwareBuilder
+from snnconv.formats.hardware.layers import HardwareSignal
+from snnconv.formats.hardware.moves import move
+from snnconv.formats.nir.layers import placement
+from snnconv.formats.nir.signals import NirSignal
+from snnconv.formats.nir.writer import NirWriter
 from snnconv.graph.emission import Emission
 from snnconv.graph.modules import Concat
 from snnconv.graph.node import Call, Constant, NodeView, Refusal
 from snnconv.graph.operator import FREE, NeuronPlace, Operator, Time, register_operator
+from snnconv.operators.forms import IN_FLOAT
 
 
 def _read(node: NodeView) -> Call:
@@ -68,6 +77,25 @@ def _shape(module: Concat, shapes: Sequence[tuple[int, ...]]) -> tuple[int, ...]
     return (*first[:axis], sum(part[axis] for part in parts), *first[axis + 1 :])
 
 
+def _hardware(builder: HardwareBuilder, node: fx.Node, module: Concat, inputs: list[HardwareSignal]) -> HardwareSignal:
+    if module.positions:
+        raise Refusal("it joins constants to activations")
+    return move(builder, node, module, inputs, "concat", {"axis": module.axis % (len(node.meta["shape"]) + 1) - 1})
+
+
+def _nir(writer: NirWriter, node: fx.Node, module: Concat, inputs: list[NirSignal]) -> NirSignal:
+    if module.axis != 1 or module.positions:
+        raise Refusal("it joins constants, or along another axis than the channels'")
+    shape = tuple(node.meta["shape"])
+    total, first = sum(signal.shape[0] for signal in inputs), 0
+    terms: dict[str, NDArray[Any]] = {}
+    for signal in inputs:
+        channels = placement(signal.shape[0], total, first, signal.shape)
+        terms.update(writer.draft.convolve(str(node.target), shape, channels, signal).terms)
+        first += signal.shape[0]
+    return NirSignal(terms, shape, frozenset(terms))
+
+
 CONCAT = register_operator(
     Operator(
         modules=(Concat,),
@@ -79,5 +107,6 @@ CONCAT = register_operator(
         cost=FREE,
         routes=_route,
         shape=_shape,
+        forms={"hardware": _hardware, "int8": IN_FLOAT, "nir": _nir},
     )
 )

@@ -6,10 +6,18 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
 
+from snnconv.formats.hardware.builder import HardwareBuilder
+from snnconv.formats.hardware.layers import HardwareSignal
+from snnconv.formats.hardware.linear import weighted
+from snnconv.formats.nir.forms import convolve
+from snnconv.formats.nir.signals import NirSignal
+from snnconv.formats.nir.writer import NirWriter
+from snnconv.formats.onnx.integers import LevelForm, in_units
 from snnconv.graph.emission import Emission
 from snnconv.graph.linear import CONVOLUTIONS
 from snnconv.graph.modules import Pad
@@ -112,6 +120,27 @@ def _fan_out(module: Any, shape: torch.Size) -> Tensor:
     return fan_out_of_ones(module, shape, convolve)
 
 
+def _hardware(builder: HardwareBuilder, node: fx.Node, module: Any, inputs: list[HardwareSignal]) -> HardwareSignal:
+    if module.padding_mode != "zeros" or isinstance(module.padding, str):
+        raise Refusal(f"it pads with {module.padding_mode!r}: pad with zeros")
+    step, offset = inputs[0].along(0)
+    attributes = {
+        "strides": list(module.stride),
+        "pads": [*module.padding, *module.padding],
+        "dilations": list(module.dilation),
+        "groups": module.groups,
+    }
+    return weighted(
+        builder, node, module, inputs[0], "convolution", in_units(module, step, np.ones(())), offset, attributes
+    )
+
+
+def _nir(writer: NirWriter, node: fx.Node, module: nn.Module, inputs: list[NirSignal]) -> NirSignal:
+    if not isinstance(module, nn.Conv2d):
+        raise writer.no_form(node)
+    return convolve(writer, node, module, inputs)
+
+
 CONVOLUTION = register_operator(
     Operator(
         modules=CONVOLUTIONS,
@@ -123,5 +152,6 @@ CONVOLUTION = register_operator(
         cost=Cost(dense=_dense, arrival=Arrival.SYNAPSES, reads_weights=True, fan_out=_fan_out),
         routes=NO_ROUTE,
         shape=None,
+        forms={"hardware": _hardware, "int8": LevelForm.CONVOLVED, "nir": _nir},
     )
 )

@@ -8,6 +8,7 @@ from snnconv.graph.emission import Emission
 from snnconv.graph.modules import Expand, Tile
 from snnconv.graph.node import Call, Constant, NodeView, Refusal
 from snnconv.graph.operator import FREE, NeuronPlace, Operator, Time, moved, register_operator
+from snnconv.operators.forms import IN_FLOAT, NO_INTEGERS, NO_NIR
 
 
 def _read_expand(node: NodeView) -> Call:
@@ -58,6 +59,7 @@ EXPAND = register_operator(
         cost=FREE,
         routes=moved,
         shape=None,
+        forms={"hardware": NO_INTEGERS, "int8": IN_FLOAT, "nir": NO_NIR},
     )
 )
 TILE = register_operator(
@@ -71,5 +73,6 @@ TILE = register_operator(
         cost=FREE,
         routes=moved,
         shape=None,
+        forms={"hardware": NO_INTEGERS, "int8": IN_FLOAT, "nir": NO_NIR},
     )
 )

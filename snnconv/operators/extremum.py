@@ -11,6 +11,7 @@ from snnconv.graph.emission import Emission
 from snnconv.graph.modules import Extremum
 from snnconv.graph.node import Activation, Call, NodeView, Refusal
 from snnconv.graph.operator import NeuronPlace, NoForm, Operator, Time, register_operator
+from snnconv.operators.forms import IN_FLOAT, NO_INTEGERS, NO_NIR
 from snnconv.operators.rectifier import clip_between
 
 
@@ -56,5 +57,6 @@ EXTREMUM = register_operator(
         cost=NoForm("comparisons have no price"),
         routes=NoForm("a maximum of spikes is not known by their counts"),
         shape=None,
+        forms={"hardware": NO_INTEGERS, "int8": IN_FLOAT, "nir": NO_NIR},
     )
 )

@@ -8,10 +8,13 @@ from fractions import Fraction
 
 from torch import nn
 
+from snnconv.formats.hardware.moves import reshape
+from snnconv.formats.nir.forms import flatten
 from snnconv.graph.emission import Emission
 from snnconv.graph.modules import Reshape
 from snnconv.graph.node import Call, NodeView, Refusal
 from snnconv.graph.operator import FREE, NeuronPlace, Operator, Time, moved, register_operator
+from snnconv.operators.forms import IN_FLOAT
 
 
 def _read(node: NodeView) -> Call:
@@ -42,5 +45,6 @@ FLATTEN = register_operator(
         cost=FREE,
         routes=moved,
         shape=None,
+        forms={"hardware": reshape, "int8": IN_FLOAT, "nir": flatten},
     )
 )

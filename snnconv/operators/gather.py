@@ -9,6 +9,7 @@ from snnconv.graph.emission import Emission
 from snnconv.graph.modules import Gather, Reshape, Slice, Squeeze
 from snnconv.graph.node import Call, NodeView, Refusal
 from snnconv.graph.operator import FREE, NeuronPlace, Operator, Time, moved, register_operator
+from snnconv.operators.forms import IN_FLOAT, NO_INTEGERS, NO_NIR
 
 
 def _read(node: NodeView) -> Call:
@@ -43,5 +44,6 @@ GATHER = register_operator(
         cost=FREE,
         routes=moved,
         shape=None,
+        forms={"hardware": NO_INTEGERS, "int8": IN_FLOAT, "nir": NO_NIR},
     )
 )

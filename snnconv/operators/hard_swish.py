@@ -11,6 +11,7 @@ from snnconv.graph.modules import Arithmetic
 from snnconv.graph.node import Activation, Call, NodeView
 from snnconv.graph.operator import NeuronPlace, Operator, Time, register_operator
 from snnconv.graph.shapes import same_shape
+from snnconv.operators.forms import IN_FLOAT, NO_INTEGERS, NO_NIR
 from snnconv.operators.rectifier import NO_COST, NO_ROUTE
 from snnconv.operators.sigmoid import clipped_source, sixth_of
 
@@ -53,5 +54,6 @@ HARD_SWISH = register_operator(
         cost=NO_COST,
         routes=NO_ROUTE,
         shape=same_shape,
+        forms={"hardware": NO_INTEGERS, "int8": IN_FLOAT, "nir": NO_NIR},
     )
 )

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import onnx
-from torch import nn
+from torch import fx, nn
 
+from snnconv.formats.hardware.builder import HardwareBuilder
+from snnconv.formats.hardware.layers import HardwareSignal
+from snnconv.formats.nir.forms import pass_on
 from snnconv.graph.emission import Emission
 from snnconv.graph.modules import SignalSite
 from snnconv.graph.node import Call, NodeView, Refusal
@@ -20,6 +23,7 @@ from snnconv.graph.operator import (
     register_composed,
     register_operator,
 )
+from snnconv.operators.forms import IN_FLOAT, NO_INTEGERS, NO_NIR
 from snnconv.operators.rectifier import NO_COST, NO_ROUTE
 
 FLOATS = tuple(getattr(onnx.TensorProto, name) for name in ("FLOAT", "FLOAT16", "DOUBLE", "BFLOAT16"))
@@ -52,6 +56,12 @@ def _write(module: nn.Module, emission: Emission, inputs: Sequence[str], name: s
     return emission.node("Identity", inputs, name)
 
 
+def _hardware(
+    builder: HardwareBuilder, node: fx.Node, module: nn.Identity, inputs: list[HardwareSignal]
+) -> HardwareSignal:
+    return inputs[0]
+
+
 IDENTITY = register_operator(
     Operator(
         modules=(nn.Identity,),
@@ -63,6 +73,7 @@ IDENTITY = register_operator(
         cost=FREE,
         routes=moved,
         shape=None,
+        forms={"hardware": _hardware, "int8": IN_FLOAT, "nir": pass_on},
     )
 )
 SIGNAL = register_operator(  # the place of neurons behind another activation, which passes it on
@@ -76,6 +87,7 @@ SIGNAL = register_operator(  # the place of neurons behind another activation, w
         cost=NO_COST,
         routes=NO_ROUTE,
         shape=None,
+        forms={"hardware": NO_INTEGERS, "int8": IN_FLOAT, "nir": NO_NIR},
     )
 )
 DROPOUT = register_composed(Composed(reads={("", "Dropout"): _read_dropout}, made_of=()))

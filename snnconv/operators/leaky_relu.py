@@ -11,6 +11,7 @@ from snnconv.graph.modules import ParametricReLU
 from snnconv.graph.node import Call, NodeView, Refusal
 from snnconv.graph.operator import NeuronPlace, Operator, Time, register_operator
 from snnconv.graph.shapes import same_shape
+from snnconv.operators.forms import IN_FLOAT, NO_INTEGERS, NO_NIR
 from snnconv.operators.rectifier import NO_COST, NO_ROUTE
 
 
@@ -44,6 +45,7 @@ LEAKY_RELU = register_operator(
         cost=NO_COST,
         routes=NO_ROUTE,
         shape=same_shape,
+        forms={"hardware": NO_INTEGERS, "int8": IN_FLOAT, "nir": NO_NIR},
     )
 )
 PRELU = register_operator(
@@ -57,5 +59,6 @@ PRELU = register_operator(
         cost=NO_COST,
         routes=NO_ROUTE,
         shape=None,
+        forms={"hardware": NO_INTEGERS, "int8": IN_FLOAT, "nir": NO_NIR},
     )
 )

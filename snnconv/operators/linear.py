@@ -6,12 +6,17 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
 
+from snnconv.formats.hardware.builder import HardwareBuilder
+from snnconv.formats.hardware.layers import HardwareSignal
+from snnconv.formats.hardware.linear import weighted
+from snnconv.formats.nir.forms import convolve
 from snnconv.graph.emission import Emission
 from snnconv.graph.node import Array, Call, NodeView, Refusal
 from snnconv.graph.operator import Arrival, Cost, NeuronPlace, Operator, Time, Work, register_operator
 from snnconv.operators.convolution import NO_ROUTE
+from snnconv.operators.forms import IN_FLOAT
 
 
 def _linear(weight: nn.Parameter, bias: nn.Parameter | None) -> nn.Linear:
@@ -97,6 +102,14 @@ def _shape(module: nn.Linear, shapes: Sequence[tuple[int, ...]]) -> tuple[int, .
     return (*shapes[0][:-1], module.out_features)
 
 
+def _hardware(
+    builder: HardwareBuilder, node: fx.Node, module: nn.Linear, inputs: list[HardwareSignal]
+) -> HardwareSignal:
+    step, offset = inputs[0].along(len(inputs[0].shape) - 1)
+    weight = module.weight.detach().double().cpu().numpy() * step
+    return weighted(builder, node, module, inputs[0], "linear", weight, offset, {})
+
+
 LINEAR = register_operator(
     Operator(
         modules=(nn.Linear,),
@@ -108,5 +121,6 @@ LINEAR = register_operator(
         cost=Cost(dense=_dense, arrival=Arrival.SYNAPSES, reads_weights=True, fan_out=_fan_out),
         routes=NO_ROUTE,
         shape=_shape,
+        forms={"hardware": _hardware, "int8": IN_FLOAT, "nir": convolve},
     )
 )

@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from torch import Tensor
+from torch import Tensor, fx
 
+from snnconv.formats.hardware.builder import HardwareBuilder
+from snnconv.formats.hardware.layers import HardwareSignal
+from snnconv.formats.nir.forms import convolve
+from snnconv.graph.access import display_name
 from snnconv.graph.emission import Emission
 from snnconv.graph.modules import Pad
 from snnconv.graph.node import Call, NodeView, Refusal
 from snnconv.graph.operator import FREE, NeuronPlace, Operator, Time, register_operator
+from snnconv.operators.forms import IN_FLOAT
 
 OPEN_END = np.iinfo(np.int32).max  # exporters write this or more for "to the end"
 
@@ -88,6 +93,31 @@ def _route(module: Pad, counts: Sequence[Tensor]) -> Tensor:
     return padded
 
 
+def _hardware(builder: HardwareBuilder, node: fx.Node, module: Pad, inputs: list[HardwareSignal]) -> HardwareSignal:
+    if module.mode != "constant" or module.value != 0 or min(module.pads) < 0:
+        raise Refusal("it pads with something other than zeros, or cuts off: pad with zeros")
+    (signal,), rank = inputs, len(module.pads) // 2
+    before = len(signal.shape) - rank
+    around = [(0, 0)] * before + [(module.pads[axis], module.pads[axis + rank]) for axis in range(rank)]
+    scale, offset = (  # of zeros any scale is right; one that is the same along an axis stays so
+        np.pad(
+            values, [ends if size > 1 else (0, 0) for ends, size in zip(around, values.shape, strict=True)], mode="edge"
+        )
+        for values in (signal.scale, signal.offset)
+    )
+    extent = (min(0, signal.low), max(0, signal.high))
+    return builder.add(
+        display_name(node),
+        "pad",
+        inputs,
+        scale,
+        extent,
+        node.meta["shape"],
+        offset=offset,
+        attributes={"pads": list(module.pads)},
+    )
+
+
 PAD = register_operator(
     Operator(
         modules=(Pad,),
@@ -99,5 +129,6 @@ PAD = register_operator(
         cost=FREE,
         routes=_route,
         shape=None,
+        forms={"hardware": _hardware, "int8": IN_FLOAT, "nir": convolve},
     )
 )

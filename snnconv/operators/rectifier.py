@@ -12,6 +12,7 @@ from snnconv.graph.emission import Emission
 from snnconv.graph.node import Call, NodeView, Refusal
 from snnconv.graph.operator import NeuronPlace, NoForm, Operator, Time, register_operator
 from snnconv.graph.shapes import same_shape
+from snnconv.operators.forms import IN_FLOAT, NO_INTEGERS, NO_NIR
 
 FLOAT32_MAX = float(np.finfo(np.float32).max)
 NO_COST = NoForm("activations have no price")
@@ -68,6 +69,7 @@ RELU = register_operator(
         cost=NO_COST,
         routes=NO_ROUTE,
         shape=same_shape,
+        forms={"hardware": NO_INTEGERS, "int8": IN_FLOAT, "nir": NO_NIR},
     )
 )
 CLIP = register_operator(
@@ -81,5 +83,6 @@ CLIP = register_operator(
         cost=NO_COST,
         routes=NO_ROUTE,
         shape=same_shape,
+        forms={"hardware": NO_INTEGERS, "int8": IN_FLOAT, "nir": NO_NIR},
     )
 )

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
-from torch import Tensor
+from torch import Tensor, fx
 
+from snnconv.formats.hardware.builder import HardwareBuilder
+from snnconv.formats.hardware.layers import HardwareSignal
+from snnconv.formats.hardware.sums import shared_over
+from snnconv.formats.nir.signals import NirSignal
+from snnconv.formats.nir.writer import NirWriter
+from snnconv.graph.access import display_name
 from snnconv.graph.emission import Emission
 from snnconv.graph.modules import MaxPool, ReduceMax, ReduceMean, ReduceSum, Squeeze
 from snnconv.graph.node import Call, NodeView, Refusal
 from snnconv.graph.operator import Arrival, Cost, NeuronPlace, NoForm, Operator, Time, Work, register_operator
+from snnconv.operators.forms import IN_FLOAT, NO_INTEGERS, NO_NIR
 
 
 def _axes(node: NodeView) -> list[int] | None:
@@ -74,6 +82,34 @@ def _mean_shape(module: ReduceMean, shapes: Sequence[tuple[int, ...]]) -> tuple[
     return tuple(size for axis, size in enumerate(sizes) if module.keepdims or axis not in module.axes)
 
 
+def _hardware(
+    builder: HardwareBuilder, node: fx.Node, module: ReduceMean | ReduceSum, inputs: list[HardwareSignal]
+) -> HardwareSignal:
+    (signal,) = inputs
+    axes = tuple(axis - 1 for axis in module.axes)
+    count = math.prod(signal.shape[axis] for axis in axes)
+    scale, offset = (shared_over(values, axes, module.keepdims) for values in (signal.scale, signal.offset))
+    mean = isinstance(module, ReduceMean)
+    return builder.add(
+        display_name(node),
+        "sum",
+        inputs,
+        scale / count if mean else scale,
+        (min(0, signal.low * count), max(0, signal.high * count)),
+        node.meta["shape"],
+        offset=offset if mean else offset * count,
+        attributes={"axes": list(axes)},
+    )
+
+
+def _nir(writer: NirWriter, node: fx.Node, module: ReduceMean, inputs: list[NirSignal]) -> NirSignal:
+    shape = inputs[0].shape
+    if len(shape) != 3 or sorted(axis % 4 for axis in module.axes) != [2, 3]:
+        raise Refusal(f"it averages axes {module.axes} of {list(shape)}: rows and columns of images are averaged")
+    pooled = writer.draft.sum_pool(str(node.target), inputs[0], shape[1:], shape[1:])
+    return pooled if module.keepdims else writer.draft.flatten(f"{node.target}_flat", pooled)
+
+
 MEAN = register_operator(
     Operator(
         modules=(ReduceMean,),
@@ -85,6 +121,7 @@ MEAN = register_operator(
         cost=Cost(dense=_mean_work, arrival=Arrival.VALUES),
         routes=_route,
         shape=_mean_shape,
+        forms={"hardware": _hardware, "int8": IN_FLOAT, "nir": _nir},
     )
 )
 SUM = register_operator(
@@ -98,6 +135,7 @@ SUM = register_operator(
         cost=Cost(dense=_sum_work, arrival=Arrival.VALUES, starts_with_read=True),
         routes=_route,
         shape=None,
+        forms={"hardware": _hardware, "int8": IN_FLOAT, "nir": NO_NIR},
     )
 )
 MAX = register_operator(
@@ -111,5 +149,6 @@ MAX = register_operator(
         cost=NoForm("comparisons have no price"),
         routes=NoForm("a maximum of spikes is not known by their counts"),
         shape=None,
+        forms={"hardware": NO_INTEGERS, "int8": IN_FLOAT, "nir": NO_NIR},
     )
 )

@@ -6,10 +6,17 @@ import math
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
+from torch import fx
+
+from snnconv.formats.hardware.builder import HardwareBuilder
+from snnconv.formats.hardware.layers import HardwareSignal
+from snnconv.formats.hardware.moves import reshape
+from snnconv.formats.nir.forms import flatten
 from snnconv.graph.emission import Emission
 from snnconv.graph.modules import Reshape
 from snnconv.graph.node import PROBES, Call, Constant, NodeView, Refusal
 from snnconv.graph.operator import FREE, NeuronPlace, Operator, Time, moved, register_operator
+from snnconv.operators.forms import IN_FLOAT
 
 
 def _read(node: NodeView) -> Call:
@@ -72,6 +79,12 @@ def _write(module: Reshape, emission: Emission, inputs: Sequence[str], name: str
     return emission.node("Reshape", [*inputs, shape], name)
 
 
+def _hardware(builder: HardwareBuilder, node: fx.Node, module: Reshape, inputs: list[HardwareSignal]) -> HardwareSignal:
+    if module.batch_factor != 1:
+        raise Refusal("it moves values between the batch and other axes")
+    return reshape(builder, node, module, inputs)
+
+
 RESHAPE = register_operator(
     Operator(
         modules=(Reshape,),
@@ -83,5 +96,6 @@ RESHAPE = register_operator(
         cost=FREE,
         routes=moved,
         shape=None,
+        forms={"hardware": _hardware, "int8": IN_FLOAT, "nir": flatten},
     )
 )

@@ -11,6 +11,7 @@ from snnconv.graph.emission import Emission
 from snnconv.graph.modules import Resize
 from snnconv.graph.node import Call, Constant, NodeView, Refusal
 from snnconv.graph.operator import NeuronPlace, NoForm, Operator, Time, moved, register_operator
+from snnconv.operators.forms import IN_FLOAT, NO_INTEGERS, NO_NIR
 
 
 def _read(node: NodeView) -> Call:
@@ -100,5 +101,6 @@ RESIZE = register_operator(
         cost=NoForm("how many multiplications it takes depends on the runtime"),
         routes=_route,
         shape=None,
+        forms={"hardware": NO_INTEGERS, "int8": IN_FLOAT, "nir": NO_NIR},
     )
 )

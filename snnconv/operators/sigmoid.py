@@ -14,6 +14,7 @@ from snnconv.graph.modules import Arithmetic
 from snnconv.graph.node import Activation, Call, Constant, NodeView
 from snnconv.graph.operator import NeuronPlace, Operator, Time, register_operator
 from snnconv.graph.shapes import same_shape
+from snnconv.operators.forms import IN_FLOAT, NO_INTEGERS, NO_NIR
 from snnconv.operators.rectifier import NO_COST, NO_ROUTE
 
 __all__ = ["clipped_source", "hard_sigmoid_in", "sixth_of"]
@@ -88,6 +89,7 @@ SIGMOID = register_operator(
         cost=NO_COST,
         routes=NO_ROUTE,
         shape=same_shape,
+        forms={"hardware": NO_INTEGERS, "int8": IN_FLOAT, "nir": NO_NIR},
     )
 )
 HARD_SIGMOID = register_operator(
@@ -101,5 +103,6 @@ HARD_SIGMOID = register_operator(
         cost=NO_COST,
         routes=NO_ROUTE,
         shape=same_shape,
+        forms={"hardware": NO_INTEGERS, "int8": IN_FLOAT, "nir": NO_NIR},
     )
 )

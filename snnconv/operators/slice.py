@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from torch import fx
+
+from snnconv.formats.hardware.builder import HardwareBuilder
+from snnconv.formats.hardware.layers import HardwareSignal
+from snnconv.formats.hardware.moves import move
+from snnconv.formats.nir.forms import convolve
 from snnconv.graph.emission import Emission
 from snnconv.graph.modules import Slice
 from snnconv.graph.node import Call, NodeView, Refusal
@@ -17,6 +23,7 @@ from snnconv.graph.operator import (
     register_composed,
     register_operator,
 )
+from snnconv.operators.forms import IN_FLOAT
 from snnconv.operators.pad import OPEN_END
 
 
@@ -80,6 +87,17 @@ def _write(module: Slice, emission: Emission, inputs: Sequence[str], name: str) 
     return emission.node("Slice", [*inputs, *(emission.ints(v, f"{name}.{k}") for k, v in columns)], name)
 
 
+def _hardware(builder: HardwareBuilder, node: fx.Node, module: Slice, inputs: list[HardwareSignal]) -> HardwareSignal:
+    rank = len(inputs[0].shape)
+    cut = {axis % (rank + 1) - 1: bounds for axis, *bounds in _bounds(module)}
+    whole = [list(slice(*cut.get(axis, (None,))).indices(size)) for axis, size in enumerate(inputs[0].shape)]
+    return move(builder, node, module, inputs, "slice", {"starts_stops_steps": whole})
+
+
+def _bounds(module: Slice) -> list[tuple[int, int, int, int]]:
+    return list(zip(module.axes, module.starts, module.stops, module.steps, strict=True))
+
+
 SLICE = register_operator(
     Operator(
         modules=(Slice,),
@@ -91,6 +109,7 @@ SLICE = register_operator(
         cost=FREE,
         routes=moved,
         shape=None,
+        forms={"hardware": _hardware, "int8": IN_FLOAT, "nir": convolve},
     )
 )
 SPLIT = register_composed(

@@ -13,6 +13,7 @@ from snnconv.graph.modules import Reshape
 from snnconv.graph.node import Call, NodeView
 from snnconv.graph.operator import NeuronPlace, Operator, Time, register_operator
 from snnconv.graph.shapes import same_shape
+from snnconv.operators.forms import IN_FLOAT, NO_INTEGERS, NO_NIR
 from snnconv.operators.rectifier import NO_COST, NO_ROUTE
 
 
@@ -43,5 +44,6 @@ SOFTMAX = register_operator(
         cost=NO_COST,
         routes=NO_ROUTE,
         shape=same_shape,
+        forms={"hardware": NO_INTEGERS, "int8": IN_FLOAT, "nir": NO_NIR},
     )
 )

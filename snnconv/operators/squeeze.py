@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from snnconv.formats.hardware.moves import reshape
+from snnconv.formats.nir.forms import flatten
 from snnconv.graph.emission import Emission
 from snnconv.graph.modules import Squeeze, Unsqueeze
 from snnconv.graph.node import Call, NodeView, Refusal
 from snnconv.graph.operator import FREE, NeuronPlace, Operator, Time, moved, register_operator
+from snnconv.operators.forms import IN_FLOAT, NO_NIR
 
 
 def _read_squeeze(node: NodeView) -> Call:
@@ -45,6 +48,7 @@ SQUEEZE = register_operator(
         cost=FREE,
         routes=moved,
         shape=None,
+        forms={"hardware": reshape, "int8": IN_FLOAT, "nir": flatten},
     )
 )
 UNSQUEEZE = register_operator(
@@ -58,5 +62,6 @@ UNSQUEEZE = register_operator(
         cost=FREE,
         routes=moved,
         shape=None,
+        forms={"hardware": reshape, "int8": IN_FLOAT, "nir": NO_NIR},
     )
 )

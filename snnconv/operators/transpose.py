@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from torch import fx
+
+from snnconv.formats.hardware.builder import HardwareBuilder
+from snnconv.formats.hardware.layers import HardwareSignal
+from snnconv.formats.hardware.moves import move
+from snnconv.formats.nir.draft import INPUT
+from snnconv.formats.nir.signals import NirSignal
+from snnconv.formats.nir.writer import NirWriter
 from snnconv.graph.emission import Emission
 from snnconv.graph.modules import Transpose
 from snnconv.graph.node import Call, NodeView, Refusal
 from snnconv.graph.operator import FREE, NeuronPlace, Operator, Time, moved, register_operator
+from snnconv.operators.forms import IN_FLOAT
 
 
 def _read(node: NodeView) -> Call:
@@ -24,6 +33,18 @@ def _write(module: Transpose, emission: Emission, inputs: Sequence[str], name: s
     return emission.node("Transpose", inputs, name, perm=list(module.order))
 
 
+def _hardware(
+    builder: HardwareBuilder, node: fx.Node, module: Transpose, inputs: list[HardwareSignal]
+) -> HardwareSignal:
+    return move(builder, node, module, inputs, "transpose", {"order": [axis - 1 for axis in module.order[1:]]})
+
+
+def _nir(writer: NirWriter, node: fx.Node, module: Transpose, inputs: list[NirSignal]) -> NirSignal:
+    if list(inputs[0].terms) == [INPUT] and writer.turned:
+        return inputs[0]
+    raise Refusal("NIR does not permute axes: only an input that is turned to channels first is written")
+
+
 TRANSPOSE = register_operator(
     Operator(
         modules=(Transpose,),
@@ -35,5 +56,6 @@ TRANSPOSE = register_operator(
         cost=FREE,
         routes=moved,
         shape=None,
+        forms={"hardware": _hardware, "int8": IN_FLOAT, "nir": _nir},
     )
 )

@@ -22,6 +22,7 @@ from snnconv.operators.convolution import (
     spatial_rank,
     write_convolution,
 )
+from snnconv.operators.forms import IN_FLOAT, NO_INTEGERS, NO_NIR
 from snnconv.operators.windows import SAME, explicit_pads, ints_attribute, is_symmetric
 
 
@@ -99,5 +100,6 @@ TRANSPOSED_CONVOLUTION = register_operator(
         cost=Cost(dense=_dense, arrival=Arrival.SYNAPSES, reads_weights=True, fan_out=_fan_out),
         routes=NO_ROUTE,
         shape=None,
+        forms={"hardware": NO_INTEGERS, "int8": IN_FLOAT, "nir": NO_NIR},
     )
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from fractions import Fraction
@@ -16,12 +17,17 @@ from onnx_oracle import model_of, newest_opset
 from test_operators import CASES
 from torch import Tensor, fx, nn
 
-from snnconv.errors import ModelError
+from snnconv.errors import ModelError, UnsupportedOperatorsError
+from snnconv.formats.hardware.builder import HARDWARE_FORMS, HardwareBuilder
+from snnconv.formats.nir.writer import NIR_FORMS
+from snnconv.formats.onnx.integers import LevelForm, level_form
 from snnconv.graph import modules as m
 from snnconv.graph.importer import import_graph
-from snnconv.graph.node import HANDLERS
+from snnconv.graph.lowering import form_of
+from snnconv.graph.node import HANDLERS, Refusal
 from snnconv.graph.operator import (
     COMPOSED,
+    FORMATS,
     OPERATORS,
     Cost,
     NeuronPlace,
@@ -33,6 +39,7 @@ from snnconv.graph.operator import (
     register_operator,
     time_of,
 )
+from snnconv.model import InputSpec
 from snnconv.operators._page import operators_page, records
 from snnconv.spiking.temporal import analyse
 
@@ -241,6 +248,61 @@ def test_what_is_left_out_is_an_error() -> None:
             Operator(**{key: value for key, value in complete.items() if key != name})
     with pytest.raises(ValueError, match="is registered already"):
         register_operator(Operator(**complete))
+
+
+def test_every_format_is_stated() -> None:
+    complete = {field.name: getattr(OPERATORS[nn.ReLU], field.name) for field in fields(Operator)}
+    for name in FORMATS:
+        forms = {other: form for other, form in complete["forms"].items() if other != name}
+        with pytest.raises(TypeError, match=f"ReLU states no form in {name}: give one, or NoForm with the reason"):
+            Operator(**complete | {"forms": forms})
+    for record in records():
+        assert set(record.forms) == set(FORMATS)
+
+
+HANDLERS_OF = {"hardware": HARDWARE_FORMS, "nir": NIR_FORMS}
+
+
+@pytest.mark.parametrize("name", HANDLERS_OF)
+def test_a_form_is_found_or_refused_with_its_reason(name: str) -> None:
+    for example in EXAMPLES:
+        form = operator_of(example.module).forms[name]
+        if isinstance(form, NoForm):
+            with pytest.raises(Refusal, match=re.escape(form.reason)):
+                form_of(name, HANDLERS_OF[name], example.module, "nothing is known of it")
+        else:
+            assert form_of(name, HANDLERS_OF[name], example.module, "") is form
+    with pytest.raises(Refusal, match="nothing is known of it"):
+        form_of(name, HANDLERS_OF[name], nn.Softsign(), "nothing is known of it")
+
+
+@pytest.mark.parametrize("example", [e for e in EXAMPLES if list(e.shapes) == [IMAGE]], ids=str)
+def test_the_reason_is_in_the_refusal_of_a_folder(example: Example) -> None:
+    form = operator_of(example.module).forms["hardware"]
+    graph = fx.Graph()
+    source = graph.placeholder("input")
+    node = graph.call_module("tried", (source,))
+    output = example.module(random_operands(example)[0][0])
+    source.meta["shape"], node.meta["shape"] = IMAGE, tuple(output.shape[1:])
+    graph.output(node)
+    builder = HardwareBuilder(fx.GraphModule(nn.ModuleDict({"tried": example.module}), graph), InputSpec(*IMAGE), 8, 1)
+    try:
+        builder.run()
+        assert not isinstance(form, NoForm)
+    except UnsupportedOperatorsError as error:
+        reasons = [refused.reason for refused in error.nodes]
+        assert len(reasons) == 1
+        assert not isinstance(form, NoForm) or reasons == [form.reason]
+
+
+def test_what_stays_in_floats_has_no_levels() -> None:
+    for example in EXAMPLES:
+        form = operator_of(example.module).forms["int8"]
+        assert (level_form(example.module) is None) >= isinstance(form, NoForm)
+    assert level_form(nn.Conv2d(1, 1, 1)) is LevelForm.CONVOLVED
+    assert level_form(m.Arithmetic("add")) is LevelForm.ADDED
+    assert level_form(m.Arithmetic("sub")) is None
+    assert level_form(nn.Softsign()) is None
 
 
 def test_synapses_need_a_fan_out() -> None:
