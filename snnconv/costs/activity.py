@@ -119,7 +119,7 @@ class Walk(fx.Interpreter):
         return value
 
     def result(self, frames: int, energy_model: EnergyModel) -> Activity:
-        """Averages over the images."""
+        """Return averages over the images."""
         uncounted = tuple({"name": name, "operator": kind} for name, kind in self.uncounted.items())
         total = self.total().mean(self.images, frames, energy_model)
         layers = (

@@ -58,7 +58,7 @@ class _Unit(Walk):
         self.units: dict[fx.Node, Tensor] = {}
 
     def call_module(self, target: Any, args: Any, kwargs: Any) -> Any:
-        """Values need no gradient."""
+        """Call it without gradients, which values do not need."""
         with torch.no_grad():
             return super().call_module(target, args, kwargs)
 

@@ -78,7 +78,7 @@ class Arithmetic(nn.Module):
         self.register_parameter("constant", constant)
 
     def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
-        """Broadcast as numpy does."""
+        """Compute it, broadcast as numpy does."""
         other = self.constant if y is None else y
         assert other is not None
         if self.overwrites is not None and not torch.is_grad_enabled():
@@ -87,7 +87,7 @@ class Arithmetic(nn.Module):
         return function(other, x) if self.constant_first else function(x, other)
 
     def extra_repr(self) -> str:
-        """Settings, for printing."""
+        """Return the settings, for printing."""
         return self.operator
 
 
@@ -99,7 +99,7 @@ class ParametricReLU(nn.Module):
         self.slope = slope
 
     def forward(self, x: Tensor) -> Tensor:
-        """Any shape, kept."""
+        """Map any shape to the same."""
         return torch.where(x > 0, x, self.slope * x)
 
 
@@ -121,7 +121,7 @@ class Pad(nn.Module):
         self.value = value
 
     def forward(self, x: Tensor) -> Tensor:
-        """`[B, ...]` to `[B, ...]`, the trailing axes longer or shorter."""
+        """Map `[B, ...]` to `[B, ...]`, the trailing axes longer or shorter."""
         if self.mode == "constant":
             return F.pad(x, torch_pads(self.pads), value=self.value)
         rank = len(self.pads) // 2
@@ -142,7 +142,7 @@ class Pad(nn.Module):
         return (size - 1) - ((size - 1) - index.abs()).abs()
 
     def extra_repr(self) -> str:
-        """Settings, for printing."""
+        """Return the settings, for printing."""
         return f"pads={self.pads}, mode={self.mode}, value={self.value}"
 
 
@@ -160,12 +160,12 @@ class Reshape(nn.Module):
         self.trailing = tuple(trailing)
 
     def forward(self, x: Tensor) -> Tensor:
-        """`[B, ...]` to `[batch_factor * B, *trailing]`."""
+        """Map `[B, ...]` to `[batch_factor * B, *trailing]`."""
         batch = x.shape[0] * self.batch_factor.numerator // self.batch_factor.denominator
         return x.reshape(batch, *self.trailing)
 
     def extra_repr(self) -> str:
-        """Settings, for printing."""
+        """Return the settings, for printing."""
         return f"{self.batch_factor}*B, {self.trailing}"
 
 
@@ -183,11 +183,11 @@ class SignalSite(nn.Module):
         self.cap = cap
 
     def forward(self, x: Tensor) -> Tensor:
-        """`[B, ...]` as it is."""
+        """Return `[B, ...]` as it is."""
         return x
 
     def extra_repr(self) -> str:
-        """Settings, for printing."""
+        """Return the settings, for printing."""
         return f"signed={self.signed}, cap={self.cap}"
 
 
@@ -199,11 +199,11 @@ class Transpose(nn.Module):
         self.order = tuple(order)
 
     def forward(self, x: Tensor) -> Tensor:
-        """`[B, ...]` to `[B, ...]`, permuted."""
+        """Map `[B, ...]` to `[B, ...]`, permuted."""
         return x.permute(self.order)
 
     def extra_repr(self) -> str:
-        """Settings, for printing."""
+        """Return the settings, for printing."""
         return f"{self.order}"
 
 
@@ -215,7 +215,7 @@ class Squeeze(nn.Module):
         self.axes = tuple(axes)
 
     def forward(self, x: Tensor) -> Tensor:
-        """`[B, ...]` to `[B, ...]` of lower rank."""
+        """Map `[B, ...]` to `[B, ...]` of lower rank."""
         return x.squeeze(self.axes)
 
 
@@ -227,7 +227,7 @@ class Unsqueeze(nn.Module):
         self.axes = tuple(sorted(axes))
 
     def forward(self, x: Tensor) -> Tensor:
-        """`[B, ...]` to `[B, ...]` of higher rank."""
+        """Map `[B, ...]` to `[B, ...]` of higher rank."""
         for axis in self.axes:
             x = x.unsqueeze(axis)
         return x
@@ -250,7 +250,7 @@ class Concat(nn.Module):
             self.register_buffer(f"constant{position}", constants[position])
 
     def forward(self, *xs: Tensor) -> Tensor:
-        """`[B, ...]` each, of one shape but for the axis, to `[B, ...]`."""
+        """Join `[B, ...]` each, of one shape but for the axis, to `[B, ...]`."""
         parts = list(xs)
         for position in self.positions:
             constant = self.get_buffer(f"constant{position}")
@@ -258,7 +258,7 @@ class Concat(nn.Module):
         return torch.cat(parts, self.axis)
 
     def extra_repr(self) -> str:
-        """Settings, for printing."""
+        """Return the settings, for printing."""
         return f"axis={self.axis}"
 
 
@@ -275,14 +275,14 @@ class Slice(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """`[B, ...]` to `[B, ...]`, shorter along the axes."""
+        """Map `[B, ...]` to `[B, ...]`, shorter along the axes."""
         index = [slice(None)] * x.dim()
         for axis, *bounds in zip(self.axes, self.starts, self.stops, self.steps, strict=True):
             index[axis] = slice(*bounds)
         return x[tuple(index)]
 
     def extra_repr(self) -> str:
-        """Settings, for printing."""
+        """Return the settings, for printing."""
         return f"axes={self.axes}, starts={self.starts}, stops={self.stops}, steps={self.steps}"
 
 

@@ -59,7 +59,7 @@ class Constant:
 
     @property
     def fixed(self) -> Array | None:
-        """The array, or None where it depends on the batch size."""
+        """Return the array, or None where it depends on the batch size."""
         first, second = self.values
         same = first is second or (first.shape == second.shape and bool((first == second).all()))
         return first if same else None
@@ -106,7 +106,7 @@ class Call:
 
 
 def read_attributes(node: onnx.NodeProto) -> dict[str, Any]:
-    """Attributes by name, strings decoded."""
+    """Return attributes by name, strings decoded."""
     values = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
     return {name: v.decode() if isinstance(v, bytes) else v for name, v in values.items()}
 
@@ -152,37 +152,37 @@ class NodeView:
         self._parameters = parameters
 
     def operand(self, position: int) -> Operand | None:
-        """The operand, None where it is left out."""
+        """Return the operand, None where it is left out."""
         return self.operands[position] if position < len(self.operands) else None
 
     def is_constant(self, position: int) -> bool:
-        """Whether the operand is a constant."""
+        """Return whether the operand is a constant."""
         return isinstance(self.operand(position), Constant)
 
     def activation(self, position: int = 0) -> Activation:
-        """The operand as an activation; a constant is refused."""
+        """Return the operand as an activation; a constant is refused."""
         operand = self.operand(position)
         if not isinstance(operand, Activation):
             raise Refusal(f"input {position} must be an activation, it is a constant, a sequence, or missing")
         return operand
 
     def shape(self, position: int = 0) -> Shape:
-        """Shape of an activation; axis 0 is the batch's and holds the first probe."""
+        """Return the shape of an activation; axis 0 is the batch's and holds the first probe."""
         return self.activation(position).shapes[0]
 
     def rank(self, position: int = 0) -> int:
-        """Number of axes of an activation, the batch's included."""
+        """Return the number of axes of an activation, the batch's included."""
         return len(self.shape(position))
 
     def file_length(self, position: int = 0) -> int | None:
-        """Length of an activation's axis 0 at the batch size that is written into the file; None where that is open.
+        """Return the length of an activation's axis 0 at the file's own batch size; None where that is open.
 
         It is the batch size itself, or where time is folded into the batch a multiple of it.
         """
         return None if self.file_batch is None else self.shape(position)[0] * self.file_batch // PROBES[0]
 
     def constant(self, position: int) -> Array | None:
-        """The operand's array, None where left out; what depends on input or batch size is refused."""
+        """Return the operand's array, None where left out; what depends on input or batch size is refused."""
         operand = self.operand(position)
         if operand is None:
             return None
@@ -193,7 +193,7 @@ class NodeView:
         return operand.fixed
 
     def need_constant(self, position: int) -> Array:
-        """The operand's array; refused where it is left out."""
+        """Return the operand's array; refused where it is left out."""
         array = self.constant(position)
         if array is None:
             raise Refusal(f"input {position} is missing")
@@ -202,7 +202,7 @@ class NodeView:
     def parameter(
         self, position: int, layout: str = "", change: Callable[[Array], Array] = lambda array: array
     ) -> nn.Parameter:
-        """The constant as a parameter; nodes that name the same initializer in the same layout share it.
+        """Return the constant as a parameter; nodes that name the same initializer in the same layout share it.
 
         Args:
             position: Number of the operand.
@@ -217,22 +217,22 @@ class NodeView:
         return self._parameters[key]
 
     def buffer(self, position: int) -> torch.Tensor:
-        """The constant as a tensor of its own."""
+        """Return the constant as a tensor of its own."""
         return _finite_float32(self.need_constant(position), position)
 
     def int_attribute(self, name: str, default: int) -> int:
-        """An integer attribute."""
+        """Return an integer attribute."""
         return int(self.attributes.get(name, default))
 
     def float_attribute(self, name: str, default: float) -> float:
-        """A finite number that is an attribute."""
+        """Return a finite number that is an attribute."""
         value = float(self.attributes.get(name, default))
         if not math.isfinite(value):
             raise Refusal(f"its {name} is {value}")
         return value
 
     def ints(self, name: str, position: int) -> list[int] | None:
-        """Integers that are an attribute in old opsets and an input in new ones; None where left out."""
+        """Return integers that are an attribute in old opsets and an input in new ones; None where left out."""
         if name in self.attributes:
             value = self.attributes[name]
             return [int(v) for v in (value if isinstance(value, (list, tuple)) else [value])]
@@ -240,14 +240,14 @@ class NodeView:
         return None if array is None else [int(v) for v in array.reshape(-1)]
 
     def number(self, name: str, position: int) -> float | None:
-        """A number that is an attribute in old opsets and an input in new ones; None where left out."""
+        """Return a number that is an attribute in old opsets and an input in new ones; None where left out."""
         if name in self.attributes:
             return float(self.attributes[name])
         array = self.constant(position)
         return None if array is None else float(array.reshape(-1)[0])
 
     def axis(self, axis: int, rank: int | None = None) -> int:
-        """The axis counted from the front; the batch's own axis is refused."""
+        """Return the axis counted from the front; the batch's own axis is refused."""
         rank = self.rank() if rank is None else rank
         if not -rank <= axis < rank:
             raise Refusal(f"axis {axis} is outside a tensor of rank {rank}")
@@ -256,7 +256,7 @@ class NodeView:
         return axis % rank
 
     def refusal(self, reason: str) -> UnsupportedNode:
-        """The node as an entry of an error's list."""
+        """Return the node as an entry of an error's list."""
         return UnsupportedNode(self.name, self.operator, reason)
 
 

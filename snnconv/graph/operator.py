@@ -172,7 +172,7 @@ class Operator:
 
     @property
     def name(self) -> str:
-        """The name of its first class."""
+        """Return the name of its first class."""
         return self.modules[0].__name__
 
     def activation_of(self, module: nn.Module) -> NeuronPlace:

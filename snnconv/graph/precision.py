@@ -53,7 +53,7 @@ class ShiftedDepthwise(nn.Module):
 
 
 def to_double(graph: fx.GraphModule) -> fx.GraphModule:
-    """A copy in float64 that computes the same."""
+    """Return a copy in float64 that computes the same."""
     double = copy.deepcopy(graph).double()
     for node in calls(double):
         module = module_of(double, node)

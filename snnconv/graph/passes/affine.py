@@ -34,7 +34,7 @@ class Affine:
 
     @property
     def tensors(self) -> tuple[Tensor, ...]:
-        """Scale and shift, as far as they are set."""
+        """Return scale and shift, as far as they are set."""
         return tuple(values for values in (self.scale, self.shift) if values is not None)
 
     def map(self, change: Callable[[Tensor], Tensor]) -> Affine:
