@@ -105,8 +105,11 @@ def load_module(module: nn.Module, sample_shape: tuple[int, ...], *, source: str
 
     Raises:
         ModelError: torch cannot export it, or the graph cannot be imported.
+        InvalidValueError: an axis of `sample_shape` has no length.
         UnsupportedOperatorsError: it holds operators that are not supported; all are listed.
     """
+    if any(length < 1 for length in sample_shape):
+        raise InvalidValueError(f"sample_shape is {tuple(sample_shape)}: every axis must have a length of at least 1.")
     training = {part: part.training for part in module.modules()}
     module.eval()
     try:

@@ -52,7 +52,7 @@ class GraphBuilder:
             operands: Activations that it takes, in order.
 
         Raises:
-            Refusal: the operands' shapes do not fit the module.
+            Refusal: The operands' shapes do not fit the module, or leave nothing of an axis.
         """
         first, second = (_probe(module, operands, probe) for probe in range(len(PROBES)))
         target = self._names.unique(onnx_name)
@@ -78,12 +78,15 @@ def _probe(module: nn.Module, operands: tuple[Activation, ...], probe: int) -> t
     """Shape of a module's output at one probe batch size.
 
     Raises:
-        Refusal: the operands' shapes do not fit the module.
+        Refusal: The operands' shapes do not fit the module, or leave nothing of an axis.
     """
     shapes = [operand.shapes[probe] for operand in operands]
     module.eval()
     try:
-        return output_shape(module, shapes)
+        shape = output_shape(module, shapes)
     except (RuntimeError, ValueError, IndexError, TypeError) as error:
         stated = ", ".join(str(list(shape[1:])) for shape in shapes)
         raise Refusal(f"it cannot take inputs of shape {stated} beside the batch: {error}") from error
+    if 0 in shape:
+        raise Refusal(f"its output has shape {list(shape[1:])} beside the batch: an axis of length 0 holds nothing")
+    return shape

@@ -6,6 +6,7 @@ name in `meta["onnx_name"]` and its output's shape without the batch axis in `me
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -13,7 +14,7 @@ import numpy as np
 import onnx
 from torch import fx, nn
 
-from snnconv.errors import ModelError, UnsupportedNode, UnsupportedOperatorsError
+from snnconv.errors import ModelError, SnnconvWarning, UnsupportedNode, UnsupportedOperatorsError
 from snnconv.graph.building import GraphBuilder
 from snnconv.graph.folding import FOLDABLE, Folder, cast_like, piece_of, shape_of
 from snnconv.graph.inlining import inline_functions
@@ -34,6 +35,7 @@ from snnconv.graph.refusals import named_refusals
 __all__ = ["Imported", "import_graph"]
 
 CONTROL_FLOW = ("If", "Loop", "Scan", "SequenceMap")
+SHOWN = 3  # nodes that a warning names
 BOUNDS = ("Clip", "Pad")  # their constants are no weights, and infinite with good reason
 
 
@@ -102,6 +104,7 @@ class _Importer:
         self.parameters: dict[tuple[str, str], nn.Parameter] = {}
         self.refused: list[UnsupportedNode] = []
         self.not_finite: list[str] = []
+        self.narrowed: dict[str, list[str]] = {}  # nodes that round their output, by the type to which they round it
         self.folder = Folder()
         self.builder = GraphBuilder()
         self.file_batch: int | None = None
@@ -121,6 +124,7 @@ class _Importer:
             elif not self._take(node):
                 self.poisoned.update(node.output)
         self._raise_refused()
+        self._warn_of_narrowed(stated.kind)
         return self._finish(stated)
 
     def _raise_refused(self) -> None:
@@ -129,6 +133,19 @@ class _Importer:
             raise ModelError(f"Weights hold NaN or infinite values: {names}. Export a healthy network.")
         if self.refused:
             raise UnsupportedOperatorsError("Operators that cannot be imported", self.refused)
+
+    def _warn_of_narrowed(self, input_kind: str) -> None:
+        """Say that values are not rounded as the file asks; a file of which the input is of that type is all of it."""
+        for kind, names in self.narrowed.items():
+            if kind != input_kind:
+                shown = ", ".join(repr(name) for name in names[:SHOWN]) + (", ..." if len(names) > SHOWN else "")
+                warnings.warn(
+                    f"The network casts activations to {kind} ({len(names)}: {shown}), which is left out: it is "
+                    f"computed in float32 throughout, so that values which {kind} rounds, or is too narrow for, differ "
+                    "from what other runtimes compute. Export the network in float32 to have them agree.",
+                    SnnconvWarning,
+                    stacklevel=2,
+                )
 
     def _check_names(self, node: onnx.NodeProto) -> None:
         missing = [name for name in node.input if name and not self._is_made(name)]
@@ -198,7 +215,10 @@ class _Importer:
                 return False
             if not self._is_finite(node, operands):
                 return False
-            self._add(node, view, _handle(view, domain))
+            calls = _handle(view, domain)
+            self._add(node, view, calls)
+            for kind in {call.narrowed for call in calls} - {""}:
+                self.narrowed.setdefault(kind, []).append(view.name)
         except Refusal as refusal:
             self.refused.append(view.refusal(str(refusal)))
             return False
@@ -277,5 +297,8 @@ def import_graph(model: onnx.ModelProto, *, size: int | None = None) -> Imported
         UnsupportedOperatorsError: lists every node that cannot be imported.
         ModelError: the network has several inputs, an unknown opset, or weights that are not finite.
         InvalidValueError: the height and width are open and `size` is not given.
+
+    Warns:
+        SnnconvWarning: activations are cast to a floating-point type with fewer digits than float32.
     """
     return _Importer(inline_functions(model)).run(size)

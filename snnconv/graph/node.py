@@ -99,10 +99,12 @@ class Call:
     Attributes:
         modules: Modules applied in order; none stands for the identity.
         operands: Arguments of the first module: activations, or positions of the node's own.
+        narrowed: Floating-point type to which the file rounds the output and we do not; empty where there is none.
     """
 
     modules: tuple[nn.Module, ...]
     operands: tuple[int | Activation, ...] = (0,)
+    narrowed: str = ""
 
 
 def read_attributes(node: onnx.NodeProto) -> dict[str, Any]:
@@ -113,6 +115,8 @@ def read_attributes(node: onnx.NodeProto) -> dict[str, Any]:
 
 def _finite_float32(array: Array, position: int) -> torch.Tensor:
     """A copy that is writable and shares no memory with the file."""
+    if array.size == 0:
+        raise Refusal(f"input {position} has shape {array.shape}: an axis of length 0 holds nothing")
     with np.errstate(over="ignore"):
         values = np.array(array, dtype=np.float32, order="C")
     if not np.isfinite(values).all():
@@ -244,6 +248,8 @@ class NodeView:
         if name in self.attributes:
             return float(self.attributes[name])
         array = self.constant(position)
+        if array is not None and array.size != 1:
+            raise Refusal(f"input {position} has shape {array.shape}: it must be one number")
         return None if array is None else float(array.reshape(-1)[0])
 
     def axis(self, axis: int, rank: int | None = None) -> int:

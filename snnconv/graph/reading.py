@@ -32,6 +32,7 @@ class InputShape:
         batch: Batch size that is written into the file, None where it is open.
         frames: Number T of frames, the leading axis of an input that is folded over time; None: a still input.
         channels_last: True where it is an image `[H, W, C]`.
+        kind: Floating-point type of its elements, as numpy names it.
     """
 
     name: str
@@ -39,6 +40,7 @@ class InputShape:
     batch: int | None
     frames: int | None = None
     channels_last: bool = False
+    kind: str = "float32"
 
 
 def read_opsets(model: onnx.ModelProto) -> dict[str, int]:
@@ -104,7 +106,8 @@ def read_input(graph: onnx.GraphProto, size: int | None) -> InputShape:
     batch, *rest = sizes if frames is None else sizes[1:]
     channels_last = _is_channels_last(rest, turned=_is_turned(graph, name))
     shape = _with_size(rest, size, channels_last=channels_last)
-    return InputShape(name, shape, batch if batch > 0 else None, frames, channels_last)
+    element = str(onnx.helper.tensor_dtype_to_np_dtype(kind.tensor_type.elem_type))
+    return InputShape(name, shape, batch if batch > 0 else None, frames, channels_last, element)
 
 
 def _is_channels_last(sizes: Sequence[int], *, turned: bool) -> bool:

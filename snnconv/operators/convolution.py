@@ -25,7 +25,15 @@ from snnconv.graph.node import Call, NodeView, Refusal
 from snnconv.graph.operator import Arrival, Cost, NeuronPlace, NoForm, Operator, Time, Work, register_operator
 from snnconv.operators.windows import ints_attribute, is_symmetric, window_pads
 
-__all__ = ["NO_ROUTE", "convolution_module", "fan_out_of_ones", "spatial_rank", "write_convolution"]
+__all__ = [
+    "NO_ROUTE",
+    "convolution_module",
+    "fan_out_of_ones",
+    "groups_of",
+    "require_channels",
+    "spatial_rank",
+    "write_convolution",
+]
 
 NO_ROUTE = NoForm("its output is made of currents")
 
@@ -37,16 +45,36 @@ def spatial_rank(node: NodeView) -> int:
         raise Refusal(f"it has {rank} spatial axes; 1 to 3 are supported")
     if node.rank() != rank + 2:
         raise Refusal(f"its weight of rank {rank + 2} does not fit an input of rank {node.rank()}")
+    kernel = node.need_constant(1).shape[2:]
+    if tuple(node.attributes.get("kernel_shape", kernel)) != kernel:
+        raise Refusal(f"its kernel_shape {node.attributes['kernel_shape']} is not that of its weight, {list(kernel)}")
     return rank
+
+
+def groups_of(node: NodeView) -> int:
+    """Return the number of groups, which must divide a Conv's output channels or a ConvTranspose's input channels."""
+    groups, weight = node.int_attribute("group", 1), node.need_constant(1).shape
+    if groups < 1 or weight[0] % groups:
+        raise Refusal(f"its weight {weight} cannot be divided into {groups} groups")
+    return groups
+
+
+def require_channels(node: NodeView, channels: int, groups: int) -> None:
+    """Refuse an input that has another number of channels than the weight takes."""
+    if node.shape()[1] != channels:
+        weight = node.need_constant(1).shape
+        raise Refusal(f"its weight {weight} with {groups} groups does not fit {node.shape()[1]} input channels")
 
 
 def convolution_module(kind: type[Any], node: NodeView, **options: Any) -> nn.Module:
     """Return the module with the file's own tensors in the place of fresh ones."""
-    bias = node.operand(2) is not None
+    weight, bias, outputs = node.parameter(1), node.constant(2), options["out_channels"]
+    if bias is not None and bias.shape != (outputs,):
+        raise Refusal(f"its bias of shape {bias.shape} does not hold one value for each of {outputs} output channels")
     with torch.device("meta"):
-        module: nn.Module = kind(bias=bias, **options)
-    module.weight = node.parameter(1)
-    if bias:
+        module: nn.Module = kind(bias=bias is not None, **options)
+    module.weight = weight
+    if bias is not None:
         module.bias = node.parameter(2)
     return module
 
@@ -54,9 +82,8 @@ def convolution_module(kind: type[Any], node: NodeView, **options: Any) -> nn.Mo
 def _read(node: NodeView) -> Call:
     rank = spatial_rank(node)
     weight = node.need_constant(1).shape
-    group = node.int_attribute("group", 1)
-    if node.shape()[1] != weight[1] * group:
-        raise Refusal(f"its weight {weight} with {group} groups does not fit {node.shape()[1]} input channels")
+    group = groups_of(node)
+    require_channels(node, weight[1] * group, group)
     stride = ints_attribute(node, "strides", rank)
     dilation = ints_attribute(node, "dilations", rank)
     pads = window_pads(node, weight[2:], stride, dilation)

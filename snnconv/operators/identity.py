@@ -27,6 +27,7 @@ from snnconv.operators.forms import IN_FLOAT, NO_INTEGERS, NO_NIR
 from snnconv.operators.rectifier import NO_COST, NO_ROUTE
 
 FLOATS = tuple(getattr(onnx.TensorProto, name) for name in ("FLOAT", "FLOAT16", "DOUBLE", "BFLOAT16"))
+NARROW = {onnx.TensorProto.FLOAT16: "float16", onnx.TensorProto.BFLOAT16: "bfloat16"}  # have fewer digits than float32
 
 
 def _read_identity(node: NodeView) -> Call:
@@ -43,13 +44,16 @@ def _read_dropout(node: NodeView) -> Call:
 def _read_cast(node: NodeView) -> Call:
     if node.attributes.get("to") not in FLOATS:
         raise Refusal("activations are floating point; a cast to another kind of number is not supported")
-    return Call(())
+    return Call((), narrowed=NARROW.get(node.attributes["to"], ""))
 
 
 def _read_cast_like(node: NodeView) -> Call:
-    if node.is_constant(1) and node.need_constant(1).dtype.kind not in "fV":
+    if not node.is_constant(1):
+        return Call(())
+    kind = node.need_constant(1).dtype
+    if kind.kind not in "fV":
         raise Refusal("activations are floating point; a cast to another kind of number is not supported")
-    return Call(())
+    return Call((), narrowed=NARROW.get(onnx.helper.np_dtype_to_tensor_dtype(kind), ""))
 
 
 def _write(module: nn.Module, emission: Emission, inputs: Sequence[str], name: str) -> str:

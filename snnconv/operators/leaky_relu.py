@@ -23,6 +23,9 @@ def _read_prelu(node: NodeView) -> Call:
     slope = node.need_constant(1)
     if slope.ndim > node.rank() or (slope.ndim == node.rank() and slope.shape[0] != 1):
         raise Refusal(f"its slope of shape {slope.shape} differs between members of a batch")
+    sizes = node.shape()[node.rank() - slope.ndim :]
+    if any(size not in (1, whole) for size, whole in zip(slope.shape, sizes, strict=True)):
+        raise Refusal(f"its slope of shape {slope.shape} does not fit an input of {list(node.shape()[1:])}")
     return Call((ParametricReLU(node.parameter(1)),))
 
 

@@ -53,7 +53,7 @@ def _bias(node: NodeView, width: int) -> nn.Parameter | None:
     array = node.constant(2)
     if array is None:
         return None
-    if array.ndim > 2 or array.size not in (1, width) or array.shape[-1:] not in ((), (1,), (width,)):
+    if array.ndim > 2 or array.shape[:-1] not in ((), (1,)) or array.shape[-1:] not in ((), (1,), (width,)):
         raise Refusal(f"its bias of shape {array.shape} is neither one value nor one for each of {width} outputs")
     if array.shape == (width,) and beta == 1:
         return node.parameter(2)

@@ -61,11 +61,14 @@ def _whole_pads(node: NodeView, rank: int) -> list[int]:
 def _write(module: Pad, emission: Emission, inputs: Sequence[str], name: str) -> str:
     if module.mode == "wrap":  # no mode of Pad before opset 19
         return _write_wrap(module, emission, inputs[0], name)
+    # pads of every axis: onnxruntime's optimizer moves a Transpose past a Pad as if it had no axes
     rank = len(module.pads) // 2
-    pads = emission.ints(module.pads, f"{name}.pads")
-    axes = emission.ints(range(-rank, 0), f"{name}.axes")
-    value = emission.constant(np.float32(module.value), f"{name}.value") if module.mode == "constant" else ""
-    return emission.node("Pad", [*inputs, pads, value, axes], name, mode=module.mode)
+    leading = [0] * (emission.ranks[name] - rank)
+    pads = emission.ints([*leading, *module.pads[:rank], *leading, *module.pads[rank:]], f"{name}.pads")
+    operands = [*inputs, pads]
+    if module.mode == "constant":
+        operands.append(emission.constant(np.float32(module.value), f"{name}.value"))
+    return emission.node("Pad", operands, name, mode=module.mode)
 
 
 def _write_wrap(module: Pad, emission: Emission, value: str, name: str) -> str:

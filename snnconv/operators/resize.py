@@ -70,15 +70,14 @@ def _write(module: Resize, emission: Emission, inputs: Sequence[str], name: str)
     if module.scaled:
         factors = np.array([1, *module.lengths], np.float32)
         operands = ["", emission.constant(factors, f"{name}.scales")]
-        axes = None
-    else:
-        operands = ["", "", emission.ints([int(length) for length in module.lengths], f"{name}.sizes")]
-        axes = list(range(1, len(module.lengths) + 1))
+    else:  # sizes of every axis: onnxruntime's optimizer moves a Transpose past a Resize as if it had no axes
+        batch = emission.node("Shape", [inputs[0]], f"{name}.batch", end=1)
+        sizes = emission.ints([int(length) for length in module.lengths], f"{name}.sizes")
+        operands = ["", "", emission.node("Concat", [batch, sizes], f"{name}.shape", axis=0)]
     return emission.node(
         "Resize",
         [*inputs, *operands],
         name,
-        axes=axes,
         mode=module.mode,
         coordinate_transformation_mode=module.positions,
         nearest_mode=module.rounding,

@@ -19,6 +19,8 @@ from snnconv.operators.convolution import (
     NO_ROUTE,
     convolution_module,
     fan_out_of_ones,
+    groups_of,
+    require_channels,
     spatial_rank,
     write_convolution,
 )
@@ -29,7 +31,8 @@ from snnconv.operators.windows import SAME, explicit_pads, ints_attribute, is_sy
 def _read(node: NodeView) -> Call:
     rank = spatial_rank(node)
     weight = node.need_constant(1).shape
-    group = node.int_attribute("group", 1)
+    group = groups_of(node)
+    require_channels(node, weight[0], group)
     stride = ints_attribute(node, "strides", rank)
     dilation = ints_attribute(node, "dilations", rank)
     extra = ints_attribute(node, "output_padding", rank, default=0)

@@ -23,7 +23,7 @@ from onnx_oracle import (
 )
 from torch import nn
 
-from snnconv.errors import ModelError, UnsupportedOperatorsError
+from snnconv.errors import ModelError, SnnconvWarning, UnsupportedOperatorsError
 from snnconv.graph.importer import import_graph
 from snnconv.graph.node import HANDLERS, Call
 
@@ -229,6 +229,35 @@ def test_other_precisions_become_float32(dtype: int, kind: type, linear: str) ->
     assert_close(run_onnx(write(imported), x.astype(np.float32)), run_torch(imported, x))
 
 
+def _half(there: onnx.NodeProto) -> onnx.ModelProto:
+    nodes = [there, node("Cast", ["a"], "b", "back", to=TensorProto.FLOAT), node("Relu", ["b"], "y")]
+    return model_of(nodes, {"half": np.float16(0.5)}, (3,))
+
+
+@pytest.mark.parametrize(
+    ("there", "kind"),
+    [
+        (node("Cast", ["x"], "a", "there", to=TensorProto.FLOAT16), "float16"),
+        (node("Cast", ["x"], "a", "there", to=TensorProto.BFLOAT16), "bfloat16"),
+        (node("CastLike", ["x", "half"], "a", "there"), "float16"),
+    ],
+)
+def test_a_cast_to_fewer_digits_is_left_out_with_a_warning(there: onnx.NodeProto, kind: str) -> None:
+    with pytest.warns(SnnconvWarning, match=rf"casts activations to {kind} \(1: 'there'\), which is left out"):
+        imported = import_graph(_half(there))
+    x = np.array([[1e5, 0.1, -1]], np.float32)
+    np.testing.assert_array_equal(run_torch(imported, x)[0], np.maximum(x, 0))
+
+
+def test_casts_within_a_file_of_half_precision_change_nothing() -> None:
+    nodes = [
+        node("Cast", ["x"], "a", to=TensorProto.FLOAT),
+        node("Relu", ["a"], "b"),
+        node("Cast", ["b"], "y", to=TensorProto.FLOAT16),
+    ]
+    import_graph(model_of(nodes, {}, (3,), dtype=TensorProto.FLOAT16))  # warnings are errors
+
+
 @pytest.mark.parametrize(
     "attribute",
     [
@@ -359,6 +388,30 @@ def test_a_module_that_is_called_twice_is_written_twice_with_one_weight() -> Non
     assert len(written.graph.initializer) == 1
     x = sample(imported, 3)
     assert_close(run_onnx(written, x), run_torch(imported, x))
+
+
+@pytest.mark.parametrize("mode", ["constant", "reflect", "edge", "wrap"])
+def test_onnxruntime_moves_transposes_past_a_pad(mode: str) -> None:
+    nodes = [
+        node("Relu", ["x"], "a"),
+        node("Transpose", ["a"], "b", perm=[0, 2, 3, 1]),
+        node("Pad", ["b", "pads"], "c", mode=mode),
+        node("Transpose", ["c"], "y", perm=[0, 3, 1, 2]),
+    ]
+    model = model_of(nodes, {"pads": np.array([0, 1, 0, 2, 0, 0, 1, 1])}, (3, 5, 4), opset=19)
+    check(model, same_modules=mode != "wrap")  # wrapping is written as slices and a concatenation
+
+
+def test_onnxruntime_moves_transposes_past_a_resize_to_sizes() -> None:
+    nodes = [
+        node("Relu", ["x"], "a"),
+        node("Transpose", ["a"], "b", perm=[0, 2, 3, 1]),
+        node("Shape", ["b"], "batch", end=1),
+        node("Concat", ["batch", "beside"], "sizes", axis=0),
+        node("Resize", ["b", "", "", "sizes"], "c", mode="nearest"),
+        node("Transpose", ["c"], "y", perm=[0, 3, 1, 2]),
+    ]
+    check(model_of(nodes, {"beside": np.array([10, 8, 3])}, (3, 5, 4)))
 
 
 def test_what_has_no_onnx_form_is_refused_on_writing() -> None:

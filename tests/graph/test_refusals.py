@@ -213,6 +213,71 @@ def test_infinite_bounds_and_padding_are_no_weights() -> None:
     np.testing.assert_array_equal(run_torch(imported, x)[0], np.pad(np.maximum(x, 0), ((0, 0), (1, 1))))
 
 
+WRONG_SIZES = {
+    "bias of a Conv": ("Conv", [(3, 4, 3, 3), (4,)], {}, "bias of shape (4,) does not hold one value for each of 3"),
+    "one bias for all": ("Conv", [(3, 4, 3, 3), (1,)], {}, "bias of shape (1,)"),
+    "input channels of a Conv": ("Conv", [(3, 5, 3, 3)], {}, "does not fit 4 input channels"),
+    "groups of a Conv": ("Conv", [(3, 2, 3, 3)], {"group": 2}, "cannot be divided into 2 groups"),
+    "no groups": ("Conv", [(3, 2, 3, 3)], {"group": 0}, "cannot be divided into 0 groups"),
+    "another kernel": ("Conv", [(3, 4, 3, 3)], {"kernel_shape": [2, 2]}, "kernel_shape [2, 2] is not that"),
+    "empty kernel": ("Conv", [(3, 4, 0, 3)], {}, "an axis of length 0"),
+    "no output channels": ("Conv", [(0, 4, 3, 3)], {}, "an axis of length 0"),
+    "input channels of a ConvTranspose": ("ConvTranspose", [(3, 4, 3, 3)], {}, "does not fit 4 input channels"),
+    "groups of a ConvTranspose": ("ConvTranspose", [(4, 2, 3, 3)], {"group": 3}, "cannot be divided into 3 groups"),
+    "bias of a ConvTranspose": ("ConvTranspose", [(4, 2, 3, 3), (2,)], {"group": 2}, "each of 4 output channels"),
+    "width of a MatMul": ("MatMul", [(4, 3)], {}, "4 features are needed"),
+    "batch-norm": ("BatchNormalization", [(4,), (4,), (3,), (4,)], {}, "4 channels"),
+    "one variance for all": ("BatchNormalization", [(4,), (4,), (4,), (1,)], {}, "4 channels"),
+    "slope of other channels": ("PRelu", [(3, 1, 1)], {}, "slope of shape (3, 1, 1) does not fit"),
+    "slope of another axis": ("PRelu", [(4,)], {}, "slope of shape (4,) does not fit"),
+    "constant of other channels": ("Add", [(3, 1, 1)], {}, "cannot take inputs of shape [4, 6, 5]"),
+    "two bounds": ("Clip", [(2,)], {}, "must be one number"),
+}
+
+
+@pytest.mark.parametrize(("operator", "shapes", "attributes", "reason"), WRONG_SIZES.values(), ids=WRONG_SIZES)
+def test_constants_of_the_wrong_size_are_refused_all_at_once(
+    operator: str, shapes: list[tuple[int, ...]], attributes: dict[str, object], reason: str
+) -> None:
+    names = [f"w{i}" for i in range(len(shapes))]
+    culprits = [node(operator, ["x", *names], output, **attributes) for output in ("y", "z")]
+    constants = {name: np.ones(shape, np.float32) for name, shape in zip(names, shapes, strict=True)}
+    refusals = refused(model_of(culprits, constants, (4, 6, 5), outputs=("y", "z")))
+    assert [(name, kind) for name, kind, _ in refusals] == [("y", operator), ("z", operator)]
+    assert all(reason in why for _, _, why in refusals)
+
+
+@pytest.mark.parametrize("bias", [(4,), (3, 1), (2, 3)])
+def test_a_bias_of_a_gemm_that_is_not_one_for_each_output(bias: tuple[int, ...]) -> None:
+    constants = {"w": rand(4, 3), "b": rand(*bias)}
+    [(_, _, reason)] = refused(model_of([node("Gemm", ["x", "w", "b"], "y")], constants, (4,)))
+    assert "its bias of shape" in reason
+
+
+NOTHING_LEFT = {
+    "Slice": (node("Slice", ["x", "two", "two", "two"], "y"), {"two": np.array([2])}),
+    "Pad": (node("Pad", ["x", "crop"], "y"), {"crop": np.array([0, 0, -2, 0, 0, 0, -3, 0])}),
+    "Expand": (node("Expand", ["x", "shape"], "y"), {"shape": np.array([1, 4, 5, 0])}),
+    "Resize": (node("Resize", ["x", "", "scales"], "y"), {"scales": np.array([1, 1, 0.1, 1], np.float32)}),
+    "Mul": (node("Mul", ["x", "none"], "y"), {"none": np.ones((1, 0, 1, 1), np.float32)}),
+}
+
+
+@pytest.mark.parametrize(("culprit", "constants"), NOTHING_LEFT.values(), ids=NOTHING_LEFT)
+def test_an_axis_of_length_0_is_refused(culprit: onnx.NodeProto, constants: dict[str, np.ndarray]) -> None:
+    nodes = [culprit, node("ReduceMean", ["y", "axes"], "z")]
+    model = model_of(nodes, {**constants, "axes": np.array([1, 2, 3])}, (4, 5, 1), outputs=("z",))
+    [(name, _, reason)] = refused(model)
+    assert name == "y"
+    assert "an axis of length 0 holds nothing" in reason
+
+
+@pytest.mark.parametrize("shape", [(3, 0, 0), (0,), (3, -1, 4)])
+def test_a_sample_shape_without_length_is_refused(shape: tuple[int, ...]) -> None:
+    with pytest.raises(InvalidValueError, match="at least 1"):
+        load_module(nn.ReLU(), shape)
+
+
 OPERATORS = {
     "bounds that cross": (node("Clip", ["x", "one", "zero"], "y"), "leave nothing between"),
     "bounds that are NaN": (node("Clip", ["x", "nan", "one"], "y"), "leave nothing between"),
@@ -253,7 +318,7 @@ OPERATORS = {
     "squeeze of a wide axis": (node("Squeeze", ["x", "second"], "y"), "not all 1"),
     "quantized": (node("QuantizeLinear", ["x", "one"], "y"), "not known"),
     "random": (node("RandomUniformLike", ["x"], "y"), "not known"),
-    "groups": (node("Conv", ["image", "kernel"], "y", group=2), "does not fit 3 input channels"),
+    "groups": (node("Conv", ["image", "kernel"], "y", group=2), "cannot be divided into 2 groups"),
     "rank": (node("Conv", ["x", "kernel"], "y"), "does not fit an input of rank 2"),
     "no weight": (node("Conv", ["x"], "y"), "input 1 is missing"),
     "weight from the input": (node("Conv", ["x", "x"], "y"), "must be a constant"),
