@@ -20,7 +20,6 @@ from snnconv.graph.reductions import Extremum, ReduceMax, ReduceMean, ReduceSum
 from snnconv.graph.resampling import Expand, Gather, Resize, Tile
 
 __all__ = [
-    "MOVES",
     "Arithmetic",
     "ArithmeticName",
     "AveragePool",
@@ -284,20 +283,3 @@ class Slice(nn.Module):
     def extra_repr(self) -> str:
         """Return the settings, for printing."""
         return f"axes={self.axes}, starts={self.starts}, stops={self.stops}, steps={self.steps}"
-
-
-# They compute nothing, whatever they move.
-MOVES: tuple[type[nn.Module], ...] = (
-    Concat,
-    Expand,
-    nn.Flatten,
-    Gather,
-    nn.Identity,
-    Pad,
-    Reshape,
-    Slice,
-    Squeeze,
-    Tile,
-    Transpose,
-    Unsqueeze,
-)

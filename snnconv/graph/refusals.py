@@ -12,6 +12,7 @@ import onnx
 from torch import nn
 
 from snnconv.errors import UnsupportedNode
+from snnconv.graph.node import HANDLERS
 
 __all__ = ["module_refusals", "named_refusals"]
 
@@ -97,10 +98,13 @@ def named_refusals(graph: onnx.GraphProto) -> dict[str, str]:
 
 
 def _reason(node: onnx.NodeProto, made_by: dict[str, onnx.NodeProto], changing: set[str]) -> str | None:
+    """Reason to refuse a node; an operator that has a reader is refused only as part of a pattern."""
     if node.op_type == "Mul":
         return _gated_by_itself(node, made_by)
     if node.op_type == "MatMul":
         return ATTENTION if changing.issuperset(node.input) else None
+    if ("", node.op_type) in HANDLERS:
+        return None
     if node.op_type == "Sqrt":
         return LAYER_NORM if "ReduceMean" in _upstream(node, made_by, 3) else None
     if node.op_type == "Tanh":
