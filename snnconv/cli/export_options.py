@@ -9,6 +9,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import click
 
+from snnconv.errors import InvalidValueError
 from snnconv.formats import ExportFormat, ordered_formats
 
 __all__ = ["ExportCommand", "option_names", "settings_of"]
@@ -29,13 +30,24 @@ class ExportCommand(click.Command):
         self._add_formats()
 
     def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
-        """Return a context that knows the formats of now."""
+        """Return a context that knows the formats of now.
+
+        Raises:
+            InvalidValueError: A format has a setting with the name of an option of the command.
+        """
         self._add_formats()
         return super().make_context(*args, **kwargs)
 
     def _add_formats(self) -> None:
         first, *others = self._own_params
-        self.params = [first, _format_option(), *_setting_options(), *others]
+        options = _setting_options()
+        taken = {parameter.name for parameter in self._own_params} & {option.name for option in options}
+        if taken:
+            raise InvalidValueError(
+                f"An export format has the settings {', '.join(sorted(map(str, taken)))}, which are options of export "
+                "itself: name them otherwise in the format."
+            )
+        self.params = [first, _format_option(), *options, *others]
 
 
 def option_names(export_format: type[ExportFormat[Any]]) -> frozenset[str]:
@@ -67,7 +79,8 @@ def _setting_options() -> list[click.Option]:
 def _option(format_name: str, field: Field[Any], hint: Any) -> click.Option:
     text, flag = f"Of {format_name}: {field.metadata['help']}", f"--{field.name.replace('_', '-')}"
     if hint is bool:
-        return click.Option([flag], is_flag=True, help=text)
+        flags = f"{flag}/--no-{flag.removeprefix('--')}" if field.default else flag
+        return click.Option([flags], is_flag=True, default=field.default, help=text)
     return click.Option([flag], type=_type_of(field, hint), metavar=field.metadata["metavar"], help=text)
 
 

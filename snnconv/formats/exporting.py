@@ -93,7 +93,7 @@ class ExportFormat(ABC, Generic[Settings]):
 
     Attributes:
         help: One phrase that says what it is for.
-        settings: Frozen dataclass of what can be chosen; the metadata of each field are made by
+        settings: Frozen dataclass of what can be chosen, with defaults; the metadata of each field are made by
             `described`.
         kind: Word for what is written: a file or a folder.
         place: Place among the choices; formats of one place stand in the order of their registration.

@@ -17,7 +17,7 @@ from graph_cases import W as WEIGHTS
 from graph_cases import conv, model_of, node, prepared, proto_of, quantize
 from hardware_cases import spiking
 
-from snnconv.cli.export import export
+from snnconv.cli import cli
 from snnconv.errors import InvalidValueError, UnsupportedOperatorsError
 from snnconv.evaluation.written import compare_written
 from snnconv.files import write_atomically
@@ -45,6 +45,7 @@ class NotesExport:
     mood: Literal["glad", "sober"] = field(default="sober", metadata=described("how it sounds."))
     words: int | None = field(default=None, metadata=described("most words.", metavar="N", least=1))
     loud: bool = field(default=False, metadata=described("capital letters."))
+    signed: bool = field(default=True, metadata=described("a name below."))
 
 
 class Notes(Exported):
@@ -105,26 +106,51 @@ def test_a_format_from_outside_is_a_choice_with_options(notes, tmp_path, monkeyp
     x = np.random.default_rng(0).random((3, *model.input.sample_shape()), dtype=np.float32)
     np.savez("data.npz", x=x)
     run = CliRunner()
-    assert "[onnx|nir|hardware|notes]" in run.invoke(export, ["--help"]).output
-    help_text = " ".join(run.invoke(export, ["--help"]).output.split())
+    assert "[onnx|nir|hardware|notes]" in run.invoke(cli, ["export", "--help"]).output
+    help_text = " ".join(run.invoke(cli, ["export", "--help"]).output.split())
     assert "--mood [glad|sober] Of notes: how it sounds." in help_text
     assert "--words N Of notes: most words." in help_text
-    words = ["net.onnx", "--to", "notes", "--mood", "glad", "--words", "3", "--data", "npz:data.npz", "--json"]
-    ran = run.invoke(export, words, catch_exceptions=False)
+    assert "--signed / --no-signed Of notes: a name below." in help_text
+    words = [
+        "export",
+        "net.onnx",
+        "--to",
+        "notes",
+        "--mood",
+        "glad",
+        "--words",
+        "3",
+        "--no-signed",
+        "--data",
+        "npz:data.npz",
+        "--json",
+    ]
+    ran = run.invoke(cli, words, catch_exceptions=False)
     assert ran.exit_code == 0, ran.output
     found = json.loads(ran.stdout)
     assert found["file"] == "net-glad.txt"
     assert (found["format"], found["mood"], found["words"], found["loud"]) == ("notes", "glad", 3, False)
     assert (found["comparison"]["images"], found["comparison"]["agreement"]) == (3, 100)
-    assert Path("net-glad.txt").read_text() == "NotesExport(mood='glad', words=3, loud=False)"
-    ran = run.invoke(export, ["net.onnx", "--to", "notes", "-o", "out.txt"], catch_exceptions=False)
+    assert Path("net-glad.txt").read_text() == "NotesExport(mood='glad', words=3, loud=False, signed=False)"
+    ran = run.invoke(cli, ["export", "net.onnx", "--to", "notes", "-o", "out.txt"], catch_exceptions=False)
     assert ran.stdout.splitlines() == ["Wrote out.txt: a few notes.", "Second line."]
     with pytest.raises(InvalidValueError, match="--mood: of --to notes, not of --to onnx"):
-        run.invoke(export, ["net.onnx", "--mood", "glad"], catch_exceptions=False)
+        run.invoke(cli, ["export", "net.onnx", "--mood", "glad"], catch_exceptions=False)
+
+
+def test_a_setting_with_the_name_of_an_option_of_the_verb_is_refused(notes, monkeypatch):
+    @dataclass(frozen=True)
+    class Bad:
+        limit: int = field(default=3, metadata=described("something else."))
+        calm: bool = field(default=True, metadata=described("no exclamation marks."))
+
+    monkeypatch.setattr(notes, "settings", Bad)
+    with pytest.raises(InvalidValueError, match="settings limit, which are options of export itself"):
+        CliRunner().invoke(cli, ["export", "--help"], catch_exceptions=False)
 
 
 def test_it_is_gone_with_its_registration():
-    assert "notes" not in CliRunner().invoke(export, ["--help"]).output
+    assert "notes" not in CliRunner().invoke(cli, ["export", "--help"]).output
 
 
 @pytest.mark.parametrize(

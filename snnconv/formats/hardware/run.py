@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 
 from snnconv.errors import DataError, FileError
-from snnconv.formats.hardware import operators
-from snnconv.formats.hardware.operators import Array, spread
+from snnconv.formats.hardware.layer_operators import LAYER_OPERATORS, RunningLayer
+from snnconv.formats.hardware.operators import Array
 
 __all__ = ["FORMAT", "GRAPH", "VERSION", "HardwareNetwork", "file_names", "read_folder"]
 
@@ -154,64 +154,9 @@ class HardwareNetwork:
             raise DataError(f"The inputs are {inputs.min()}..{inputs.max()}; the network takes {least}..{most}.")
         return steps, frames
 
-    def _array(self, layer: dict[str, Any], name: str, rank: int | None = None) -> Array | None:
-        """Return an array of a layer, to broadcast over a sample of this rank; None where it has none."""
-        if name not in layer["arrays"]:
-            return None
-        described = layer["arrays"][name]
-        values = self._arrays[described["file"]]
-        return values if rank is None else spread(values, described["axis"], rank)
-
-    def _run(self, layer: dict[str, Any], inputs: list[Array], position: int, held: dict[int, Array]) -> Array:
+    def _run(self, described: dict[str, Any], inputs: list[Array], position: int, held: dict[int, Array]) -> Array:
         """Run one layer on its inputs `[B, ...]`; neurons change what is held of them."""
-        rank, settings, x = len(layer["shape"]), layer["attributes"], inputs[0]
-
-        def along(name: str) -> Array:
-            values = self._array(layer, name, rank)
-            if values is None:
-                raise KeyError(name)
-            return values
-
-        match layer["operator"]:
-            case "input":
-                return np.asarray(x.astype(np.int64) - along("zero"))
-            case "convolution":
-                weights = self._arrays[layer["arrays"]["weights"]["file"]]
-                return (operators.convolve(x, weights, settings) << int(settings["shift"])) + along("biases")
-            case "linear":
-                weights = self._arrays[layer["arrays"]["weights"]["file"]]
-                return (operators.multiply(x, weights) << int(settings["shift"])) + along("biases")
-            case "neurons":
-                before = held.get(position)
-                if before is None:
-                    before = np.broadcast_to(along("initial"), x.shape)
-                thresholds, offsets = along("thresholds"), self._array(layer, "offsets", rank)
-                fired, held[position] = operators.fire(before, x, thresholds, offsets, settings)
-                return fired
-            case "add":
-                return np.asarray(x * along("multipliers0") + inputs[1] * along("multipliers1"))
-            case "affine":
-                return operators.affine(
-                    x, self._array(layer, "multipliers", rank), self._array(layer, "constants", rank)
-                )
-            case "sum":
-                axes = tuple(axis + 1 for axis in settings["axes"])
-                return np.asarray(x.sum(axes, dtype=np.int64)).reshape(len(x), *layer["shape"])
-            case "sum_pool":
-                return operators.sum_pool(x, settings)
-            case "max_pool":
-                return operators.max_pool(x, settings)
-            case "reshape":
-                return x.reshape(len(x), *settings["shape"])
-            case "transpose":
-                return x.transpose(0, *(axis + 1 for axis in settings["order"]))
-            case "concat":
-                return np.concatenate(inputs, settings["axis"] + 1)
-            case "slice":
-                return x[(slice(None), *(slice(*bounds) for bounds in settings["starts_stops_steps"]))]
-            case "pad":
-                pads, padded = settings["pads"], len(settings["pads"]) // 2
-                around = [(0, 0)] * (x.ndim - padded) + [(pads[at], pads[at + padded]) for at in range(padded)]
-                return np.pad(x, around)
-            case operator:
-                raise FileError(f"{GRAPH} has a layer {operator!r}, which this version does not know.")
+        run = LAYER_OPERATORS.get(described["operator"])
+        if run is None:
+            raise FileError(f"{GRAPH} has a layer {described['operator']!r}, which this version does not know.")
+        return run(RunningLayer(described, position, self._arrays, held), inputs)

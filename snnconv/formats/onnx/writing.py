@@ -28,8 +28,8 @@ def to_onnx(model: Model) -> onnx.ModelProto:
 
     Args:
         model: Network at any stage. The input is `[batch, ...]`, of an SNN whose input changes over time
-            `[T, batch, ...]`. An SNN's outputs are the time means `[batch, ...]`, named as the network's own outputs, and then
-            `<name>_steps`, the same outputs at every step, `[T, batch, ...]`.
+            `[T, batch, ...]`. An SNN's outputs are the time means `[batch, ...]`, named as the network's own outputs,
+            and then `<name>_steps`, the same outputs at every step, `[T, batch, ...]`.
 
     Raises:
         ModelError: Modules have no ONNX form; all of them are listed.
