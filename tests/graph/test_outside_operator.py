@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from snnconv.formats.onnx import save
 from snnconv.graph.access import calls, module_of
 from snnconv.graph.emission import EMITTERS
 from snnconv.graph.node import HANDLERS
-from snnconv.graph.operator import OPERATORS
+from snnconv.graph.operator import OPERATORS, NoForm
 from snnconv.loading import load
 from snnconv.model import Model
 
@@ -67,6 +68,16 @@ def test_with_a_record_it_converts(network: Path, coupling: str, tmp_path: Path)
     again = load(save(snn, tmp_path / "snn.onnx"))
     assert kinds(again) == kinds(snn)
     assert torch.equal(again.logits(images), snn.logits(images))
+
+
+@pytest.mark.usefixtures("elu")
+def test_a_file_that_cannot_hold_it_says_why(network: Path, tmp_path: Path) -> None:
+    ann = load(network)
+    record = replace(OPERATORS[nn.ELU], write=NoForm("it is never written"))
+    OPERATORS._entries[nn.ELU] = record
+    del EMITTERS._entries[nn.ELU]
+    with pytest.raises(UnsupportedOperatorsError, match="ELU 'r1': it is never written"):
+        save(ann, tmp_path / "again.onnx")
 
 
 @pytest.mark.usefixtures("elu")
