@@ -1,11 +1,12 @@
 """Which timm architectures convert: one network after the other is loaded, converted and compared with its ANN.
 
-    python -m benchmarks.coverage --jobs 2 --output benchmarks/results/coverage.json --table docs/coverage.md
+    python -m benchmarks.coverage --jobs 2 --output benchmarks/results/coverage.json
     python -m benchmarks.coverage --only resnet18 lcnet_035
     python -m benchmarks.coverage --jobs 2 --shift 0 --output benchmarks/results/coverage-unshifted.json
 
 Weights are random, so this is about operators and about whether the parts fit, not about accuracy. Each network runs in
-a process of its own, with a limit on its time and memory.
+a process of its own, with a limit on its time and memory. `benchmarks.coverage_page` writes docs/coverage.md from the
+results.
 """
 
 from __future__ import annotations
@@ -22,10 +23,9 @@ from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from statistics import median
-from textwrap import fill
 from typing import Any
 
+from benchmarks.coverage_causes import short_causes
 from benchmarks.coverage_models import FAMILIES, MORE
 from benchmarks.environment import environment
 
@@ -43,48 +43,6 @@ LEAST_VARIANCE = (
 SHIFT = 1.0  # of batch-norms, which timm starts at 0
 FIGURES = ("error", "fitted", "rounding", "noise")
 FEW_PARAMETERS = 3_000_000  # networks with fewer see images of their own size
-
-HEAD = """# Coverage of timm
-
-Which architectures of [timm](https://github.com/huggingface/pytorch-image-models) {timm} import and convert. Of every
-family the smallest network is taken, by number of parameters; where that is not made of ReLU and its kin but another of
-the family is, the smallest such one too; and some more that are widely used.
-
-```sh
-python -m benchmarks.coverage --jobs 2 --output benchmarks/results/coverage.json --table docs/coverage.md \\
-    --unshifted benchmarks/results/coverage-unshifted.json
-```
-
-{summary}
-
-* Weights are random, with a fixed seed: this says what converts, not how accurately
-  ([conversion.md](conversion.md) does). Batch-norms are given the statistics of {images} synthetic images first, and
-  scales that timm starts at 0 are set to {scale}, for else most of a network would pass nothing on.
-* Conversion: T={timesteps}, L={levels} (N={total}), `calibration="bias"` with {images} synthetic images.
-* *Error*: distance of the quantized network's logits to those of the ANN on {images} other synthetic images, relative
-  to the ANN's, both centred over the images: a network that answers the same for every image has an error of 1.
-* *Fitted*: the same on the images of the calibration. So few do not show all that deep layers can meet; where this is
-  small and the error is not, activations of other images passed the ceilings.
-* *Rounding*: how far the ANN's own logits move, measured likewise, if every active unit of every site is given noise
-  of the size of its rounding (uniform, one level wide) and nothing else is changed. An error of this size is what N
-  levels cost this network; only what is above it can be the conversion's fault.
-* *Noise*: the same if noise of 1 % is added to the images instead: whether the network magnifies small differences.
-* Batch-norm shifts are {shift:g}: with 1, about 84 % of the units behind them are active. With 0, as timm starts them,
-  random deep networks are chaotic: 1 % of noise moves their logits by a tenth in the median, by up to three quarters
-  ([below](#without-shifts)).
-* *Side*: of the images; networks with more than {few} million parameters see smaller ones, where they can.
-* *Refused*: what the importer or the plan names, all at once, with the number of nodes.
-
-| network | family | outcome | sites | error | fitted | rounding | noise | side | s |
-|---|---|---|---|---|---|---|---|---|---|
-"""
-
-
-UNSHIFTED = (
-    "The same networks with batch-norm shifts of 0 (`--shift 0`): {figures}. So much do N={total} levels cost networks "
-    "that magnify whatever is added to them; trained networks do not ([calibration.md](calibration.md#figures))."
-)
-WIDTH = 120
 
 
 def family_of(name: str) -> str:
@@ -247,6 +205,12 @@ def settle(module: Any, images: Any, shift: float) -> None:
         norm.eval()
 
 
+def outcome(row: dict[str, Any]) -> str:
+    """Return the outcome of one network, with its causes where it did not convert."""
+    listed = ", ".join(short_causes(row.get("reasons", {})))
+    return f"{row['outcome']}: {listed}" if listed else str(row["outcome"])
+
+
 def run(name: str, threads: int, shift: float) -> dict[str, Any]:
     """Measure one network in a process of its own."""
     started = time.perf_counter()
@@ -274,57 +238,6 @@ def _failure(name: str, reason: str, started: float) -> dict[str, Any]:
     }
 
 
-def _words(row: dict[str, Any]) -> str:
-    if row["outcome"] == "converted":
-        return "converted"
-    found = "; ".join(f"{what} ({count})" if count > 1 else what for what, count in row["reasons"].items())
-    return f"{row['outcome']}: {found}"
-
-
-def table(rows: Sequence[dict[str, Any]], where: dict[str, Any], shift: float) -> str:
-    """The document, converted networks first."""
-    order = {"converted": 0, "failed": 1, "refused": 2}
-    counts = Counter(row["outcome"] for row in rows)
-    outcomes = ", ".join(f"{counts[outcome]} {outcome}" for outcome in order)
-    text = HEAD.format(
-        timm=where["timm"],
-        images=IMAGES,
-        timesteps=TIMESTEPS,
-        levels=LEVELS,
-        total=TIMESTEPS * LEVELS,
-        scale=LAST_SCALE,
-        few=FEW_PARAMETERS // 1_000_000,
-        shift=shift,
-        summary=fill(
-            f"{len(rows)} networks: {outcomes}. Medians over those that converted: {in_words(rows)}. Measured on "
-            f"{where['cores']} cores ({where['processor']}), {where['date']}.",
-            WIDTH,
-        ),
-    )
-    for row in sorted(rows, key=lambda row: (order[row["outcome"]], row["family"], row["network"])):
-        figures = [f"{row[key]:.3f}" if key in row else "" for key in FIGURES]
-        cells = [row["network"], row["family"], _words(row), row.get("sites", ""), *figures, row.get("side", "")]
-        text += "| " + " | ".join(str(cell).replace("|", "/") for cell in [*cells, row["seconds"]]) + " |\n"
-    return text
-
-
-def unshifted(rows: Sequence[dict[str, Any]]) -> str:
-    """What a run with `--shift 0` found, as the last part of the document."""
-    return (
-        "\n## Without shifts\n\n"
-        + fill(UNSHIFTED.format(figures=in_words(rows), total=TIMESTEPS * LEVELS), WIDTH)
-        + "\n"
-    )
-
-
-def in_words(rows: Sequence[dict[str, Any]]) -> str:
-    """The figures of the networks that converted: median and largest."""
-    found = {key: [row[key] for row in rows if key in row] for key in FIGURES}
-    return ", ".join(
-        f"{key} {median(values):.3f} (at most {max(values):.3f})" for key, values in found.items() if values
-    )
-
-
 def main() -> None:
     """Sweep, and print a line for each network."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -333,8 +246,6 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1, help="of each process")
     parser.add_argument("--shift", type=float, default=SHIFT, help="of batch-norms")
     parser.add_argument("--output", type=Path, help="JSON; rows of other networks that it holds stay in it")
-    parser.add_argument("--table", type=Path, help="the document")
-    parser.add_argument("--unshifted", type=Path, help="JSON of a run with --shift 0, for the document")
     parser.add_argument("--child", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.child:
@@ -349,17 +260,12 @@ def main() -> None:
         for row in pool.map(lambda name: run(name, given.threads, given.shift), given.only or sweep_names()):
             rows[row["network"]] = row
             error = "".join(f"{key} {row[key]:.3f}, " for key in FIGURES if key in row)
-            print(f"{row['network']}: {_words(row)[:300]}, {error}{row['seconds']} s", flush=True)
+            print(f"{row['network']}: {outcome(row)}, {error}{row['seconds']} s", flush=True)
     if given.output:
         given.output.write_text(
             json.dumps({"environment": environment(), "shift": given.shift, "rows": list(rows.values())}, indent=1)
             + "\n"
         )
-    if given.table:
-        text = table(list(rows.values()), environment(), given.shift)
-        if given.unshifted:
-            text += unshifted(json.loads(given.unshifted.read_text())["rows"])
-        given.table.write_text(text)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The pictures of the README and of docs/report.md and docs/compare.md, from the digits that `snnconv demo` trains on.
+"""The pictures of docs/report.md, docs/demo.md and docs/compare.md, from the digits that `snnconv demo` trains on.
 
     python -m benchmarks.pictures
 

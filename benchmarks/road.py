@@ -1,4 +1,4 @@
-"""The figures of the README: real networks converted without training, evaluated in four ways.
+"""Figures of docs/results.md: real networks converted without training, evaluated in four ways.
 
     python -m benchmarks.road ../shared [--only resnet20|lite0] [--output benchmarks/results/road.json]
 
@@ -139,7 +139,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("shared", type=Path)
     parser.add_argument("--only", choices=sorted(LEVELS))
-    parser.add_argument("--levels", type=int, nargs="+", help="L at T=4; by default those of the README")
+    parser.add_argument("--levels", type=int, nargs="+", help="L at T=4; by default those of docs/results.md")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0], help="draws of the calibration images")
     parser.add_argument("--no-float64", action="store_true")
     parser.add_argument("--output", type=Path)

@@ -86,7 +86,8 @@ def _run(folder: Path, progress: Progress) -> Demo:
         ann_file,
     )
     ann = load(ann_file)
-    save(convert(ann, timesteps=TIMESTEPS, progress=progress), snn_file)
+    converted = convert(ann, timesteps=TIMESTEPS, progress=progress)
+    save(converted, snn_file)
     snn = load(snn_file)
     test = open_data("digits", ann.input, purpose="eval")
     energy_pj = ann_energy(ann).energy_pj_per_image
@@ -96,10 +97,9 @@ def _run(folder: Path, progress: Progress) -> Demo:
         _row("SNN, simulated", evaluate(snn, test, against=ann, simulate=True, progress=progress)),
         _row_of_onnxruntime(snn_file, ann, test),
     )
-    assert snn.levels is not None
     page = folder / REPORT_FILE
     report(snn_file, test, page, against=ann_file, options=Options(command="snnconv demo"), progress=progress)
-    return Demo(rows, len(test), TIMESTEPS, snn.levels, str(ann_file), str(snn_file), str(page))
+    return Demo(rows, len(test), TIMESTEPS, converted.levels, str(ann_file), str(snn_file), str(page))
 
 
 def _row(network: str, found: Evaluation, energy_pj: float | None = None) -> DemoRow:

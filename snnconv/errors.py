@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,6 +17,8 @@ __all__ = [
     "UnsupportedNode",
     "UnsupportedOperatorsError",
     "VerificationError",
+    "is_out_of_memory",
+    "unreadable",
 ]
 
 
@@ -73,3 +76,23 @@ class UnsupportedOperatorsError(ModelError):
 
 class DivergenceError(SnnconvError):
     """A training that no longer computes finite numbers."""
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Return whether an error is one of Python's, numpy's or torch's ways to say that memory did not suffice."""
+    named = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"  # torch is not imported for it
+    return named or "allocate memory" in str(error)
+
+
+def unreadable(path: str | os.PathLike[str], error: BaseException, otherwise: str) -> FileError:
+    """Return the error of a file that could not be read: memory did not suffice, or what the reader makes of it.
+
+    Args:
+        path: The file.
+        error: What its reader raised.
+        otherwise: The message where memory did suffice.
+    """
+    if is_out_of_memory(error):
+        reason = str(error).rstrip(".") or "the system gave no more"
+        return FileError(f"{os.fspath(path)} does not fit into memory ({reason}). Free some, or give a smaller file.")
+    return FileError(otherwise)

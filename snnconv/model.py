@@ -6,18 +6,22 @@ import copy
 import math
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
-from typing import Any, Literal, get_args
+from typing import Any, Literal, Self, TypeVar, get_args, overload
 
 import torch
 from torch import Tensor, fx
 
 from snnconv.errors import InvalidValueError, ModelError
-from snnconv.neurons import Coupling
+from snnconv.neurons import QCFS, Coupling, SpikingSite, Steps
 
-__all__ = ["InputSpec", "Model", "Stage"]
+__all__ = ["ANN", "SNN", "InputSpec", "Model", "QuantizedANN", "Stage", "rows_of", "stage_of", "typed"]
+
+M = TypeVar("M", bound="Model")
 
 Layout = Literal["NCHW", "NHWC", "NC"]
 SIZES = ("channels", "height", "width", "resize", "timesteps", "step_us")  # what counts something, of an InputSpec
+LARGEST_SIZE = 2**31 - 1
+LARGEST = {"height": 2**24, "width": 2**24, "resize": 2**24, "step_us": 2**53}  # no product of them passes 64 bits
 
 
 class Stage(StrEnum):
@@ -79,8 +83,10 @@ class InputSpec:
             raise InvalidValueError(f"std is {self.std}: every value must be above 0.")
         for name in SIZES:
             value = getattr(self, name)
-            if value is not None and value < 1:
-                raise InvalidValueError(f"{name} is {value}: it must be at least 1.")
+            if value is not None and not 1 <= value <= LARGEST.get(name, LARGEST_SIZE):
+                raise InvalidValueError(
+                    f"{name} is {value}: it must be at least 1 and at most {LARGEST.get(name, LARGEST_SIZE)}."
+                )
 
     def sample_shape(self) -> tuple[int, ...]:
         """Shape of one input without the batch axis, in the network's layout: three axes of an image, one if flat.
@@ -97,6 +103,16 @@ class InputSpec:
         if self.layout == "NHWC":
             return (self.height, self.width, self.channels)
         return (self.channels, self.height, self.width)
+
+    @property
+    def noun(self) -> str:
+        """Return the word for one input: "image", or "sample" where it has no two axes, or changes over time.
+
+        >>> InputSpec(3, 32, 32).noun, InputSpec(40, None, None, layout="NC").noun, InputSpec(1, 1, 16000).noun
+        ('image', 'sample', 'sample')
+        """
+        flat = self.layout == "NC" or 1 in (self.height, self.width)
+        return "sample" if flat or self.timesteps is not None else "image"
 
     @property
     def batch_axis(self) -> int:
@@ -158,32 +174,55 @@ class InputSpec:
         return InputSpec(**known)
 
 
+def rows_of(output: Tensor) -> Tensor:
+    """Return an output `[B, ...]` as one row of numbers for each member of the batch, `[B, M]`.
+
+    >>> rows_of(torch.zeros(8)).shape, rows_of(torch.zeros(8, 5, 2)).shape
+    (torch.Size([8, 1]), torch.Size([8, 10]))
+    """
+    return output.unsqueeze(-1).flatten(1)
+
+
 @dataclass
 class Model:
-    """A network at one stage of the road from ANN to SNN.
+    """A network at one stage of the road from ANN to SNN: an `ANN`, a `QuantizedANN` or an `SNN`.
+
+    The sites of the graph tell the stage, and what belongs to it: T, L and coupling are read from them.
 
     Attributes:
-        graph: modules called one by one; `placeholder`, `call_module` and `output` nodes only. A node's
-            `meta["shape"]` is of one sample and one time step, without the axes of both; so is the placeholder's.
-        stage: ANN, quantized ANN or SNN.
-        input: what one input looks like.
-        outputs: names of the outputs.
-        timesteps: T of an SNN, else None.
-        levels: L, firing levels per step of an SNN, the most of any site; else None.
-        coupling: coupling of an SNN's sites, else None.
-        provenance: where it came from and what was done to it, JSON-ready.
-        report: of the conversion that made it, a `snnconv.convert.ConversionReport`; None for any other model.
+        graph: Modules called one by one; `placeholder`, `call_module` and `output` nodes only. A node's
+            `meta["shape"]` is that of one sample and one time step, without the axes of both; so is the placeholder's.
+        input: Shape and normalisation of one input.
+        outputs: Names of the outputs.
+        provenance: Source of the network and the steps taken since, JSON-ready.
+        report: The `snnconv.convert.ConversionReport` of the conversion that made it; None for any other model.
     """
 
     graph: fx.GraphModule
-    stage: Stage
     input: InputSpec
     outputs: tuple[str, ...]
-    timesteps: int | None = None
-    levels: int | None = None
-    coupling: Coupling | None = None
     provenance: dict[str, Any] = field(default_factory=dict)
     report: Any = None
+
+    @property
+    def stage(self) -> Stage:
+        """Stage that the sites of the graph show."""
+        return stage_of(self.graph)
+
+    @property
+    def timesteps(self) -> int | None:
+        """T of an SNN, else None."""
+        return None
+
+    @property
+    def levels(self) -> int | None:
+        """L, firing levels per step of an SNN, the most of any site; else None."""
+        return None
+
+    @property
+    def coupling(self) -> Coupling | None:
+        """Coupling of an SNN's sites, else None."""
+        return None
 
     @torch.inference_mode()
     def __call__(self, x: Tensor) -> Any:
@@ -198,10 +237,82 @@ class Model:
         return self.graph(x)
 
     def logits(self, x: Tensor) -> Tensor:
-        """First output of a batch `[B, ...]`: of an SNN the time mean, `[B, classes]`."""
+        """Return the first output of a batch, `[B, ...]`: an SNN's is the time mean, `[B, classes]`."""
         out: Tensor | tuple[Tensor, ...] = self(x)
         return out[0] if isinstance(out, tuple) else out
 
-    def copy(self) -> Model:
-        """Return a copy that shares nothing with this one, so that surgery never changes a caller's model."""
-        return replace(self, graph=copy.deepcopy(self.graph), provenance=copy.deepcopy(self.provenance))
+    def copy(self) -> Self:
+        """Return a copy that shares nothing with this one, so that surgery never changes a caller's model.
+
+        It has no report: a report's numbers are those of the network that was converted, not of a changed copy.
+        """
+        graph, provenance = copy.deepcopy(self.graph), copy.deepcopy(self.provenance)
+        return replace(self, graph=graph, provenance=provenance, report=None)
+
+
+class ANN(Model):
+    """A network whose activations are real numbers."""
+
+
+class QuantizedANN(Model):
+    """A network whose activations have N levels each (QCFS)."""
+
+
+class SNN(Model):
+    """A network of neurons that spike over T time steps."""
+
+    @property
+    def timesteps(self) -> int:
+        """T, the number of time steps."""
+        return _time_modules(self.graph)[0].timesteps
+
+    @property
+    def levels(self) -> int:
+        """L, firing levels per step, the most of any site."""
+        return max((site.levels for site in _neurons(self.graph)), default=1)
+
+    @property
+    def coupling(self) -> Coupling:
+        """Coupling of the sites."""
+        return next((site.coupling for site in _neurons(self.graph)), Coupling.CAUSAL)
+
+
+def stage_of(graph: fx.GraphModule) -> Stage:
+    """Return the stage that the sites of a graph show."""
+    modules = list(graph.modules())
+    if any(isinstance(module, (SpikingSite, Steps)) for module in modules):
+        return Stage.SNN
+    return Stage.QUANTIZED if any(isinstance(module, QCFS) for module in modules) else Stage.ANN
+
+
+STAGES: dict[Stage, type[Model]] = {Stage.ANN: ANN, Stage.QUANTIZED: QuantizedANN, Stage.SNN: SNN}
+
+
+@overload
+def typed(model: Model) -> Model: ...
+
+
+@overload
+def typed(model: Model, stage: type[M]) -> M: ...
+
+
+def typed(model: Model, stage: type[Model] = Model) -> Model:
+    """Return the network as an instance of the stage that its sites show; the graph is shared.
+
+    Args:
+        model: A network whose sites may have been swapped since it was made.
+        stage: Class of the stage that it must be at by now.
+    """
+    kind = STAGES[model.stage]
+    assert issubclass(kind, stage)
+    return kind(model.graph, model.input, model.outputs, model.provenance, model.report)
+
+
+def _neurons(graph: fx.GraphModule) -> list[SpikingSite]:
+    return [module for module in graph.modules() if isinstance(module, SpikingSite)]
+
+
+def _time_modules(graph: fx.GraphModule) -> list[SpikingSite | Steps]:
+    """Return the modules that state T: layers of neurons first, then read-outs."""
+    readouts = [module for module in graph.modules() if isinstance(module, Steps)]
+    return [*_neurons(graph), *readouts]

@@ -15,7 +15,8 @@ from dataclasses import MISSING, Field, fields, is_dataclass
 from datetime import date
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from snnconv.errors import FileError, InvalidValueError
+from snnconv.errors import FileError, InvalidValueError, unreadable
+from snnconv.files import require_regular
 
 __all__ = ["fill", "nearest", "parse"]
 
@@ -39,7 +40,7 @@ def parse(text: bytes, where: str) -> dict[str, Any]:
     except UnicodeDecodeError as error:
         line = text[: error.start].count(b"\n") + 1
         raise FileError(f"{where} is no text in UTF-8 (line {line}): save it as UTF-8.") from error
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # ValueError: a number of thousands of digits
         raise FileError(f"{where} is no TOML file: {error}. Mend that line.") from error
 
 
@@ -142,10 +143,12 @@ def read_bytes(path: str | os.PathLike[str]) -> bytes:
     Raises:
         FileError: it is missing, a folder, or cannot be read.
     """
+    require_regular(path)
     try:
         with open(path, "rb") as file:
             return file.read()
     except FileNotFoundError as error:
         raise FileError(f"{os.fspath(path)} does not exist.") from error
-    except (OSError, ValueError) as error:  # ValueError: a name that no file can have
-        raise FileError(f"{os.fspath(path)} cannot be read: {getattr(error, 'strerror', error)}.") from error
+    except (OSError, ValueError, MemoryError) as error:  # ValueError: a name that no file can have
+        reason = getattr(error, "strerror", None) or error
+        raise unreadable(path, error, f"{os.fspath(path)} cannot be read: {reason}.") from error

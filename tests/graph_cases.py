@@ -11,7 +11,7 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 
 from snnconv.graph.importer import import_graph
-from snnconv.model import InputSpec, Model, Stage
+from snnconv.model import InputSpec, Model, QuantizedANN, typed
 from snnconv.neurons import QCFS
 from snnconv.spiking.plan import prepare
 from snnconv.spiking.sites import channel_axis, is_signed, iter_sites, swap
@@ -46,7 +46,7 @@ def model_of(proto: onnx.ModelProto) -> Model:
         spec = InputSpec(shape[2], shape[0], shape[1], layout="NHWC")
     else:
         spec = InputSpec(*shape)
-    return Model(imported.graph, Stage.ANN, spec, imported.outputs)
+    return typed(Model(imported.graph, spec, imported.outputs))
 
 
 @functools.cache
@@ -61,7 +61,7 @@ def prepared(name: str) -> Model:
     return prepare(plain(name))
 
 
-def quantize(model: Model, total_levels: int, seed: int = 0) -> Model:
+def quantize(model: Model, total_levels: int, seed: int = 0) -> QuantizedANN:
     """Every rectifier becomes QCFS with random ceilings, one a channel where the channels are known."""
     rng = np.random.default_rng(seed)
     quantized = model.copy()
@@ -70,9 +70,8 @@ def quantize(model: Model, total_levels: int, seed: int = 0) -> Model:
         size = () if axis is None else (place.meta["shape"][axis - 1],)
         ceiling = torch.tensor(rng.uniform(0.4, 1.5, size), dtype=torch.float32)
         swap(quantized.graph, place, QCFS(ceiling, total_levels, signed=is_signed(site), channel_axis=axis or 1))
-    quantized.stage = Stage.QUANTIZED
     quantized.graph.recompile()
-    return quantized
+    return typed(quantized, QuantizedANN)
 
 
 def images(model: Model, count: int = 4, seed: int = 0) -> torch.Tensor:

@@ -1,13 +1,15 @@
-"""The coverage sweep: its table of networks, its words for refusals, and one network through it."""
+"""The coverage sweep: its table of networks, the causes of refusals, its page, and one network through it."""
 
 from __future__ import annotations
+
+import doctest
 
 import pytest
 import timm
 import torch
 from torch import nn
 
-from benchmarks import coverage
+from benchmarks import coverage, coverage_causes, coverage_page
 from benchmarks.coverage_models import FAMILIES, is_rectifying
 from snnconv.errors import UnsupportedNode
 from snnconv.graph.refusals import BY_OPERATOR
@@ -50,34 +52,54 @@ def test_settled_norms_have_the_statistics_of_the_images() -> None:
     assert (norm.momentum, norm.training) == (0.1, False)
 
 
-def test_the_document_has_a_line_for_each_network() -> None:
-    rows = [
-        {"network": "b", "family": "f", "outcome": "refused", "reasons": {"GELU": 2, "attention": 1}, "seconds": 1.0},
-        {
-            "network": "a",
-            "family": "g",
-            "outcome": "converted",
-            "sites": 3,
-            "error": 0.25,
-            "fitted": 0.2,
-            "rounding": 0.15,
-            "noise": 0.1,
-            "side": 96,
-            "seconds": 2.0,
-        },
-    ]
-    where = {"timm": "1.0", "cores": 2, "processor": "A", "date": "2026-01-01"}
-    lines = coverage.table(rows, where, 1.0).splitlines()
+CONVERTED = {
+    "network": "a",
+    "family": "g",
+    "outcome": "converted",
+    "sites": 3,
+    "error": 0.25,
+    "fitted": 0.2,
+    "rounding": 0.15,
+    "noise": 0.1,
+    "side": 96,
+    "seconds": 2.0,
+}
+REFUSED = {
+    "network": "b",
+    "family": "f",
+    "outcome": "refused",
+    "reasons": {"GELU": 2, "attention": 1},
+    "seconds": 1.0,
+}
+FAILED = {"network": "c", "family": "f", "outcome": "failed", "reasons": {"not done after 300 s": 1}, "seconds": 300.0}
+ENVIRONMENT = {"timm": "1.0", "cores": 2, "processor": "A", "date": "2026-01-01"}
+
+
+def test_the_page_has_a_line_for_each_network() -> None:
+    lines = coverage_page.page([REFUSED, CONVERTED, FAILED], ENVIRONMENT, 1.0).splitlines()
+    assert "**3 networks: 1 converted, 1 failed, 1 refused.** Measured on 2 cores (A), 2026-01-01." in lines
+    assert "| a | g | 3 | 0.250 | 0.200 | 0.150 | 0.100 | 96 | 2.0 |" in lines
+    assert "| rounding | 0.150 | 0.150 |" in lines
     assert lines[-2:] == [
-        "| a | g | converted | 3 | 0.250 | 0.200 | 0.150 | 0.100 | 96 | 2.0 |",
-        "| b | f | refused: GELU (2); attention |  |  |  |  |  |  | 1.0 |",
+        "| b | f | GELU (2), attention | 1.0 |",
+        "| c | f | failed: not done after 300 s | 300.0 |",
     ]
-    start = next(index for index, line in enumerate(lines) if line.startswith("2 networks: "))
-    assert " ".join(lines[start : lines.index("", start)]) == (
-        "2 networks: 1 converted, 0 failed, 1 refused. Medians over those that converted: error 0.250 (at most 0.250), "
-        "fitted 0.200 (at most 0.200), rounding 0.150 (at most 0.150), noise 0.100 (at most 0.100). Measured on 2 "
-        "cores (A), 2026-01-01."
-    )
+
+
+def test_causes_are_short_whatever_the_nodes_and_weights_are_called() -> None:
+    assert doctest.testmod(coverage_causes).failed == 0
+    weights = {f"CastLike: its weight 'blocks.{index}.max' holds NaN or infinite values": 1 for index in range(400)}
+    assert coverage_causes.short_causes({**weights, "LayerNorm": 2}) == [
+        "NaN or infinite weights (400)",
+        "LayerNorm (2)",
+    ]
+    letters = dict.fromkeys("abcdef", 1)
+    assert coverage_causes.short_causes(letters) == ["a", "b", "c", "d", "and 2 more"]
+
+
+def test_common_causes_count_networks_and_nodes() -> None:
+    rows = [REFUSED, {"reasons": {"GELU": 1000, "LayerNorm": 3}}, CONVERTED]
+    assert coverage_page.cause_lines(rows) == ["| GELU | 2 | 1,002 |"]
 
 
 @pytest.mark.parametrize("name", ["test_resnet"])

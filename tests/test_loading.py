@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 
 import numpy as np
@@ -10,11 +11,13 @@ import onnx
 import pytest
 import torch
 from graph_cases import CASES, W, classifier, conv, node, plain, proto_of, quantize
+from huggingface_hub import constants
 from onnx import TensorProto, helper
 from torch import nn
 
 from snnconv.convert import convert
 from snnconv.errors import FileError, InvalidValueError, ModelError, UnsupportedOperatorsError
+from snnconv.formats.nir.hdf5 import read_tree
 from snnconv.formats.onnx.metadata import METADATA_KEY
 from snnconv.formats.onnx.writing import save, to_onnx
 from snnconv.loading import load, load_module
@@ -48,6 +51,15 @@ def test_a_file_says_where_it_comes_from(chain, tmp_path):
 
 def test_a_model_is_taken_as_it_is():
     assert load(plain("chain")) is plain("chain")
+
+
+def test_the_size_of_a_model_is_settled():
+    model = plain("chain")
+    assert load(model, size=6) is model
+    with pytest.raises(InvalidValueError, match=r"size is 7, and the model takes images of 6 x 6.*leave size out"):
+        load(model, size=7)
+    with pytest.raises(InvalidValueError, match="a flat input of 6 values: leave size out"):
+        load(plain("flat_mlp"), size=6)
 
 
 def test_channels_may_be_last(tmp_path):
@@ -365,7 +377,8 @@ def test_trained_weights_that_cannot_be_had(monkeypatch):
         raise OSError("offline")
 
     monkeypatch.setattr(timm, "create_model", refuse)
-    with pytest.raises(ModelError, match=r"cache.*--no-pretrained"):
+    monkeypatch.setattr("socket.create_connection", unreachable)
+    with pytest.raises(ModelError, match=r"OSError: offline\. .*--no-pretrained"):
         load("timm:resnet18")
     with pytest.raises(ModelError, match="cannot build"):
         load("timm:resnet18", pretrained=False)
@@ -424,3 +437,90 @@ def test_a_module_that_fails_is_named_and_stays_as_it_was():
     with pytest.raises(ModelError, match="Failing"):
         load_module(module, (3, 4, 4))
     assert module.training
+
+
+def test_what_torch_logs_is_as_it_was():
+    logger = logging.getLogger("torch.onnx")
+    before = logger.level
+    logger.setLevel(logging.INFO)
+    try:
+        load_module(nn.Sequential(nn.Flatten(), nn.Linear(12, 2), nn.ReLU()), (3, 2, 2))
+        assert logger.level == logging.INFO
+        with pytest.raises(ModelError):
+            load_module(nn.Linear(12, 2), (3, 2, 2))
+        assert logger.level == logging.INFO
+    finally:
+        logger.setLevel(before)
+
+
+@pytest.mark.parametrize("location", ["a" * 5000, "a/" * 3000, "a\0b"])
+def test_weights_in_a_place_that_cannot_be(chain, location, tmp_path):
+    proto = onnx.ModelProto()
+    proto.CopyFrom(chain)
+    tensor = proto.graph.initializer[0]
+    tensor.ClearField("raw_data")
+    tensor.data_location = TensorProto.EXTERNAL
+    tensor.external_data.add(key="location", value=location)
+    with pytest.raises(FileError, match="keeps the weights"):
+        load(written(tmp_path, proto))
+
+
+def test_a_path_that_cannot_be():
+    with pytest.raises(FileError, match="File name too long"):
+        load("a" * 5000)
+
+
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "network.onnx")
+    with pytest.raises(FileError, match="is a pipe, which is not read"):
+        load(tmp_path / "network.onnx")
+    with pytest.raises(FileError, match="is a device"):
+        load(os.devnull)
+
+
+def test_memory_that_does_not_suffice_is_no_damage(chain, tmp_path, monkeypatch):
+    def fail(*_, **__):
+        raise MemoryError("Unable to allocate 8 GiB")
+
+    monkeypatch.setattr("snnconv.loading.import_graph", fail)
+    with pytest.raises(FileError, match=r"does not fit into memory \(Unable to allocate 8 GiB\)"):
+        load(written(tmp_path, chain))
+    monkeypatch.setattr("h5py.File", fail)
+    with pytest.raises(FileError, match="does not fit into memory"):
+        read_tree(b"", tmp_path / "net.nir")
+
+
+def unreachable(*_, **__):
+    raise OSError("no route to anywhere")
+
+
+def test_where_the_hub_does_not_answer_nothing_is_tried_again(monkeypatch):
+    seen = []
+
+    class LocalEntryNotFoundError(Exception):
+        pass
+
+    def create(*_, **__):
+        seen.append(constants.HF_HUB_OFFLINE)
+        raise LocalEntryNotFoundError("not there")
+
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr("snnconv.loading.getproxies", dict)
+    monkeypatch.setattr("socket.create_connection", unreachable)
+    monkeypatch.setattr("timm.create_model", create)
+    with pytest.raises(ModelError, match=r"not in timm's cache .* cannot be reached \(no route to anywhere\)"):
+        load("timm:resnet18")
+    assert seen == [True]
+    assert constants.HF_HUB_OFFLINE is False
+
+
+@pytest.mark.parametrize("proxies", [{}, {"https": "http://proxy"}])
+def test_what_timm_says_is_told(proxies, monkeypatch):
+    def create(*_, **__):
+        raise RuntimeError("No pretrained weights exist for resnet18.")
+
+    monkeypatch.setattr("snnconv.loading.getproxies", lambda: proxies)
+    monkeypatch.setattr("socket.create_connection", unreachable)
+    monkeypatch.setattr("timm.create_model", create)
+    with pytest.raises(ModelError, match=r"RuntimeError: No pretrained weights exist for resnet18\. .*--no-pretrained"):
+        load("timm:resnet18")

@@ -128,3 +128,10 @@ def test_logits_are_the_first_output():
     snn = spike(quantized, 4, 2)
     assert torch.equal(snn.logits(x), snn(x)[0])
     assert snn.logits(x).shape == quantized.logits(x).shape == (4, 5)
+
+
+def test_a_copy_has_no_report():
+    model = quantize(plain("chain"), 8)
+    model.report = "numbers of a conversion"
+    assert model.copy().report is None
+    assert model.report == "numbers of a conversion"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shlex
 import sys
 import traceback
@@ -22,13 +24,14 @@ from snnconv.cli.output import accept_any_terminal, print_error, show_warning
 from snnconv.cli.report import report
 from snnconv.cli.train import train
 from snnconv.cli.zoo import zoo
-from snnconv.errors import SnnconvError, SnnconvWarning
+from snnconv.errors import SnnconvError, SnnconvWarning, is_out_of_memory
 
 __all__ = ["cli", "main"]
 
 USER_ERROR = 2
 OWN_ERROR = 1
 INTERRUPTED = 130
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
 @click.group(
@@ -66,6 +69,7 @@ def main(arguments: list[str] | None = None) -> Any:
             words = [word for word in given if word != "--debug"]
             command = shlex.join(["snnconv", *words])  # a report tells how it was made
             cli.main(args=words, standalone_mode=False, prog_name="snnconv", obj=command)
+            sys.stdout.flush()
     except SnnconvError as error:
         _fail(str(error), USER_ERROR, debug)
     except click.ClickException as error:
@@ -75,10 +79,16 @@ def main(arguments: list[str] | None = None) -> Any:
         told = str(error.__cause__ or error)  # click turns an interrupt into its Abort
         _fail(told or "interrupted; nothing was written", INTERRUPTED, debug=False)
     except BrokenPipeError:
+        _drop_output()
         sys.exit(OWN_ERROR)
     except Exception as error:
-        if _is_out_of_memory(error):
-            _fail(f"Not enough memory: {error}. Take fewer time steps, images or pixels.", USER_ERROR, debug)
+        if isinstance(error, OSError) and error.filename is None and error.errno in NO_SPACE:  # of files it has a name
+            _drop_output()
+            said = f"Standard output cannot be written: {error.strerror}. Send it elsewhere; files are written whole."
+            _fail(said, USER_ERROR, debug)
+        if is_out_of_memory(error):
+            reason = f": {error}".rstrip(" :.")
+            _fail(f"Not enough memory{reason}. Take fewer time steps, images or pixels.", USER_ERROR, debug)
         _fail(
             f"{type(error).__name__}: {error}\nThis is a fault of snnconv; --debug shows where.",
             OWN_ERROR,
@@ -86,15 +96,22 @@ def main(arguments: list[str] | None = None) -> Any:
         )
 
 
-def _is_out_of_memory(error: Exception) -> bool:
-    """Python's, numpy's and torch's ways to say so; torch is not imported for it."""
-    return (
-        isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError" or "allocate memory" in str(error)
-    )
+def _drop_output() -> None:
+    """Discard what standard output or standard error does not take, which Python would try to write once more."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, stream.fileno())
+            os.close(nowhere)
 
 
 def _fail(message: str, code: int, debug: bool) -> NoReturn:
-    if debug:
-        traceback.print_exc()
-    print_error(message)
+    try:
+        if debug:
+            traceback.print_exc()
+        print_error(message)
+    except OSError:  # nobody can be told
+        _drop_output()
     sys.exit(code)

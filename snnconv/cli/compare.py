@@ -143,6 +143,6 @@ def _print(found: Comparison, output: Path) -> None:
     view = comparison_view(found)
     print_line(view["verdict"])
     rows = [[cell and cell.partition(" ±")[0] for cell in row] for row in view["rows"]]
-    print_table(f"{found.images} images", view["heads"], rows)
+    print_table(f"{found.images} {found.noun}s", view["heads"], rows)
     print_line(found.energy_note)
     print_line(f"Wrote {output} and {numbers_beside(output)}.")

@@ -2,34 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from snnconv.cli.output import print_line, print_table
+from snnconv.model import SNN
 
 if TYPE_CHECKING:
+    from torch import fx
+
     from snnconv.convert import CalibrationReport, CausalReport, ConversionReport
     from snnconv.convert.allocation import PrecisionPoint, PrecisionReport
 
-__all__ = ["print_conversion"]
+__all__ = ["applied_once", "print_conversion"]
 
 
-def print_conversion(report: ConversionReport, target: Path) -> None:
-    """Print what a conversion did and where it was written."""
+def print_conversion(report: ConversionReport, snn: SNN, target: Path) -> None:
+    """Print what a conversion did and where it was written.
+
+    Args:
+        report: the conversion.
+        snn: SNN that the conversion made.
+        target: the file that holds it.
+    """
     from snnconv.spiking.sites import in_words
 
-    check = report.verification
+    check, noun = report.verification, snn.input.noun
     if report.method is not None:
         _print_method(report.method)
     if report.precision is not None:
-        _print_precision(report.precision)
+        _print_precision(report.precision, noun)
     if report.causal is not None:
-        _print_causal(report.causal)
+        _print_causal(report.causal, noun)
     totals = in_words(site.total_levels for site in check.sites)
     window = f"N={totals}" if "mixed" in totals else f"L={report.levels}, N={totals}"
     print_table(
         f"T={report.timesteps}, {window}, {report.coupling} coupling. Calibration: "
-        f"{report.calibration}. Mean absolute errors in % of the mean activation, on {check.images} images.",
+        f"{report.calibration}. Mean absolute errors in % of the mean activation, on {check.images} {noun}s.",
         (
             "site",
             "N",
@@ -58,14 +68,31 @@ def print_conversion(report: ConversionReport, target: Path) -> None:
         verdict = f"the SNN equals its quantized ANN at every site to {check.tolerance:.0e} of the ceiling"
     else:
         verdict = (
-            f"causal coupling: the SNN names the class of its quantized ANN on {check.agreement:.0f} % of the images"
+            f"causal coupling: the SNN names the class of its quantized ANN on {check.agreement:.0f} % of the {noun}s"
         )
     print_line(
         f"Verified in double precision: {verdict}; largest difference of the outputs {check.logits_difference:.1e}."
     )
     if report.on_means:
-        print_line(f"Computed once, on time means: {', '.join(report.on_means)}.")
+        print_line(applied_once(report.on_means, snn.graph))
     print_line(f"Wrote {target} in {report.wall_s:.1f} s.")
+
+
+def applied_once(names: Sequence[str], graph: fx.GraphModule) -> str:
+    """Return the sentence about operators that see the average over time alone, kind by kind.
+
+    Args:
+        names: one or more of the graph's nodes, as they are named in the user's file.
+        graph: holds the nodes.
+    """
+    from snnconv.spiking.plan import nonlinear_operators
+
+    operators = nonlinear_operators(graph)
+    kinds: dict[str, list[str]] = {}
+    for name in names:
+        kinds.setdefault(operators.get(name, "Operator"), []).append(repr(name))
+    listing = "; ".join(f"{kind} {', '.join(quoted)}" for kind, quoted in kinds.items())
+    return f"{listing} {'is' if len(names) == 1 else 'are'} applied once, to the average over time."
 
 
 def _print_method(method: CalibrationReport) -> None:
@@ -86,16 +113,16 @@ def _print_method(method: CalibrationReport) -> None:
         )
 
 
-def _print_precision(precision: PrecisionReport) -> None:
+def _print_precision(precision: PrecisionReport, noun: str) -> None:
     points = [
         *(("mixed", point) for point in precision.front if point not in precision.uniform),
         *(("uniform", point) for point in precision.uniform),
     ]
     print_table(
         f"Levels: front of {precision.floor} to {precision.candidates[-1]} a site, measured on {precision.images} "
-        f"calibration images (energy on {precision.energy_images}, an estimate by operations). Errors in % of the "
+        f"calibration {noun}s (energy on {precision.energy_images}, an estimate by operations). Errors in % of the "
         "logits' variance.",
-        ("levels", "N", "mean N", "energy pJ/image", "spikes/image", "predicted error", "error", "same arg-max %"),
+        ("levels", "N", "mean N", f"energy pJ/{noun}", f"spikes/{noun}", "predicted error", "error", "same arg-max %"),
         [
             (
                 f"{kind}, chosen" if point == precision.chosen else kind,
@@ -108,7 +135,8 @@ def _print_precision(precision: PrecisionReport) -> None:
     _, *figures = _figures(precision.result)
     print_line(
         f"Chosen: {precision.chosen.where}; {precision.reason}. After the final calibration: {figures[0]} pJ and "
-        f"{figures[1]} spikes an image, {precision.result.agreement:.2f} % the same arg-max."
+        f"{figures[1]} spikes {'an' if noun == 'image' else 'a'} {noun}, "
+        f"{precision.result.agreement:.2f} % the same arg-max."
     )
 
 
@@ -123,12 +151,12 @@ def _figures(point: PrecisionPoint) -> tuple[str, ...]:
     )
 
 
-def _print_causal(causal: CausalReport) -> None:
+def _print_causal(causal: CausalReport, noun: str) -> None:
     sites = causal.sites
     before, after = (100 * sum(getattr(site, when) for site in sites) / len(sites) for when in ("before", "after"))
     lowest, highest = min(site.initial_min for site in sites), max(site.initial_max for site in sites)
     print_line(
-        f"Steps calibrated on {causal.images} images: initial potentials {lowest:.3g} to {highest:.3g} thresholds, "
+        f"Steps calibrated on {causal.images} {noun}s: initial potentials {lowest:.3g} to {highest:.3g} thresholds, "
         f"biases of {sum(site.bias is not None for site in sites)} of {len(sites)} sites; mean squared error of a "
         f"site's time mean {before:.3g} -> {after:.3g} % of its activation's."
     )

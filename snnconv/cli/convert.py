@@ -162,4 +162,4 @@ def convert(source: str, output: Path | None, as_json: bool, **options: Any) -> 
     if as_json:
         print_json({"source": source, "output": str(target), **snn.report.to_dict()})
     else:
-        print_conversion(snn.report, target)
+        print_conversion(snn.report, snn, target)

@@ -19,7 +19,7 @@ from snnconv.cli.options import (
     warn_of_unknown_pixels,
     with_input_options,
 )
-from snnconv.cli.output import print_json, print_line, print_table, track
+from snnconv.cli.output import print_json, print_line, print_output_errors, print_table, track
 
 if TYPE_CHECKING:
     from snnconv.evaluation import Evaluation, ExportedNetwork
@@ -31,7 +31,11 @@ if TYPE_CHECKING:
 )
 @click.argument("file")
 @click.option("--data", "data", required=True, metavar="DATA", help=f"Images: {DATA_HELP}.")
-@click.option("--against", metavar="FILE", help="Another network, whose arg-max is compared.")
+@click.option(
+    "--against",
+    metavar="FILE",
+    help="A reference network, whose classes (or outputs, where they are no classes) are compared.",
+)
 @click.option("--simulate", is_flag=True, help="Step through time also where one pass gives the same.")
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="Evaluate the first N images.")
 @click.option(
@@ -92,7 +96,14 @@ def evaluate(file: str, data: str, against: str | None, as_json: bool, **options
     if as_json:
         print_json(result.to_dict())
     else:
-        _print(result)
+        _print(result, _called(other), model.input.noun)
+
+
+def _called(reference: Model | None) -> str:
+    """What the network is called that is compared with."""
+    from snnconv.model import ANN
+
+    return "the ANN" if reference is not None and isinstance(reference, ANN) else "the reference network"
 
 
 def _levels(result: Evaluation) -> str:
@@ -104,36 +115,42 @@ def _levels(result: Evaluation) -> str:
     return f"N={in_words(result.total_levels_range)}"
 
 
-def _print(result: Evaluation) -> None:
+def _print(result: Evaluation, reference: str, noun: str) -> None:
     values = result.to_dict()
-    rows: list[tuple[str, object]] = [("images", result.images)]
+    rows: list[tuple[str, object]] = [(f"{noun}s", result.images)]
     if result.accuracy is not None:
         rows.append(("accuracy", f"{result.accuracy:.2f} % ± {result.accuracy_standard_error:.2f}"))
     if result.against_accuracy is not None:
-        rows.append(("accuracy of the other network", f"{result.against_accuracy:.2f} %"))
+        rows.append((f"accuracy of {reference}", f"{result.against_accuracy:.2f} %"))
     if result.agreement is not None:
-        rows.append(("same arg-max as the other network", f"{result.agreement:.2f} %"))
+        rows.append((f"same class as {reference}", f"{result.agreement:.2f} %"))
     for t, accuracy in enumerate(result.accuracy_at or (), start=1):
         rows.append((f"accuracy after step {t}", f"{accuracy:.2f} %"))
     for t, agreement in enumerate(result.agreement_at or (), start=1):
         rows.append((f"agreement after step {t}", f"{agreement:.2f} %"))
     if result.operations is not None:
         rows += [
-            ("synaptic operations per image", f"{values['synops_per_image']:,.0f}"),
-            ("multiply-accumulates per image", f"{values['macs_per_image']:,.0f}"),
-            ("estimated energy per image", f"{values['energy_pj_per_image'] / 1e6:.4g} µJ"),
+            (f"synaptic operations per {noun}", f"{values['synops_per_image']:,.0f}"),
+            (f"multiply-accumulates per {noun}", f"{values['macs_per_image']:,.0f}"),
+            (f"estimated energy per {noun}", f"{values['energy_pj_per_image'] / 1e6:.4g} µJ"),
         ]
-        for beside, key in (("neuron updates", "neuron_energy"), ("memory accesses", "memory_energy")):
+        for part, key in (("neuron updates", "neuron_energy"), ("memory accesses", "memory_energy")):
             if energy_pj := values[f"{key}_pj_per_image"]:
-                rows.append((f"beside it, of {beside}", f"{energy_pj / 1e6:.4g} µJ"))
+                rows.append((f"{part}, not included above", f"{energy_pj / 1e6:.4g} µJ"))
     window = (
         "" if result.timesteps is None else f", T={result.timesteps}, {_levels(result)}, {result.coupling} coupling"
     )
     print_table(f"{result.mode}{window}, {result.arithmetic}, {result.backend}", ("", ""), rows)
+    if result.output_errors:
+        print_output_errors(
+            f"Errors of the outputs, beside {reference}, over {result.images} {noun}s", result.output_errors
+        )
+    if result.accuracy is result.agreement is None and not result.output_errors:
+        print_line("Nothing says how good the answers are: give labelled data, or a reference network with --against.")
     if result.sites:
         print_table(
-            f"Activity over {result.activity_images} images",
-            ("site", "neurons", "spikes per image", "spikes per neuron and step", "silent %"),
+            f"Activity over {result.activity_images} {noun}s",
+            ("site", "neurons", f"spikes per {noun}", "spikes per neuron and step", "silent %"),
             [
                 (
                     site.name,

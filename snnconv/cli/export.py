@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +20,7 @@ from snnconv.cli.options import (
     stem,
     warn_of_unknown_pixels,
 )
-from snnconv.cli.output import print_json, print_line, print_table, track
+from snnconv.cli.output import print_json, print_line, print_output_errors, print_table, track
 from snnconv.formats import ordered_formats
 
 if TYPE_CHECKING:
@@ -83,25 +82,27 @@ def export(
         print_json({**facts, "comparison": None if comparison is None else comparison.to_dict()})
         return
     if comparison is not None:
-        _print_comparison(comparison, f"{written.title()} beside FILE", written.called)
+        _print_comparison(comparison, model.input.noun, f"{written.title()} beside FILE", written.called)
     first, *others = written.lines()
     for line in (f"Wrote {path}: {first}", *others):
         print_line(line)
 
 
-def _print_comparison(comparison: FileComparison, title: str, called: str) -> None:
+def _print_comparison(comparison: FileComparison, noun: str, title: str, called: str) -> None:
     """Print how what was written compares with the network.
 
     Args:
         comparison: Comparison to print.
+        noun: Word for one input, `InputSpec.noun`.
         title: Title of the table.
         called: Name of what was written.
     """
-    rows: list[tuple[str, object]] = [("images", comparison.images), ("same arg-max", f"{comparison.agreement:.2f} %")]
-    if comparison.accuracy is not None:
-        accuracies: Sequence[tuple[str, float | None]] = (
-            (f"accuracy of {called}", comparison.accuracy),
-            ("of FILE", comparison.model_accuracy),
-        )
-        rows += [(label, f"{accuracy:.2f} %") for label, accuracy in accuracies]
-    print_table(title, ("", ""), rows)
+    if comparison.agreement is not None:
+        rows = [(f"{noun}s", str(comparison.images)), ("same arg-max", f"{comparison.agreement:.2f} %")]
+        if comparison.accuracy is not None:
+            rows.append((f"accuracy of {called}", f"{comparison.accuracy:.2f} %"))
+            rows.append(("of FILE", f"{comparison.model_accuracy:.2f} %"))
+        print_table(title, ("", ""), rows)
+    if comparison.output_errors:
+        heading = f"{title}: errors of the outputs over {comparison.images} {noun}s"
+        print_output_errors(heading, comparison.output_errors)

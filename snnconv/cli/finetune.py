@@ -26,7 +26,7 @@ from snnconv.cli.training_options import (
     refuse_idle,
     resume_option,
 )
-from snnconv.cli.training_run import carry_out, is_main_process
+from snnconv.cli.training_run import carry_out, is_main_process, tell_finished
 
 
 @click.command(
@@ -80,6 +80,9 @@ def finetune(source: str, output: Path | None, **options: Any) -> None:
         refuse(("calibration_images",), "ceilings are calibrated where T or L changes; give --timesteps or --levels")
     settings = FinetuneSettings(**chosen(FinetuneSettings, options))
     files = RunFiles.beside(target, resume=options["resume"])
+    if files.is_finished(target):
+        tell_finished(target, settings, files.metrics, source, as_json=options["as_json"])
+        return
     if is_main_process():
         files.check()
     model = load_model(source, options)

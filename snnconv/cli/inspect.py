@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from snnconv.cli.conversion_output import applied_once
 from snnconv.cli.options import (
     examples,
     input_options,
@@ -15,7 +16,7 @@ from snnconv.cli.options import (
     pretrained_option,
     refuse_pretrained,
 )
-from snnconv.cli.output import print_json, print_line, print_table
+from snnconv.cli.output import filled_columns, print_json, print_line, print_table
 
 
 @click.command(
@@ -39,7 +40,8 @@ def inspect(source: str, coupling: str, as_json: bool, **options: Any) -> None:
     from snnconv.neurons import Coupling
 
     refuse_pretrained(source)
-    found = run(load_model(source, options), Coupling(coupling)).to_dict()
+    inspection = run(load_model(source, options), Coupling(coupling))
+    found = inspection.to_dict()
     if as_json:
         print_json(found)
         return
@@ -61,20 +63,22 @@ def inspect(source: str, coupling: str, as_json: bool, **options: Any) -> None:
     )
     print_table(
         f"{len(found['sites'])} sites",
-        ("site", "operator", "output", "ceilings", "N"),
-        [
-            (
-                site["name"],
-                site["operator"],
-                "x".join(map(str, site["shape"])),
-                site["ceilings"],
-                site["total_levels"],
-            )
-            for site in found["sites"]
-        ],
+        *filled_columns(
+            ("site", "operator", "output", "ceilings", "N"),
+            [
+                (
+                    site["name"],
+                    site["operator"],
+                    "x".join(map(str, site["shape"])),
+                    site["ceilings"] or None,
+                    site["total_levels"],
+                )
+                for site in found["sites"]
+            ],
+        ),
     )
     if found["on_means"]:
-        print_line(f"Computed once, on time means: {', '.join(found['on_means'])}.")
+        print_line(applied_once(found["on_means"], inspection.model.graph))
     if found["unsupported"]:
         print_table(
             "Nodes that cannot be converted",

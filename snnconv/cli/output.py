@@ -9,13 +9,26 @@ import os
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from snnconv.errors import SnnconvWarning
 
-__all__ = ["accept_any_terminal", "print_error", "print_json", "print_line", "print_table", "show_warning", "track"]
+if TYPE_CHECKING:
+    from snnconv.evaluation import OutputError
+
+__all__ = [
+    "accept_any_terminal",
+    "filled_columns",
+    "print_error",
+    "print_json",
+    "print_line",
+    "print_output_errors",
+    "print_table",
+    "show_warning",
+    "track",
+]
 
 T = TypeVar("T")
 
@@ -136,3 +149,33 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[obje
         table.add_row(*(Text("-" if cell is None else _visible(str(cell))) for cell in row))
     console.print(Text(_visible(title), style="bold"), soft_wrap=True)
     console.print(table)
+
+
+def print_output_errors(title: str, errors: Iterable[OutputError]) -> None:
+    """Print how far outputs that name no classes are from those of another network."""
+    print_table(
+        title,
+        ("output", "shape", "relative L2 error", "largest difference"),
+        [
+            (
+                error.name,
+                "x".join(map(str, error.shape)) or "1",
+                None if error.relative_error is None else f"{100 * error.relative_error:.3g} %",
+                f"{error.largest_difference:.3g}",
+            )
+            for error in errors
+        ],
+    )
+
+
+def filled_columns(
+    columns: Sequence[str], rows: Iterable[Sequence[object]]
+) -> tuple[tuple[str, ...], list[tuple[object, ...]]]:
+    """Return a table without the columns in which every cell is None; a table without rows stays as it is.
+
+    >>> filled_columns(("site", "N"), [("relu1", None), ("relu2", None)])
+    (('site',), [('relu1',), ('relu2',)])
+    """
+    table = [tuple(row) for row in rows]
+    places = [at for at in range(len(columns)) if not table or any(row[at] is not None for row in table)]
+    return tuple(columns[at] for at in places), [tuple(row[at] for at in places) for row in table]

@@ -27,7 +27,7 @@ from snnconv.cli.training_options import (
     refuse_idle,
     resume_option,
 )
-from snnconv.cli.training_run import carry_out, is_main_process
+from snnconv.cli.training_run import carry_out, is_main_process, tell_finished
 
 if TYPE_CHECKING:
     from snnconv.finetune import TrainSettings
@@ -112,13 +112,16 @@ def train(model: str, output: Path | None, **options: Any) -> None:
     from snnconv.data import describe_data
     from snnconv.finetune import RunFiles, build_network
     from snnconv.finetune import train as run
-    from snnconv.model import Stage
+    from snnconv.model import QuantizedANN
 
     refuse_idle(options)
     refuse_pretrained(model)
     settings = _settings(options)
     target = output_path(output, model, "-qcfs" if settings.neuron is None else "-snn", options)
     files = RunFiles.beside(target, resume=options["resume"])
+    if files.is_finished(target):
+        tell_finished(target, settings, files.metrics, model, as_json=options["as_json"])
+        return
     if is_main_process():
         files.check()
     network = build_network(
@@ -130,7 +133,7 @@ def train(model: str, output: Path | None, **options: Any) -> None:
         **{name: options[name] for name in ("size", "resize", "mean", "std")},
     )
     warn_of_unknown_pixels(network)
-    if network.stage is Stage.QUANTIZED and settings.neuron is None:
+    if isinstance(network, QuantizedANN) and settings.neuron is None:
         refuse(("initial_ceiling", "average_pool"), f"{model} is quantized already and keeps its own; leave it out")
     carry_out(run, network, settings, files, target, model, options)
 
@@ -145,6 +148,10 @@ def _settings(options: dict[str, Any]) -> TrainSettings:
         named = ", ".join(f"--{name}" for name in given)
         require(not given, f"{named}: only neurons have that; give --neuron too, or leave it out.")
         refuse(OF_NEURONS, "only neurons have that; give --neuron too, or leave it out")
+        trained = "it regularises membrane potentials, which only neurons have; give --neuron too, or leave it out"
+        require(not options["rmp_loss"], f"--rmp-loss: {trained}.")
         return TrainSettings(**chosen(TrainSettings, options))
+    several = "--rmp-loss does not work with --neuron mlf, which has several membranes."
+    require(kind != "mlf" or not options["rmp_loss"], f"{several} Leave one of them out.")
     refuse(OF_QUANTIZED, f"only a quantized network has that; leave it out, or --neuron {kind}")
     return TrainSettings(neuron=NeuronSettings(kind, **given), **chosen(TrainSettings, options))

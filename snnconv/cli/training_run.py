@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from snnconv.cli.options import require
 from snnconv.cli.output import print_json, print_line, track
 
 if TYPE_CHECKING:
     from snnconv.finetune import EpochMetrics, LoopSettings, RunFiles
     from snnconv.model import Model
 
-__all__ = ["Reporter", "carry_out", "is_main_process", "read_metrics", "resumable"]
+__all__ = ["Reporter", "carry_out", "is_main_process", "read_metrics", "require_epochs", "resumable", "tell_finished"]
 
 
 def is_main_process() -> bool:
@@ -78,6 +79,40 @@ def carry_out(
         save(trained, target)
         files.finish()
         report.finish(trained, settings, target, files.metrics, source)
+
+
+def tell_finished(target: Path, settings: LoopSettings, metrics: Path, source: str, *, as_json: bool) -> None:
+    """Say of a training that is to go on that it is finished.
+
+    Args:
+        target: Its result.
+        settings: Settings that the user gave.
+        metrics: Its metrics of every epoch.
+        source: The network's name as the user gave it.
+        as_json: Whether to print what the finished training printed, as JSON.
+
+    Raises:
+        InvalidValueError: It is finished after another number of epochs.
+    """
+    from snnconv.loading import load
+
+    require_epochs(target, metrics, settings.epochs)
+    if not is_main_process():
+        return
+    if as_json:
+        Reporter(settings.epochs, as_json=True).finish(load(target), settings, target, metrics, source)
+    else:
+        print_line(f"The training is finished already: {target}; metrics of every epoch in {metrics}.")
+
+
+def require_epochs(target: Path, metrics: Path, epochs: int) -> None:
+    """Raise InvalidValueError where a finished training has another number of epochs than it is to have."""
+    count = len(read_metrics(metrics))
+    require(
+        count == epochs,
+        f"The training of {target} is finished after {count} epochs, and {epochs} are asked for: train {target} itself "
+        "for more, or start anew without --resume.",
+    )
 
 
 class Reporter:

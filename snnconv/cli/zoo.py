@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from snnconv.cli.options import DATA_HELP, LARGEST_SEED, examples, json_option, output_path
-from snnconv.cli.output import print_json, print_line, print_table, track
+from snnconv.cli.output import filled_columns, print_json, print_line, print_table, track
 from snnconv.cli.training_options import resume_option
-from snnconv.cli.training_run import Reporter, is_main_process, read_metrics, resumable
+from snnconv.cli.training_run import Reporter, is_main_process, read_metrics, require_epochs, resumable
 
 if TYPE_CHECKING:
     from snnconv.finetune import EpochMetrics, LoopSettings
@@ -52,30 +52,57 @@ def list_all(as_json: bool) -> None:
             }
         )
         return
+    embedded = {recipe.name for recipe, _ in recipes if recipe.data.embedded}
     print_table(
-        "Recipes, accuracies in %: snnconv zoo show NAME, snnconv zoo train NAME",
-        ("recipe", "network", "data", "T", "L", "N", "paper", "ours"),
-        [
-            (
-                recipe.name,
-                recipe.network.name.removeprefix("zoo:"),
-                recipe.data.name,
-                stages.timesteps,
-                stages.levels,
-                stages.total_levels,
-                None if recipe.figure is None else f"{recipe.figure.value:.2f} {recipe.figure.status}",
-                None if not recipe.measured else f"{recipe.measured[-1].value:.2f}",
-            )
-            for recipe, stages in recipes
-        ],
+        "Networks that come with the package, ready to run: snnconv zoo get NAME",
+        *filled_columns(
+            ("network", "recipe", "data", "T", "L", "N", "accuracy"),
+            [
+                (
+                    card.name,
+                    card.recipe,
+                    card.data.name,
+                    card.timesteps,
+                    card.levels,
+                    card.total_levels,
+                    card.accuracy[0],
+                )
+                for card in sorted(cards, key=lambda card: card.recipe not in embedded)
+            ],
+        ),
     )
+    small = sorted(
+        (pair for pair in recipes if _runs_on_a_laptop(pair[0])), key=lambda pair: pair[0].name not in embedded
+    )
+    others = [pair for pair in recipes if pair not in small]
+    _print_recipes("Recipes that a laptop runs, accuracies in %: snnconv zoo train NAME", small)
+    _print_recipes("Recipes for a GPU, accuracies in %: snnconv zoo show NAME, snnconv zoo train NAME", others)
+
+
+def _runs_on_a_laptop(recipe: Recipe) -> bool:
+    """Whether its data come with the package, or it was measured without a GPU."""
+    return recipe.data.embedded or any("no GPU" in each.hardware for each in recipe.measured)
+
+
+def _print_recipes(title: str, recipes: Sequence[tuple[Recipe, Stages]]) -> None:
     print_table(
-        "Networks that come with the package: snnconv zoo get NAME",
-        ("network", "recipe", "data", "T", "L", "N", "accuracy"),
-        [
-            (card.name, card.recipe, card.data.name, card.timesteps, card.levels, card.total_levels, card.accuracy[0])
-            for card in cards
-        ],
+        title,
+        *filled_columns(
+            ("recipe", "network", "data", "T", "L", "N", "paper", "ours"),
+            [
+                (
+                    recipe.name,
+                    recipe.network.name.removeprefix("zoo:"),
+                    recipe.data.name,
+                    stages.timesteps,
+                    stages.levels,
+                    stages.total_levels,
+                    None if recipe.figure is None else f"{recipe.figure.value:.2f} {recipe.figure.status}",
+                    None if not recipe.measured else f"{recipe.measured[-1].value:.2f}",
+                )
+                for recipe, stages in recipes
+            ],
+        ),
     )
 
 
@@ -200,10 +227,13 @@ def train(recipe: str, output: Path | None, resume: bool, as_json: bool, **optio
     from snnconv.zoo.running import data_of, run_recipe, stages_of
 
     found = read_recipe(recipe)
-    stages_of(found, epochs=options["epochs"])
+    stages = stages_of(found, epochs=options["epochs"], seed=options["seed"])
     data_of(found, options["data"])
     target = output_path(output, recipe, "", options)
     files = RecipeFiles(target, resume)
+    if files.is_finished(found):
+        _tell_finished(found, stages, files, as_json=as_json)
+        return
     if is_main_process():
         files.check(found)
     report = _Report(found, as_json=as_json)
@@ -223,6 +253,24 @@ def train(recipe: str, output: Path | None, resume: bool, as_json: bool, **optio
         save(made, target)
         files.finish(found)
         report.finish(made, files)
+
+
+def _tell_finished(recipe: Recipe, stages: Stages, files: RecipeFiles, *, as_json: bool) -> None:
+    """Say of a training that is to go on that it is finished."""
+    from snnconv.loading import load
+
+    settings = {"train": stages.train, **({} if stages.finetune is None else {"finetune": stages.finetune})}
+    for each, metrics in zip(settings.values(), files.metrics(recipe), strict=True):
+        require_epochs(files.output, metrics, each.epochs)
+    if not is_main_process():
+        return
+    if not as_json:
+        print_line(f"The training is finished already: {files.output}.")
+        return
+    report = _Report(recipe, as_json=True)
+    for name, each in settings.items():
+        report.stage(name, each)
+    report.finish(load(files.output), files)
 
 
 class _Report:

@@ -26,13 +26,21 @@ from snnconv.convert.calibration import (
     with_total_levels,
 )
 from snnconv.convert.calibration.expectation import expected_agreement
-from snnconv.convert.calibration.images import CalibrationImages, check_images, draw_images, make_images, random_images
+from snnconv.convert.calibration.images import (
+    DEFAULT_IMAGES,
+    CalibrationImages,
+    check_images,
+    draw_images,
+    evenly,
+    make_images,
+    random_images,
+)
 from snnconv.convert.report import CalibrationReport, CausalReport, ConversionReport, SiteReport, Verification
-from snnconv.convert.verify import verify
+from snnconv.convert.verify import affordable_images, verify
 from snnconv.data.datasets import Images
 from snnconv.errors import InvalidValueError, ModelError, SnnconvWarning
 from snnconv.loading import load
-from snnconv.model import Model, Stage
+from snnconv.model import SNN, Model, QuantizedANN, typed
 from snnconv.neurons import Coupling
 from snnconv.neurons.site import require_positive_int
 from snnconv.progress import Progress, no_progress
@@ -60,7 +68,6 @@ __all__ = [
 ]
 
 DEFAULT_LEVELS = 4
-VERIFICATION_IMAGES = 8
 
 
 def convert(
@@ -73,17 +80,18 @@ def convert(
     budget_accuracy: float | None = None,
     coupling: Coupling | str = Coupling.MEAN,
     calibration_data: str | Images | Tensor | None = None,
-    calibration_images: int = 1024,
+    calibration_images: int = DEFAULT_IMAGES,
     calibration: str | CalibrationSettings = AUTO,
     keep: str | os.PathLike[str] | None = None,
     merge_linear: bool = False,
     seed: int = 0,
     progress: Progress = no_progress,
-) -> Model:
+) -> SNN:
     """Convert a trained network to a spiking one, and check the result.
 
     Args:
-        model: anything that `load` takes: an ANN, which is calibrated, or a quantized ANN, which needs no data.
+        model: anything that `load` takes: an ANN, which is calibrated, or a quantized ANN, which needs no data; a few
+            images of data that are given for it serve to verify.
         timesteps: T >= 1.
         levels: L >= 1, firing levels per step; 4 by default, of a quantized ANN its own N divided by T.
         total_levels: in the place of `levels`, N = L*T of all sites, which T divides; or "auto:FLOOR": N of each site
@@ -123,7 +131,7 @@ def convert(
     request = read_request(timesteps, levels, total_levels, budget_energy_pj, budget_accuracy)
     settings = _settings(timesteps, request.levels, coupling, calibration_images, calibration)
     source = load(model)
-    if source.stage is Stage.SNN:
+    if isinstance(source, SNN):
         raise ModelError("The network is an SNN already: convert the network that it came from.")
     if source.input.timesteps is not None:
         raise ModelError(
@@ -138,7 +146,8 @@ def convert(
         totals = settings.total_levels_for(ann)
     else:
         require_choice(ann)
-    images, calibrates = _images(source, ann, calibration_data, calibration_images, seed, progress)
+    checked = affordable_images(ann, timesteps)
+    images, calibrates = _images(source, ann, calibration_data, calibration_images, checked, seed, progress)
     chosen = calibrated = None
     if request.floor is not None:
         chosen = choose_levels(ann, images.batches, timesteps, request, settings.calibration, progress=progress)
@@ -155,7 +164,7 @@ def convert(
             keep=file,
             progress=progress,
         )
-    quantized = with_total_levels(ann, totals) if calibrated is None else calibrated.model
+    quantized = typed(with_total_levels(ann, totals), QuantizedANN) if calibrated is None else calibrated.model
     expected = None
     if calibrated is not None and not images.real:
         others = make_images(source, max(1, images.count // 4), seed + 1, progress)
@@ -166,8 +175,7 @@ def convert(
         causal = calibrate_causal(ann, quantized, snn, images.batches, progress=progress)
         quantized, snn = causal.quantized, causal.snn
         steps = CausalReport(causal.images, causal.sites) if causal.sites else None
-    assert snn.levels is not None
-    check = verify(quantized, snn, images.batches[0][:VERIFICATION_IMAGES], ann=ann)
+    check = verify(quantized, snn, torch.cat(evenly(images.batches, checked)), ann=ann)
     snn.report = ConversionReport(
         timesteps,
         snn.levels,
@@ -231,12 +239,17 @@ def _settings(
 
 
 def _images(
-    source: Model, ann: Model, data: str | Images | Tensor | None, count: int, seed: int, progress: Progress
+    source: Model,
+    ann: Model,
+    data: str | Images | Tensor | None,
+    count: int,
+    checked: int,
+    seed: int,
+    progress: Progress,
 ) -> tuple[CalibrationImages, bool]:
     """Images, and whether there is something to calibrate with them; a quantized ANN needs a few to verify with."""
     if not any(is_rectifier(site) for _, site in iter_sites(ann.graph)):
-        drawn = random_images(ann, VERIFICATION_IMAGES, seed)
-        return replace(drawn, description="none: the ceilings are trained"), False
+        return _for_verification(ann, data, min(count, checked), seed), False
     if data is not None:
         images = draw_images(ann, data, count, seed)
         check_images(ann, images)
@@ -250,6 +263,15 @@ def _images(
         stacklevel=3,
     )
     return images, True
+
+
+def _for_verification(ann: Model, data: str | Images | Tensor | None, count: int, seed: int) -> CalibrationImages:
+    """Images of a network that is quantized already: the user's, which are opened and checked, or random ones."""
+    trained = "none: the ceilings are trained"
+    if data is None:
+        return replace(random_images(ann, count, seed), description=trained)
+    images = draw_images(ann, data, count, seed, quiet=True)
+    return replace(images, description=f"{trained}; {images.description}, serve to verify only")
 
 
 def _calibration_report(

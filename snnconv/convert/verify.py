@@ -2,7 +2,8 @@
 
 Each part of the quantized ANN is given what the same part of the SNN was given: the time means of the spikes before it.
 Then the currents must be the same and, under mean coupling, so must the activations; a level that one rounding error
-turned over somewhere cannot pass for a difference of what comes after it, nor hide one.
+turned over somewhere cannot pass for a difference of what comes after it, nor hide one. The SNN also runs in its own
+precision, in which currents and outputs may overflow that are finite in double precision.
 """
 
 from __future__ import annotations
@@ -10,24 +11,31 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import torch
 from torch import Tensor, fx, nn
 
+from snnconv.convert.calibration.cost import forward_seconds
 from snnconv.convert.report import SiteReport, Verification
 from snnconv.errors import InvalidValueError, ModelError, VerificationError
 from snnconv.graph.access import display_name, module_of, operands
 from snnconv.graph.precision import to_double
-from snnconv.model import Model, Stage
+from snnconv.model import SNN, Model, QuantizedANN, rows_of
 from snnconv.neurons import QCFS, Coupling, MultiThreshold, Site, qcfs, unfold_time
 from snnconv.spiking.site_errors import site_errors
 from snnconv.spiking.sites import cap_of, is_rectifier, iter_sites
 from snnconv.spiking.temporal import bends
 
-__all__ = ["TOLERANCE", "verify"]
+__all__ = ["TOLERANCE", "affordable_images", "verify"]
 
 TOLERANCE = 1e-6  # of a ceiling, in double precision, under mean coupling: far below one level, far above rounding
+FEWEST_IMAGES, MOST_IMAGES = 4, 32  # to verify on, as many as are estimated to take no longer than VERIFICATION_S
+VERIFICATION_S, DOUBLE = 6.0, 3.0  # in double precision work takes so many times as long as `forward_seconds` says
 ELEMENTS = 1 << 21  # of the largest activation of one batch, over all steps; every site is kept for comparison
+
+
+_Record: TypeAlias = tuple[tuple[Tensor, ...], dict[str, tuple[Site, Tensor, Tensor]]]  # see _record
 
 
 @dataclass
@@ -40,6 +48,17 @@ class _Sums:
     unevenness: float = 0.0
     difference: float = 0.0
     current: float = 0.0
+
+
+def affordable_images(ann: Model, timesteps: int) -> int:
+    """Return how many images a conversion is verified on: `verify` takes a few seconds for them.
+
+    Args:
+        ann: what is converted.
+        timesteps: T; an image takes one pass of T steps and two of the quantized ANN.
+    """
+    seconds = DOUBLE * (timesteps + 2) * forward_seconds(ann)
+    return max(FEWEST_IMAGES, min(MOST_IMAGES, int(VERIFICATION_S / seconds)))
 
 
 @torch.inference_mode()
@@ -60,11 +79,12 @@ def verify(quantized: Model, snn: Model, x: Tensor, *, ann: Model | None = None)
 
     Raises:
         VerificationError: the networks differ where they must be equal, in what their linear operators compute, or
-            under mean coupling in any activation; or nothing could be compared.
+            under mean coupling in any activation; a site or an output is infinite or not a number; or nothing could be
+            compared.
         ModelError: the models are not at these stages, or the SNN's input changes over time.
         InvalidValueError: `x` holds no image.
     """
-    if quantized.stage is not Stage.QUANTIZED or snn.stage is not Stage.SNN or snn.timesteps is None:
+    if not isinstance(quantized, QuantizedANN) or not isinstance(snn, SNN):
         raise ModelError(f"Compare a quantized ANN with an SNN, not {quantized.stage.value} with {snn.stage.value}.")
     if snn.input.timesteps is not None:
         raise ModelError(
@@ -74,14 +94,16 @@ def verify(quantized: Model, snn: Model, x: Tensor, *, ann: Model | None = None)
     if not x.shape[0]:
         raise InvalidValueError("There is no image to compare on.")
     reference, spiking = to_double(quantized.graph), to_double(snn.graph)
+    precision = next(snn.graph.parameters()).dtype
     caps = _caps(ann)
     sums = _same_sites(reference, spiking)
     whole, read_out = _Outputs(), _Outputs()
     same = 0
     for part in torch.split(x, _batch_size(snn)):
         batch = part.double()
-        wanted = _tensors(reference(batch))
-        found, found_sites = _record(spiking, batch)
+        _finite(snn, _record(snn.graph, part.to(precision)))
+        found, found_sites = _finite(snn, _record(spiking, batch))
+        wanted, _ = _finite(quantized, _record(reference, batch))
         means = {name: _time_mean(out, snn.timesteps) for name, (_, _, out) in found_sites.items()}
         given, wanted_sites = _record(reference, batch, means)
         for name, (site, current, _) in wanted_sites.items():
@@ -90,7 +112,7 @@ def verify(quantized: Model, snn: Model, x: Tensor, *, ann: Model | None = None)
             _add(sums[name], site, caps.get(name, math.inf), received, means[name], current)
         whole.compare(found[:1], wanted[:1])
         read_out.compare(found, given)
-        same += int((wanted[0].flatten(1).argmax(1) == found[0].flatten(1).argmax(1)).sum())
+        same += int((rows_of(wanted[0]).argmax(1) == rows_of(found[0]).argmax(1)).sum())
     _require_equal(reference, sums, read_out, snn.coupling)
     return _result(reference, sums, x.shape[0], whole.relative, 100 * same / x.shape[0])
 
@@ -120,6 +142,24 @@ def _same_sites(reference: fx.GraphModule, spiking: fx.GraphModule) -> dict[str,
     if wanted != found:
         raise VerificationError(f"One network has sites that the other has not: {', '.join(sorted(wanted ^ found))}.")
     return {name: _Sums() for name in wanted}
+
+
+def _finite(model: Model, record: _Record) -> _Record:
+    """Return the record, unless a value of a site or an output is infinite or NaN, which comparisons may pass over."""
+    outputs, sites = record
+    places: list[tuple[str, tuple[Tensor, ...]]] = []
+    for node, _ in iter_sites(model.graph):
+        _, current, fired = sites[str(node.target)]
+        places.append((display_name(node), (current, fired)))
+    places += [(name, (out,)) for name, out in zip(model.outputs, outputs, strict=False)]  # steps follow the time means
+    for name, tensors in places:
+        if not all(bool(torch.isfinite(tensor).all()) for tensor in tensors):
+            raise VerificationError(
+                f"{name!r} is infinite or not a number on the images that were compared. Nothing was written. Check "
+                "the images' normalisation (--mean, --std) and the network's weights: single precision holds numbers "
+                "up to 3.4e38."
+            )
+    return record
 
 
 def _require_equal(
@@ -159,8 +199,7 @@ def _tensors(out: Tensor | tuple[Tensor, ...]) -> tuple[Tensor, ...]:
     return out if isinstance(out, tuple) else (out,)
 
 
-def _batch_size(snn: Model) -> int:
-    assert snn.timesteps is not None
+def _batch_size(snn: SNN) -> int:
     largest: int = max(math.prod(node.meta["shape"]) for node in snn.graph.graph.nodes if "shape" in node.meta)
     return max(1, ELEMENTS // (largest * snn.timesteps))
 
@@ -171,9 +210,7 @@ def _caps(ann: Model | None) -> Mapping[str, float]:
     return {str(node.target): cap_of(site) for node, site in iter_sites(ann.graph) if is_rectifier(site)}
 
 
-def _record(
-    graph: fx.GraphModule, x: Tensor, replaced: Mapping[str, Tensor] | None = None
-) -> tuple[tuple[Tensor, ...], dict[str, tuple[Site, Tensor, Tensor]]]:
+def _record(graph: fx.GraphModule, x: Tensor, replaced: Mapping[str, Tensor] | None = None) -> _Record:
     """Outputs, and input and output of every site; what comes after a site gets `replaced` for its output."""
     records: dict[str, tuple[Site, Tensor, Tensor]] = {}
     handles = []

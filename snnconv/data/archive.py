@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import zipfile
-import zlib
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from snnconv.errors import FileError
+from snnconv.errors import FileError, unreadable
 
 __all__ = ["read_arrays"]
 
@@ -30,19 +30,26 @@ def read_arrays(
     Raises:
         FileError: the file is missing, damaged, no `.npz`, or holds pickled objects.
     """
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise FileError(f"{path} is not there or is no file. Give {form}.")
-    if not zipfile.is_zipfile(path):
-        raise FileError(f"{path} cannot be read as .npz, it is no .npz file. Make one with {make}.")
     try:
+        if not zipfile.is_zipfile(path):
+            raise FileError(f"{path} cannot be read as .npz, it is no .npz file. Make one with {make}.")
         with path.open("rb") as stream:
             archive = np.load(stream, allow_pickle=False)
             if not isinstance(archive, np.lib.npyio.NpzFile):
                 raise FileError(f"{path} is no .npz file: make one with {make}.")
             names = list(archive.files)
-            return names, {name: archive[name] for name in wanted(names) if name in names}
-    except (OSError, EOFError, ValueError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
-        raise FileError(
+            arrays = {name: archive[name] for name in wanted(names) if name in names}
+    except FileError:
+        raise
+    except Exception as error:  # zipfile and numpy raise nearly anything on damaged files
+        message = (
             f"{path} cannot be read as .npz ({error}). Make it with {make} "
             "from arrays of numbers; pickled objects are refused."
-        ) from error
+        )
+        raise unreadable(path, error, message) from error
+    broken = [name for name, array in arrays.items() if not isinstance(array, np.ndarray)]
+    if broken:
+        raise FileError(f"{path} is damaged: {broken[0]!r} in it is no array. Make it with {make}.")
+    return names, arrays

@@ -5,6 +5,7 @@ Arrays keep their type, uint8 mostly, so that 50,000 CIFAR images take 150 MB; a
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -96,7 +97,7 @@ def read_npz(where: str, purpose: Purpose) -> ArraySource:
         FileError: a file is missing or is no `.npz`.
         DataError: the arrays are of a wrong rank, type or range, or do not agree with each other.
     """
-    parts = [_read_part(Path(name.strip()).expanduser()) for name in where.split(",")]
+    parts = [_read_part(Path(os.path.expanduser(name.strip()))) for name in where.split(",")]
     first_x, first_y = parts[0]
     for number, (x, y) in enumerate(parts[1:], start=2):
         if x.shape[1:] != first_x.shape[1:] or x.dtype != first_x.dtype:

@@ -6,6 +6,7 @@ with fewer images or fewer training files, can be opened too.
 
 from __future__ import annotations
 
+import os
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,8 +81,8 @@ def read_cifar100(where: str, purpose: Purpose) -> ArraySource:
 
 def _read(layout: _Layout, where: str, purpose: Purpose) -> ArraySource:
     wanted = layout.test if purpose == "eval" else layout.train
-    folder = _find(layout, Path(where).expanduser(), wanted)
-    present = [name for name in wanted if (folder / name).is_file()]
+    folder = _find(layout, Path(os.path.expanduser(where)), wanted)
+    present = [name for name in wanted if os.path.isfile(folder / name)]
     if len(present) < len(wanted):
         missing = ", ".join(name for name in wanted if name not in present)
         warnings.warn(f"{folder}: without {missing}; the files that are there are used.", SnnconvWarning, stacklevel=2)
@@ -95,7 +96,7 @@ def _read(layout: _Layout, where: str, purpose: Purpose) -> ArraySource:
 
 def _find(layout: _Layout, root: Path, wanted: tuple[str, ...]) -> Path:
     for folder in (root / layout.folder, root):
-        if any((folder / name).is_file() for name in wanted):
+        if any(os.path.isfile(folder / name) for name in wanted):
             return folder
     raise FileError(
         f"{layout.scheme}:{root}: neither {root / layout.folder} nor {root} holds "
@@ -122,7 +123,7 @@ def _read_part(layout: _Layout, path: Path) -> tuple[NDArray[np.uint8], NDArray[
 
 def _class_names(layout: _Layout, path: Path) -> tuple[str, ...]:
     """Names by class; where the file that lists them is absent, the numbers."""
-    if not path.is_file():
+    if not os.path.isfile(path):
         return tuple(str(number) for number in range(layout.classes))
     names = read_plain_pickle(path).get(layout.names)
     if not isinstance(names, list) or len(names) != layout.classes or not all(isinstance(n, str) for n in names):

@@ -30,7 +30,7 @@ FORMS: dict[str, str] = {
 
 # Brackets around anything but digits, colons, signs and spaces belong to a path.
 _TRAILING_BRACKETS = re.compile(r"^(?P<rest>.*)\[(?P<inside>[-+\d:\s]*)\]$", re.DOTALL)
-_SLICE = re.compile(r"^\s*(-?\d+)?\s*:\s*(-?\d+)?\s*(?::\s*(-?\d+)?\s*)?$")
+_SLICE = re.compile(r"^\s*(-?\d{1,99})?\s*:\s*(-?\d{1,99})?\s*(?::\s*(-?\d{1,99})?\s*)?$")
 
 
 @dataclass(frozen=True)

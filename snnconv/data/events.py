@@ -12,6 +12,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -130,7 +131,7 @@ def read_events(where: str, purpose: Purpose) -> EventSource:
         FileError: the file is missing, damaged or no `.npz`, or holds pickled objects.
         DataError: arrays are missing, of a wrong shape or type, or do not agree with each other.
     """
-    path = Path(where.strip()).expanduser()
+    path = Path(os.path.expanduser(where.strip()))
     order = tuple(reversed(PARTS)) if purpose == "eval" else PARTS
     names, arrays = read_arrays(path, lambda found: _wanted(found, order), form=repr(FORMS["events"]), make=MAKE)
     part = _part(names, order)

@@ -17,7 +17,8 @@ from torch import Tensor
 
 from snnconv.data.geometry import Geometry
 from snnconv.data.sources import Fit, Indices, Labels, Source
-from snnconv.errors import DataError, FileError, SnnconvError
+from snnconv.errors import DataError, SnnconvError, unreadable
+from snnconv.files import require_regular
 
 __all__ = ["FileSource", "read_image"]
 
@@ -125,11 +126,11 @@ def _header(path: Path) -> tuple[tuple[int, int], str]:
 
 @contextmanager
 def _reading(path: Path) -> Iterator[None]:
+    require_regular(path)
     try:
         yield
     except SnnconvError:
         raise
     except Exception as error:  # Pillow's decoders raise nearly anything on damaged files
-        raise FileError(
-            f"{path} cannot be read as an image ({type(error).__name__}: {error}). Replace the file or leave it out."
-        ) from error
+        message = f"{path} cannot be read as an image ({type(error).__name__}: {error}). Replace it or leave it out."
+        raise unreadable(path, error, message) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +28,7 @@ def read_imagefolder(where: str, purpose: Purpose) -> FileSource:
     """
     from torchvision.datasets import ImageFolder  # takes seconds
 
-    root = _part(Path(where).expanduser(), purpose)
+    root = _part(Path(os.path.expanduser(where)), purpose)
     try:
         folder = ImageFolder(str(root), allow_empty=True)
     except OSError as error:
@@ -39,9 +40,12 @@ def read_imagefolder(where: str, purpose: Purpose) -> FileSource:
 
 
 def _part(root: Path, purpose: Purpose) -> Path:
-    if not root.is_dir():
+    if not os.path.isdir(root):
         raise FileError(f"{root} is not there or is no folder. {_form(root)}")
-    present = {entry.name for entry in root.iterdir() if entry.is_dir()}
+    try:
+        present = {entry.name for entry in root.iterdir() if entry.is_dir()}
+    except OSError as error:
+        raise FileError(f"{root} cannot be read: {error.strerror or error}.") from error
     split = "train" in present and not present.isdisjoint(_HELD_OUT)
     if not split and (not present or not present <= {*_TRAIN, *_HELD_OUT}):
         return root

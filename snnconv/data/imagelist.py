@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import csv
+import os
 from pathlib import Path
 
 import numpy as np
 
 from snnconv.data.dataspec import Purpose
 from snnconv.data.imagefiles import FileSource
+from snnconv.data.sources import LARGEST_LABEL
 from snnconv.errors import DataError, FileError
 
 __all__ = ["read_csv"]
+
+MOST_DIGITS = len(str(LARGEST_LABEL))
 
 
 def read_csv(where: str, purpose: Purpose) -> FileSource:
@@ -23,17 +27,18 @@ def read_csv(where: str, purpose: Purpose) -> FileSource:
         FileError: the table or an image is missing, or the table is no text.
         DataError: no column `file`, an empty path, or an index that is no whole number >= 0.
     """
-    table = Path(where).expanduser()
+    table = Path(os.path.expanduser(where))
+    rows = _rows(table)
     folder = table.parent.resolve()
     paths: list[Path] = []
     labels: list[int] = []
-    for line, row in _rows(table):
+    for line, row in rows:
         at = f"{table}, line {line}"
         paths.append(_path(folder, row.get("file") or "", at))
         labels.append(_label(row.get("index") or "", at))
     if not paths:
         raise DataError(f"{table} lists no image: at least one row below the header is needed.")
-    missing = [path for path in paths if not path.is_file()]
+    missing = [path for path in paths if not os.path.isfile(path)]
     if missing:
         raise FileError(f"{table}: {len(missing)} of {len(paths)} images are not there, first {missing[0]}.")
     known = any(label >= 0 for label in labels)
@@ -41,7 +46,7 @@ def read_csv(where: str, purpose: Purpose) -> FileSource:
 
 
 def _rows(table: Path) -> list[tuple[int, dict[str, str | None]]]:
-    if not table.is_file():
+    if not os.path.isfile(table):
         raise FileError(f"{table} is not there or is no file. Give a table with a column 'file': csv:FILE.")
     try:
         with table.open(encoding="utf-8-sig", newline="") as stream:
@@ -64,6 +69,9 @@ def _label(text: str, at: str) -> int:
     """Class index, or -1 for an empty cell."""
     if not text.strip():
         return -1
-    if not (text.strip().isascii() and text.strip().isdigit()):
-        raise DataError(f"{at}: index {text!r}; allowed is a whole number >= 0, or nothing.")
-    return int(text)
+    digits = text.strip().lstrip("0")
+    whole = text.strip().isascii() and text.strip().isdigit()
+    if not whole or len(digits) > MOST_DIGITS or int(digits or "0") > LARGEST_LABEL:
+        shown = text if len(text) <= 40 else f"{text[:40]}..."
+        raise DataError(f"{at}: index {shown!r}; allowed is a whole number from 0 to {LARGEST_LABEL}, or nothing.")
+    return int(digits or "0")

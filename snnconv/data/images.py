@@ -178,7 +178,7 @@ class Images(Dataset[tuple[Tensor, int]]):
             raise InvalidValueError(f"sample was given n={n}, seed={seed}: n must be at least 1, seed at least 0.")
         if n > len(self):
             warnings.warn(
-                f"{n} images were asked for, {self.spec!r} has {len(self)}: all are used.",
+                f"Using all {len(self):,} images of {self.spec!r}: {n:,} were asked for.",
                 SnnconvWarning,
                 stacklevel=2,
             )

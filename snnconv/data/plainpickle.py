@@ -13,7 +13,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from snnconv.errors import DataError, FileError
+from snnconv.errors import DataError, unreadable
+from snnconv.files import require_regular
 
 __all__ = ["read_plain_pickle"]
 
@@ -25,6 +26,7 @@ def read_plain_pickle(path: Path) -> dict[Any, Any]:
         FileError: the file is missing, damaged or no pickle.
         DataError: it asks for something other than plain data, or holds no dictionary.
     """
+    require_regular(path)
     try:
         with path.open("rb") as stream:
             entries = _PlainUnpickler(stream, encoding="latin1").load()
@@ -34,7 +36,7 @@ def read_plain_pickle(path: Path) -> dict[Any, Any]:
         raise DataError(f"{path}: {error}") from error
     except Exception as error:  # damaged pickles raise nearly anything
         found = f"{type(error).__name__}: {error}"
-        raise FileError(f"{path} is missing or damaged ({found}). Fetch it again.") from error
+        raise unreadable(path, error, f"{path} is missing or damaged ({found}). Fetch it again.") from error
     raise DataError(f"{path} holds a {type(entries).__name__}; a dictionary is needed.")
 
 

@@ -13,7 +13,9 @@ from torch import Tensor
 from snnconv.data.geometry import Geometry
 from snnconv.errors import DataError
 
-__all__ = ["Fit", "Indices", "Labels", "Source", "to_labels"]
+__all__ = ["LARGEST_LABEL", "Fit", "Indices", "Labels", "Source", "to_labels"]
+
+LARGEST_LABEL = 2**31 - 1
 
 Indices: TypeAlias = NDArray[np.int64]
 Labels: TypeAlias = NDArray[np.int64]
@@ -93,7 +95,7 @@ def to_labels(values: Any, length: int, where: str) -> Labels:
         raise DataError(f"{where}: the labels are of type {raw.dtype}; {rule}")
     if raw.shape != (length,):
         raise DataError(f"{where}: the labels have shape {list(raw.shape)}; {rule}")
-    bad = ~np.isfinite(raw) | (raw != np.floor(raw)) | (raw < 0) | (raw >= 2**31)
+    bad = ~np.isfinite(raw) | (raw != np.floor(raw)) | (raw < 0) | (raw > LARGEST_LABEL)
     if bad.any():
         first = int(bad.argmax())
         raise DataError(f"{where}: label {raw[first]} of image {first}; {rule}")

@@ -20,7 +20,7 @@ from snnconv.data.dataspec import FORMS, Purpose
 from snnconv.data.events import event_frames
 from snnconv.data.recordings import POLARITIES, Recordings
 from snnconv.data.sources import to_labels
-from snnconv.errors import DataError
+from snnconv.errors import DataError, SnnconvError, is_out_of_memory
 
 __all__ = ["NAMES", "TonicSource", "read_tonic"]
 
@@ -52,7 +52,11 @@ class TonicSource(Recordings):
                 xyp = np.stack([events[axis] for axis in "xyp"], 1).astype(np.int64)
                 return event_frames(xyp, events["t"], self.timesteps, self.height, self.width, self.step_us)
             counts = cut(events) if len(events) else np.zeros(shape)
+        except SnnconvError:
+            raise
         except Exception as error:  # whatever a reader of a dozen file formats raises
+            if is_out_of_memory(error):
+                raise
             raise DataError(
                 f"tonic cannot read recording {index} of {self.name} ({type(error).__name__}: {error})."
             ) from error
@@ -119,9 +123,11 @@ def _open(kind: Any, folder: str, options: Mapping[str, Any]) -> Any:
     local = type(kind.__name__, (kind,), {"download": refuse})
     try:
         dataset = local(save_to=folder, **options)
-    except DataError:
+    except SnnconvError:
         raise
     except Exception as error:  # whatever tonic raises on files that are damaged
+        if is_out_of_memory(error):
+            raise
         raise DataError(
             f"tonic cannot open {kind.__name__} in {folder!r} ({type(error).__name__}: {error})."
         ) from error

@@ -3,6 +3,7 @@
 from snnconv.costs.activity import Activity
 from snnconv.costs.energy import ENERGY_NOTE, EnergyModel
 from snnconv.costs.operations import LayerOperations, MemoryAccesses, Operations
+from snnconv.evaluation.differences import OutputError
 from snnconv.evaluation.evaluation import ann_activity, ann_energy, evaluate
 from snnconv.evaluation.exported import ExportedNetwork, open_exported
 from snnconv.evaluation.file import FileComparison, compare_file
@@ -22,6 +23,7 @@ __all__ = [
     "LayerOperations",
     "MemoryAccesses",
     "Operations",
+    "OutputError",
     "ann_activity",
     "ann_energy",
     "compare_file",

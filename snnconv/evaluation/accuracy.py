@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
-from snnconv.model import Model
-from snnconv.runtime.onnxruntime import OnnxNetwork
+from snnconv.model import rows_of
 
-__all__ = ["Predictions", "Scores", "Tally", "predict", "predictions_of", "standard_error"]
+__all__ = ["Predictions", "Scores", "Tally", "predictions_of", "standard_error", "standard_error_of_difference"]
 
 
 @dataclass(frozen=True)
@@ -27,38 +27,36 @@ class Predictions:
     at: Tensor | None
 
 
-def predict(model: Model | OnnxNetwork, x: Tensor) -> Predictions:
-    """Run a batch. Neurons start each batch afresh.
-
-    Args:
-        model: of any stage, in torch or in onnxruntime.
-        x: `[B, ...]`, of an input that changes over time `[T, B, ...]`; normalised.
-    """
-    out = model(x)
-    return predictions_of(out if isinstance(out, tuple) else (out,), stepped=model.timesteps is not None)
-
-
 def predictions_of(outputs: tuple[Tensor, ...], *, stepped: bool) -> Predictions:
     """Read classes from what a network returned: of one that steps the time means, and after them the steps."""
-    final = outputs[0].flatten(1).argmax(1).cpu()
+    final = rows_of(outputs[0]).argmax(1).cpu()
     if not stepped:
         return Predictions(final, None)
     steps = outputs[len(outputs) // 2]  # the time means come first, the steps [T, B, ...] after them
     elapsed = torch.arange(1, len(steps) + 1, device=steps.device).view(-1, 1, 1)
-    means = steps.flatten(2).cumsum(0) / elapsed
+    means = steps.unsqueeze(-1).flatten(2).cumsum(0) / elapsed
     return Predictions(final, means.argmax(2).cpu())
 
 
 @dataclass
 class Tally:
-    """Images on which predictions equal given classes: of the final answer, and after each step."""
+    """Images on which predictions equal given classes: of the final answer, and after each step.
+
+    Attributes:
+        final: number of images.
+        at: `[T]`, number of images after each step; None where nothing steps.
+        hits: whether they are equal, `[B]` a batch.
+    """
 
     final: int = 0
     at: Tensor | None = None
+    hits: list[Tensor] = field(default_factory=list)
 
     def add(self, predictions: Predictions, classes: Tensor) -> None:
         """Count one batch; `classes` is `[B]`."""
-        self.final += int((predictions.final == classes).sum())
+        equal = predictions.final == classes
+        self.hits.append(equal)
+        self.final += int(equal.sum())
         if predictions.at is not None:
             hits = (predictions.at == classes).sum(1)
             self.at = hits if self.at is None else self.at + hits
@@ -66,6 +64,10 @@ class Tally:
     def percent(self, images: int) -> float:
         """Of the final answer."""
         return 100 * self.final / images
+
+    def each(self) -> tuple[bool, ...]:
+        """Return whether they are equal, image by image."""
+        return tuple(bool(hit) for batch in self.hits for hit in batch.tolist())
 
     def percent_at(self, images: int) -> tuple[float, ...] | None:
         """After each step; None without steps."""
@@ -98,3 +100,21 @@ def standard_error(percent: float, images: int) -> float:
     """
     share = percent / 100
     return 100 * math.sqrt(share * (1 - share) / images)
+
+
+def standard_error_of_difference(one: Sequence[bool], other: Sequence[bool]) -> float:
+    """Return the standard error of the difference of two shares of the same images, paired, in percentage points.
+
+    Args:
+        one: whether each image is a hit.
+        other: the same of the other share, in the same order.
+
+    Source: McNemar's test, whose variance is (b + c - (b - c)²/n)/n², b and c the images that are a hit of one alone.
+
+    >>> round(standard_error_of_difference([True, True, False, False], [True, False, True, False]), 2)
+    35.36
+    """
+    only_one = sum(a and not b for a, b in zip(one, other, strict=True))
+    only_other = sum(b and not a for a, b in zip(one, other, strict=True))
+    images = len(one)
+    return 100 * math.sqrt(only_one + only_other - (only_one - only_other) ** 2 / images) / images

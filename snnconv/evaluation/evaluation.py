@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 
 import torch
@@ -18,13 +16,14 @@ from snnconv.data.datasets import open_data
 from snnconv.data.images import Images
 from snnconv.errors import DataError, InvalidValueError, ModelError
 from snnconv.evaluation.accuracy import Scores, standard_error
+from snnconv.evaluation.differences import OutputError, class_count
 from snnconv.evaluation.exported import ExportedNetwork, check_exported, evaluate_exported, open_exported
 from snnconv.evaluation.inputs import check_data
 from snnconv.evaluation.result import Evaluation, Mode
-from snnconv.evaluation.scoring import check_pair, classes_of, has_labels, score
+from snnconv.evaluation.scoring import check_pair, differences_of, has_labels, score, shapes_of
 from snnconv.graph.passes import fold_affine, run_passes, split_calls
 from snnconv.loading import load
-from snnconv.model import Model, Stage
+from snnconv.model import SNN, Model, QuantizedANN
 from snnconv.neurons import Coupling
 from snnconv.progress import Progress, no_progress
 from snnconv.runtime.inference import batch_that_fits, fires_levels, for_inference
@@ -43,7 +42,7 @@ from snnconv.runtime.running import (
 from snnconv.spiking.sites import iter_sites, total_levels_of
 from snnconv.spiking.unrolling import collapse, of_one_frame
 
-__all__ = ["ann_activity", "ann_energy", "evaluate"]
+__all__ = ["ann_activity", "ann_energy", "counted_form", "evaluate"]
 
 
 def evaluate(
@@ -69,9 +68,9 @@ def evaluate(
     Args:
         model: of any stage, or the path of its file, which may be one of 8-bit integers; it is not changed.
         data: images opened with `model.input`, or a data spec. Labels are optional.
-        against: a network of the same outputs, whose arg-max is compared on the same images, in its own
-            layout and normalisation; where it states none, it is given what `model` is given. A mean-coupled
-            spiking one is collapsed.
+        against: a network of the same outputs, whose arg-max is compared on the same images (whose outputs, where they
+            name no classes), in its own layout and normalisation; where it states none, it is given what `model` is
+            given. A mean-coupled spiking one is collapsed.
         simulate: step through time also where that is not needed.
         limit: evaluate the first so many images; None: all.
         batch_size: images at a time; None: as many as keep the largest activation modest.
@@ -89,8 +88,8 @@ def evaluate(
         DataError: there is no image, the images are of another size than the network's, or labels do not fit
             its outputs.
         FileError: a network's file is missing or damaged.
-        ModelError: `against` has another number of outputs, another input size or another number of frames; an
-            output is not one of classes; or a network takes single frames of data that change over time.
+        ModelError: `against` has another number of classes, another shape of outputs, another input size or another
+            number of frames; or a network takes single frames of data that change over time.
     """
     _check_options(limit, batch_size, activity_images)
     if isinstance(model, (str, os.PathLike)):
@@ -107,22 +106,26 @@ def evaluate(
     if isinstance(data, str):
         data = open_data(data, model.input, purpose="eval")
     if not len(data):
-        raise DataError(f"{data.spec!r} holds no image.")
+        raise DataError(f"{data.spec!r} holds no {data.input.noun}.")
     images = data if limit is None or limit >= len(data) else data.subset(range(limit))
     check_data(images.input, model.input)
     plain = in_precision(_runnable(model, mode), precision)
     running: list[Model | OnnxNetwork] = [for_inference(plain) if backend == "torch" else exported(plain, backend)]
     sizes = [batch_that_fits(running[0] if isinstance(running[0], Model) else plain)]
+    shapes, differences = shapes_of(model), None
+    classes = class_count(shapes[0])
     if against is not None:
-        check_pair(classes_of(model), against, images)
+        check_pair(shapes, against, images)
+        differences = differences_of(model.outputs, shapes, shapes_of(against))
         other = for_inference(in_precision(_runnable(against, _mode(against, simulate=False)), precision))
         running.append(other)
         sizes.append(batch_that_fits(other))
-    labelled = has_labels(images, classes_of(model))
+    labelled = has_labels(images, classes)
     size = batch_size or min(sizes)
-    scores = score(running, against, images, labelled, size, progress)
-    with _in_evaluation_mode(plain.graph):
-        activity = _activity(plain, model.timesteps, images, activity_images, size, energy_model, progress)
+    scores = score(
+        running, against, images, labelled, size, progress, classes=classes is not None, differences=differences
+    )
+    activity = _activity(plain, model.timesteps, images, activity_images, size, energy_model, progress)
     return _evaluation(
         model,
         mode,
@@ -131,7 +134,8 @@ def evaluate(
         scores,
         activity,
         labelled=labelled,
-        compared=against is not None,
+        compared=against is not None and classes is not None,
+        errors=() if differences is None else differences.errors(),
         integers=isinstance(running[0], Model) and fires_levels(running[0]),
     )
 
@@ -161,11 +165,9 @@ def ann_activity(model: Model, *, size: int | None = None, energy_model: EnergyM
     Raises:
         ModelError: as of `ann_energy`.
     """
-    plain = of_one_frame(model) if model.stage is Stage.SNN else model.copy()
-    run_passes(plain.graph, (split_calls, fold_affine))
-    plain.graph.eval()
+    plain = of_one_frame(model) if isinstance(model, SNN) else model
     sample = torch.zeros(1, *model.input.override(size=size).sample_shape(), device=device(plain))
-    found = measure(plain.graph, [sample], frames=model.input.timesteps or 1, energy_model=energy_model)
+    found = measure(counted_form(plain), [sample], frames=model.input.timesteps or 1, energy_model=energy_model)
     return replace(found, sites=())
 
 
@@ -180,7 +182,7 @@ def _check_options(limit: int | None, batch_size: int | None, activity_images: i
 
 
 def _mode(model: Model, simulate: bool) -> Mode:
-    if model.stage is Stage.SNN:
+    if isinstance(model, SNN):
         steps = simulate or model.coupling is not Coupling.MEAN or model.input.timesteps is not None
         return "simulated" if steps else "collapsed"
     if model.input.timesteps is not None:
@@ -193,24 +195,11 @@ def _mode(model: Model, simulate: bool) -> Mode:
             f"Only a spiking network can be simulated; this one is at the stage {model.stage.value}. "
             "Leave simulate out."
         )
-    return "quantized" if model.stage is Stage.QUANTIZED else "ann"
+    return "quantized" if isinstance(model, QuantizedANN) else "ann"
 
 
 def _runnable(model: Model, mode: Mode) -> Model:
     return collapse(model) if mode == "collapsed" else model
-
-
-@contextmanager
-def _in_evaluation_mode(graph: fx.GraphModule) -> Iterator[None]:
-    """Batch-norm uses its stored statistics; afterwards every module is as it was."""
-    training = [module for module in graph.modules() if module.training]
-    for module in training:
-        module.training = False
-    try:
-        yield
-    finally:
-        for module in training:
-            module.training = True
 
 
 def _activity(
@@ -225,12 +214,23 @@ def _activity(
     """Activity of what runs; `timesteps` is that of the spiking network that it stands for."""
     if not count:
         return None
+    graph = counted_form(model)
     counted = images if count >= len(images) else images.subset(range(count))
     total = math.ceil(len(counted) / size)
     batches = progress(
         (x.to(device(model), dtype(model)) for x, _ in counted.batches(size)), "Counting operations", total
     )
-    return measure(model.graph, batches, timesteps=timesteps, energy_model=energy_model)
+    return measure(graph, batches, timesteps=timesteps, energy_model=energy_model)
+
+
+def counted_form(model: Model) -> fx.GraphModule:
+    """Return a copy of a network's graph as operations are counted on it: in evaluation mode, batch-norm folded.
+
+    Every count and every estimate goes through this form, so that one network has one energy.
+    """
+    graph = model.copy().graph.eval()
+    run_passes(graph, (split_calls, fold_affine))
+    return graph
 
 
 def _evaluation(
@@ -243,6 +243,7 @@ def _evaluation(
     *,
     labelled: bool,
     compared: bool,
+    errors: tuple[OutputError, ...],
     integers: bool,
 ) -> Evaluation:
     images = scores.images
@@ -270,6 +271,9 @@ def _evaluation(
         operations=activity.operations if activity else None,
         layers=activity.layers if activity else (),
         activity_images=activity.images if activity else 0,
+        output_errors=errors,
+        right=scores.correct.each() if labelled else None,
+        agreeing=scores.agreeing.each() if compared else None,
     )
 
 

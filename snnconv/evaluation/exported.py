@@ -7,14 +7,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+import onnx
+
 from snnconv.costs.energy import DEFAULT, EnergyModel
 from snnconv.data.datasets import open_data
 from snnconv.data.images import Images
 from snnconv.errors import DataError, FileError, InvalidValueError
 from snnconv.evaluation.accuracy import standard_error
+from snnconv.evaluation.differences import Shape, class_count
 from snnconv.evaluation.inputs import check_data
 from snnconv.evaluation.result import Evaluation, Mode
-from snnconv.evaluation.scoring import check_pair, has_labels, score
+from snnconv.evaluation.scoring import check_pair, differences_of, has_labels, score, shapes_of
 from snnconv.formats.onnx.metadata import INT8, metadata_in
 from snnconv.formats.onnx.reading import read_proto
 from snnconv.loading import TIMM, is_nir_file, load
@@ -40,7 +43,8 @@ class ExportedNetwork:
         name: of its file.
         network: in onnxruntime.
         input: what it expects of an image.
-        classes: number of classes of its first output.
+        outputs: names of its outputs.
+        shapes: axes of one sample of each output.
         form: "stepped", or "collapsed" where it runs in one pass.
         timesteps: T of the spiking network that it is or equals; None of a quantized one.
         levels: L of it.
@@ -51,7 +55,8 @@ class ExportedNetwork:
     name: str
     network: OnnxNetwork
     input: InputSpec
-    classes: int
+    outputs: tuple[str, ...]
+    shapes: tuple[Shape, ...]
     form: Literal["collapsed", "stepped"]
     timesteps: int | None
     levels: int | None
@@ -90,12 +95,14 @@ def open_exported(source: str | os.PathLike[str]) -> ExportedNetwork | None:
         spec = InputSpec.from_dict(metadata["input"])
         least, most = (int(total) for total in metadata["total_levels"])
         timesteps, levels = (None if metadata[key] is None else int(metadata[key]) for key in ("timesteps", "levels"))
-        classes = int(proto.graph.output[0].type.tensor_type.shape.dim[-1].dim_value)
+        outputs = list(proto.graph.output)[: len(proto.graph.output) // (2 if form == "stepped" else 1)]
+        shapes = tuple(tuple(int(dim.dim_value) for dim in _dims(value)[1:]) for value in outputs)
+        names = tuple(value.name for value in outputs)
         coupling = metadata["coupling"]
     except (LookupError, TypeError, ValueError) as error:
         raise FileError(f"{name} is damaged ({type(error).__name__}: {error}). Export the network again.") from error
     network = OnnxNetwork(proto, timesteps if form == "stepped" else None)
-    return ExportedNetwork(name, network, spec, classes, form, timesteps, levels, coupling, (least, most))
+    return ExportedNetwork(name, network, spec, names, shapes, form, timesteps, levels, coupling, (least, most))
 
 
 def check_exported(
@@ -139,19 +146,30 @@ def evaluate_exported(
     if isinstance(data, str):
         data = open_data(data, file.input, purpose="eval")
     if not len(data):
-        raise DataError(f"{data.spec!r} holds no image.")
+        raise DataError(f"{data.spec!r} holds no {data.input.noun}.")
     images = data if limit is None or limit >= len(data) else data.subset(range(limit))
     check_data(images.input, file.input)
     running: list[Model | OnnxNetwork] = [file.network]
     size = BATCH
+    classes, differences = class_count(file.shapes[0]), None
     if against is not None:
         against = load(against)
-        check_pair(file.classes, against, images)
+        check_pair(file.shapes, against, images)
+        differences = differences_of(file.outputs, file.shapes, shapes_of(against))
         other = collapse(against) if collapses(against) else against
         running.append(for_inference(other))
         size = min(size, batch_that_fits(other))
-    labelled = has_labels(images, file.classes)
-    scores = score(running, against, images, labelled, batch_size or size, progress)
+    labelled, compared = has_labels(images, classes), against is not None and classes is not None
+    scores = score(
+        running,
+        against,
+        images,
+        labelled,
+        batch_size or size,
+        progress,
+        classes=classes is not None,
+        differences=differences,
+    )
     accuracy = scores.correct.percent(scores.images) if labelled else None
     least, most = file.total_levels
     one_pass: Mode = "quantized" if file.timesteps is None else "collapsed"
@@ -163,8 +181,8 @@ def evaluate_exported(
         images=scores.images,
         accuracy=accuracy,
         accuracy_standard_error=None if accuracy is None else standard_error(accuracy, scores.images),
-        agreement=scores.agreeing.percent(scores.images) if against is not None else None,
-        against_accuracy=scores.against_correct.percent(scores.images) if against is not None and labelled else None,
+        agreement=scores.agreeing.percent(scores.images) if compared else None,
+        against_accuracy=scores.against_correct.percent(scores.images) if compared and labelled else None,
         timesteps=file.timesteps,
         levels=file.levels,
         total_levels=least if least == most else None,
@@ -176,4 +194,11 @@ def evaluate_exported(
         operations=None,
         layers=(),
         activity_images=0,
+        output_errors=() if differences is None else differences.errors(),
+        right=scores.correct.each() if labelled else None,
+        agreeing=scores.agreeing.each() if compared else None,
     )
+
+
+def _dims(value: onnx.ValueInfoProto) -> list[onnx.TensorShapeProto.Dimension]:
+    return list(value.type.tensor_type.shape.dim)

@@ -13,7 +13,8 @@ from torch import Tensor
 from snnconv.data.datasets import open_data
 from snnconv.data.images import Images
 from snnconv.errors import DataError
-from snnconv.evaluation.file import FileComparison
+from snnconv.evaluation.file import FileComparison, FileScores
+from snnconv.evaluation.scoring import outputs_of
 from snnconv.formats.hardware import HardwareNetwork
 from snnconv.model import InputSpec, Model
 from snnconv.progress import Progress, no_progress
@@ -62,33 +63,20 @@ def compare_hardware(
         progress: told of each batch.
 
     Raises:
-        DataError: there is no image, or the data do not fit the network.
+        DataError: there is no image, the data do not fit the network, or only some have labels.
         FileError: the folder is damaged.
     """
     images = open_data(data, model.input, purpose="eval") if isinstance(data, str) else data
     images = images if limit is None or limit >= len(images) else images.subset(range(limit))
     if not len(images):
-        raise DataError(f"{images.spec!r} holds no image.")
+        raise DataError(f"{images.spec!r} holds no {images.input.noun}.")
     fast = for_inference(collapse(model) if collapses(model) else model)
     network = files if isinstance(files, HardwareNetwork) else HardwareNetwork(files)
-    own, wanted = [], []
+    scores, scales = FileScores(model, images), [float(output["scale"]) for output in network.graph["outputs"]]
     with torch.inference_mode():
         batches = images.pixel_batches(BATCH)
         for pixels in progress(batches, "comparing", math.ceil(len(images) / BATCH)):
-            out = network(integers_of(pixels, images.input))[0]
-            own.append(torch.from_numpy(out.reshape(len(pixels), -1).argmax(1)))
-            wanted.append(fast.logits(images.normalise(pixels)).flatten(1).argmax(1))
-    found, expected = torch.cat(own), torch.cat(wanted)
-    labels = None
-    if images.labels is not None and bool((images.labels >= 0).all()):
-        labels = torch.from_numpy(images.labels.copy())
-    return FileComparison(
-        len(images),
-        _percent(found, expected),
-        None if labels is None else _percent(found, labels),
-        None if labels is None else _percent(expected, labels),
-    )
-
-
-def _percent(found: Tensor, wanted: Tensor) -> float:
-    return 100 * float((found == wanted).double().mean())
+            sums = network(integers_of(pixels, images.input))
+            written = [torch.from_numpy(total) * scale for total, scale in zip(sums, scales, strict=True)]
+            scores.add(written, outputs_of(fast(images.normalise(pixels))))
+    return scores.comparison()

@@ -11,7 +11,7 @@ from torch import fx, nn
 from snnconv.costs.operators import macs
 from snnconv.graph.access import display_name, module_of
 from snnconv.graph.linear import LINEAR
-from snnconv.model import Model, Stage
+from snnconv.model import SNN, Model, QuantizedANN
 from snnconv.neurons import Coupling, Site
 from snnconv.spiking.plan import Plan, make_plan, operator_name, prepare
 from snnconv.spiking.sites import in_words, iter_sites, total_levels_of
@@ -56,11 +56,10 @@ class Inspection:
     @property
     def verdict(self) -> str:
         """Whether it converts, in a sentence."""
-        if self.model.stage is Stage.SNN:
-            assert self.model.coupling is not None
+        if isinstance(self.model, SNN):
             frames = self.model.input.timesteps
             return (
-                f"It is a spiking network: T={self.model.timesteps}, L={self._levels()}, "
+                f"It is a spiking network: T={self.model.timesteps}, L={self._levels(self.model.timesteps)}, "
                 f"{self.model.coupling.value} coupling"
                 f"{'' if frames is None else f'; its input changes over time, one of {frames} frames a step'}."
             )
@@ -70,7 +69,7 @@ class Inspection:
                 "a spiking network of its layers on such data."
             )
         if self.plan.convertible:
-            trained = self.model.stage is Stage.QUANTIZED
+            trained = isinstance(self.model, QuantizedANN)
             return f"It converts{', with trained ceilings' if trained else '; its ceilings need calibration data'}."
         return "It does not convert: " + (
             "the nodes above stand in the way."
@@ -78,12 +77,9 @@ class Inspection:
             else "it has no activation that could become a neuron."
         )
 
-    def _levels(self) -> str:
-        """L of a spiking network, in words."""
-        assert self.model.timesteps is not None
-        return in_words(
-            site.total_levels // self.model.timesteps for site in self.sites if site.total_levels is not None
-        )
+    def _levels(self, timesteps: int) -> str:
+        """Return L of a spiking network of T steps, in words."""
+        return in_words(site.total_levels // timesteps for site in self.sites if site.total_levels is not None)
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready form."""
@@ -103,7 +99,7 @@ class Inspection:
             "sites": [asdict(site) for site in self.sites],
             "on_means": list(self.plan.on_means),
             "unsupported": [asdict(node) for node in self.plan.unsupported],
-            "convertible": self.plan.convertible and model.stage is not Stage.SNN and model.input.timesteps is None,
+            "convertible": self.plan.convertible and not isinstance(model, SNN) and model.input.timesteps is None,
             "verdict": self.verdict,
             "provenance": model.provenance,
         }
@@ -133,7 +129,7 @@ def inspect(model: Model, coupling: Coupling = Coupling.MEAN) -> Inspection:
         for node, site in iter_sites(graph)
     )
     plan = Plan(tuple(site.name for site in sites), (), ())
-    return Inspection(model, layers, sites, plan if model.stage is Stage.SNN else make_plan(prepare(model), coupling))
+    return Inspection(model, layers, sites, plan if isinstance(model, SNN) else make_plan(prepare(model), coupling))
 
 
 def _layer(node: fx.Node, module: nn.Module) -> LayerInfo:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from snnconv.costs.energy import ENERGY_NOTE
 from snnconv.costs.operations import LayerOperations, Operations
 from snnconv.costs.site_activity import SiteActivity
+from snnconv.evaluation.differences import OutputError
 
 __all__ = ["Evaluation", "Mode"]
 
@@ -26,9 +27,10 @@ class Evaluation:
             bits of the weights (snnconv.runtime.integers).
         backend: torch, onnxruntime, or onnxruntime-int8: what classified the images.
         images: how many were evaluated.
-        accuracy: percent; None without labels.
+        accuracy: percent; None without labels, and where the output names no classes.
         accuracy_standard_error: binomial, in percentage points; None without labels.
-        agreement: percent of images with the same arg-max as the other network; None without one.
+        agreement: percent of images with the same arg-max as the other network; None without one, and where the output
+            names no classes.
         against_accuracy: the other network's accuracy in percent; None without labels or without one.
         timesteps: T of a spiking network, else None.
         levels: L of a spiking network, the most of any site; else None.
@@ -43,6 +45,10 @@ class Evaluation:
         operations: operations and energy, over `activity_images` images; None where none were counted.
         layers: operations and energy of each node, in the order of execution, whose sum `operations` is.
         activity_images: how many images were counted.
+        output_errors: difference of each output from the other network's, where there are several, or the only one
+            names no classes.
+        right: whether each image's class is its label's; None without labels.
+        agreeing: whether each image's class is the other network's; None without one.
     """
 
     mode: Mode
@@ -65,10 +71,14 @@ class Evaluation:
     operations: Operations | None
     layers: tuple[LayerOperations, ...]
     activity_images: int
+    output_errors: tuple[OutputError, ...] = ()
+    right: tuple[bool, ...] | None = field(default=None, compare=False, repr=False)
+    agreeing: tuple[bool, ...] | None = field(default=None, compare=False, repr=False)
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-ready form; the figures of `operations` stand beside the others."""
-        return {
+        """JSON-ready form; the figures of `operations` stand beside the others, `output_errors` where there are any."""
+        errors = {"output_errors": [error.to_dict() for error in self.output_errors]} if self.output_errors else {}
+        return errors | {
             "mode": self.mode,
             "precision": self.precision,
             "arithmetic": self.arithmetic,

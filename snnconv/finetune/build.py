@@ -12,7 +12,7 @@ from torch import nn
 from snnconv.data.datasets import DataInfo, Images, describe_data, open_data
 from snnconv.errors import DataError, InvalidValueError, ModelError
 from snnconv.loading import load, load_module
-from snnconv.model import InputSpec, Model, Stage
+from snnconv.model import ANN, InputSpec, Model
 from snnconv.networks import NETWORKS
 
 __all__ = ["build_network", "open_training"]
@@ -59,7 +59,7 @@ def build_network(
         )
     if not name.startswith((TIMM, ZOO)):
         model = _overridden(load(name, size=size), mean, std, resize)
-        if info.temporal and model.stage is Stage.ANN:
+        if info.temporal and isinstance(model, ANN):
             model.input = replace(model.input, timesteps=timesteps)
         return model
     with torch.random.fork_rng(devices=[]):

@@ -15,8 +15,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from snnconv.errors import FileError
-from snnconv.files import write_atomically
+from snnconv.errors import FileError, unreadable
+from snnconv.files import require_regular, write_atomically
 
 __all__ = ["Checkpoint", "load_checkpoint", "optimizer_from", "optimizer_parts", "save_checkpoint"]
 
@@ -143,6 +143,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
     """
     from safetensors import SafetensorError, safe_open
 
+    require_regular(path)
     if not os.path.isfile(path):
         raise FileError(f"There is no checkpoint {path}: without --resume the training starts anew.")
     try:
@@ -174,9 +175,8 @@ def load_checkpoint(path: Path) -> Checkpoint:
     except FileError:
         raise
     except (OSError, SafetensorError, KeyError, ValueError, TypeError, AttributeError) as error:
-        raise FileError(
-            f"{path} is no checkpoint of a training, or is damaged ({error}). Remove it to start anew."
-        ) from error
+        message = f"{path} is no checkpoint of a training, or is damaged ({error}). Remove it to start anew."
+        raise unreadable(path, error, message) from error
 
 
 def copy_into(target: dict[str, Tensor], source: dict[str, Tensor], path: Path) -> None:

@@ -16,7 +16,7 @@ from snnconv.data.images import Images
 from snnconv.errors import InvalidValueError, ModelError, SnnconvWarning
 from snnconv.finetune.quantize import hold_scalars
 from snnconv.finetune.settings import FinetuneSettings
-from snnconv.model import Model
+from snnconv.model import SNN
 from snnconv.neurons import (
     Coupling,
     IntegrateAndFire,
@@ -53,7 +53,7 @@ def kind_of(site: SpikingSite) -> str:
     return names[type(site)]
 
 
-def continued(network: Model, images: Images, settings: FinetuneSettings, *, progress: Progress = no_progress) -> Model:
+def continued(network: SNN, images: Images, settings: FinetuneSettings, *, progress: Progress = no_progress) -> SNN:
     """A copy of an SNN that can be trained, with the neurons, T and L that the settings ask for.
 
     Raises:
@@ -62,8 +62,6 @@ def continued(network: Model, images: Images, settings: FinetuneSettings, *, pro
     Warns:
         SnnconvWarning: a learned coupling is lost, because it belongs to the old T.
     """
-    assert network.timesteps is not None
-    assert network.levels is not None
     timesteps, levels = settings.timesteps or network.timesteps, settings.levels or network.levels
     if timesteps * levels > MOST_LEVELS:
         raise InvalidValueError(f"N = L*T = {timesteps * levels} levels; at most {MOST_LEVELS} are allowed. Give less.")
@@ -81,7 +79,7 @@ def continued(network: Model, images: Images, settings: FinetuneSettings, *, pro
     return student
 
 
-def _resized(network: Model, images: Images, settings: FinetuneSettings, timesteps: int, progress: Progress) -> Model:
+def _resized(network: SNN, images: Images, settings: FinetuneSettings, timesteps: int, progress: Progress) -> SNN:
     """The same network at another T or L; where L is not asked for, each site keeps its own."""
     if network.input.timesteps is not None:
         raise InvalidValueError(
@@ -122,7 +120,7 @@ def _resized(network: Model, images: Images, settings: FinetuneSettings, timeste
     return resized
 
 
-def _with_timesteps(network: Model, sites: dict[str, SpikingSite], timesteps: int) -> Model:
+def _with_timesteps(network: SNN, sites: dict[str, SpikingSite], timesteps: int) -> SNN:
     def neuron(node: fx.Node, _: nn.Module) -> SpikingSite:
         made = copy.deepcopy(sites[str(node.target)])
         made.timesteps = timesteps
@@ -131,7 +129,7 @@ def _with_timesteps(network: Model, sites: dict[str, SpikingSite], timesteps: in
     return unroll(collapse(network), neuron)
 
 
-def _keep_coupling(network: Model, sites: dict[str, SpikingSite]) -> None:
+def _keep_coupling(network: SNN, sites: dict[str, SpikingSite]) -> None:
     for node, site in iter_sites(network.graph):
         old = sites[str(node.target)]
         assert isinstance(site, LearnableMultiThreshold)
@@ -140,7 +138,7 @@ def _keep_coupling(network: Model, sites: dict[str, SpikingSite]) -> None:
         site.leakage.data.copy_(old.leakage.data)
 
 
-def _become(student: Model, settings: FinetuneSettings) -> None:
+def _become(student: SNN, settings: FinetuneSettings) -> None:
     """Give the sites the neurons that are asked for, in place."""
     sites = [site for _, site in iter_sites(student.graph) if isinstance(site, SpikingSite)]
     own = {kind_of(site) for site in sites}
@@ -173,9 +171,8 @@ def _why_not(own: set[str], wanted: str, coupling: Coupling | None) -> str:
     )
 
 
-def _to_learnable(network: Model, *, mpr: bool) -> None:
+def _to_learnable(network: SNN, *, mpr: bool) -> None:
     """M-HT under mean coupling to LM-HT at its start, which computes the same."""
-    assert network.timesteps is not None
     for node, site in list(iter_sites(network.graph)):
         assert isinstance(site, MultiThreshold)
         settings = NeuronSettings("lmht", network.timesteps, site.levels, mpr=mpr)
@@ -183,4 +180,3 @@ def _to_learnable(network: Model, *, mpr: bool) -> None:
         assert isinstance(made, LearnableMultiThreshold)
         made.rectified = mpr or site.rectified
         swap(network.graph, node, made)
-    network.coupling = Coupling.LEARNED

@@ -11,7 +11,7 @@ from snnconv.finetune.settings import LoopSettings, TrainSettings
 from snnconv.finetune.spiking import spiking_network
 from snnconv.graph.access import module_of
 from snnconv.graph.linear import NORMS
-from snnconv.model import Model, Stage
+from snnconv.model import ANN, SNN, Model
 from snnconv.neurons import QCFS
 from snnconv.spiking.sites import iter_sites
 
@@ -28,7 +28,7 @@ def prepare_training(model: Model, images: Images, eval_data: Images | None, set
         InvalidValueError: a quantized network has another N than the settings, or there is one image a batch.
     """
     check_data(model, images, eval_data)
-    if model.stage is Stage.SNN:
+    if isinstance(model, SNN):
         raise ModelError("The network is an SNN already: train it further with finetune.")
     prepared = _quantized(model, settings) if settings.neuron is None else _spiking(model, settings)
     check_batch(prepared, images, settings)
@@ -63,7 +63,7 @@ def check_data(model: Model, images: Images, eval_data: Images | None) -> None:
 
 
 def _quantized(model: Model, settings: TrainSettings) -> Model:
-    if model.stage is Stage.ANN:
+    if isinstance(model, ANN):
         return quantize_activations(
             model, settings.total_levels, settings.initial_ceiling, average_pool=settings.average_pool
         )
@@ -76,7 +76,7 @@ def _quantized(model: Model, settings: TrainSettings) -> Model:
     return model.copy()
 
 
-def _spiking(model: Model, settings: TrainSettings) -> Model:
+def _spiking(model: Model, settings: TrainSettings) -> SNN:
     assert settings.neuron is not None
     return spiking_network(
         model,
@@ -97,7 +97,9 @@ def class_count(model: Model) -> int:
     first = output.args[0][0] if isinstance(output.args[0], tuple) else output.args[0]
     shape = tuple(first.meta["shape"])
     if len(shape) != 1:
-        raise ModelError(f"The output has shape [B, {', '.join(map(str, shape))}]; a classifier's is [B, classes].")
+        raise ModelError(
+            f"The output has shape [{', '.join(['B', *map(str, shape)])}]; a classifier's is [B, classes]."
+        )
     if first.op == "call_module" and isinstance(module_of(model.graph, first), (nn.Softmax, nn.Sigmoid)):
         kind = type(module_of(model.graph, first)).__name__
         raise ModelError(f"The network ends in {kind}, training needs logits: export it without its last node.")

@@ -11,7 +11,7 @@ from torch import fx
 from snnconv.errors import InvalidValueError, ModelError, UnsupportedNode, UnsupportedOperatorsError
 from snnconv.graph.access import display_name, module_of
 from snnconv.graph.modules import Arithmetic, AveragePool, MaxPool
-from snnconv.model import Model, Stage
+from snnconv.model import ANN, Model, QuantizedANN, typed
 from snnconv.neurons import QCFS
 from snnconv.neurons.site import require_positive_int
 from snnconv.spiking.plan import make_plan
@@ -41,7 +41,7 @@ def quantize_activations(
     require_positive_int("total_levels", total_levels)
     if not 0 < initial_ceiling < float("inf"):
         raise InvalidValueError(f"initial_ceiling is {initial_ceiling!r}: it must be a finite number above 0.")
-    if model.stage is not Stage.ANN:
+    if not isinstance(model, ANN):
         raise ModelError(f"Only an ANN can be quantized; this network is at the stage {model.stage.value}.")
     quantized = model.copy()
     graph = quantized.graph
@@ -54,8 +54,7 @@ def quantize_activations(
         swap(graph, node, QCFS(ceiling, total_levels, signed=is_signed(rectifier)))
     hold_scalars(graph)
     graph.recompile()
-    quantized.stage = Stage.QUANTIZED
-    return quantized
+    return typed(quantized, QuantizedANN)
 
 
 def average_pools(graph: fx.GraphModule) -> None:

@@ -65,6 +65,15 @@ class RunFiles:
         for path in (self.checkpoint, self.metrics):
             require_writable(path)
 
+    def is_finished(self, output: str | os.PathLike[str]) -> bool:
+        """Return whether there is nothing to go on with, for the result is written already.
+
+        Args:
+            output: File of the result.
+        """
+        there = os.path.isfile(output) and os.path.isfile(self.metrics)
+        return self.resume and there and not os.path.lexists(self.checkpoint)
+
     def finish(self) -> None:
         """Remove the checkpoint: the result is written."""
         self.checkpoint.unlink(missing_ok=True)

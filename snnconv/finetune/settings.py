@@ -192,8 +192,16 @@ class TrainSettings(LoopSettings):
         known = self.neuron is None or isinstance(self.neuron, NeuronSettings)
         self._require("neuron", known, "None or a NeuronSettings, as NeuronSettings('lif', 4)")
         self._require("initial_ceiling", 0 < self.initial_ceiling < math.inf, "a finite number above 0")
-        spikes = self.neuron is not None and self.neuron.kind != "mlf"
-        self._require("rmp_loss", not self.rmp_loss or spikes, "0 where no neurons of one membrane are trained")
+        if self.rmp_loss and self.neuron is None:
+            raise InvalidValueError(
+                f"rmp_loss is {self.rmp_loss!r}, but it regularises membrane potentials, which only neurons have: give "
+                "neuron too, as NeuronSettings('lif', 4), or leave rmp_loss out."
+            )
+        if self.rmp_loss and self.neuron is not None and self.neuron.kind == "mlf":
+            raise InvalidValueError(
+                f"rmp_loss is {self.rmp_loss!r}, but it does not work with neurons of the kind mlf, which have several "
+                "membranes: leave it out."
+            )
 
 
 @dataclass(frozen=True)

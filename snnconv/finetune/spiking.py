@@ -7,7 +7,7 @@ from torch import fx, nn
 
 from snnconv.errors import InvalidValueError, ModelError
 from snnconv.finetune.quantize import average_pools, hold_scalars
-from snnconv.model import Model, Stage
+from snnconv.model import ANN, SNN, Model
 from snnconv.neurons import Coupling, NeuronSettings, SpikingSite, build_neuron, scale_to_threshold
 from snnconv.spiking.plan import make_plan
 from snnconv.spiking.pooling import pool_before_sites
@@ -25,7 +25,7 @@ def spiking_network(
     average_pool: bool = True,
     threshold_norm: bool = True,
     train_ceilings: bool = False,
-) -> Model:
+) -> SNN:
     """A spiking network of an ANN's layers, to be trained; batch-norm stays, over time and batch together.
 
     Args:
@@ -41,7 +41,7 @@ def spiking_network(
         InvalidValueError: its input has another number of time steps than the neurons, or it has activations of both
             signs and the neurons fire no negative spikes.
     """
-    if model.stage is not Stage.ANN:
+    if not isinstance(model, ANN):
         raise ModelError(f"Only an ANN can be given neurons; this network is at the stage {model.stage.value}.")
     if model.input.timesteps not in (None, neuron.timesteps):
         raise InvalidValueError(

@@ -8,7 +8,7 @@ from snnconv.errors import ModelError
 from snnconv.finetune.fitting import class_count
 from snnconv.finetune.losses.distillation import sites_that_differ
 from snnconv.loading import load
-from snnconv.model import Model, Stage
+from snnconv.model import SNN, Model
 from snnconv.spiking.plan import prepare
 
 __all__ = ["open_teacher"]
@@ -26,7 +26,7 @@ def open_teacher(source: Model | str | os.PathLike[str] | None, student: Model) 
     if student.input.timesteps is not None:
         raise ModelError("An ANN takes still images and cannot teach a network that takes frames: leave it out.")
     teacher = load(source)
-    if teacher.stage is Stage.SNN:
+    if isinstance(teacher, SNN):
         raise ModelError("The teacher is a spiking network: give the ANN that knowledge is to be distilled from.")
     own, its = class_count(student), class_count(teacher)
     if own != its:

@@ -21,7 +21,7 @@ from snnconv.finetune.settings import FinetuneSettings
 from snnconv.finetune.teacher import open_teacher
 from snnconv.finetune.training import origin
 from snnconv.loading import load
-from snnconv.model import Model, Stage
+from snnconv.model import SNN, Model
 from snnconv.progress import Progress, no_progress
 
 __all__ = ["finetune"]
@@ -40,7 +40,7 @@ def finetune(
     on_epoch: Callable[[EpochMetrics], None] | None = None,
     device: torch.device | str | None = None,
     files: RunFiles | None = None,
-) -> Model:
+) -> SNN:
     """Train a spiking network further: weights, and of LM-HT neurons coupling and leak.
 
     Args:
@@ -67,7 +67,7 @@ def finetune(
     """
     FinetuneSettings.require(settings)
     network = load(model)
-    if network.stage is not Stage.SNN:
+    if not isinstance(network, SNN):
         raise ModelError(
             f"Only an SNN is fine-tuned; this network is at the stage {network.stage.value}: convert it first, or "
             "train it with `train`."

@@ -10,8 +10,9 @@ from snnconv.costs.energy import DEFAULT, EnergyModel
 from snnconv.data.datasets import open_data
 from snnconv.errors import DataError, InvalidValueError
 from snnconv.evaluation import Evaluation, ann_energy, evaluate
-from snnconv.evaluation.accuracy import standard_error
-from snnconv.model import Model
+from snnconv.evaluation.accuracy import standard_error, standard_error_of_difference
+from snnconv.evaluation.scoring import classes_of
+from snnconv.model import SNN, Model
 from snnconv.progress import Progress, no_progress
 from snnconv.reporting.pareto import front
 from snnconv.reporting.provenance import Provenance, describe_model, finite, provenance_of
@@ -19,7 +20,7 @@ from snnconv.runtime.running import Precision
 from snnconv.spiking.couplings import depth_of, latency_of
 from snnconv.spiking.grid import Grid, Setting
 
-__all__ = ["Comparison", "Contender", "Reference", "gather_comparison"]
+__all__ = ["Comparison", "Contender", "Lead", "Reference", "gather_comparison"]
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,28 @@ class Reference:
 
 
 @dataclass(frozen=True)
+class Lead:
+    """How far the best network is before the next, on the same images.
+
+    Attributes:
+        best: number of the network of the highest score; of equals the first.
+        next: number of the one after it.
+        points: difference of the two scores.
+        standard_error: standard error of the difference, paired (McNemar), in points.
+    """
+
+    best: int
+    next: int
+    points: float
+    standard_error: float
+
+    @property
+    def clear(self) -> bool:
+        """Return whether the difference is more than chance gives: above two standard errors."""
+        return self.points > 2 * self.standard_error
+
+
+@dataclass(frozen=True)
 class Comparison:
     """All numbers of the page.
 
@@ -96,6 +119,8 @@ class Comparison:
         counted_images: how many operations were counted on.
         energy_note: what the estimate takes in and leaves out.
         provenance: of the data and the reference; each contender names its own file.
+        lead: of the best network before the next; None of one network.
+        noun: word for one input, `InputSpec.noun`.
     """
 
     score: str
@@ -105,6 +130,8 @@ class Comparison:
     counted_images: int
     energy_note: str
     provenance: Provenance
+    lead: Lead | None = None
+    noun: str = "image"
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready form; a number that is not finite is None."""
@@ -145,6 +172,8 @@ def gather_comparison(
     """
     if not models:
         raise InvalidValueError("There is no network to compare: name one or more.")
+    for _, model in models:
+        classes_of(model)
     settings = [(name, setting) for name, model in models for setting in (grid or Grid()).settings(model)]
     found: list[tuple[Contender, Evaluation]] = []
     for number, (name, setting) in enumerate(settings, 1):
@@ -170,12 +199,32 @@ def gather_comparison(
     return Comparison(
         score,
         _with_fronts([contender for contender, _ in found], score),
-        None if against is None else _reference(*against, first, energy_model),
+        None
+        if against is None
+        else Reference(
+            against[0],
+            first.against_accuracy,
+            _energy_of(against[1], data, first.activity_images, precision, energy_model),
+        ),
         first.images,
         first.activity_images,
         str(first.to_dict()["energy_note"]),
         provenance_of(models[0][1], against and against[1], images, first.images, command),
+        _lead(found, score),
+        models[0][1].input.noun,
     )
+
+
+def _lead(found: Sequence[tuple[Contender, Evaluation]], score: str) -> Lead | None:
+    """Compare the two best, hit by hit."""
+    if len(found) == 1:
+        return None
+    (best, first), (after, second) = sorted(found, key=lambda pair: -pair[0].score(score))[:2]
+    one, other = (result.right if score == "accuracy" else result.agreeing for result in (first, second))
+    assert one is not None
+    assert other is not None
+    error = standard_error_of_difference(one, other)
+    return Lead(best.number, after.number, best.score(score) - after.score(score), error)
 
 
 def _contender(number: int, name: str, setting: Setting, result: Evaluation) -> Contender:
@@ -203,8 +252,20 @@ def _contender(number: int, name: str, setting: Setting, result: Evaluation) -> 
     )
 
 
-def _reference(name: str, model: Model, result: Evaluation, energy_model: EnergyModel) -> Reference:
-    return Reference(name, result.against_accuracy, ann_energy(model, energy_model=energy_model).energy_pj_per_image)
+def _energy_of(model: Model, data: str, counted_images: int, precision: Precision, energy_model: EnergyModel) -> float:
+    """Return the estimated energy of the reference, in picojoules an image; spikes are counted on data."""
+    if not isinstance(model, SNN):
+        return ann_energy(model, energy_model=energy_model).energy_pj_per_image
+    counted = evaluate(
+        model,
+        data,
+        limit=counted_images,
+        activity_images=counted_images,
+        precision=precision,
+        energy_model=energy_model,
+    )
+    assert counted.operations is not None
+    return counted.operations.energy_pj_per_image
 
 
 def _with_fronts(contenders: Sequence[Contender], score: str) -> tuple[Contender, ...]:

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
 from snnconv.reporting.comparison import Comparison, Contender
+from snnconv.reporting.formatting import with_article
 from snnconv.reporting.svg import INK, drawing, to_svg
 
 __all__ = ["energy_front", "latency_front"]
@@ -33,7 +34,7 @@ def energy_front(comparison: Comparison) -> str:
     ]
     reference = comparison.reference
     mark = None if reference is None else reference.energy_pj / 1e6
-    return _front(comparison, points, "estimated energy, µJ an image", "energy", mark)
+    return _front(comparison, points, f"estimated energy, µJ {with_article(comparison.noun)}", "energy", mark)
 
 
 def latency_front(comparison: Comparison) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 from snnconv.reporting import comparison_figures
 from snnconv.reporting.comparison import Comparison, Contender
-from snnconv.reporting.formatting import GLOSSARY, energy, number, percent, span
+from snnconv.reporting.formatting import GLOSSARY, energy, number, percent, span, with_article
 from snnconv.reporting.page import Figure, shortened
 
 __all__ = ["comparison_view"]
@@ -29,6 +29,7 @@ def comparison_view(comparison: Comparison) -> dict[str, Any]:
         pictures.append(Figure(comparison_figures.latency_front(comparison), waits))
     return {
         "title": f"{len(comparison.contenders)} networks compared",
+        "noun": with_article(comparison.noun),
         "verdict": _verdict(comparison),
         "figures": pictures,
         "heads": [
@@ -41,7 +42,7 @@ def comparison_view(comparison: Comparison) -> dict[str, Any]:
             "same answer",
             "energy",
             "latency",
-            "front of",
+            "not beaten in",
         ],
         "rows": [_row(each) for each in comparison.contenders],
         "notes": [f"{each.number}: {each.note}." for each in comparison.contenders if each.note],
@@ -53,14 +54,29 @@ def comparison_view(comparison: Comparison) -> dict[str, Any]:
 
 def _verdict(comparison: Comparison) -> str:
     score = comparison.score
-    best = max(comparison.contenders, key=lambda each: each.score(score))
-    told = f"By {score} on {comparison.images:,} images network {best.number} is the best ({best.score(score):.2f} %)."
+    told = f"By {score} on {comparison.images:,} {comparison.noun}s {_best(comparison)}"
     found = comparison.reference
     if found is None:
         return told
     its = "" if found.accuracy is None else f" with {found.accuracy:.2f} %"
     named = shortened(found.name, LONGEST)
-    return f"{told} The reference is {named}{its}, at an estimated {energy(found.energy_pj)} an image."
+    cost = f"{energy(found.energy_pj)} {with_article(comparison.noun)}"
+    return f"{told} The reference is {named}{its}, at an estimated {cost}."
+
+
+def _best(comparison: Comparison) -> str:
+    """Return which network is the best, as far as the images can tell."""
+    scores = {each.number: each.score(comparison.score) for each in comparison.contenders}
+    lead = comparison.lead
+    if lead is None:
+        return f"the network has {next(iter(scores.values())):.2f} %."
+    first, second = (f"network {number} ({scores[number]:.2f} %)" for number in (lead.best, lead.next))
+    error = f"standard error {lead.standard_error:.1f} points"
+    if lead.points == 0:
+        return f"{first} and {second} are equally good ({error})."
+    if not lead.clear:
+        return f"there is no clear difference between {first} and {second}, the best ({error})."
+    return f"{first} is the best, {lead.points:.2f} points before {second} ({error})."
 
 
 def _row(each: Contender) -> list[str | None]:
@@ -95,9 +111,9 @@ def _provenance(comparison: Comparison) -> dict[str, Any]:
                 "reference",
                 reference and f"{reference.name}, SHA-256 {(found.against or {}).get('source_sha256', 'not known')}",
             ),
-            ("data", f"{found.data['spec']}, {found.data['used']:,} of {found.data['images']:,} images"),
-            ("hash of labels and 64 images", found.data["sha256_of_labels_and_64"]),
-            ("energy counted on", f"{comparison.counted_images:,} images"),
+            ("data", f"{found.data['spec']}, {found.data['used']:,} of {found.data['images']:,} {comparison.noun}s"),
+            (f"hash of labels and 64 {comparison.noun}s", found.data["sha256_of_labels_and_64"]),
+            ("energy counted on", f"{comparison.counted_images:,} {comparison.noun}s"),
             ("versions", ", ".join(f"{name} {value}" for name, value in found.versions.items())),
             ("machine", found.machine),
         ],

@@ -6,7 +6,7 @@ from snnconv.costs.energy import DEFAULT, EnergyModel
 from snnconv.costs.operations import LayerOperations
 from snnconv.evaluation import Evaluation
 from snnconv.evaluation.evaluation import ann_activity
-from snnconv.model import Model, Stage
+from snnconv.model import SNN, Model
 from snnconv.reporting.numbers import LayerCost
 
 __all__ = ["layer_costs"]
@@ -21,7 +21,7 @@ def layer_costs(counted: Evaluation, model: Model, energy_model: EnergyModel = D
         energy_model: what operations cost.
     """
     plain: dict[str, LayerOperations] = {}
-    if model.stage is Stage.SNN:
+    if isinstance(model, SNN):
         plain = {layer.name: layer for layer in ann_activity(model, energy_model=energy_model).layers}
     own = [_cost(layer, plain.pop(layer.name, None)) for layer in counted.layers]
     return (*own, *(_plain_only(layer) for layer in plain.values()))

@@ -13,6 +13,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
+from snnconv.reporting.formatting import with_article
 from snnconv.reporting.histogram import Histogram
 from snnconv.reporting.numbers import Curve, LayerCost, SiteStatistics
 from snnconv.reporting.svg import INK, drawing, to_svg
@@ -38,7 +39,7 @@ def curves_figure(curves: Sequence[Curve], what: str, level: float | None, level
         level: the ANN's, or None.
         level_name: what that is.
     """
-    word = {"accuracy_at": "accuracy", "agreement_at": "same arg-max", "settled_at": "settled images"}[what]
+    word = {"accuracy_at": "accuracy", "agreement_at": "same arg-max", "settled_at": "settled"}[what]
     drawn = [(curve, getattr(curve, what)) for curve in curves if getattr(curve, what) is not None]
     with drawing(*WIDE) as figure:
         axes = figure.subplots()
@@ -174,7 +175,7 @@ def _mass(histogram: Histogram, value: float) -> float:
     return histogram.below + sum(share for edge, share in bins if edge <= value + 1e-9)
 
 
-def energy_figure(layers: Sequence[LayerCost]) -> str:
+def energy_figure(layers: Sequence[LayerCost], noun: str = "image") -> str:
     """Energy of every layer that has any, beside that of the same layer in the plain network."""
     costly = [(place, each) for place, each in enumerate(layers, 1) if each.energy_pj or each.ann_energy_pj]
     own = np.array([(layer.energy_pj or 0.0) / 1e6 for _, layer in costly])
@@ -188,13 +189,13 @@ def energy_figure(layers: Sequence[LayerCost]) -> str:
             look: dict[str, Any] = {"color": INK["two"], "hatch": "////", "edgecolor": INK["paper"], "linewidth": 0.3}
             axes.bar(places + width / 2, plain, width, label="plain network", **look)
             axes.legend(loc="upper center", bbox_to_anchor=(0.5, 1.19), ncols=2)
-        axes.set(xlabel="layer", ylabel="µJ an image")
+        axes.set(xlabel="layer", ylabel=f"µJ {with_article(noun)}")
         shown = places[:: max(1, -(-len(costly) // MOST_TICKS))]
         axes.set_xticks(shown, [str(costly[place][0]) for place in shown])
         axes.grid(axis="x", visible=False)
         most = int(own.argmax())
         told = (
             f"Estimated energy of {len(costly)} of {len(layers)} layers, the others have none; most in layer "
-            f"{costly[most][0]}: {own[most]:.4g} µJ an image."
+            f"{costly[most][0]}: {own[most]:.4g} µJ {with_article(noun)}."
         )
         return to_svg(figure, "energy", "Estimated energy of every layer", told)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-__all__ = ["GLOSSARY", "energy", "number", "percent", "points", "share", "span"]
+__all__ = ["GLOSSARY", "energy", "number", "percent", "points", "share", "span", "with_article"]
 
 GLOSSARY: tuple[tuple[str, str], ...] = (
     ("site", "An activation of the network that became a layer of neurons, or can become one."),
@@ -113,3 +113,12 @@ def span(values: Sequence[float | int] | None) -> str | None:
         return None
     least, most = number(values[0]), number(values[1])
     return least if least == most else f"{least} to {most}"
+
+
+def with_article(noun: str) -> str:
+    """Return "an image" or "a sample".
+
+    >>> with_article("image"), with_article("sample")
+    ('an image', 'a sample')
+    """
+    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"

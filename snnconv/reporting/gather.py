@@ -16,7 +16,7 @@ from snnconv.evaluation import Evaluation, ann_energy, evaluate
 from snnconv.evaluation.accuracy import standard_error
 from snnconv.evaluation.scoring import classes_of, has_labels
 from snnconv.graph.access import results
-from snnconv.model import Model, Stage
+from snnconv.model import SNN, Model
 from snnconv.progress import Progress, no_progress
 from snnconv.reporting.costs import layer_costs
 from snnconv.reporting.measure import measure
@@ -89,7 +89,8 @@ def gather(
     chosen = options or Options()
     opened = open_data(data, model.input, purpose="eval") if isinstance(data, str) else data
     if not len(opened):
-        raise DataError(f"{opened.spec!r} holds no image.")
+        raise DataError(f"{opened.spec!r} holds no {opened.input.noun}.")
+    classes = classes_of(model)
     images = _first(opened, chosen.limit)
     few = _first(images, chosen.site_images)
     # This also refuses data and pairs of networks that do not fit, before any other work.
@@ -102,7 +103,7 @@ def gather(
         energy_model=chosen.energy_model,
         progress=progress,
     )
-    labels = torch.tensor(images.labels) if has_labels(images, classes_of(model)) else None
+    labels = torch.tensor(images.labels) if has_labels(images, classes) else None
     ways = variants(model)
     run = [way for way in ways if way.model is not None]
     networks = [way.model for way in run if way.model is not None] or [model]
@@ -128,6 +129,7 @@ def gather(
         slowest=slowest,
         classes=images.classes or model.input.classes,
         provenance=provenance_of(model, against, opened, len(images), chosen.command),
+        noun=model.input.noun,
         thumbnails={index: thumbnail(images, index) for index in shown},
     )
 
@@ -164,7 +166,7 @@ def _summary(
     images = len(own.final)
     accuracy = None if labels is None else _percent(own.final == labels)
     agreement = None if theirs is None else _percent(own.final == theirs.final)
-    stepped = model.stage is Stage.SNN
+    stepped = isinstance(model, SNN)
     plain = ann_energy(model, energy_model=energy_model) if stepped else None
     return Summary(
         stage=model.stage.value,

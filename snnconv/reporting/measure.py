@@ -13,7 +13,7 @@ from snnconv.data.images import Images
 from snnconv.evaluation.inputs import adapt
 from snnconv.graph.access import display_name
 from snnconv.graph.precision import to_double
-from snnconv.model import Model, Stage
+from snnconv.model import SNN, Model
 from snnconv.neurons import SpikingSite
 from snnconv.progress import Progress, no_progress
 from snnconv.reporting.numbers import SiteStatistics
@@ -74,7 +74,7 @@ def measure(
 
 def plain_form(against: Model) -> Model:
     """A copy of a network as conversion sees it, without time: activations where its sites would be."""
-    model = of_one_frame(against) if against.stage is Stage.SNN else prepare(against)
+    model = of_one_frame(against) if isinstance(against, SNN) else prepare(against)
     model.graph.eval()
     return model
 

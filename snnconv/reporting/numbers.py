@@ -211,6 +211,7 @@ class Report:
         slowest: images whose answer settles last.
         classes: names by index, or None.
         provenance: what was used, and how.
+        noun: word for one input, `InputSpec.noun`.
         thumbnails: PNG files by index of the image; no part of the numbers.
     """
 
@@ -227,6 +228,7 @@ class Report:
     slowest: tuple[ImageNote, ...]
     classes: tuple[str, ...] | None
     provenance: Provenance
+    noun: str = "image"
     thumbnails: dict[int, bytes] = field(default_factory=dict, repr=False)
 
     def worst_first(self) -> tuple[SiteStatistics, ...]:

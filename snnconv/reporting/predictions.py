@@ -12,7 +12,7 @@ from torch import Tensor
 from snnconv.data.images import Images
 from snnconv.evaluation.accuracy import predictions_of
 from snnconv.evaluation.inputs import adapt
-from snnconv.model import Model
+from snnconv.model import Model, rows_of
 from snnconv.progress import Progress
 from snnconv.runtime.inference import batch_that_fits, for_inference
 from snnconv.runtime.running import Precision, in_precision, placed
@@ -82,7 +82,7 @@ def _answer(model: Model, x: Tensor) -> Answers:
     out = model(x)
     outputs = out if isinstance(out, tuple) else (out,)
     named = predictions_of(outputs, stepped=model.timesteps is not None)
-    chances = outputs[0].flatten(1).softmax(1).cpu()
+    chances = rows_of(outputs[0]).softmax(1).cpu()
     best = chances.topk(min(2, chances.shape[1]), 1).values
     margin = best[:, 0] - best[:, 1] if best.shape[1] == 2 else best[:, 0]
     return Answers(named.final, named.at, margin)

@@ -40,7 +40,7 @@ def _words(report: Report, sites: int) -> str:
         if compared
         else "the three conversion errors together"
     )
-    told = f"{sites} sites, seen on {report.site_images:,} images, the worst first by {order}."
+    told = f"{sites} sites, seen on {report.site_images:,} {report.noun}s, the worst first by {order}."
     if report.against is not None and not compared:
         told += " No activation of the other network has a site's name and shape, so that nothing could be compared."
     if report.against is None and report.summary.stage != "ann":

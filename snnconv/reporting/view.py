@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 from snnconv.reporting import figures
-from snnconv.reporting.formatting import GLOSSARY, energy, number, percent, points, span
+from snnconv.reporting.formatting import GLOSSARY, energy, number, percent, points, span, with_article
 from snnconv.reporting.numbers import Curve, ImageNote, LayerCost, Report, Summary
 from snnconv.reporting.page import Figure, shortened
 from snnconv.reporting.site_view import sites_view
@@ -24,7 +24,8 @@ def report_view(report: Report) -> dict[str, Any]:
     view: dict[str, Any] = {
         "title": shortened(report.title, 120),
         "verdict": verdict(report),
-        "cards": _cards(report.summary),
+        "noun": report.noun,
+        "cards": _cards(report.summary, report.noun),
         "curves": _curves(report),
         "sites": sites_view(report),
         "energy": _energy(report),
@@ -36,7 +37,7 @@ def report_view(report: Report) -> dict[str, Any]:
         ("time", "Time", "curves"),
         ("sites", "Sites", "sites"),
         ("energy", "Energy", "energy"),
-        ("images", "Images", "images"),
+        ("images", f"{report.noun}s".capitalize(), "images"),
     )
     there = [(id_, name) for id_, name, key in names if view[key]]
     view["sections"] = [*there, ("provenance", "How this was made"), ("words", "The words")]
@@ -56,7 +57,7 @@ def verdict(report: Report) -> str:
     if summary.agreement is not None:
         told.append(
             f"It gives the answer of {shortened(report.against or 'the other network', 60)} on "
-            f"{summary.agreement:.2f} % of {summary.images:,} images."
+            f"{summary.agreement:.2f} % of {summary.images:,} {report.noun}s."
         )
     if summary.accuracy is not None:
         versus = points(summary.accuracy, summary.against_accuracy)
@@ -68,7 +69,7 @@ def verdict(report: Report) -> str:
     return " ".join(told)
 
 
-def _cards(summary: Summary) -> list[dict[str, str | None]]:
+def _cards(summary: Summary, noun: str) -> list[dict[str, str | None]]:
     def card(name: str, value: str | None, more: str | None = None) -> dict[str, str | None]:
         return {"name": name, "value": value, "more": more}
 
@@ -83,13 +84,13 @@ def _cards(summary: Summary) -> list[dict[str, str | None]]:
     cards = [
         card("Accuracy", percent(summary.accuracy), right),
         card("Same answer as the other network", percent(summary.agreement), same),
-        card("Energy, estimated", energy(summary.energy_pj), _against_plain(summary)),
+        card("Energy, estimated", energy(summary.energy_pj), _against_plain(summary, noun)),
         card("Time steps T", number(summary.timesteps), whole),
         card(
             "Levels N" if summary.levels is None else "Levels N = L x T", span(summary.total_levels), _levels(summary)
         ),
         card("Coupling", summary.coupling, "step by step" if summary.coupling == "causal" else "waits for its window"),
-        card("Images", f"{summary.images:,}", f"{of}; {summary.mode}, {summary.precision}"),
+        card(f"{noun}s".capitalize(), f"{summary.images:,}", f"{of}; {summary.mode}, {summary.precision}"),
     ]
     return [each for each in cards if each["value"] is not None]
 
@@ -100,11 +101,11 @@ def _levels(summary: Summary) -> str | None:
     return f"at most {summary.levels} in one step (L)" if summary.levels > 1 else "one in a step (L)"
 
 
-def _against_plain(summary: Summary) -> str | None:
+def _against_plain(summary: Summary, noun: str) -> str | None:
     if not summary.ann_energy_pj or summary.energy_pj is None:
-        return "an image"
+        return with_article(noun)
     times = summary.energy_pj / summary.ann_energy_pj
-    return f"an image; {times:.2f} times the plain network's {energy(summary.ann_energy_pj)}"
+    return f"{with_article(noun)}; {times:.2f} times the plain network's {energy(summary.ann_energy_pj)}"
 
 
 def _curves(report: Report) -> dict[str, Any] | None:
@@ -120,7 +121,7 @@ def _curves(report: Report) -> dict[str, Any] | None:
     for what, word, level, caption in names:
         drawn = [curve for curve in report.curves if getattr(curve, what) is not None]
         if drawn and len(pictures) < MOST_CURVES:
-            told = f"{caption}, of {report.summary.images:,} images."
+            told = f"{caption}, of {report.summary.images:,} {report.noun}s."
             pictures.append(Figure(figures.curves_figure(report.curves, what, level, "the other network"), told))
         for curve in drawn:
             heads.append(f"{word}, {curve.coupling}")
@@ -146,8 +147,12 @@ def _energy(report: Report) -> dict[str, Any] | None:
     if summary.energy_pj is None:
         return None
     return {
-        "words": _costs_in_words(summary),
-        "figures": [Figure(figures.energy_figure(report.layers), "Layers in the order of execution, by their numbers.")]
+        "words": _costs_in_words(summary, report.noun),
+        "figures": [
+            Figure(
+                figures.energy_figure(report.layers, report.noun), "Layers in the order of execution, by their numbers."
+            )
+        ]
         if any(layer.energy_pj or layer.ann_energy_pj for layer in report.layers)
         else [],
         "note": summary.energy_note,
@@ -169,15 +174,15 @@ def _energy(report: Report) -> dict[str, Any] | None:
     }
 
 
-def _costs_in_words(summary: Summary) -> str:
-    told = f"One image costs {energy(summary.energy_pj)}"
+def _costs_in_words(summary: Summary, noun: str) -> str:
+    told = f"One {noun} costs {energy(summary.energy_pj)}"
     if summary.ann_energy_pj:
         told += f", the plain network of the same layers {energy(summary.ann_energy_pj)}"
-    told += f": operations counted on {summary.counted_images:,} images."
+    told += f": operations counted on {summary.counted_images:,} {noun}s."
     if summary.neuron_energy_pj:
-        told += f" Updates of neurons come to {energy(summary.neuron_energy_pj)} more."
+        told += f" Updates of neurons, not included above, come to {energy(summary.neuron_energy_pj)}."
     if summary.memory_energy_pj:
-        told += f" Memory accesses come to {energy(summary.memory_energy_pj)}"
+        told += f" Memory accesses, not included above, come to {energy(summary.memory_energy_pj)}"
         if summary.ann_memory_energy_pj:
             told += f", the plain network's to {energy(summary.ann_memory_energy_pj)}"
         told += ", if nothing were kept in a register."
@@ -202,7 +207,7 @@ def _images(report: Report) -> list[dict[str, Any]]:
     groups = []
     if report.disagreements is not None:
         found = len(report.disagreeing)
-        words = f"{report.disagreements:,} of {report.summary.images:,} images"
+        words = f"{report.disagreements:,} of {report.summary.images:,} {report.noun}s"
         if report.disagreements > found:
             words += f"; shown are the {found} of which this network is surest"
         groups.append(_group("Answered differently from the other network", f"{words}.", report.disagreeing, report))
@@ -229,7 +234,7 @@ def _image(note: ImageNote, report: Report) -> dict[str, Any]:
     if note.settled_at is not None:
         lines.append(f"settled at step {note.settled_at}")
     png = base64.b64encode(report.thumbnails[note.index]).decode("ascii")
-    return {"index": note.index, "png": png, "lines": [*lines, f"image {note.index}"]}
+    return {"index": note.index, "png": png, "lines": [*lines, f"{report.noun} {note.index}"]}
 
 
 def _provenance(report: Report) -> dict[str, Any]:
@@ -244,10 +249,10 @@ def _provenance(report: Report) -> dict[str, Any]:
                 "other network",
                 found.against and f"{report.against}, SHA-256 {found.against.get('source_sha256', 'not known')}",
             ),
-            ("data", f"{found.data['spec']}, {found.data['used']:,} of {found.data['images']:,} images"),
-            ("hash of labels and 64 images", found.data["sha256_of_labels_and_64"]),
+            ("data", f"{found.data['spec']}, {found.data['used']:,} of {found.data['images']:,} {report.noun}s"),
+            (f"hash of labels and 64 {report.noun}s", found.data["sha256_of_labels_and_64"]),
             ("calibrated on", made.get("calibration")),
-            ("calibration images", made.get("calibration_images")),
+            (f"calibration {report.noun}s", made.get("calibration_images")),
             ("calibration method", made.get("calibration_method")),
             ("seed of the conversion", made.get("seed")),
             ("versions", ", ".join(f"{name} {value}" for name, value in found.versions.items())),

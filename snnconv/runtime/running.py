@@ -11,7 +11,7 @@ from torch import Tensor
 from snnconv.errors import InvalidValueError
 from snnconv.formats.onnx import to_int8, to_onnx
 from snnconv.graph.precision import to_double
-from snnconv.model import Model, Stage
+from snnconv.model import ANN, SNN, Model
 from snnconv.runtime.onnxruntime import OnnxNetwork
 
 __all__ = ["Backend", "Precision", "check_choice", "device", "dtype", "exported", "in_precision", "placed", "resolve"]
@@ -39,7 +39,7 @@ def resolve(precision: Precision, model: Model, backend: Backend) -> Precision:
         )
     if precision != "auto":
         return precision
-    exact = backend == "torch" and model.stage is not Stage.ANN and device(model).type == "cpu"
+    exact = backend == "torch" and not isinstance(model, ANN) and device(model).type == "cpu"
     return "float64" if exact else "float32"
 
 
@@ -47,7 +47,7 @@ def exported(model: Model, backend: Backend) -> OnnxNetwork:
     """A network as onnxruntime runs it."""
     if backend == "onnxruntime":
         return OnnxNetwork(to_onnx(model), model.timesteps)
-    stepped = model.stage is Stage.SNN
+    stepped = isinstance(model, SNN)
     return OnnxNetwork(to_int8(model, stepped=stepped), model.timesteps)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from torch import fx, nn
 
-from snnconv.model import Model, Stage
+from snnconv.model import SNN, Model
 from snnconv.neurons import Coupling, LearnableMultiThreshold, MultiThreshold, SpikingSite
 from snnconv.neurons.multithreshold import HALF
 from snnconv.spiking.plan import make_plan
@@ -38,9 +38,8 @@ class Variant:
 
 def variants(model: Model) -> tuple[Variant, ...]:
     """The network itself, and what it would be under the other couplings; nothing of a network without time."""
-    if model.stage is not Stage.SNN:
+    if not isinstance(model, SNN):
         return ()
-    assert model.coupling is not None
     own = Variant(model.coupling, model, STREAMS if model.coupling is Coupling.CAUSAL else WAITS)
     others = (Coupling.MEAN, Coupling.CAUSAL)
     return (own, *(_other(model, coupling) for coupling in others if coupling is not model.coupling))

@@ -1,22 +1,27 @@
 """One network at several T, L and couplings: what can be chosen anew without images.
 
 Weights and ceilings stay. With T alone each site keeps its N, and gets L = N/T; with other L its N = L*T is another one
-than it was calibrated for.
+than it was calibrated for. A learned coupling (LM-HT) is a matrix of T x T: it stays at its own T, whatever L is;
+another T is refused. What a setting leaves out its note says.
 """
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
 
+from torch import fx, nn
+
 from snnconv.errors import InvalidValueError, ModelError
-from snnconv.model import Model, Stage
-from snnconv.neurons import Coupling, LearnableMultiThreshold, MultiThreshold
+from snnconv.model import ANN, Model, QuantizedANN
+from snnconv.neurons import Coupling, LearnableMultiThreshold, MultiThreshold, SpikingSite
+from snnconv.neurons.multithreshold import HALF
 from snnconv.neurons.site import require_positive_int
 from snnconv.spiking.plan import make_plan
 from snnconv.spiking.sites import MOST_LEVELS, in_words, iter_sites, total_levels_of
-from snnconv.spiking.unrolling import collapse, spike
+from snnconv.spiking.unrolling import collapse, spike, unroll
 
 __all__ = ["Grid", "Setting"]
 
@@ -58,7 +63,8 @@ class Grid:
         """The network at every setting, one after the other; itself alone where nothing is chosen anew.
 
         Raises:
-            ModelError: it is a plain network, its neurons have no other setting, or its input changes over time.
+            ModelError: it is a plain network, its neurons have no other setting, its input changes over time, or its
+                learned coupling is of another T.
             InvalidValueError: a T does not divide some site's N, or there are more levels than are allowed.
             UnsupportedOperatorsError: an operator of it would have to wait, under causal coupling.
         """
@@ -69,9 +75,12 @@ class Grid:
         if model.timesteps is None and self.timesteps is None:
             raise InvalidValueError("The network is quantized and has no time yet: say at which T with --timesteps.")
         own = (model.timesteps or 1,)
-        couplings = tuple(Coupling(name) for name in self.couplings) if self.couplings else (_coupling(model),)
+        couplings = tuple(map(Coupling, self.couplings)) if self.couplings else (model.coupling or Coupling.MEAN,)
+        if Coupling.LEARNED in couplings:
+            self._require_learned_timesteps(model)
         for coupling in couplings:
-            make_plan(quantized, coupling).require()
+            if coupling is not Coupling.LEARNED:
+                make_plan(quantized, coupling).require()
         totals = in_words(total for _, site in iter_sites(quantized.graph) if (total := total_levels_of(site)))
         for timesteps, levels, coupling in product(self.timesteps or own, self.levels or (None,), couplings):
             if levels is not None and levels * timesteps > MOST_LEVELS:
@@ -81,18 +90,55 @@ class Grid:
             if levels is None and (timesteps, coupling) == (model.timesteps, model.coupling):
                 yield Setting(model)
                 continue
-            made = spike(quantized, timesteps, levels, coupling)
             same = levels is None or totals == str(levels * timesteps)
-            yield Setting(made, "" if same else f"calibrated for N={totals}")
+            notes = ["" if same else f"calibrated for N={totals}", _left_out(model, coupling)]
+            yield Setting(_at(model, quantized, timesteps, levels, coupling), "; ".join(filter(None, notes)))
+
+    def _require_learned_timesteps(self, model: Model) -> None:
+        """Refuse a T that a learned coupling is not of."""
+        others = [timesteps for timesteps in self.timesteps or () if timesteps != model.timesteps]
+        if others:
+            source = model.provenance.get("source")
+            raise ModelError(
+                f"The network{f' made from {source}' if source else ''} has LM-HT neurons, whose learned coupling and "
+                f"leak belong to T={model.timesteps}; at T={others[0]} there are none. Leave --timesteps out; or train "
+                f"them for that T with `snnconv finetune --timesteps {others[0]}`; or name --coupling mean, which "
+                "compares the same weights and ceilings without the learned coupling and leak."
+            )
+
+
+def _at(model: Model, quantized: Model, timesteps: int, levels: int | None, coupling: Coupling) -> Model:
+    """Return the network at one setting; a learned coupling comes along."""
+    if coupling is not Coupling.LEARNED:
+        return spike(quantized, timesteps, levels, coupling)
+    sites = {str(node.target): site for node, site in iter_sites(model.graph)}
+
+    def neuron(node: fx.Node, _: nn.Module) -> SpikingSite:
+        site = copy.deepcopy(sites[str(node.target)])
+        assert isinstance(site, LearnableMultiThreshold)
+        assert levels is not None
+        site.levels = levels
+        return site
+
+    return unroll(quantized, neuron)
+
+
+def _left_out(model: Model, coupling: Coupling) -> str:
+    """Return what neurons of a setting have not that the network's own have, in words; empty: nothing."""
+    if model.coupling is Coupling.LEARNED and coupling is not Coupling.LEARNED:
+        return "without the learned coupling and leak"
+    sites = [site for _, site in iter_sites(model.graph) if isinstance(site, MultiThreshold)]
+    moved = any(bool((site.initial != HALF).any()) for site in sites)
+    return "without the calibrated initial potentials" if moved else ""
 
 
 def _quantized(model: Model) -> Model:
-    if model.stage is Stage.ANN:
+    if isinstance(model, ANN):
         raise ModelError(
             "A plain network has no T, L or coupling: convert it first, or leave --timesteps, --levels and --coupling "
             "out."
         )
-    if model.stage is Stage.QUANTIZED:
+    if isinstance(model, QuantizedANN):
         return model
     sites = [site for _, site in iter_sites(model.graph)]
     if not all(isinstance(site, (MultiThreshold, LearnableMultiThreshold)) for site in sites):
@@ -101,7 +147,3 @@ def _quantized(model: Model) -> Model:
             "--timesteps, --levels and --coupling out."
         )
     return collapse(model)
-
-
-def _coupling(model: Model) -> Coupling:
-    return Coupling.CAUSAL if model.coupling is Coupling.CAUSAL else Coupling.MEAN

@@ -13,7 +13,7 @@ from torch import fx
 
 from snnconv.errors import ModelError, UnsupportedNode, UnsupportedOperatorsError
 from snnconv.graph.access import calls, display_name, finish, module_of, operands, output_of, results
-from snnconv.model import Model, Stage
+from snnconv.model import SNN, Model
 from snnconv.neurons import Coupling, Fold, Repeat, Steps, TimeMean
 
 __all__ = ["one_step", "waiting"]
@@ -32,7 +32,7 @@ def one_step(model: Model, purpose: str) -> fx.GraphModule:
         ModelError: the network does not spike, or its neurons see their whole window.
         UnsupportedOperatorsError: operators are computed on the mean of the window; all of them are listed.
     """
-    if model.stage is not Stage.SNN:
+    if not isinstance(model, SNN):
         raise ModelError(
             f"{purpose} is of a spiking network; this one is at the stage {model.stage.value}: convert it first."
         )

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from torch import nn
+from torch import fx, nn
 
 from snnconv.errors import ModelError, UnsupportedNode, UnsupportedOperatorsError
 from snnconv.graph.access import calls, display_name, module_of
+from snnconv.graph.linear import LINEAR
 from snnconv.graph.modules import Arithmetic
 from snnconv.graph.passes import MERGE, SIMPLIFY, run_passes
 from snnconv.model import Model
-from snnconv.neurons import Coupling
+from snnconv.neurons import Coupling, Site
 from snnconv.spiking.pooling import pool_before_sites
 from snnconv.spiking.signals import place_signals
 from snnconv.spiking.sites import is_site, iter_sites
 from snnconv.spiking.temporal import analyse, leads_to_site
 
-__all__ = ["Plan", "make_plan", "operator_name", "prepare"]
+__all__ = ["Plan", "make_plan", "nonlinear_operators", "operator_name", "prepare"]
 
 
 @dataclass(frozen=True)
@@ -109,6 +110,17 @@ _OPERATORS = {
     "ReLU6": "Clip",
     "ReLU": "Relu",
 }
+
+
+def nonlinear_operators(graph: fx.GraphModule) -> dict[str, str]:
+    """Return the operator of every node that is neither linear nor a site, by the node's name in the user's file.
+
+    The neurons that are put behind an operator share its name.
+    """
+    modules = ((node, module_of(graph, node)) for node in calls(graph))
+    return {
+        display_name(node): operator_name(module) for node, module in modules if not isinstance(module, (*LINEAR, Site))
+    }
 
 
 def operator_name(module: nn.Module) -> str:

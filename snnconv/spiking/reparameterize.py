@@ -13,7 +13,7 @@ import copy
 from torch import fx, nn
 
 from snnconv.errors import ModelError, UnsupportedNode, UnsupportedOperatorsError
-from snnconv.model import Model, Stage
+from snnconv.model import SNN, Model
 from snnconv.neurons import Coupling, IntegrateAndFire, Leaky, MultiThreshold, SpikingSite
 from snnconv.spiking.sites import iter_sites
 from snnconv.spiking.unrolling import collapse, unroll
@@ -56,7 +56,7 @@ def single_threshold(snn: Model) -> Model:
         ModelError: it is no SNN, or takes frames, which would each have to be shown L times.
         UnsupportedOperatorsError: sites that have no such form, all of them.
     """
-    if snn.stage is not Stage.SNN or snn.levels is None or snn.timesteps is None:
+    if not isinstance(snn, SNN):
         raise ModelError(f"Only an SNN has neurons; this network is at the stage {snn.stage.value}: convert it first.")
     sites = {str(node.target): site for node, site in iter_sites(snn.graph) if isinstance(site, SpikingSite)}
     refused = [

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeGuard
 
 from torch import fx, nn
 
 from snnconv.errors import InvalidValueError, ModelError
 from snnconv.graph.access import calls, module_of, operands, output_of, results
-from snnconv.model import Model, Stage
+from snnconv.model import SNN, Model, QuantizedANN, typed
 from snnconv.neurons import QCFS, Coupling, Fold, IntegrateAndFire, MultiThreshold, Repeat, SpikingSite, Steps, TimeMean
 from snnconv.neurons.site import require_positive_int
 from snnconv.spiking.sites import insert_after, iter_sites, swap
@@ -17,7 +18,7 @@ from snnconv.spiking.temporal import analyse
 __all__ = ["collapse", "collapses", "default_levels", "of_one_frame", "spike", "unroll"]
 
 
-def spike(quantized: Model, timesteps: int, levels: int | None = None, coupling: Coupling = Coupling.MEAN) -> Model:
+def spike(quantized: Model, timesteps: int, levels: int | None = None, coupling: Coupling = Coupling.MEAN) -> SNN:
     """Turn a quantized ANN into a spiking network of M-HT neurons.
 
     Args:
@@ -35,7 +36,7 @@ def spike(quantized: Model, timesteps: int, levels: int | None = None, coupling:
         InvalidValueError: T or L is not a positive integer, or T does not divide the N of some site.
     """
     require_positive_int("timesteps", timesteps)
-    if quantized.stage is not Stage.QUANTIZED:
+    if not isinstance(quantized, QuantizedANN):
         raise ModelError(
             f"Only a quantized ANN can be given spikes; this network is at the stage {quantized.stage.value}."
         )
@@ -62,7 +63,7 @@ def _levels_of(node: fx.Node, site: QCFS, timesteps: int) -> int:
     return levels
 
 
-def unroll(model: Model, neuron: Callable[[fx.Node, nn.Module], SpikingSite]) -> Model:
+def unroll(model: Model, neuron: Callable[[fx.Node, nn.Module], SpikingSite]) -> SNN:
     """A copy whose sites are layers of neurons, with time let in before the first of them and out at the end.
 
     Args:
@@ -94,10 +95,7 @@ def unroll(model: Model, neuron: Callable[[fx.Node, nn.Module], SpikingSite]) ->
     _take_means(graph, timing.temporal, timing.on_means, first.timesteps)
     _read_out(graph, timing.temporal, first.timesteps)
     graph.recompile()
-    unrolled.stage, unrolled.timesteps = Stage.SNN, first.timesteps
-    unrolled.levels = max(made.levels for _, made in neurons)
-    unrolled.coupling = first.coupling
-    return unrolled
+    return typed(unrolled, SNN)
 
 
 def _fold_input(graph: fx.GraphModule, timesteps: int) -> None:
@@ -145,7 +143,7 @@ def _read_out(graph: fx.GraphModule, temporal: frozenset[fx.Node], timesteps: in
     output_of(graph).args = ((*means, *steps),)
 
 
-def collapse(snn: Model) -> Model:
+def collapse(snn: Model) -> QuantizedANN:
     """The quantized ANN that an SNN equals: exactly where every site is mean-coupled.
 
     Of other couplings it is where they started: the quantized ANN of the same weights and ceilings.
@@ -153,7 +151,7 @@ def collapse(snn: Model) -> Model:
     Raises:
         ModelError: the network is not an SNN, its input changes over time, or its neurons are those of a NIR file.
     """
-    if snn.stage is Stage.SNN and snn.input.timesteps is not None:
+    if isinstance(snn, SNN) and snn.input.timesteps is not None:
         raise ModelError(
             f"The network's input changes over time ({snn.input.timesteps} frames a sample): no quantized network, "
             "which takes one still input, equals it. Run the spiking network itself."
@@ -165,18 +163,18 @@ def collapse(snn: Model) -> Model:
     return of_one_frame(snn)
 
 
-def collapses(model: Model) -> bool:
+def collapses(model: Model) -> TypeGuard[SNN]:
     """Whether it is an SNN that equals what `collapse` makes of it: mean-coupled, of a still input."""
-    return model.stage is Stage.SNN and model.coupling is Coupling.MEAN and model.input.timesteps is None
+    return isinstance(model, SNN) and model.coupling is Coupling.MEAN and model.input.timesteps is None
 
 
-def of_one_frame(snn: Model) -> Model:
+def of_one_frame(snn: Model) -> QuantizedANN:
     """The quantized ANN of an SNN's weights and ceilings; of an input that changes over time it takes one frame.
 
     Raises:
         ModelError: the network is not an SNN.
     """
-    if snn.stage is not Stage.SNN:
+    if not isinstance(snn, SNN):
         raise ModelError(f"Only an SNN collapses; this network is at the stage {snn.stage.value}.")
     model = snn.copy()
     graph = model.graph
@@ -193,8 +191,7 @@ def of_one_frame(snn: Model) -> Model:
     output_of(graph).args = (means[0] if len(means) == 1 else means,)
     graph.delete_all_unused_submodules()
     graph.recompile()
-    model.stage, model.timesteps, model.levels, model.coupling = Stage.QUANTIZED, None, None, None
-    return model
+    return typed(model, QuantizedANN)
 
 
 def default_levels(total_levels: int, timesteps: int) -> int:

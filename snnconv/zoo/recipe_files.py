@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -78,6 +79,12 @@ class RecipeFiles:
             )
         self.first.check()
         self.last.check()
+
+    def is_finished(self, recipe: Recipe) -> bool:
+        """Return whether there is nothing to go on with, for the result is written already."""
+        there = all(os.path.isfile(path) for path in (self.output, *self.metrics(recipe)))
+        checkpoints = (self.only.checkpoint, self.first.checkpoint, self.last.checkpoint)
+        return self.resume and there and not any(os.path.lexists(path) for path in checkpoints)
 
     def finish(self, recipe: Recipe) -> None:
         """Remove the last checkpoint: the result is written."""

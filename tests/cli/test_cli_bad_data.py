@@ -109,7 +109,24 @@ def test_a_small_calibration_set_is_used_with_a_warning(here: Path, run: Callabl
     asked = ("--calibration-data", "npz:data.npz", "--calibration-images", 100, "--mean", 0, "--std", 1)
     ran = run("convert", "net.onnx", *asked, "--json")
     assert ran.json["calibration_images"] == 20
-    assert ran.err.splitlines() == ["warning: 100 images were asked for, 'npz:data.npz' has 20: all are used."]
+    assert ran.err.splitlines() == ["warning: Using all 20 images of 'npz:data.npz': 100 were asked for."]
+
+
+def test_a_small_calibration_set_is_used_as_a_whole_by_default(here: Path, run: Callable[..., Any]) -> None:
+    ran = run("convert", "net.onnx", "--calibration-data", "npz:data.npz", "--mean", 0, "--std", 1, "--json")
+    assert ran.json["calibration_images"] == 20
+    assert ran.err.splitlines() == ["warning: Using all 20 images (at most 1,024 by default)."]
+
+
+def test_data_of_a_network_that_needs_none_are_opened_too(
+    here: Path, run: Callable[..., Any], refused: Callable[..., str]
+) -> None:
+    assert run("train", "--model", "net.onnx", "--data", "npz:data.npz", "--epochs", 1, "-o", "qcfs.onnx").code == 0
+    assert "nowhere.npz" in refused("convert", "qcfs.onnx", "--calibration-data", "npz:nowhere.npz")
+    ran = run("convert", "qcfs.onnx", "--calibration-data", "npz:data.npz", "--json")
+    assert ran.json["calibration_images"] == 0
+    assert ran.json["verification"]["images"] == 20
+    assert "serve to verify only" in ran.json["calibration"]
 
 
 @pytest.mark.parametrize("verb", READERS)

@@ -30,8 +30,8 @@ def test_another_energy_model(run: Callable[..., Any], spiking: Path) -> None:
     assert sum(layer["energy_pj_per_image"] for layer in other["layers"]) == pytest.approx(other["energy_pj_per_image"])
     printed = run(*EVALUATE, "--energy-model", "mine.toml").out
     assert "my chip" in printed
-    assert "beside it, of neuron updates" in printed
-    assert "beside it, of memory accesses" in printed
+    assert "neuron updates, not included above" in printed
+    assert "memory accesses, not included above" in printed
 
 
 def test_an_energy_model_that_is_none(run: Callable[..., Any], spiking: Path) -> None:

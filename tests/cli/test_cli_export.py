@@ -102,6 +102,24 @@ def test_single_steps_of_neurons_that_wait(refused, snn):
     assert "--coupling causal" in refused("export", snn, "--form", "single-step")
 
 
+def test_outputs_that_name_no_classes(run, make):
+    """A map of 8 channels: errors, no arg-max, in the table and in JSON."""
+    calibrated = ("--calibration-data", "npz:data.npz", "--mean", "0", "--std", "1")
+    make("map.onnx", outputs=("c2",))
+    assert run("convert", "map.onnx", *calibrated).code == 0
+    for words in (("evaluate", "map-snn.onnx", "--against", "map.onnx"), ("export", "map-snn.onnx", "-o", "e.onnx")):
+        out = run(*words, "--data", "npz:data.npz").out
+        assert "relative L2 error" in out
+        assert "8x8x8" in out
+        assert "arg-max" not in out
+        assert "same class" not in out
+        found = run(*words, "--data", "npz:data.npz", "--json").json
+        found = found if words[0] == "evaluate" else found["comparison"]
+        assert found["agreement"] is found["accuracy"] is None
+        assert found["output_errors"][0]["relative_error"] < 1
+    assert "Nothing says how good" in run("evaluate", "map.onnx", "--data", "npz:data.npz").out
+
+
 def test_bad_input(refused, here):
     assert "no levels: convert it first" in refused("export", "net.onnx", "--int8")
     assert "no levels: convert it first" in refused("export", "net.onnx", "--int8", "--form", "stepped")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import fields, replace
 
 import nir
 import numpy as np
@@ -35,15 +36,44 @@ def test_export_and_back(run, here, causal):
     assert shown.code == 0, shown.err
 
 
-def test_exact_reset(run, refused, here, causal):
+def test_exact_reset(run, here, causal):
     ran = run("export", causal, "--to", "nir", "--exact-reset", "-o", "exact.nir")
     assert ran.code == 0, ran.err
     assert "Delay" in ran.out
     kinds = {type(node).__name__ for node in nir.read(here / "exact.nir").nodes.values()}
     assert {"I", "Threshold", "Scale", "Delay"} <= kinds
     assert "IF" not in kinds
-    message = refused("evaluate", "exact.nir", "--data", "npz:data.npz")
-    assert "export it without" in message or "Delay is not read" in message
+    again = run("evaluate", "exact.nir", "--data", "npz:data.npz", "--against", causal, "--json").json
+    assert (again["timesteps"], again["levels"], again["coupling"]) == (4, 1, "causal")
+
+
+@pytest.mark.parametrize("words", [(), ("--exact-reset",), ("--unit-thresholds",)])
+def test_what_is_compared_is_what_is_written(run, here, causal, words, monkeypatch):
+    """A file that is wrong by the option alone must show it."""
+    from snnconv.formats.onnx import nir_writer
+
+    right = run("export", causal, "--to", "nir", *words, "--data", "npz:data.npz", "--json").json["comparison"]
+    file = run("evaluate", "net-snn.nir", "--data", "npz:data.npz", "--against", causal, "--json").json
+    assert (file["accuracy"], file["agreement"]) == (right["accuracy"], right["agreement"])
+    spoilt = {"--exact-reset": "loop", "--unit-thresholds": "in_thresholds"}
+    for word in words:
+        monkeypatch.setattr(nir_writer, "neurons_of", _spoilt(spoilt[word]))
+        wrong = run("export", causal, "--to", "nir", *words, "--data", "npz:data.npz", "--json").json["comparison"]
+        assert wrong["agreement"] < right["agreement"]
+
+
+def _spoilt(method):
+    """Neurons that never fire where they are written by one method."""
+    from snnconv.formats.nir.neurons import Neurons, neurons_of
+
+    def spoilt(site, shape):
+        neurons = neurons_of(site, shape)
+        silent = replace(neurons, threshold=neurons.threshold * 1e6, initial=neurons.initial * 0)
+        return type("Spoilt", (Neurons,), {method: lambda self, *given: getattr(silent, method)(*given)})(
+            **{each.name: getattr(neurons, each.name) for each in fields(neurons)}
+        )
+
+    return spoilt
 
 
 def test_bad_input(run, refused, here, causal):

@@ -10,7 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import onnx
 import pytest
+from graph_cases import CASES
 
 from snnconv.cli.output import MIN_WIDTH, accept_any_terminal, print_table, track
 
@@ -180,3 +182,22 @@ def test_slow_progress_without_a_terminal(capsys: pytest.CaptureFixture[str], mo
         "Counting: 3 of 6, 0.107/s, about 28 s left",
         "Counting: 5 of 6, 0.119/s, about 8 s left",
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("softmax_tail", "Softmax 'out' is applied once, to the average over time."),
+        ("squeeze_and_excite", "Sigmoid 'gate' is applied once, to the average over time."),
+        ("leaky_chain", "PRelu 'r2'; Clip 'features' are applied once, to the average over time."),
+        ("chain", None),
+    ],
+)
+def test_what_sees_the_average_over_time_is_named(
+    name: str, sentence: str | None, here: Path, run: Callable[..., Any]
+) -> None:
+    onnx.save(CASES[name](), "case.onnx")
+    converted = run("convert", "case.onnx").out.splitlines()
+    inspected = run("inspect", "case.onnx").out.splitlines()
+    for lines in (converted, inspected):
+        assert [line for line in lines if "average over time" in line] == ([] if sentence is None else [sentence])

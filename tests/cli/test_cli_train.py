@@ -206,8 +206,11 @@ def test_options_of_neurons_need_a_neuron(option: str, value: str | None, refuse
         (("--neuron", "lif", "--ceiling", "0"), "ceiling is 0.0: it must be a finite number above 0"),
         (("--neuron", "lif", "--surrogate", "arktan"), "arctan"),
         (("--neuron", "lif", "--timesteps", "0"), "--timesteps"),
-        (("--neuron", "mlf", "--rmp-loss", "0.1"), "rmp_loss is 0.1: it must be 0 where no neurons of one membrane"),
-        (("--rmp-loss", "0.1"), "rmp_loss is 0.1: it must be 0"),
+        (
+            ("--neuron", "mlf", "--rmp-loss", "0.1"),
+            "--rmp-loss does not work with --neuron mlf, which has several membranes.",
+        ),
+        (("--rmp-loss", "0.1"), "--rmp-loss: it regularises membrane potentials, which only neurons have"),
         (("--neuron", "lif", "--rmp-loss", "0.1"), "let it take all (--rmp-sites all)"),
         (("--accumulate", "3"), "accumulate is 3: it must be a divisor of batch_size, which is 8"),
         (("--optimizer", "sdg"), "near it: sgd"),
@@ -248,6 +251,20 @@ def test_an_interrupted_training_says_how_to_go_on(stopped: Any, run: Callable[.
     resumed = (here / "net-qcfs.onnx").read_bytes()
     assert run(*TRAIN).code == 0
     assert (here / "net-qcfs.onnx").read_bytes() == resumed
+
+
+def test_a_finished_training_says_so(run: Callable[..., Any], here: Path, refused: Callable[..., str]) -> None:
+    first = run(*TRAIN, "--json")
+    written = (here / "net-qcfs.onnx").read_bytes()
+    again = run(*TRAIN, "--resume")
+    assert (again.code, again.err) == (0, "")
+    assert "The training is finished already: net-qcfs.onnx;" in again.out
+    assert run(*TRAIN, "--resume", "--json").json == first.json
+    assert (here / "net-qcfs.onnx").read_bytes() == written
+    said = refused(*TRAIN, "--resume", "--epochs", 5)
+    assert "is finished after 2 epochs, and 5 are asked for" in said
+    (here / "net-qcfs.metrics.jsonl").unlink()
+    assert "There is no checkpoint" in refused(*TRAIN, "--resume")
 
 
 def test_an_unfinished_training_is_not_overwritten(stopped: Any, here: Path, refused: Callable[..., str]) -> None:

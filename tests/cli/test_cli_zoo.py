@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -62,6 +63,17 @@ def test_list_names_every_recipe_and_network(run: Run) -> None:
     assert "96.25 verified" in ran.out
     assert "94.25 unverified" in ran.out
     assert "78.28 second-hand" in ran.out
+
+
+def test_list_begins_with_what_a_laptop_runs(run: Run) -> None:
+    out = run("zoo", "list").out
+    places = [out.index(text) for text in ("Networks that come", "Recipes that a laptop", "Recipes for a GPU")]
+    assert places == sorted(places)
+    _, networks, small, _ = re.split(r"(?m)^(?=Networks that come|Recipes )", out)
+    assert networks.index("small-cnn-digits-qcfs") < networks.index("resnet8-cifar10-qcfs")
+    assert small.index("qcfs-small-cnn-digits") < small.index("qcfs-resnet8-cifar10-short")
+    assert "paper" not in small  # nothing to stand in that column
+    assert " - " not in small
 
 
 def test_list_as_json(run: Run) -> None:
@@ -158,6 +170,10 @@ def test_train_two_stages_of_ones_own(run: Run, here: Path, mine: Run) -> None:
     written = {path.name for path in here.iterdir()} - {"net.onnx", "data.npz", "plain.npz", "mine.toml"}
     assert written == {"mine.onnx", "mine-qcfs.onnx", "mine.metrics.jsonl", "mine-qcfs.metrics.jsonl"}
     assert load(here / "mine.onnx").provenance["recipe"] == "mine"
+
+    finished = ("zoo", "train", "mine.toml", "--data", "digits[:100]", "--epochs", 1, "--resume")
+    assert "The training is finished already: mine.onnx." in run(*finished).out
+    assert run(*finished, "--json").json == found
 
     (here / "mine.onnx").unlink()
     again = run("zoo", "train", "mine.toml", "--data", "digits[:100]", "--epochs", 1)

@@ -241,3 +241,17 @@ def _interrupted_walk(ann, folder):
         frontier.run(calls(ann.graph)[0])
         assert list(folder.iterdir()) != []
         raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("scale", [1e-31, 1e-30, 1e-20, 1e20, 1e30, 1e36])
+def test_the_magnitude_of_a_layer_is_no_obstacle(scale):
+    """What the first convolution gives is tiny or huge, and a channel of it is dead; the second makes up for it."""
+    ann = prepared("chain").copy()
+    first, second = ann.graph.get_submodule("c1"), ann.graph.get_submodule("c2")
+    for tensor, factor in ((first.weight, scale), (first.bias, scale), (second.weight, 1 / scale)):
+        tensor.data = (tensor.data.double() * factor).float()
+    first.weight.data[0], first.bias.data[0] = 0, -scale
+    x = images(ann, 24)
+    quantized = calibrate(ann, [x], 16)
+    reached = ann.graph(x).detach(), quantized.graph(x).detach()
+    assert float((reached[0] - reached[1]).norm() / reached[0].norm()) < 0.2

@@ -9,6 +9,7 @@ from graph_cases import CASES, images, plain, prepared, run_double
 from reference import multithreshold as reference
 
 from snnconv.convert import calibrate, calibrate_causal, convert
+from snnconv.convert.calibration import causal
 from snnconv.convert.verify import verify
 from snnconv.errors import VerificationError
 from snnconv.formats.onnx import save
@@ -56,6 +57,18 @@ def errors(ann, snn, x):
 
 def state(model):
     return {name: value.clone() for name, value in model.graph.state_dict().items()}
+
+
+@pytest.mark.parametrize(("count", "size"), [(1, 1), (4, 3)])
+def test_a_batch_of_one_image_is_moved_like_any_other(count, size, monkeypatch):
+    """Repeated over time it is one image seen T times, until its elements get places of their own."""
+    ann, quantized, snn, x = converted("chain", count=count)
+    whole = calibrate_causal(ann, quantized, snn, [x])
+    largest = max(torch.Size(place.meta["shape"]).numel() for place in ann.graph.graph.nodes if "shape" in place.meta)
+    monkeypatch.setattr(causal, "ELEMENTS", size * snn.timesteps * largest)
+    parts = calibrate_causal(ann, quantized, snn, [x])
+    for name, value in state(whole.snn).items():
+        torch.testing.assert_close(state(parts.snn)[name], value, rtol=0, atol=ROUNDING)
 
 
 def test_the_first_site_is_what_a_slow_search_finds():

@@ -94,3 +94,28 @@ def test_more_levels_need_no_lower_ceiling():
     values = np.random.default_rng(6).standard_normal((1, 5000))
     found = [float(search(values, levels)[0]) for levels in (1, 2, 4, 16, 64)]
     assert found == sorted(found)
+
+
+@pytest.mark.parametrize("exponent", [-100, -80, 80, 125])
+def test_ceilings_follow_values_to_the_ends_of_single_precision(exponent):
+    """Evidence of few values and a dead channel is weighed by squares that single precision does not hold."""
+    values = np.random.default_rng(7).standard_t(3, (4, 2, 40)).clip(-6, 6)
+    values[3] = 0
+
+    def ceilings(scale):
+        tensor = torch.tensor(values * scale, dtype=torch.float32)
+        observation = Observation(tensor.amax((1, 2)))
+        for half in (0, 1):
+            observation.observe(tensor[:, half], half)
+        return shrunken(mse, observation, 8).double().numpy()
+
+    np.testing.assert_array_equal(ceilings(2.0**exponent) / 2.0**exponent, ceilings(1.0))
+
+
+@pytest.mark.parametrize("scale", [1e-33, 1e-39, 1e-45])
+def test_what_single_precision_cannot_divide_into_levels_counts_as_silent(scale):
+    values = np.random.default_rng(8).uniform(0.5, 1.0, (4, 500))
+    silent = values.copy()
+    values[2:] *= scale
+    silent[2:] = 0
+    np.testing.assert_array_equal(search(values, 8), search(silent, 8))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from importlib import import_module
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ import snnconv
 from snnconv.convert import convert
 from snnconv.convert.verify import verify
 from snnconv.data.datasets import open_data
-from snnconv.errors import DataError, InvalidValueError, ModelError, SnnconvWarning
+from snnconv.errors import DataError, FileError, InvalidValueError, ModelError, SnnconvWarning
 from snnconv.model import InputSpec, Stage
 from snnconv.neurons import Coupling
 from snnconv.spiking.sites import iter_sites
@@ -85,9 +86,37 @@ def test_a_quantized_network_needs_no_data_and_keeps_its_levels(ann, timesteps, 
     assert "trained" in snn.report.calibration
 
 
-def test_a_quantized_network_ignores_data(ann, data):
+def test_a_quantized_network_takes_data_to_verify_with(ann, data):
     quantized = quantize(ann, 8)
-    assert_same(convert(quantized, calibration_data=data), convert(quantized))
+    snn = convert(quantized, calibration_data=data)
+    assert_same(snn, convert(quantized))
+    assert snn.report.calibration_images == 0
+    assert snn.report.verification.images == 32
+    assert "serve to verify only" in snn.report.calibration
+    with pytest.raises(InvalidValueError, match="calibration_data has shape"):
+        convert(quantized, calibration_data=data[:, :1])
+    with pytest.raises(FileError, match="nowhere"):
+        convert(quantized, calibration_data="npz:nowhere.npz")
+
+
+@pytest.mark.parametrize(("count", "checked"), [(40, 32), (20, 20)])
+def test_it_is_verified_on_images_of_every_batch(ann, count, checked, monkeypatch):
+    seen = []
+    monkeypatch.setattr(import_module("snnconv.convert.calibration.images"), "ELEMENTS", 5 * 4 * 6 * 6)
+    monkeypatch.setattr(
+        import_module("snnconv.convert"), "verify", lambda q, s, x, **more: seen.append(x) or verify(q, s, x, **more)
+    )
+    x = images(ann, count)
+    assert convert(ann, calibration_data=x).report.verification.images == checked
+    places = [next(place for place in range(count) if torch.equal(x[place], image)) for image in seen[0]]
+    assert len(places) == checked
+    assert {place // 5 for place in places} == set(range(count // 5))
+
+
+def test_a_slow_network_is_verified_on_fewer_images(ann, data, monkeypatch):
+    monkeypatch.setattr(import_module("snnconv.convert.verify"), "forward_seconds", lambda _: 0.04)
+    assert convert(ann, timesteps=2, calibration_data=data).report.verification.images == 12
+    assert convert(ann, timesteps=18, calibration_data=data).report.verification.images == 4
 
 
 @pytest.mark.parametrize(("timesteps", "levels"), [(4, 4), (3, None), (4, 1)])

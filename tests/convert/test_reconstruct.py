@@ -12,7 +12,7 @@ from snnconv.convert import CalibrationSettings, convert
 from snnconv.convert.calibration import calibrate, calibrate_by
 from snnconv.convert.calibration.auto import FEWEST_IMAGES, choose
 from snnconv.convert.calibration.progress_file import ProgressFile, fingerprint
-from snnconv.convert.calibration.reconstruct import STEPS, reconstruct
+from snnconv.convert.calibration.reconstruct import STEPS, _variance, reconstruct
 from snnconv.errors import FileError, InvalidValueError
 from snnconv.graph.access import calls, module_of, operands, results
 from snnconv.spiking.blocks import blocks_of
@@ -219,3 +219,30 @@ def test_a_later_block_sees_what_earlier_ones_made():
     for error, whole in zip(errors, measured, strict=True):
         assert error.after == pytest.approx(whole, rel=0.5)  # there on the images that judge, here on all
     assert all(earlier >= 0 for earlier, _ in pairwise(measured))
+
+
+@pytest.mark.parametrize("exponent", [-90, 90, 120])
+def test_blocks_of_any_magnitude_are_reconstructed_alike(exponent):
+    """Squares of what the blocks put out lie outside the range of single precision."""
+    x = images(prepared("chain"), 64)
+    blocks = {}
+    for scale in (1.0, 2.0**exponent):
+        ann = prepared("chain").copy()
+        for name, factor in (("c1", scale), ("out", scale)):
+            module = ann.graph.get_submodule(name)
+            module.weight.data *= factor
+            module.bias.data *= factor
+        second = ann.graph.get_submodule("c2")
+        second.weight.data = (second.weight.data.double() / scale).float()
+        _, blocks[scale] = reconstruct(ann, calibrate(ann, [x], 2, correct_bias=False), [x], epochs=10)
+    plain, scaled = blocks.values()
+    assert any(block.after < 0.95 * block.before for block in plain)
+    for one, other in zip(plain, scaled, strict=True):
+        assert other.before == pytest.approx(one.before, rel=0.01)
+        assert other.after == pytest.approx(one.after, rel=0.01)
+
+
+@pytest.mark.parametrize("value", [0.0, 0.1, 7.7])
+@pytest.mark.parametrize("count", [10, 999, 1000])
+def test_the_variance_of_a_constant_is_no_rounding_error(value, count):
+    assert _variance([torch.full((count,), value)]) == 1

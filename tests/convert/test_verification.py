@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -81,15 +83,38 @@ def test_a_second_output_is_compared_too():
     second.weight = torch.nn.Parameter(1.5 * second.weight.detach())  # the first output shares the old one
     with pytest.raises(VerificationError, match="outputs"):
         verify(quantized, snn, images(snn))
+    second.weight = torch.nn.Parameter(math.nan * second.weight.detach())
+    with pytest.raises(VerificationError, match="'second' is infinite or not a number"):
+        verify(quantized, snn, images(snn))
 
 
-def test_a_network_that_computes_nan_does_not_pass():
-    quantized = quantize(prepared("chain"), 8)
-    for part in ("c1", "out"):
-        broken = quantized.copy()
-        broken.graph.get_submodule(part).weight.data[0] = float("nan")
-        with pytest.raises(VerificationError):
-            verify(broken, spike(broken, 4, 2), images(quantized))
+@pytest.mark.parametrize("coupling", [Coupling.MEAN, Coupling.CAUSAL])
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize(("part", "place"), [("c1", "'r1'"), ("c2", "'features'"), ("out", "'out'")])
+def test_a_network_that_is_not_finite_does_not_pass(part, place, value, coupling):
+    broken = quantize(prepared("chain"), 8)
+    broken.graph.get_submodule(part).bias.data[0] = value
+    with pytest.raises(VerificationError, match=f"{place} is infinite or not a number"):
+        verify(broken, spike(broken, 4, 2, coupling), images(broken))
+
+
+@pytest.mark.parametrize("coupling", [Coupling.MEAN, Coupling.CAUSAL])
+@pytest.mark.parametrize(("part", "place"), [("c1", "'r1'"), ("out", "'out'")])
+def test_what_overflows_in_single_precision_alone_does_not_pass(part, place, coupling):
+    """Products of a few numbers below 3.4e38, or their sum over the steps of the read-out, are finite in double."""
+    broken = quantize(prepared("chain"), 8)
+    module = broken.graph.get_submodule(part)
+    module.weight.data = 3e38 * module.weight.detach().sign()
+    snn = spike(broken, 4, 2, coupling)
+    with pytest.raises(VerificationError, match=f"{place} is infinite or not a number"):
+        verify(broken, snn, images(broken))
+
+
+def test_a_sum_over_time_that_overflows_does_not_pass():
+    broken = quantize(prepared("chain"), 8)
+    broken.graph.get_submodule("out").bias.data[0] = 3e38
+    with pytest.raises(VerificationError, match="'out' is infinite or not a number"):
+        verify(broken, spike(broken, 4, 2), images(broken))
 
 
 @pytest.mark.parametrize(("timesteps", "levels"), [(3, 1), (5, 1), (7, 2), (4, 2)])

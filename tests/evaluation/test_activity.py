@@ -8,7 +8,7 @@ import torch
 from tiny_networks import build, classifier, node, quantize, weights
 
 from snnconv.costs.activity import measure
-from snnconv.model import Stage
+from snnconv.model import typed
 from snnconv.neurons import QCFS, Coupling
 from snnconv.spiking.sites import iter_sites, swap
 from snnconv.spiking.unrolling import collapse, spike
@@ -274,7 +274,7 @@ def test_a_negative_spike_costs_as_many_additions_as_a_positive_one(coupling):
     model = build([RELU, node("Gemm", ["relu", "w"], "out")], {"w": weights(3, 3)}, (3,))
     site_node = next(node for node, _ in iter_sites(model.graph))
     swap(model.graph, site_node, QCFS(torch.tensor(1.0), 2 * T, signed=True))
-    model.stage = Stage.QUANTIZED
+    model = typed(model)
     x = torch.tensor([[0.5, -0.25, -1.5]])
     snn = spike(model, T, 2, Coupling(coupling))
     for graph in (model.graph, snn.graph):

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import torch
 from onnx import TensorProto, helper, numpy_helper
 
 from snnconv.graph.importer import import_graph
-from snnconv.model import InputSpec, Model, Stage
+from snnconv.model import InputSpec, Model, typed
 from snnconv.neurons import QCFS
 from snnconv.spiking.sites import iter_sites, swap
 
@@ -36,7 +34,7 @@ def build(nodes, weights, shape, outputs=("out",), **spec):
     given = {"channels": shape[0], "height": 1, "width": 1}
     if len(shape) == 3:
         given |= {"height": shape[1], "width": shape[2]}
-    return Model(imported.graph, Stage.ANN, InputSpec(**(given | spec)), imported.outputs)
+    return typed(Model(imported.graph, InputSpec(**(given | spec)), imported.outputs))
 
 
 def quantize(model, total_levels, ceiling=1.0):
@@ -44,7 +42,7 @@ def quantize(model, total_levels, ceiling=1.0):
     quantized = model.copy()
     for place, _ in list(iter_sites(quantized.graph)):
         swap(quantized.graph, place, QCFS(torch.tensor(ceiling), total_levels))
-    return replace(quantized, stage=Stage.QUANTIZED)
+    return typed(quantized)
 
 
 def weights(*shape, seed=0):

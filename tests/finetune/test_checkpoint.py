@@ -14,6 +14,7 @@ from safetensors.torch import save as save_tensors
 from timm.optim import create_optimizer_v2
 from torch import nn
 
+from snnconv.convert.calibration.progress_file import ProgressFile
 from snnconv.errors import FileError
 from snnconv.finetune import RunFiles, TrainSettings, train
 from snnconv.finetune.checkpoint import (
@@ -27,6 +28,7 @@ from snnconv.finetune.checkpoint import (
     optimizer_parts,
     save_checkpoint,
 )
+from snnconv.formats.hardware.run import read_folder
 
 
 def _equal(one, other) -> bool:
@@ -256,3 +258,14 @@ def test_a_run_leaves_checkpoint_and_metrics(small_cnn, few_digits, tmp_path):
     assert (found.epoch, found.step, found.log) == (3, 0, [each.to_dict() for each in log])
     assert found.settings == settings.to_dict()
     assert (found.identity["data"], found.identity["images"]) == ("digits", 200)
+
+
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "net.checkpoint")
+    with pytest.raises(FileError, match="is a pipe"):
+        load_checkpoint(tmp_path / "net.checkpoint")
+    with pytest.raises(FileError, match="is a pipe"):
+        ProgressFile(tmp_path / "net.checkpoint", "")
+    os.mkfifo(tmp_path / "graph.json")
+    with pytest.raises(FileError, match="is a pipe"):
+        read_folder(tmp_path)

@@ -162,9 +162,25 @@ def test_a_mean_coupled_spiking_network_is_written_as_what_it_equals():
 def test_what_cannot_be_written(tmp_path):
     with pytest.raises(ModelError, match="no levels: convert it first"):
         to_int8(plain("chain"))
-    with pytest.raises(ModelError, match="N <= 255"):
+    with pytest.raises(ModelError, match=r"N <= 255.*convert with fewer levels"):
         to_int8(residual(256))
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("total_levels", [16, 512])
+def test_more_or_fewer_levels_are_not_advised_where_no_convolution_takes_any(total_levels):
+    mlp = quantize(prepared("flat_mlp"), total_levels)
+    for network, stepped in ((mlp, False), (spike(mlp, 4, total_levels // 4), True)):
+        with pytest.raises(ModelError, match=r"whatever the number of levels.*without --int8") as caught:
+            to_int8(network, stepped=stepped)
+        assert "fewer levels" not in str(caught.value)
+
+
+def test_a_linear_network_has_no_8_bit_form():
+    linear = load_module(nn.Sequential(nn.Conv2d(3, 4, 3), nn.Conv2d(4, 2, 3), nn.Flatten()), (3, 6, 6))
+    with pytest.raises(ModelError, match="no activation that could fire levels") as caught:
+        to_int8(linear)
+    assert "convert it first" not in str(caught.value)
 
 
 def test_a_file_that_onnxruntime_runs(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import nir
 import numpy as np
@@ -15,8 +16,8 @@ from torch import nn
 
 import snnconv
 from snnconv.errors import ModelError, UnsupportedOperatorsError
-from snnconv.formats.nir import NirReading
-from snnconv.formats.nir.writing import save_nir, to_nir
+from snnconv.formats.nir import NirReading, read_network
+from snnconv.formats.nir.writing import nir_bytes, save_nir, to_nir
 from snnconv.loading import load_module
 from snnconv.neurons import Leaky, MultiThreshold
 from snnconv.spiking.reparameterize import single_threshold
@@ -96,15 +97,16 @@ def test_same_spikes_by_the_definitions(exact, unit):
         assert all((node.v_threshold == 1).all() for node in graph.nodes.values() if isinstance(node, nir.IF))
 
 
+@pytest.mark.parametrize("exact", [False, True])
 @pytest.mark.parametrize("unit", [False, True])
-def test_same_spikes_read_back(tmp_path, unit):
+def test_same_spikes_read_back(tmp_path, unit, exact):
     snn, x = converted()
-    path = save_nir(snn, tmp_path / "x.nir", unit_thresholds=unit)
+    path = save_nir(snn, tmp_path / "x.nir", unit_thresholds=unit, exact_reset=exact)
     again = snnconv.load(path)
     assert (again.timesteps, again.levels, again.coupling) == (4, 1, "causal")
     wanted, found = spikes_of(single_threshold(snn), x), spikes_of(again, x)
-    assert list(found) == list(wanted)
-    for name, spikes in wanted.items():
+    assert list(found) == [f"{name}_fire" if exact else name for name in wanted]
+    for name, spikes in zip(found, wanted.values(), strict=True):
         assert torch.equal(found[name], spikes), name
     single = single_threshold(snn)
     single.graph.double()
@@ -177,6 +179,9 @@ def test_trained_neurons(reset, decay):
         for name, spikes in wanted.items():
             assert spikes.sum() > 0
             np.testing.assert_array_equal(found[name], spikes.numpy(), err_msg=name)
+        again = read_network(nir_bytes(graph), Path("x.nir"), NirReading())
+        pairs = zip(spikes_of(again, x).values(), wanted.values(), strict=True)
+        assert all(torch.equal(ours, spikes) for ours, spikes in pairs)
         if reset == "hard":  # NIR's own definition: nothing that metadata would have to say
             plain = interpreted_without_metadata(graph, x, 5, sites)
             assert all(np.array_equal(plain[name], wanted[name].numpy()) for name in wanted)

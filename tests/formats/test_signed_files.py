@@ -12,7 +12,7 @@ from graph_cases import plain
 from snnconv.errors import UnsupportedOperatorsError
 from snnconv.formats.onnx.writing import save, to_onnx
 from snnconv.loading import load
-from snnconv.model import Model, Stage
+from snnconv.model import Model, typed
 from snnconv.neurons import QCFS
 from snnconv.spiking.sites import iter_sites, swap
 from snnconv.spiking.unrolling import collapse, spike
@@ -23,8 +23,7 @@ def _quantized(signed: bool) -> Model:
     model = plain("chain").copy()
     for node, _ in list(iter_sites(model.graph)):
         swap(model.graph, node, QCFS(torch.tensor(0.7), 8, signed=signed))
-    model.stage = Stage.QUANTIZED
-    return model
+    return typed(model)
 
 
 def _run(proto: onnx.ModelProto, x: torch.Tensor) -> list[np.ndarray]:

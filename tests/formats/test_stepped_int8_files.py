@@ -16,9 +16,10 @@ from snnconv.errors import ModelError
 from snnconv.evaluation import run_onnx
 from snnconv.formats.onnx import to_int8, to_onnx
 from snnconv.loading import load_module
-from snnconv.neurons import Coupling, MultiThreshold
+from snnconv.neurons import Coupling, Leaky, MultiThreshold
 from snnconv.runtime.onnxruntime import OnnxNetwork
 from snnconv.spiking.plan import prepare
+from snnconv.spiking.sites import iter_sites, swap
 from snnconv.spiking.unrolling import spike
 
 T = 4
@@ -114,3 +115,11 @@ def test_what_cannot_be_written():
         to_int8(residual(N), stepped=True)
     with pytest.raises(ModelError, match="L <= 255"):
         to_int8(spike(residual(512), 2, 256), stepped=True)
+
+
+def test_neurons_without_an_8_bit_form_are_named():
+    snn = spike(quantize(prepared("chain"), 16), T, 4, Coupling.CAUSAL)
+    for node, site in list(iter_sites(snn.graph)):
+        swap(snn.graph, node, Leaky(site.ceiling, T, 4, channel_axis=site.channel_axis))
+    with pytest.raises(ModelError, match=r"Only M-HT neurons .* the network's are Leaky"):
+        to_int8(snn, stepped=True)

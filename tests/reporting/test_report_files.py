@@ -22,7 +22,7 @@ def contents(folder):
 
 
 @pytest.mark.parametrize("old", [{}, {"r.html": b"old page"}, {"r.html": b"old page", "r.json": b"old numbers"}])
-@pytest.mark.parametrize(("where", "what"), [(os, "fsync"), (Path, "chmod"), (Path, "replace")])
+@pytest.mark.parametrize(("where", "what"), [(os, "fsync"), (os, "open"), (Path, "replace")])
 @pytest.mark.parametrize("nth", [1, 2])
 def test_a_full_disk_leaves_what_was_there(old, where, what, nth, tmp_path, monkeypatch):
     for name, data in old.items():

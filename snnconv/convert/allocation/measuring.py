@@ -15,7 +15,7 @@ from snnconv.convert.calibration.methods import Method
 from snnconv.convert.calibration.walk import calibrate
 from snnconv.costs.activity import measure
 from snnconv.errors import SnnconvWarning
-from snnconv.model import Model
+from snnconv.model import Model, rows_of
 
 __all__ = ["Meter"]
 
@@ -88,4 +88,4 @@ class Meter:
 
 def _logits(model: Model, batches: Sequence[Tensor]) -> Tensor:
     """`[B, classes]` of all batches."""
-    return torch.cat([model.logits(batch).flatten(1) for batch in batches])
+    return torch.cat([rows_of(model.logits(batch)) for batch in batches])

@@ -21,7 +21,7 @@ from snnconv.costs.energy import AC_PJ
 from snnconv.costs.fan_out import landings
 from snnconv.costs.routing import fired_levels
 from snnconv.graph.access import calls, module_of, operands, results
-from snnconv.model import Model
+from snnconv.model import Model, rows_of
 from snnconv.progress import Progress, no_progress
 from snnconv.spiking.sites import iter_sites
 
@@ -182,7 +182,7 @@ def _rest(graph: fx.GraphModule, rest: Sequence[fx.Node], values: dict[fx.Node, 
         for operand in set(operands(node)):
             if last[operand] is node and operand is not out:
                 del values[operand]
-    return values[out].flatten(1)
+    return rows_of(values[out])
 
 
 def relative_error(logits: Tensor, wanted: Tensor) -> float:

@@ -16,7 +16,7 @@ from snnconv.convert.calibration.progress_file import ProgressFile, fingerprint
 from snnconv.convert.calibration.reconstruct import EPOCHS, reconstruct
 from snnconv.convert.calibration.settings import CalibrationSettings
 from snnconv.convert.calibration.walk import Levels, calibrate, with_total_levels
-from snnconv.model import Model
+from snnconv.model import Model, QuantizedANN
 from snnconv.progress import Progress, no_progress
 from snnconv.spiking.blocks import BlockError
 
@@ -47,7 +47,7 @@ class Calibrated:
         blocks: what became of each block of a reconstruction.
     """
 
-    model: Model
+    model: QuantizedANN
     method: str
     reason: str
     epochs: int | None

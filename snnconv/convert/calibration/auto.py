@@ -49,7 +49,7 @@ def choose(settings: CalibrationSettings, ann: Model, images: int, *, real: bool
     if not real:
         return Choice(bias, "there is no calibration data")
     if images < FEWEST_IMAGES:
-        return Choice(bias, f"{images} images are fewer than the {FEWEST_IMAGES} that 'reconstruct' needs")
+        return Choice(bias, f"{images} {ann.input.noun}s are fewer than the {FEWEST_IMAGES} that 'reconstruct' needs")
     wanted = settings.epochs or EPOCHS
     fewest = min(FEWEST_EPOCHS, wanted)
     affordable = (e for e in range(wanted, fewest - 1, -1) if estimated_seconds(ann, images, e) <= settings.budget_s)

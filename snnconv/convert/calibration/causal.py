@@ -26,7 +26,7 @@ from torch import Tensor, fx
 from snnconv.convert.calibration.bias import add_bias, bias_carrier
 from snnconv.convert.calibration.frontier import Frontier
 from snnconv.graph.access import calls, display_name, module_of, operands
-from snnconv.model import Model
+from snnconv.model import SNN, Model, QuantizedANN
 from snnconv.neurons import MultiThreshold, multithreshold, unfold_time
 from snnconv.neurons.site import along_channels
 from snnconv.progress import Progress, no_progress
@@ -74,8 +74,8 @@ class CausalCalibration:
         sites: one a site; none where T = 1.
     """
 
-    snn: Model
-    quantized: Model
+    snn: SNN
+    quantized: QuantizedANN
     images: int
     sites: tuple[CausalSite, ...]
 
@@ -104,7 +104,7 @@ class _Seen:
 
 @torch.no_grad()
 def calibrate_causal(
-    ann: Model, quantized: Model, snn: Model, batches: Sequence[Tensor], *, progress: Progress = no_progress
+    ann: Model, quantized: QuantizedANN, snn: SNN, batches: Sequence[Tensor], *, progress: Progress = no_progress
 ) -> CausalCalibration:
     """Move initial potentials and biases of a causal SNN towards the ANN's activations.
 
@@ -118,7 +118,6 @@ def calibrate_causal(
     Returns:
         Copies of both networks with the same new biases; of one step, which is never uneven, they stay as they are.
     """
-    assert snn.timesteps is not None
     spiking, reference = snn.copy(), quantized.copy()
     if snn.timesteps == 1:
         return CausalCalibration(spiking, reference, 0, ())

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from snnconv.convert.calibration.synthetic import synthetic_images
-from snnconv.model import Model
+from snnconv.model import Model, rows_of
 
 __all__ = ["expected_agreement"]
 
@@ -52,4 +52,4 @@ def _agreement(ann: Model, quantized: Model, images: Tensor) -> float:
 
 def _answers(model: Model, images: Tensor) -> Tensor:
     out: Tensor | tuple[Tensor, ...] = model.graph(images)
-    return (out[0] if isinstance(out, tuple) else out).flatten(1).argmax(1, keepdim=True)
+    return rows_of(out[0] if isinstance(out, tuple) else out).argmax(1, keepdim=True)

@@ -88,11 +88,12 @@ class Frontier:
         self.live.update(results)
 
     def _keep(self, value: Tensor) -> Tensor:
-        """The value, in memory as long as the limit allows, else in a mapped file."""
+        """The value, in memory as long as the limit allows, else in a mapped file; every element has its own place."""
         size = value.numel() * value.element_size()
+        expanded = any(length > 1 and not stride for length, stride in zip(value.shape, value.stride(), strict=True))
         if self.in_memory + size <= self.limit:
             self.in_memory += size
-            return value
+            return value.contiguous() if expanded else value  # a shift in place needs every element by itself
         if self._folder is None:
             self._folder = tempfile.TemporaryDirectory(prefix="snnconv-")
         path = Path(self._folder.name) / "activation"

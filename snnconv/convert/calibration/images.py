@@ -14,11 +14,21 @@ from snnconv.convert.calibration.synthesis import STEPS, holds_statistics, synth
 from snnconv.convert.calibration.synthetic import synthetic_images
 from snnconv.data.datasets import Images, open_data
 from snnconv.errors import DataError, InvalidValueError, SnnconvWarning
-from snnconv.model import Model
+from snnconv.model import Model, rows_of
 from snnconv.progress import Progress, no_progress
 
-__all__ = ["CalibrationImages", "batch_size", "check_images", "draw_images", "evenly", "make_images", "random_images"]
+__all__ = [
+    "DEFAULT_IMAGES",
+    "CalibrationImages",
+    "batch_size",
+    "check_images",
+    "draw_images",
+    "evenly",
+    "make_images",
+    "random_images",
+]
 
+DEFAULT_IMAGES = 1024  # of the user's, at most
 SYNTHETIC_IMAGES = 256
 FEWEST_SYNTHETIC, SYNTHESIS_S = 32, 120.0  # as many images as are estimated to be made in that time
 ELEMENTS = 1 << 22  # of the largest activation of one calibration batch: what suits a processor's cache
@@ -48,7 +58,9 @@ class CalibrationImages:
         return sum(len(batch) for batch in self.batches)
 
 
-def draw_images(model: Model, data: str | Images | Tensor, count: int, seed: int) -> CalibrationImages:
+def draw_images(
+    model: Model, data: str | Images | Tensor, count: int, seed: int, *, quiet: bool = False
+) -> CalibrationImages:
     """Draw from the user's images.
 
     Args:
@@ -56,10 +68,14 @@ def draw_images(model: Model, data: str | Images | Tensor, count: int, seed: int
         data: a data spec, opened data, or normalised images `[n, ...]`.
         count: at most so many.
         seed: of the draw.
+        quiet: whether fewer images than `count` are as good.
 
     Raises:
         DataError: the data do not fit the network.
         InvalidValueError: a tensor does not fit it.
+
+    Warns:
+        SnnconvWarning: the data hold fewer images than `count`.
     """
     size = batch_size(model)
     if isinstance(data, Tensor):
@@ -71,7 +87,11 @@ def draw_images(model: Model, data: str | Images | Tensor, count: int, seed: int
             f"{opened.spec!r} was opened for inputs {list(opened.sample_shape)}, the network takes "
             f"{list(model.input.sample_shape())}: open it with the network's own input."
         )
-    sample = opened.sample(count, seed)
+    if count == DEFAULT_IMAGES > len(opened) and not quiet:
+        text = f"Using all {len(opened):,} images (at most {DEFAULT_IMAGES:,} by default)."
+        warnings.warn(text, SnnconvWarning, stacklevel=4)
+        quiet = True
+    sample = opened.sample(min(count, len(opened)) if quiet else count, seed)
     return CalibrationImages([x for x, _ in sample.batches(size)], f"{opened.spec}, seed {seed}", True)
 
 
@@ -165,7 +185,7 @@ def _one_answer(ann: Model, images: CalibrationImages) -> list[str]:
     answers, sure = [], 0.0
     for batch in evenly(images.batches, ASKED):
         out = ann.graph(batch)
-        logits = (out[0] if isinstance(out, tuple) else out).flatten(1)
+        logits = rows_of(out[0] if isinstance(out, tuple) else out)
         if logits.shape[1] < 2:
             return []
         answers.append(logits.argmax(1))

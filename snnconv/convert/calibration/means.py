@@ -43,6 +43,8 @@ class GroupMeans:
         channels = x.unsqueeze(1) if axis is None else x.movedim(axis, 1)
         by_image = channels.reshape(*channels.shape[:2], -1)
         means = by_image.mean(2).double()  # summing into doubles is many times slower, and no better of one image
+        if not bool(torch.isfinite(means).all()):
+            means = by_image.double().mean(2)  # their sum overflowed
         groups = (torch.arange(len(x)) + self.images) % GROUPS
         if self.sums is None:
             self.sums = torch.zeros(GROUPS, means.shape[1], dtype=torch.float64)

@@ -16,6 +16,7 @@ __all__ = ["BINS", "OBSERVATIONS", "Observation"]
 
 BINS = 2048  # of a channel's histogram: 32 bins a level at N = 64
 OBSERVATIONS = 1 << 15  # a channel: more tell the error no better than to a percent
+SILENT = 2.0**-106  # 1e-32: below it the levels of a ceiling may be no normal float32; such a channel was never active
 
 
 class Observation:
@@ -30,7 +31,7 @@ class Observation:
     def __init__(self, largest: Tensor, cap: float | Tensor = math.inf, *, signed: bool = False) -> None:
         self.cap = cap.reshape(-1, 1) if isinstance(cap, Tensor) and cap.dim() else torch.as_tensor(cap)
         self.signed = signed
-        self.alive = largest > 0
+        self.alive = largest >= SILENT
         self.scale = torch.where(self.alive, torch.minimum(largest, self.cap.flatten()), torch.ones_like(largest))
         self.counts = torch.zeros(2, largest.numel(), BINS, dtype=torch.float64)
 
@@ -40,7 +41,8 @@ class Observation:
         magnitudes = values.abs() if self.signed else values
         relative = (torch.minimum(magnitudes, self.cap) / self.scale.unsqueeze(1)).clamp_(max=1.0)
         bins = (relative * BINS).ceil_().long() - 1 + torch.arange(channels).unsqueeze(1) * BINS
-        counts = torch.bincount(bins[relative > 0], minlength=channels * BINS)
+        active = (relative > 0) & self.alive.unsqueeze(1)
+        counts = torch.bincount(bins[active], minlength=channels * BINS)
         self.counts[half] += counts.view(channels, BINS)
         self.__dict__.pop("histogram", None)
 
@@ -64,7 +66,7 @@ class Observation:
         """All channels as one."""
         scale = self.scale[self.alive].max() if bool(self.alive.any()) else self.scale.max()
         one = Observation(scale.reshape(1), self.cap.max(), signed=self.signed)
-        bins = (self.centres() * self.scale.unsqueeze(1) / scale * BINS).long().clamp_(max=BINS - 1)
+        bins = (self.centres() * self.scale.unsqueeze(1) / scale * BINS).clamp_(max=BINS - 1).long()
         one.counts[0, 0] = torch.bincount(bins.flatten(), self.histogram.flatten(), BINS)
         one.alive = self.alive.any().reshape(1)
         return one

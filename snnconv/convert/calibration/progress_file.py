@@ -12,8 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from snnconv.errors import FileError
-from snnconv.files import write_atomically
+from snnconv.errors import unreadable
+from snnconv.files import require_regular, write_atomically
 from snnconv.spiking.blocks import BlockError
 
 __all__ = ["ProgressFile", "fingerprint"]
@@ -79,6 +79,7 @@ class ProgressFile:
     def _load(self) -> None:
         from safetensors import SafetensorError, safe_open
 
+        require_regular(self.path)
         try:
             with safe_open(self.path, "pt") as file:
                 header = json.loads((file.metadata() or {})[KEY])
@@ -86,7 +87,8 @@ class ProgressFile:
                     self.tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
                     self.errors = [BlockError(str(n), float(b), float(a)) for n, b, a in header["errors"]]
         except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
-            raise FileError(
+            message = (
                 f"A reconstruction keeps its finished blocks in {self.path}, where something else is or a damaged file "
                 f"({error}): remove it, or name another output with -o."
-            ) from error
+            )
+            raise unreadable(self.path, error, message) from error

@@ -13,6 +13,7 @@ what it had; of one that did, the best epoch is kept.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ from snnconv.convert.calibration.frontier import Frontier
 from snnconv.convert.calibration.progress_file import ProgressFile
 from snnconv.graph.access import calls, display_name, module_of, operands
 from snnconv.graph.linear import LINEAR
-from snnconv.model import Model
+from snnconv.model import Model, QuantizedANN
 from snnconv.neurons import QCFS
 from snnconv.progress import Progress, no_progress
 from snnconv.spiking.blocks import Block, BlockError, blocks_of
@@ -35,6 +36,8 @@ __all__ = ["EPOCHS", "reconstruct"]
 EPOCHS = 10
 MOST_IMAGES, STEPS = 64, 16  # images of one step, at most; steps of an epoch, at least, where there are images enough
 RATES = {"ceiling": 0.01, "bias": 0.003, "weight": 0.02}  # Adam, in units of each parameter's own scale
+SMALL = 1e-30  # a variance below it, or above its inverse, is compared in double precision
+SAME = 1e-6  # values that deviate by less than this share of their magnitude are constant, but for rounding
 HELD_OUT = 8  # one step of so many judges a block and does not move it, where there are as many
 
 
@@ -73,7 +76,7 @@ class _Trial:
             channels = module.out_features if isinstance(module, nn.Linear) else module.out_channels
             module.bias = nn.Parameter(torch.zeros(channels))
         start = getattr(module, name).detach()
-        scale = {"ceiling": None, "bias": 1.0}.get(name, float(start.std(correction=0)) or 1.0)
+        scale = {"ceiling": None, "bias": 1.0}.get(name, _spread(start))
         return _Moved(module, name, start, nn.Parameter(torch.zeros_like(start)), scale)
 
     @torch.no_grad()
@@ -84,7 +87,7 @@ class _Trial:
             values[node] = module(*(values[operand] for operand in operands(node)))
             for moved in self.moved.get(node, ()):
                 if moved.name == "bias":
-                    moved.scale = float(values[node].std(correction=0)) or 1.0
+                    moved.scale = _spread(values[node])
 
     def __call__(self, inputs: Mapping[fx.Node, Tensor]) -> list[Tensor]:
         values = dict(inputs)
@@ -119,7 +122,7 @@ class _Trial:
 
 def reconstruct(
     ann: Model,
-    quantized: Model,
+    quantized: QuantizedANN,
     batches: Sequence[Tensor],
     *,
     epochs: int = EPOCHS,
@@ -127,7 +130,7 @@ def reconstruct(
     seed: int = 0,
     kept: ProgressFile | None = None,
     progress: Progress = no_progress,
-) -> tuple[Model, tuple[BlockError, ...]]:
+) -> tuple[QuantizedANN, tuple[BlockError, ...]]:
     """Move a quantized ANN block by block towards the ANN that it came from.
 
     Args:
@@ -217,7 +220,7 @@ def _move(
             found = trial(inputs[place])
             yield torch.stack(
                 [
-                    share * (own - wanted[place]).square().mean() / scale
+                    share * _relative_error(own, wanted[place], scale)
                     for own, wanted, scale in zip(found, targets, scales, strict=True)
                 ]
             ).sum()
@@ -250,6 +253,24 @@ def _move(
     return BlockError(name, before, best)
 
 
+def _relative_error(own: Tensor, wanted: Tensor, scale: float) -> Tensor:
+    """Return the mean squared error over `scale`, in double precision where squares may leave the range of single."""
+    difference = own - wanted
+    if not SMALL < scale < 1 / SMALL:
+        difference = difference.double()
+    return (difference.square().mean() / scale).to(own.dtype)
+
+
+def _spread(values: Tensor) -> float:
+    """Return the standard deviation; 1 where all values are the same."""
+    deviation = float(values.std(correction=0))
+    if not 0 < deviation < math.inf:  # its squares may lie outside the range of single precision
+        wide = values.double()
+        deviation = float(wide.std(correction=0))
+        deviation = deviation if deviation > SAME * float(wide.abs().max()) else 0.0
+    return deviation or 1.0
+
+
 def _variance(batches: Sequence[Tensor]) -> float:
     """Of all values; 1 where they are constant."""
     count, total, squares = 0, 0.0, 0.0
@@ -258,4 +279,5 @@ def _variance(batches: Sequence[Tensor]) -> float:
         count += values.numel()
         total += float(values.sum())
         squares += float(values.square().sum())
-    return squares / count - (total / count) ** 2 or 1.0
+    variance = squares / count - (total / count) ** 2
+    return variance if variance > SAME**2 * squares / count else 1.0

@@ -31,11 +31,13 @@ SHARES = (0.0, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0)  # candidates for w
 def squared_error(observation: Observation, ceiling: Tensor, total_levels: int) -> Tensor:
     """Sum of squared errors of each channel's observed activations at N levels below λ `[C]`, `[C]`, in units of λ²."""
     kind = observation.scale.dtype  # single precision, where the network has it, is half the work
-    step = (ceiling / total_levels).to(kind).unsqueeze(1)
-    activation = observation.centres().to(kind) * observation.scale.unsqueeze(1)
+    scale, exponent = torch.frexp(observation.scale)
+    unit = torch.ldexp(torch.ones_like(scale, dtype=torch.float64), exponent)  # the squares may lie outside its range
+    step = (ceiling / unit / total_levels).to(kind).unsqueeze(1)
+    activation = observation.centres().to(kind) * scale.unsqueeze(1)
     levels = (activation / step).add_(0.5).floor_().clamp_(0, total_levels)
     squares = levels.mul_(step).sub_(activation).square_()
-    return squares.mul_(observation.histogram.to(kind)).sum(1).double()
+    return squares.mul_(observation.histogram.to(kind)).sum(1).double() * unit.square()
 
 
 def shrunken(rule: Rule, observation: Observation, total_levels: int) -> Tensor:
@@ -59,7 +61,10 @@ def shrunken(rule: Rule, observation: Observation, total_levels: int) -> Tensor:
 
 
 def _towards(own: Tensor, layer: Tensor, share: Tensor | float) -> Tensor:
-    return own * (layer / own).clamp(min=1) ** share
+    """`own` moved towards the layer's by a share of their ratio's logarithm; never down."""
+    moved = own * (layer / own).clamp(min=1) ** share
+    wide = own.double() * (layer.double() / own.double()).clamp(min=1) ** share
+    return torch.where(torch.isfinite(moved), moved, wide.to(own.dtype))  # the ratio can overflow
 
 
 def _share(rule: Rule, observation: Observation, total_levels: int) -> float:

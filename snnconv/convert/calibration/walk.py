@@ -21,7 +21,7 @@ from snnconv.convert.calibration.observation import OBSERVATIONS, Observation
 from snnconv.convert.calibration.shrinkage import Rule, shrunken
 from snnconv.errors import ModelError, SnnconvWarning
 from snnconv.graph.access import calls, display_name, module_of, operands
-from snnconv.model import Model, Stage
+from snnconv.model import Model, QuantizedANN, typed
 from snnconv.neurons import QCFS
 from snnconv.progress import Progress, no_progress
 from snnconv.spiking.sites import cap_of, channel_axis, is_rectifier, is_signed, iter_sites, swap
@@ -37,7 +37,7 @@ def levels_of(total_levels: Levels, node: fx.Node) -> int:
 
 
 def with_total_levels(model: Model, total_levels: Levels) -> Model:
-    """A copy of a quantized ANN whose sites have N levels below the same ceilings."""
+    """Return a copy whose quantized sites have N levels below the same ceilings; other sites stay as they are."""
     copy = model.copy()
     for node, site in list(iter_sites(copy.graph)):
         if isinstance(site, QCFS):
@@ -58,7 +58,7 @@ def calibrate(
     correct_bias: bool = True,
     anew: Model | None = None,
     progress: Progress = no_progress,
-) -> Model:
+) -> QuantizedANN:
     """Quantize every rectifier of an ANN, with ceilings and biases from unlabelled images.
 
     Args:
@@ -108,9 +108,8 @@ def calibrate(
             SnnconvWarning,
             stacklevel=3,
         )
-    model.stage = Stage.QUANTIZED
     graph.recompile()
-    return model
+    return typed(model, QuantizedANN)
 
 
 def _unfitted(module: nn.Module, total_levels: int) -> QCFS:

@@ -67,7 +67,10 @@ class PotentialLoss:
     def __init__(self, graph: fx.GraphModule, sites: str = "inner") -> None:
         found = [site for _, site in iter_sites(graph) if isinstance(site, SpikingSite)]
         if any(isinstance(site, MultiLevel) for site in found):
-            raise ModelError("RMP-Loss is of neurons with one membrane; MLF neurons have several. Leave it out.")
+            raise ModelError(
+                "RMP-Loss (--rmp-loss, in Python rmp_loss) does not work with MLF neurons, which have several "
+                "membranes. Leave it out."
+            )
         self.sites = found[1:-1] if sites == "inner" else found
         if not self.sites:
             raise ModelError(

@@ -11,7 +11,7 @@ from snnconv.formats.hardware.builder import HardwareBuilder
 from snnconv.formats.hardware.folder import HardwareFolder, folder_of
 from snnconv.formats.hardware.writing import write_hardware
 from snnconv.graph.passes import fold_affine, run_passes, split_calls
-from snnconv.model import Model, Stage
+from snnconv.model import SNN, Model
 from snnconv.neurons import Coupling
 from snnconv.spiking.one_step import one_step
 from snnconv.spiking.unrolling import collapse, collapses
@@ -35,7 +35,7 @@ def to_hardware(model: Model, *, weight_bits: int = 8) -> HardwareFolder:
     """
     if not LEAST_BITS <= weight_bits <= MOST_BITS:
         raise InvalidValueError(f"weight_bits is {weight_bits}: it must be {LEAST_BITS} to {MOST_BITS}.")
-    if model.stage is not Stage.SNN:
+    if not isinstance(model, SNN):
         raise ModelError(
             f"A hardware folder is of a spiking network; this one is at the stage {model.stage.value}: convert it."
         )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from snnconv.model import InputSpec
+
 __all__ = ["readme"]
 
 _TEXT = """A spiking network in integers, written by {written_by}.
@@ -39,14 +41,27 @@ _HOW = {
 }
 
 
+def _same(comparison: dict[str, Any]) -> str:
+    """Return how the integers compare with the float network, in words."""
+    parts = (
+        []
+        if comparison["agreement"] is None
+        else [f"the same class as the float network on {comparison['agreement']:.2f} %"]
+    )
+    for error in comparison.get("output_errors", ()):
+        share = error["relative_error"]
+        relative = "" if share is None else f"relative L2 error {100 * share:.3g} %, "
+        parts.append(f"output {error['name']}: {relative}largest difference {error['largest_difference']:.3g}")
+    return "; ".join(parts)
+
+
 def readme(graph: dict[str, Any]) -> str:
     """Return the text, from the content of graph.json."""
     spec, comparison = graph["input"], graph["measured"]
     measured = ""
     if comparison is not None:
-        measured = (
-            f"On {comparison['images']} images: the same class as the float network on {comparison['agreement']:.2f} %"
-        )
+        noun = InputSpec.from_dict({name: spec[name] for name in InputSpec.__dataclass_fields__}).noun
+        measured = f"On {comparison['images']} {noun}s: {_same(comparison)}"
         if comparison["accuracy"] is not None:
             measured += (
                 f"; accuracy {comparison['accuracy']:.2f} %, of the float network {comparison['model_accuracy']:.2f} %"

@@ -17,7 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from snnconv.errors import DataError, FileError
+from snnconv.errors import DataError, FileError, unreadable
+from snnconv.files import require_regular
 from snnconv.formats.hardware.layer_operators import LAYER_OPERATORS, RunningLayer
 from snnconv.formats.hardware.operators import Array
 
@@ -39,11 +40,17 @@ def read_folder(path: str | os.PathLike[str]) -> dict[str, bytes]:
     """
     folder = Path(path)
     try:
-        text = (folder / GRAPH).read_bytes()
-        return {GRAPH: text, **{name: (folder / name).read_bytes() for name in file_names(_parsed(text))}}
-    except (OSError, ValueError) as error:
+        text = _read(folder / GRAPH)
+        return {GRAPH: text, **{name: _read(folder / name) for name in file_names(_parsed(text))}}
+    except (OSError, ValueError, MemoryError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise FileError(f"{folder} cannot be read as a hardware folder: {reason}. Export the network again.") from error
+        message = f"{folder} cannot be read as a hardware folder: {reason}. Export the network again."
+        raise unreadable(folder, error, message) from error
+
+
+def _read(path: Path) -> bytes:
+    require_regular(path)
+    return path.read_bytes()
 
 
 def file_names(graph: dict[str, Any]) -> list[str]:

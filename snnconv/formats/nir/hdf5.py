@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from snnconv.errors import FileError
+from snnconv.errors import FileError, unreadable
 
 __all__ = ["NirNode", "read_tree"]
 
@@ -70,7 +70,8 @@ def read_tree(data: bytes, path: Path) -> NirNode:
     except FileError:
         raise
     except (OSError, RuntimeError, KeyError, ValueError, TypeError, OverflowError, MemoryError) as error:
-        raise FileError(f"{path} cannot be read as NIR ({type(error).__name__}: {error}). Write it again.") from error
+        message = f"{path} cannot be read as NIR ({type(error).__name__}: {error}). Write it again."
+        raise unreadable(path, error, message) from error
     if tree.kind != "NIRGraph":
         raise FileError(f"{path} holds a single {tree.kind}, not a graph: wrap it in a nir.NIRGraph.")
     return tree

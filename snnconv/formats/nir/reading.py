@@ -16,14 +16,15 @@ from snnconv.errors import FileError, InvalidValueError, ModelError
 from snnconv.formats.nir.firing import NEURONS, RESET, Stepping, neurons_of
 from snnconv.formats.nir.flat import FlatGraph, flatten
 from snnconv.formats.nir.hdf5 import Array, NirNode, read_tree
+from snnconv.formats.nir.loops import without_loops
 from snnconv.formats.nir.nodes import LAYERS
 from snnconv.formats.nir.settings import RESETS, NirReading
 from snnconv.graph.building import GraphBuilder
 from snnconv.graph.lowering import Refusals
 from snnconv.graph.modules import Arithmetic
 from snnconv.graph.node import Activation, Refusal
-from snnconv.model import InputSpec, Model, Stage
-from snnconv.neurons import Coupling, Fold, Repeat, Steps, TimeMean
+from snnconv.model import SNN, InputSpec, Model
+from snnconv.neurons import Fold, Repeat, Steps, TimeMean
 
 __all__ = ["METADATA_KEY", "read_network"]
 
@@ -48,9 +49,9 @@ def read_network(data: bytes, path: Path, reading: NirReading) -> Model:
         InvalidValueError: T is neither stated nor given.
     """
     tree = read_tree(data, path)
-    graph = flatten(tree, path)
-    _refuse_unknown(graph, path)
     stated = _stated(tree.metadata, path)
+    graph = without_loops(flatten(tree, path), reading.dt or stated.dt)
+    _refuse_unknown(graph, path)
     timesteps = reading.timesteps or stated.timesteps
     if timesteps is None:
         raise InvalidValueError(
@@ -180,8 +181,8 @@ class _Assembly:
         except CycleError as error:
             around = " -> ".join(repr(name) for name in error.args[1])
             raise ModelError(
-                f"{self.path} has a cycle, {around}: recurrent networks are not read. Of a network that was exported "
-                "with --exact-reset, export it without."
+                f"{self.path} has a cycle, {around}: recurrent networks are not read, other than the loops of an exact "
+                "reset as `snnconv export --to nir --exact-reset` writes them."
             ) from error
         reached = self._reached()
         return [name for name in order if name in reached and name != self.graph.input]
@@ -251,12 +252,4 @@ class _Assembly:
             signal = signal if signal.steps else self._repeat(signal, name)
             means.append(self.builder.call(f"{name}_mean", TimeMean(self.stepping.timesteps), (signal.activation,)))
             steps.append(self.builder.call(f"{name}_steps", Steps(self.stepping.timesteps), (signal.activation,)))
-        return Model(
-            self.builder.finish([*means, *steps]),
-            Stage.SNN,
-            self.spec,
-            tuple(names),
-            timesteps=self.stepping.timesteps,
-            levels=1,
-            coupling=Coupling.CAUSAL,
-        )
+        return SNN(self.builder.finish([*means, *steps]), self.spec, tuple(names))

@@ -13,6 +13,7 @@ __all__ = ["RESETS", "NirReading", "NirReset"]
 
 NirReset = Literal["subtract", "zero"]
 RESETS: tuple[str, ...] = get_args(NirReset)
+LONGEST_STEP_S = 1e9  # 31 years; times of events are whole microseconds in 64 bits
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,8 @@ class NirReading:
         """
         if self.dt is None:
             return None
+        if self.dt > LONGEST_STEP_S:
+            raise InvalidValueError(f"dt is {self.dt!r} s: a frame of events is {LONGEST_STEP_S:g} s long at most.")
         whole = round(self.dt * 1e6)
         if whole < 1 or not math.isclose(whole, self.dt * 1e6, rel_tol=1e-9):
             raise InvalidValueError(

@@ -62,9 +62,8 @@ class NirFile(Exported):
         write_atomically(path, self.content)
 
     def open(self, model: Model) -> Model:
-        """Return the graph as it is read; of an exact reset, whose loops are not read, the graph without it."""
-        plain = nir_file(model) if self.settings != NirExport() else self
-        return read_network(plain.content, Path("the written graph"), NirReading())
+        """Return the graph as it is read, the loops of an exact reset as the neurons that they are."""
+        return read_network(self.content, Path("the written graph"), NirReading())
 
     def to_dict(self) -> dict[str, Any]:
         """Return choices, sizes, and the kinds of nodes."""

@@ -15,7 +15,7 @@ from snnconv.formats.onnx.export import OnnxExport, OnnxForm
 from snnconv.formats.onnx.int8 import to_int8
 from snnconv.formats.onnx.single_step import to_single_step
 from snnconv.formats.onnx.writing import to_onnx
-from snnconv.model import Model, Stage
+from snnconv.model import SNN, Model
 from snnconv.spiking.unrolling import collapse, collapses
 
 __all__ = ["OnnxFile", "onnx_file"]
@@ -77,12 +77,12 @@ def onnx_file(model: Model, settings: OnnxExport) -> OnnxFile:
     Raises:
         ModelError: The network has no such form.
     """
-    of_one_pass = settings.int8 and (collapses(model) or model.stage is not Stage.SNN)
+    of_one_pass = settings.int8 and (collapses(model) or not isinstance(model, SNN))
     form = settings.form or ("collapsed" if of_one_pass else "stepped")
     if settings.int8:
         proto = to_int8(model, stepped=form == "stepped")
     elif form == "single-step":
         proto = to_single_step(model)
     else:
-        proto = to_onnx(collapse(model) if form == "collapsed" and model.stage is Stage.SNN else model)
+        proto = to_onnx(collapse(model) if form == "collapsed" and isinstance(model, SNN) else model)
     return OnnxFile(proto, form, settings.int8)

@@ -18,7 +18,9 @@ from snnconv.formats.onnx.metadata import INT8
 from snnconv.formats.onnx.writing import metadata_of, output_tensors, wrapped
 from snnconv.graph.exporter import tensor_info
 from snnconv.graph.passes import fold_affine, run_passes, split_calls
-from snnconv.model import Model, Stage
+from snnconv.model import ANN, SNN, Model
+from snnconv.neurons import QCFS, MultiThreshold
+from snnconv.spiking.plan import make_plan, prepare
 from snnconv.spiking.sites import iter_sites, total_levels_of
 from snnconv.spiking.unrolling import collapse
 
@@ -59,23 +61,60 @@ def to_int8(model: Model, *, stepped: bool = False) -> onnx.ModelProto:
 
 def int8_file(model: Model, *, stepped: bool = False) -> Int8File:
     """Return what `to_int8` returns, and what is in it; arguments and errors are its."""
-    if model.stage is Stage.ANN:
-        raise ModelError("A plain network has no levels: convert it first, then export it in 8 bits.")
-    if stepped and model.stage is not Stage.SNN:
+    if isinstance(model, ANN):
+        raise ModelError(_linear_or_plain(model))
+    if stepped and not isinstance(model, SNN):
         raise ModelError("Only a spiking network steps through time; this one is quantized: write the collapsed form.")
-    network = collapse(model) if model.stage is Stage.SNN and not stepped else model.copy()
+    network = collapse(model) if isinstance(model, SNN) and not stepped else model.copy()
     run_passes(network.graph.eval(), (split_calls, fold_affine))
     graph, convolutions = _lowered(network, stepped)
     if not convolutions:
-        levels = "L" if stepped else "N"
-        raise ModelError(
-            f"No convolution takes levels that fit into 8 bits ({levels} <= {MOST[False]}): convert with fewer levels."
-        )
+        raise ModelError(_without_convolutions(network, stepped))
     totals = {total for _, site in iter_sites(network.graph) if (total := total_levels_of(site)) is not None}
     form: Literal["collapsed", "stepped"] = "stepped" if stepped else "collapsed"
     described = {INT8: form, "total_levels": [min(totals), max(totals)]}
     proto = wrapped(graph, {**metadata_of(model), **described})
     return Int8File(proto, form, convolutions, (min(totals), max(totals)))
+
+
+def _linear_or_plain(model: Model) -> str:
+    """Return why a plain network has no 8-bit form, and what to do."""
+    if make_plan(prepare(model)).sites:
+        return "A plain network has no levels: convert it first, then export it in 8 bits."
+    return (
+        "The network has no activation that could fire levels (it is linear), so it becomes no spiking network and has "
+        "no 8-bit form here: run the file as it is, or quantize it with onnxruntime's own tools."
+    )
+
+
+def _with_two_levels(network: Model) -> Model:
+    """Return a copy whose sites have the levels 0 and 1 alone, which is not to be run."""
+    copy = network.copy()
+    for _, site in iter_sites(copy.graph):
+        if isinstance(site, QCFS):
+            site.total_levels = 1
+        elif isinstance(site, MultiThreshold):
+            site.levels = 1
+    return copy
+
+
+def _without_convolutions(network: Model, stepped: bool) -> str:
+    """Return why no convolution of a network is written in integers, and what to do."""
+    if _lowered(_with_two_levels(network), stepped)[1]:
+        levels = "L" if stepped else "N"
+        return (
+            f"No convolution takes levels that fit into 8 bits ({levels} <= {MOST[False]}): convert with fewer levels."
+        )
+    sites = [site for _, site in iter_sites(network.graph)]
+    if stepped and not any(isinstance(site, MultiThreshold) for site in sites):
+        kinds = ", ".join(sorted({type(site).__name__ for site in sites}))
+        return f"Only M-HT neurons are written in 8 bits, the network's are {kinds}: export it without --int8."
+    return (
+        "No convolution takes levels from one neuron to the next, and nothing else is written in 8 bits: linear "
+        "layers, and the layers before the first neurons and behind the last, stay in float, whatever the number of "
+        "levels. "
+        "Export the network without --int8, or with --to hardware, which holds linear layers in integers, too."
+    )
 
 
 def _lowered(network: Model, stepped: bool) -> tuple[onnx.GraphProto, int]:

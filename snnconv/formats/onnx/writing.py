@@ -15,7 +15,7 @@ from snnconv.formats.onnx.metadata import METADATA_KEY
 from snnconv.graph.access import results
 from snnconv.graph.emission import OPSET
 from snnconv.graph.exporter import emit_graph
-from snnconv.model import Model, Stage
+from snnconv.model import SNN, Model
 from snnconv.neurons.functions import DOMAIN, VERSION, functions
 
 __all__ = ["metadata_of", "output_tensors", "save", "to_onnx", "wrapped"]
@@ -35,7 +35,7 @@ def to_onnx(model: Model) -> onnx.ModelProto:
         ModelError: Modules have no ONNX form; all of them are listed.
     """
     names, shapes = output_tensors(model)
-    frames = model.input.timesteps if model.stage is Stage.SNN else None
+    frames = model.input.timesteps if isinstance(model, SNN) else None
     graph = emit_graph(model.graph, model.input.sample_shape(), names, shapes, frames=frames)
     return wrapped(graph, metadata_of(model))
 
