@@ -7,7 +7,7 @@ name in `meta["onnx_name"]` and its output's shape without the batch axis in `me
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,7 +29,7 @@ from snnconv.graph.node import (
     Pieces,
     Refusal,
 )
-from snnconv.graph.reading import InputShape, read_initializers, read_input, read_opsets
+from snnconv.graph.reading import InputShape, live_values, read_initializers, read_input, read_opsets
 from snnconv.graph.refusals import named_refusals
 
 __all__ = ["Imported", "import_graph"]
@@ -71,31 +71,13 @@ def _folds(node: onnx.NodeProto) -> bool:
     return not _domain(node) and node.op_type in FOLDABLE
 
 
-def _live(graph: onnx.GraphProto) -> set[str]:
-    """Names of the values that an output depends on."""
-    live = {value.name for value in graph.output}
-    for node in reversed(graph.node):
-        if not live.isdisjoint(node.output):
-            live.update(_reads(node))
-    return live - {""}
-
-
-def _reads(node: onnx.NodeProto) -> Iterator[str]:
-    """Names that a node reads, those in its subgraphs included."""
-    yield from node.input
-    for attribute in node.attribute:
-        for graph in (attribute.g, *attribute.graphs):
-            for inner in graph.node:
-                yield from _reads(inner)
-
-
 class _Importer:
     """Walks the nodes in order; every refusal is gathered, so that all are reported at once."""
 
     def __init__(self, model: onnx.ModelProto) -> None:
         self.proto = model.graph
         self.opsets = read_opsets(model)
-        self.live = _live(model.graph)
+        self.live = live_values(model.graph)
         self.named = named_refusals(model.graph)
         self.values: dict[str, Operand] = {}
         # Outputs of refused nodes, and what depends on them: what only fails because of them is not reported.

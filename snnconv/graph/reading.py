@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import onnx
@@ -13,7 +13,7 @@ from snnconv.graph.inlining import OWN_DOMAIN
 from snnconv.graph.naming import readable_name
 from snnconv.graph.node import Constant, read_attributes
 
-__all__ = ["OLDEST_OPSET", "InputShape", "read_initializers", "read_input", "read_opsets"]
+__all__ = ["OLDEST_OPSET", "InputShape", "live_values", "read_initializers", "read_input", "read_opsets"]
 
 OLDEST_OPSET = 7
 FOLD = "Fold"  # of our domain, and read by name: it alone may take an input `[T, B, ...]`
@@ -182,3 +182,21 @@ def _with_size(sizes: list[int], size: int | None, *, channels_last: bool) -> tu
         f"The input's shape is open, {shape}, and --size states only the height and width of images: "
         "export the network with every axis but the batch's fixed."
     )
+
+
+def live_values(graph: onnx.GraphProto) -> set[str]:
+    """Return the names of the values that an output depends on."""
+    live = {value.name for value in graph.output}
+    for node in reversed(graph.node):
+        if not live.isdisjoint(node.output):
+            live.update(_reads(node))
+    return live - {""}
+
+
+def _reads(node: onnx.NodeProto) -> Iterator[str]:
+    """Names that a node reads, those in its subgraphs included."""
+    yield from node.input
+    for attribute in node.attribute:
+        for graph in (attribute.g, *attribute.graphs):
+            for inner in graph.node:
+                yield from _reads(inner)
