@@ -34,7 +34,17 @@ from snnconv.graph.exporter import OnnxLowering
 from snnconv.graph.operator import NoForm, find_operator
 from snnconv.neurons import Site
 
-__all__ = ["MOST", "MOST_WINDOWS", "Array", "IntegerLowering", "LevelForm", "LevelTensor", "in_units", "rounded"]
+__all__ = [
+    "MOST",
+    "MOST_WINDOWS",
+    "Array",
+    "IntegerLowering",
+    "LevelForm",
+    "LevelTensor",
+    "in_units",
+    "level_form",
+    "rounded",
+]
 
 Array = NDArray[Any]
 MOST = {False: 255, True: 127}  # levels that 8 bits hold, unsigned and signed
