@@ -19,7 +19,7 @@ from torch import Tensor, fx, nn
 from snnconv.convert.calibration.cost import forward_seconds
 from snnconv.convert.report import SiteReport, Verification
 from snnconv.errors import InvalidValueError, ModelError, VerificationError
-from snnconv.graph.access import module_of, operands
+from snnconv.graph.access import display_name, module_of, operands
 from snnconv.graph.precision import to_double
 from snnconv.model import SNN, Model, QuantizedANN, rows_of
 from snnconv.neurons import Coupling, QuantizedSite, Site, SpikingSite, unfold_time
@@ -151,7 +151,7 @@ def _finite(model: Model, record: _Record) -> _Record:
     places: list[tuple[str, tuple[Tensor, ...]]] = []
     for node, _ in iter_sites(model.graph):
         _, current, fired = sites[str(node.target)]
-        places.append((_name(node), (current, fired)))
+        places.append((display_name(node), (current, fired)))
     places += [(name, (out,)) for name, out in zip(model.outputs, outputs, strict=False)]  # steps follow the time means
     for name, tensors in places:
         if not all(bool(torch.isfinite(tensor).all()) for tensor in tensors):
@@ -176,9 +176,8 @@ def _require_equal(
             worst = 0.0 if bent and math.isfinite(found.current) else found.current
         if not worst <= TOLERANCE:
             raise VerificationError(
-                f"The SNN differs from its quantized ANN by {worst:.2g} of the ceiling at "
-                f"{_name(node)!r}, where at most {TOLERANCE:g} is rounding. Nothing was written; please report this "
-                "network."
+                f"The SNN differs from its quantized ANN by {worst:.2g} of the ceiling at {display_name(node)!r}, "
+                f"where at most {TOLERANCE:g} is rounding. Nothing was written; please report this network."
             )
     if not read_out.relative <= TOLERANCE:
         raise VerificationError(
@@ -189,10 +188,6 @@ def _require_equal(
 
 def _bends(graph: fx.GraphModule, node: fx.Node) -> bool:
     return node.op == "call_module" and bends(module_of(graph, node))
-
-
-def _name(node: fx.Node) -> str:
-    return str(node.meta.get("onnx_name", node.target))
 
 
 def _largest(x: Tensor) -> float:
@@ -266,7 +261,7 @@ def _result(
         whole = found.activation or 1.0
         sites.append(
             SiteReport(
-                name=_name(node),
+                name=display_name(node),
                 total_levels=site.total_levels,
                 ceilings=site.ceiling.numel(),
                 ceiling_min=float(site.ceiling.min()),

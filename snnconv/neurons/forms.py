@@ -16,6 +16,7 @@ from torch import Tensor
 
 from snnconv.graph.emission import Emission, Emitter
 from snnconv.graph.node import Handler
+from snnconv.graph.operator import NoForm
 
 if TYPE_CHECKING:
     from snnconv.neurons.catalogue import NeuronSettings
@@ -39,17 +40,6 @@ __all__ = [
 
 Array = NDArray[np.float64]
 Shape = tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class NoForm:
-    """The absence of a form.
-
-    Attributes:
-        reason: Clause that says why, as error messages and the documentation print it.
-    """
-
-    reason: str
 
 
 @dataclass(frozen=True)

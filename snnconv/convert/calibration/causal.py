@@ -25,7 +25,7 @@ from torch import Tensor, fx
 
 from snnconv.convert.calibration.bias import add_bias, bias_carrier
 from snnconv.convert.calibration.frontier import Frontier
-from snnconv.graph.access import calls, module_of, operands
+from snnconv.graph.access import calls, display_name, module_of, operands
 from snnconv.model import SNN, Model, QuantizedANN
 from snnconv.neurons import SpikingSite, capabilities_of, unfold_time
 from snnconv.neurons.forms import StartForm
@@ -222,7 +222,7 @@ def _site(node: fx.Node, seen: _Seen, before: Tensor, initial: Tensor, bias: Ten
     energy = float(seen.wanted.square().sum()) or 1.0
     unmoved = torch.zeros_like(bias)
     return CausalSite(
-        str(node.meta.get("onnx_name", node.target)),
+        display_name(node),
         float(seen.errors(before.expand_as(bias), unmoved).sum()) / energy,
         float(seen.errors(initial, bias).sum()) / energy,
         float(initial.min()),

@@ -24,7 +24,7 @@ from torch import Tensor, fx, nn
 
 from snnconv.convert.calibration.frontier import Frontier
 from snnconv.convert.calibration.progress_file import ProgressFile
-from snnconv.graph.access import calls, module_of, operands
+from snnconv.graph.access import calls, display_name, module_of, operands
 from snnconv.graph.linear import LINEAR
 from snnconv.model import Model, QuantizedANN
 from snnconv.neurons import QuantizedSite
@@ -230,7 +230,7 @@ def _move(
             return sum(float(each) for group in judges for each in losses(group)) / len(judges)
 
     trial.scale_biases({node: torch.cat([inputs[place][node] for place in groups[0]]) for node in trial.block.inputs})
-    name = str(trial.block.nodes[-1].meta.get("onnx_name", trial.block.nodes[-1].target))
+    name = display_name(trial.block.nodes[-1])
     before = judged()
     if not trial.moved:
         return BlockError(name, before, before)

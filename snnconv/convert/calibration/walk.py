@@ -20,7 +20,7 @@ from snnconv.convert.calibration.mse import mse
 from snnconv.convert.calibration.observation import OBSERVATIONS, Observation
 from snnconv.convert.calibration.shrinkage import Rule, shrunken
 from snnconv.errors import ModelError, SnnconvWarning
-from snnconv.graph.access import calls, module_of, operands
+from snnconv.graph.access import calls, display_name, module_of, operands
 from snnconv.model import Model, QuantizedANN, typed
 from snnconv.neurons import QCFS, QuantizedSite
 from snnconv.progress import Progress, no_progress
@@ -95,7 +95,7 @@ def calibrate(
                 if observation.alive.any():
                     site = fitted(observation, levels, rule, axis)
                 else:
-                    silent.append(str(node.meta.get("onnx_name", node.target)))
+                    silent.append(display_name(node))
                     site = _unfitted(module, levels)
                 swap(graph, node, site)
                 if correct_bias:
@@ -164,7 +164,7 @@ def observed(graph: fx.GraphModule, node: fx.Node, received: Sequence[Tensor], a
     largest = torch.stack(list(each)).amax(0)
     if not bool(torch.isfinite(largest).all()):
         raise ModelError(
-            f"What {node.meta.get('onnx_name', node.target)!r} receives on the calibration images is infinite or not a "
+            f"What {display_name(node)!r} receives on the calibration images is infinite or not a "
             "number: the network itself overflows on them. Check the images' normalisation (--mean, --std) and the "
             "network's batch-norms."
         )
