@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from snnconv.data.images import Images
-from snnconv.evaluation.file import compare_written
 from snnconv.evaluation.score import Score
+from snnconv.evaluation.written import compare_network
+from snnconv.formats.hardware import HardwareNetwork
 from snnconv.model import Model
 from snnconv.progress import Progress, no_progress
 from snnconv.runtime.hardware_runner import run_hardware
@@ -15,7 +16,7 @@ __all__ = ["compare_hardware"]
 
 
 def compare_hardware(
-    files: Mapping[str, bytes],
+    files: Mapping[str, bytes] | HardwareNetwork,
     model: Model,
     data: Images | str,
     *,
@@ -25,7 +26,7 @@ def compare_hardware(
     """Run a folder's integers and the network in torch, in float32, on the same images.
 
     Args:
-        files: Files of the folder, by name.
+        files: Files of the folder by name, or the network of integers that they hold.
         model: Network that they were made from; a mean-coupled SNN runs collapsed.
         data: Data spec, or images opened with `model.input`; labels are optional.
         limit: Number of images, the first ones; None: all.
@@ -35,4 +36,4 @@ def compare_hardware(
         DataError: There is no image, the data do not fit the network, or only some have labels.
         FileError: The folder is damaged.
     """
-    return compare_written(run_hardware(files, model), model, data, limit=limit, progress=progress)
+    return compare_network(run_hardware(files, model), model, data, limit=limit, progress=progress)

@@ -1,4 +1,4 @@
-"""What every site with a ceiling has in common."""
+"""The base classes of sites: any with a ceiling, quantized activations, and layers of neurons."""
 
 from __future__ import annotations
 
@@ -14,9 +14,19 @@ from snnconv.errors import InvalidValueError
 from snnconv.neurons.coupling import Coupling
 from snnconv.neurons.time import fold_time, unfold_time
 
-__all__ = ["Observer", "Site", "SpikingSite", "along_channels", "in_single", "require_positive_int"]
+__all__ = [
+    "HALF",
+    "Observer",
+    "QuantizedSite",
+    "Site",
+    "SpikingSite",
+    "along_channels",
+    "in_single",
+    "require_positive_int",
+]
 
 Observer: TypeAlias = Callable[[Tensor], None]
+HALF = 0.5  # v_0 in units of θ at which levels round to the nearest
 
 
 def require_positive_int(name: str, value: int) -> int:
@@ -38,8 +48,8 @@ class Site(nn.Module):
 
     Args:
         ceiling: λ > 0, scalar `[]` or one a channel `[C]`, in units of the activation.
-        signed: whether its values lie within -λ..λ; else within 0..λ.
-        channel_axis: the axis of the channels in an input `[B, ...]`, the batch's axis counted.
+        signed: Values within -λ..λ instead of 0..λ.
+        channel_axis: Axis of the channels in an input `[B, ...]`, the batch's axis counted.
 
     `forward` takes an input and `out`, memory that the output may be written to where no gradient is needed; that may
     be the input itself.
@@ -63,6 +73,26 @@ class Site(nn.Module):
         return along_channels(self.ceiling, x.dim(), self.channel_axis)
 
 
+class QuantizedSite(Site):
+    """A site of a quantized ANN: an activation of N levels above 0 (signed: and N below), multiples of λ/N.
+
+    Args:
+        ceiling: λ, scalar or `[C]`.
+        total_levels: N.
+        signed: Levels from -N to N instead of 0 to N.
+        channel_axis: Axis of the channels.
+    """
+
+    def __init__(self, ceiling: Tensor, total_levels: int, *, signed: bool = False, channel_axis: int = 1) -> None:
+        super().__init__(ceiling, signed=signed, channel_axis=channel_axis)
+        self.total_levels = require_positive_int("total_levels", total_levels)
+
+    def extra_repr(self) -> str:
+        """Describe the site in a printed graph."""
+        sign = "±" if self.signed else ""
+        return f"total_levels={sign}{self.total_levels}, ceilings={self.ceiling.numel()}"
+
+
 def in_single(currents: Tensor) -> Tensor:
     """The currents that potentials are computed of: shorter floats in single precision, others as they are."""
     return currents.float() if currents.dtype in (torch.bfloat16, torch.float16) else currents
@@ -81,8 +111,8 @@ class SpikingSite(Site):
         ceiling: λ, scalar or `[C]`.
         timesteps: T.
         levels: L, the highest level that one step can fire.
-        coupling: what a neuron sees of its window.
-        signed: whether levels from -L to L are fired, or from 0 to L.
+        coupling: Part of its window that a neuron sees.
+        signed: Levels from -L to L instead of 0 to L.
         channel_axis: axis of the channels.
 
     Attributes:
@@ -105,6 +135,11 @@ class SpikingSite(Site):
         self.levels = require_positive_int("levels", levels)
         self.coupling = coupling
         self.observer: Observer | None = None
+
+    @property
+    def total_levels(self) -> int:
+        """N = L·T, the most levels that a window fires."""
+        return self.timesteps * self.levels
 
     def forward(self, x: Tensor, *, out: Tensor | None = None) -> Tensor:
         """Turn input currents `[T*B, ...]`, time-major, into output currents of the same shape and type."""

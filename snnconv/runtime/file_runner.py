@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import onnx
+from torch import Tensor
 
 from snnconv.formats.onnx import to_int8, to_onnx
 from snnconv.model import SNN, InputSpec, Model
@@ -24,10 +26,11 @@ INTEGERS = Engine("onnxruntime-int8", "8-bit integers", "8-bit integers")
 
 @dataclass(frozen=True)
 class FileRunner:
-    """A network in onnxruntime on the CPU.
+    """A network that a function runs on the CPU, such as a session of onnxruntime.
 
     Attributes:
-        network: Session of onnxruntime.
+        network: Function from a normalised batch to every output, and after these the steps of every output where the
+            network steps.
         input: Size, layout and normalisation of the images that it is given.
         outputs: Names of the outputs.
         shapes: Axes of one sample of each output.
@@ -36,7 +39,7 @@ class FileRunner:
         takes_pixels: False: it takes normalised values.
     """
 
-    network: OnnxNetwork
+    network: Callable[[Tensor], tuple[Tensor, ...]]
     input: InputSpec
     outputs: tuple[str, ...]
     shapes: tuple[Shape, ...]

@@ -5,7 +5,7 @@ r"""Sites that fire levels: what reaches a site is added up in units of its leve
     s_t = floor(1/2 + t·d) - floor(1/2 + (t-1)·d)    mean coupling, d = clip(time mean of a, 0, L)
     m_t = v_{t-1} + a_t,  s_t = floor(clip(m_t, 0, L)),  v_t = m_t - s_t          causal coupling
 
-The rules are those of quantized.py and multithreshold.py. The potential is where the inputs add up: a convolution of
+The rules are those of QCFS and of M-HT (snnconv/neurons). The potential is where the inputs add up: a convolution of
 levels adds to it as it computes. Under mean coupling all T steps add to one memory of the size of a step. A
 time-invariant input, the same at each step, is given once, `[B, ...]`.
 """
@@ -18,9 +18,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from snnconv.neurons import QCFS, Coupling, MultiThreshold, SpikingSite, fold_time, unfold_time
-from snnconv.neurons.multithreshold import HALF
-from snnconv.neurons.site import along_channels
+from snnconv.neurons import Coupling, QuantizedSite, SpikingSite, capabilities_of, fold_time, unfold_time
+from snnconv.neurons.forms import LevelRule
+from snnconv.neurons.site import HALF, along_channels
 from snnconv.runtime.levels import Input, Weighted, laid_out
 
 __all__ = ["FiringSite", "firing_of"]
@@ -76,7 +76,7 @@ class FiringSite(nn.Module):
 
 
 class Rounding(FiringSite):
-    """QCFS, or neurons of one step that start at 1/2. The bias holds the 1/2."""
+    """Quantized activations, or neurons of one step that start at 1/2. The bias holds the 1/2."""
 
     def forward(self, *arguments: Tensor) -> Tensor:
         """Turn `[B, ...]` into levels of the same shape."""
@@ -151,27 +151,31 @@ class OwnFiring(FiringSite):
 
 
 def firing_of(
-    site: QCFS | SpikingSite, inputs: Sequence[Input], bias: Tensor, *, time_invariant: bool = False
+    site: QuantizedSite | SpikingSite, inputs: Sequence[Input], bias: Tensor, *, time_invariant: bool = False
 ) -> FiringSite:
     """Return the form of a site that fires levels.
 
     Args:
-        site: Site that fires no negative levels.
+        site: Site without negative levels, whose kind has a rule by which it fires levels.
         inputs: Adders of its inputs, in units of θ; under mean coupling of T·θ where they are not time-invariant.
         bias: Bias of one step, `[C]`, in units of θ.
         time_invariant: True where the inputs are the same at each step and are given once.
     """
-    if isinstance(site, QCFS):
-        return Rounding(inputs, bias + HALF, levels=site.total_levels)
+    rule = capabilities_of(site).engine
+    assert isinstance(rule, LevelRule)
+    initial = None if rule.initial is None else rule.initial(site)
+    if isinstance(site, QuantizedSite):
+        assert initial is not None
+        return Rounding(inputs, bias + float(initial), levels=site.total_levels)
     window: dict[str, Any] = {"timesteps": site.timesteps, "levels": site.levels, "time_invariant": time_invariant}
-    if not isinstance(site, MultiThreshold):
+    if initial is None:
         by_module = OwnFiring(inputs, bias, **window)
         by_module.site = site
         return by_module
-    if site.timesteps == 1 and bool((site.initial == HALF).all()):
+    if site.timesteps == 1 and bool((initial == HALF).all()):
         return Rounding(inputs, bias + HALF, levels=site.levels)
     if site.coupling is Coupling.MEAN:
         return MeanFiring(inputs, bias, **window)
     causal = CausalFiring(inputs, bias, **window)
-    causal.initial = site.initial.clone()
+    causal.initial = initial.clone()
     return causal

@@ -52,17 +52,18 @@ class HardwareRunner:
         return Outputs(tuple(torch.from_numpy(total) * scale for total, scale in zip(sums, scales, strict=True)))
 
 
-def run_hardware(files: Mapping[str, bytes], model: Model) -> HardwareRunner:
+def run_hardware(files: Mapping[str, bytes] | HardwareNetwork, model: Model) -> HardwareRunner:
     """Make a hardware folder ready to run.
 
     Args:
-        files: Files of the folder, by name.
+        files: Files of the folder by name, or the network of integers that they hold.
         model: Network that the folder was written from; it tells the input and the outputs.
 
     Raises:
         FileError: The folder is damaged.
     """
-    return HardwareRunner(HardwareNetwork(files), model.input, model.outputs, shapes_of(model))
+    network = files if isinstance(files, HardwareNetwork) else HardwareNetwork(files)
+    return HardwareRunner(network, model.input, model.outputs, shapes_of(model))
 
 
 def integers_of(pixels: Tensor, spec: InputSpec) -> NDArray[np.int64]:

@@ -19,7 +19,7 @@ from torch import Tensor, fx, nn
 
 from snnconv.graph.access import calls, finish, free_target, module_of, operands, results
 from snnconv.graph.modules import Arithmetic, MaxPool
-from snnconv.neurons import QCFS, Coupling, SpikingSite
+from snnconv.neurons import Coupling, NoForm, QuantizedSite, SpikingSite, capabilities_of
 from snnconv.neurons.site import Site
 from snnconv.runtime.firing import firing_of
 from snnconv.runtime.levels import MOST, Added, Currents, Input, Weighted, WeightedLevels
@@ -115,7 +115,7 @@ class _Rewriter:
         self.graph.set_submodule(str(node.target), firing_of(site, inputs, bias, time_invariant=time_invariant))
         node.args = tuple(operands(addend)[0] if self._is_weighted(addend) else addend for addend in addends)
         self._erase(top)
-        self.levels[node] = _IntegerActivation(step, _most(site))
+        self.levels[node] = _IntegerActivation(step, site.total_levels)
 
     def _input(self, addend: fx.Node, step: Tensor, steps_added: int) -> Input:
         """Return the adder of one addend of a site, in units of its levels times the steps that come together."""
@@ -220,21 +220,18 @@ class _Rewriter:
             self._erase(source)
 
 
-def _has_levels(site: nn.Module) -> TypeGuard[QCFS | SpikingSite]:
+def _has_levels(site: nn.Module) -> TypeGuard[QuantizedSite | SpikingSite]:
     """Return whether a site's output is a whole number of levels that 8 bits hold, with the channels on axis 1."""
-    if not isinstance(site, (QCFS, SpikingSite)) or site.signed or (site.ceiling.dim() and site.channel_axis != 1):
+    if not isinstance(site, (QuantizedSite, SpikingSite)) or isinstance(capabilities_of(site).engine, NoForm):
+        return False
+    if site.signed or (site.ceiling.dim() and site.channel_axis != 1):
         return False
     if isinstance(site, SpikingSite) and site.coupling is not Coupling.MEAN:
         return site.levels <= MOST
-    return _most(site) <= MOST
+    return site.total_levels <= MOST
 
 
-def _step(site: QCFS | SpikingSite) -> Tensor:
+def _step(site: QuantizedSite | SpikingSite) -> Tensor:
     """Return the worth of one level, float64."""
     per_step = site.levels if isinstance(site, SpikingSite) else site.total_levels
     return site.ceiling.detach().double() / per_step
-
-
-def _most(site: QCFS | SpikingSite) -> int:
-    """Return the largest sum of one neuron's levels over the steps."""
-    return site.timesteps * site.levels if isinstance(site, SpikingSite) else site.total_levels
