@@ -89,7 +89,12 @@ def measure(
 
 
 class Walk(fx.Interpreter):
-    """Runs a graph and keeps counts of unit spikes beside its values; `measure` is how it is used."""
+    """An interpreter that runs a graph and keeps counts of unit spikes beside its values; `measure` uses it.
+
+    Args:
+        graph: Graph of any stage, in evaluation mode.
+        timesteps: T of the spiking network that the graph is or stands for; None for a network without spikes.
+    """
 
     def __init__(self, graph: fx.GraphModule, timesteps: int | None) -> None:
         super().__init__(graph)
@@ -108,7 +113,7 @@ class Walk(fx.Interpreter):
         self.uncounted: dict[str, str] = {}
 
     def run_node(self, n: fx.Node) -> Any:
-        """Run one node, then account for it."""
+        """Run one node, then add up its activity and cost."""
         value = super().run_node(n)
         if n.op == "call_module":
             self._account(n, module_of(self.graph_module, n), value)
@@ -119,7 +124,12 @@ class Walk(fx.Interpreter):
         return value
 
     def result(self, frames: int, energy_model: EnergyModel) -> Activity:
-        """Return averages over the images."""
+        """Return averages over the images.
+
+        Args:
+            frames: Number of times that an image takes the network.
+            energy_model: Prices of operations.
+        """
         uncounted = tuple({"name": name, "operator": kind} for name, kind in self.uncounted.items())
         total = self.total().mean(self.images, frames, energy_model)
         layers = (
@@ -137,7 +147,7 @@ class Walk(fx.Interpreter):
         return LayerSums.total(list(self.layers.values()))
 
     def _operator(self, node: fx.Node) -> str:
-        """The operator's name; of a quantized activation that stands for neurons, theirs."""
+        """Return the operator's name; of a quantized activation that stands for neurons, theirs."""
         module = module_of(self.graph_module, node)
         if isinstance(module, QuantizedSite) and self.timesteps is not None:
             form = capabilities_of(module).spiking
@@ -173,7 +183,10 @@ class Walk(fx.Interpreter):
     def _gate(
         self, node: fx.Node, module: nn.Module, cost: Cost | NoForm, operands: Sequence[Tensor | None]
     ) -> Tensor | None:
-        """Spikes times what does not change over time: they stay spikes, for one multiplication a unit and window."""
+        """Return the counts of spikes that are multiplied by a value that does not change over time; None of all else.
+
+        They stay spikes, for one multiplication a unit and window.
+        """
         spikes = [counts for counts in operands if counts is not None]
         if isinstance(cost, NoForm) or len(operands) != 2 or len(spikes) != 1:
             return None
@@ -233,14 +246,14 @@ class Walk(fx.Interpreter):
         self._layer(node).land((spikes * self.fan_outs[key]).sum(), spikes.sum(), weighted=True)
 
     def _land(self, node: fx.Node, operands: Sequence[Tensor | None], value: Tensor) -> None:
-        """Spikes that are added up where they arrive, at every position of `value`."""
+        """Count spikes that are added up where they arrive, at every position of `value`."""
         for counts in operands:
             if counts is not None:
                 operations = counts.expand(-1, *value.shape[1:]).sum(dtype=torch.float64)
                 self._layer(node).land(operations, counts.sum(dtype=torch.float64), weighted=False)
 
     def _average(self, nodes: Iterable[fx.Node]) -> None:
-        """Spikes that are added up over time, once for all who read the mean."""
+        """Count spikes that are added up over time, once for all nodes that read the mean."""
         for node in nodes:
             if node in self.counts and node not in self.averaged:
                 self.averaged.add(node)

@@ -1,4 +1,4 @@
-"""How many additions one unit spike of each neuron causes: at every place where it lands.
+"""Fan-out of every neuron of a network: the additions that one unit spike of it causes, at every place it reaches.
 
 Synaptic operations are linear in the counts of unit spikes (activity.py). So one walk of a graph whose counts are
 variables, and one gradient of its synaptic operations, tell what every neuron's spike costs, exactly: at borders, with
@@ -16,12 +16,12 @@ from torch import Tensor, fx, nn
 from snnconv.costs.activity import Walk
 from snnconv.costs.energy import AC_PJ, MAC_PJ
 
-__all__ = ["Landings", "landings"]
+__all__ = ["SpikeFanOut", "spike_fan_out"]
 
 
 @dataclass(frozen=True)
-class Landings:
-    """Additions and energy that unit spikes cause where they land.
+class SpikeFanOut:
+    """Additions that unit spikes cause, and energy that they do not.
 
     Attributes:
         additions: Additions that one unit spike of each neuron causes, `[*shape]` of a site without the batch, by the
@@ -33,8 +33,8 @@ class Landings:
     fixed_pj: float
 
 
-def landings(graph: fx.GraphModule, sample: Tensor, timesteps: int) -> Landings:
-    """Follow one unit spike of every neuron.
+def spike_fan_out(graph: fx.GraphModule, sample: Tensor, timesteps: int) -> SpikeFanOut:
+    """Follow one unit spike of every neuron, and count the additions that it causes.
 
     Args:
         graph: ANN or quantized ANN, in evaluation mode; its sites are taken for neurons.
@@ -44,10 +44,10 @@ def landings(graph: fx.GraphModule, sample: Tensor, timesteps: int) -> Landings:
     walk = _Unit(graph, timesteps)
     walk.run(sample)
     total = walk.total()
-    operations = total.synops + sum(counts.sum() * 0 for counts in walk.units.values())  # a spike may land nowhere
+    operations = total.synops + sum(counts.sum() * 0 for counts in walk.units.values())  # a spike may reach nothing
     gradients = torch.autograd.grad(operations, list(walk.units.values()))
     additions = {str(node.target): gradient[0] for node, gradient in zip(walk.units, gradients, strict=True)}
-    return Landings(additions, MAC_PJ * total.macs + AC_PJ * total.additions)
+    return SpikeFanOut(additions, MAC_PJ * total.macs + AC_PJ * total.additions)
 
 
 class _Unit(Walk):

@@ -1,4 +1,4 @@
-"""Unit spikes on their way from the sites that fire them to the synapses where they land.
+"""Unit spikes on their way from the sites that fire them to the synapses that they reach.
 
 A count tensor `[B, ...]` stands beside an activation that is made of spikes: at each position the number of
 unit spikes (a spike of level k is k of them) over the whole window. Operators that route, pool, scale or join
@@ -19,7 +19,7 @@ __all__ = ["fired_levels", "route"]
 
 
 def fired_levels(site: nn.Module, activation: Tensor) -> tuple[Tensor, int] | None:
-    """Return what a site fires over its window.
+    """Return the unit spikes that a site fires over its window.
 
     Args:
         site: Any module.

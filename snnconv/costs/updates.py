@@ -25,14 +25,14 @@ __all__ = ["Update", "update_of"]
 
 
 def update_of(site: nn.Module, timesteps: int) -> Update:
-    """Return what one update of a neuron of a site takes.
+    """Return the cost of one update of a neuron of a site.
 
     Args:
-        site: A layer of neurons, or the quantized activation that mean-coupled multi-threshold neurons collapse to.
+        site: Layer of neurons, or the quantized activation to which mean-coupled multi-threshold neurons collapse.
         timesteps: T.
 
     Raises:
-        ModelError: it is no registered kind, or its kind states no cost.
+        ModelError: It is no registered kind, or its kind states no cost.
 
     >>> import torch
     >>> from snnconv.neurons import LIF

@@ -20,7 +20,7 @@ from snnconv.convert.calibration.walk import fitted, observed
 from snnconv.convert.verify import verify
 from snnconv.costs.activity import measure
 from snnconv.costs.energy import AC_PJ, MAC_PJ
-from snnconv.costs.fan_out import landings
+from snnconv.costs.fan_out import spike_fan_out
 from snnconv.costs.routing import fired_levels
 from snnconv.errors import InvalidValueError, SnnconvWarning
 from snnconv.graph.access import operands
@@ -50,9 +50,9 @@ def record(graph, x, nodes):
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_landings_tell_the_cost_of_every_spike(name):
+def test_fan_outs_tell_the_cost_of_every_spike(name):
     quantized, x = quantize(prepared(name), 8), images(prepared(name), 5)
-    found = landings(prepared(name).graph, x[:1], T)
+    found = spike_fan_out(prepared(name).graph, x[:1], T)
     nodes = dict(iter_sites(quantized.graph))
     outputs = record(quantized.graph, x, nodes)
     landed = sum(

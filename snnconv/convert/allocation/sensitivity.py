@@ -18,7 +18,7 @@ from snnconv.convert.calibration.frontier import Frontier
 from snnconv.convert.calibration.shrinkage import Rule
 from snnconv.convert.calibration.walk import ceiling_axis, fitted, observed
 from snnconv.costs.energy import AC_PJ
-from snnconv.costs.fan_out import landings
+from snnconv.costs.fan_out import spike_fan_out
 from snnconv.costs.routing import fired_levels
 from snnconv.graph.access import calls, module_of, operands, results
 from snnconv.model import Model, rows_of
@@ -100,7 +100,7 @@ def sensitivity(
     placeholder = next(node for node in graph.graph.nodes if node.op == "placeholder")
     wanted = torch.cat([_rest(graph, nodes, {placeholder: batch}) for batch in batches])
     with torch.enable_grad():
-        found = landings(graph, batches[0][:1], timesteps)
+        found = spike_fan_out(graph, batches[0][:1], timesteps)
     measured = []
     with Frontier(graph, batches) as frontier:
         for index, node in enumerate(progress(nodes, "sensitivity of sites", len(nodes))):
