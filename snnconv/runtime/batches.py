@@ -67,6 +67,8 @@ def adapt(x: Tensor, source: InputSpec, target: InputSpec) -> Tensor:
     Returns:
         Images of the same leading axes, float32.
     """
+    if source == target:
+        return x
     channels_first = x.movedim(-1, -3) if source.layout == "NHWC" else x
     if target.mean is not None or target.std is not None:
         old, new = _normalisation(source), _normalisation(target)
