@@ -70,8 +70,15 @@ def test_convert_save_and_evaluate(coupling: str, calibration: str, folder: Path
     data = f"npz:{folder / 'data.npz'}"
     for simulate in (False, True):
         evaluation = snnconv.evaluate(path, data, against=ann, simulate=simulate)
-        assert (evaluation.accuracy, evaluation.agreement) == (100, 100)  # one number is one class
-    assert compare_file(path, snn, data).agreement == 100
+        assert evaluation.accuracy is evaluation.agreement is None  # one number names no class
+        (error,) = evaluation.output_errors
+        wanted = ann(x).double()
+        assert error.shape == ()
+        assert error.largest_difference == pytest.approx(float((snn.logits(x) - wanted).abs().max()), rel=1e-3)
+        assert 0.2 < error.relative_error < 0.6
+        assert error.largest_difference < 0.01 * float(wanted.abs().max())
+    (error,) = compare_file(path, snn, data).output_errors
+    assert error.relative_error < 1e-3
 
 
 def test_levels_are_chosen_and_images_are_made_up(folder: Path) -> None:
@@ -88,9 +95,13 @@ def test_files_of_8_bit_integers_and_reports(folder: Path) -> None:
     data = f"npz:{folder / 'data.npz'}"
     for stepped in (False, True):
         save_int8(snn, folder / "int8.onnx", stepped=stepped)
-        assert snnconv.evaluate(folder / "int8.onnx", data, against=folder / "ann.onnx").agreement == 100
-    snnconv.report(snn, data, folder / "report.html", against=folder / "ann.onnx")
-    assert (folder / "report.html").is_file()
+        evaluation = snnconv.evaluate(folder / "int8.onnx", data, against=folder / "ann.onnx")
+        assert evaluation.agreement is None
+        (error,) = evaluation.output_errors
+        assert error.largest_difference < 0.02 * float(snn.logits(x).abs().max())
+    with pytest.raises(ModelError, match=r"shape \[\] for a sample.*snnconv evaluate --against"):
+        snnconv.report(snn, data, folder / "report.html", against=folder / "ann.onnx")
+    assert not (folder / "report.html").exists()
 
 
 def test_training_needs_classes(folder: Path) -> None:
