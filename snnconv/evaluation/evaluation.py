@@ -8,12 +8,11 @@ from typing import Any
 
 from snnconv.costs.activity import Activity
 from snnconv.costs.energy import DEFAULT, EnergyModel
-from snnconv.data.datasets import open_data
 from snnconv.data.images import Images
 from snnconv.errors import InvalidValueError
 from snnconv.evaluation.energy import measured_activity
 from snnconv.evaluation.exported import ExportedNetwork, open_exported
-from snnconv.evaluation.inputs import check_data, first_images
+from snnconv.evaluation.inputs import check_data, images_of
 from snnconv.evaluation.result import Evaluation
 from snnconv.evaluation.score import Score
 from snnconv.evaluation.scoring import score
@@ -79,8 +78,7 @@ def evaluate(
     if not isinstance(model, ExportedNetwork):
         model = load(model)
     subject = subject_of(model, simulate=simulate, precision=precision, backend=backend, energy_model=energy_model)
-    opened = open_data(data, subject.input, purpose="eval") if isinstance(data, str) else data
-    images = first_images(opened, limit)
+    images = images_of(data, subject.input, limit)
     check_data(images.input, subject.input)
     network = subject.opened_for(images.input).network
     reference = None if against is None else reference_of(load(against), subject.dtype)

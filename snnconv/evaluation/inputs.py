@@ -1,24 +1,27 @@
-"""Refuse images that a network cannot take, and a reference that takes other images."""
+"""Open images for a network; refuse images that it cannot take, and a reference that takes other images."""
 
 from __future__ import annotations
 
+from snnconv.data.datasets import open_data
 from snnconv.data.images import Images
 from snnconv.errors import DataError, ModelError
 from snnconv.model import InputSpec
 
-__all__ = ["check_against", "check_data", "first_images"]
+__all__ = ["check_against", "check_data", "images_of"]
 
 
-def first_images(images: Images, limit: int | None) -> Images:
-    """Return the first images of a data set.
+def images_of(data: Images | str, spec: InputSpec, limit: int | None) -> Images:
+    """Open data for a network, and return the first images.
 
     Args:
-        images: Opened data.
+        data: Data spec, or images that are opened already.
+        spec: Input of the network.
         limit: Number of images; None: all.
 
     Raises:
         DataError: There is no image.
     """
+    images = open_data(data, spec, purpose="eval") if isinstance(data, str) else data
     if not len(images):
         raise DataError(f"{images.spec!r} holds no {images.input.noun}.")
     return images if limit is None or limit >= len(images) else images.subset(range(limit))

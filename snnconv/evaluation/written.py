@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from snnconv.data.datasets import open_data
 from snnconv.data.images import Images
-from snnconv.evaluation.inputs import first_images
+from snnconv.evaluation.inputs import images_of
 from snnconv.evaluation.score import Score
 from snnconv.evaluation.scoring import score
 from snnconv.formats.exporting import Exported
@@ -52,10 +51,9 @@ def compare_network(
     Raises:
         DataError: There is no image, the data do not fit the network, or only some have labels.
     """
-    opened = open_data(data, network.input, purpose="eval") if isinstance(data, str) else data
     return score(
         network,
-        first_images(opened, limit),
+        images_of(data, network.input, limit),
         against=run_in_torch(in_one_pass(model), "float64" if network.engine.dtype == "float64" else "float32"),
         batch_size=None if isinstance(network, TorchRunner) else network.batch_size,
         description="comparing",

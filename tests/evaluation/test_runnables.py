@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -12,8 +14,9 @@ from snnconv.evaluation.scoring import score
 from snnconv.formats.hardware import to_hardware
 from snnconv.formats.nir.writing import nir_file
 from snnconv.formats.onnx import to_int8, to_onnx, to_single_step
+from snnconv.model import InputSpec
 from snnconv.neurons import Coupling
-from snnconv.runtime.batches import batches_of
+from snnconv.runtime.batches import adapt, batches_of
 from snnconv.runtime.file_runner import run_exported, run_file
 from snnconv.runtime.runnable import Outputs, run_together
 from snnconv.runtime.torch_runner import in_one_pass, run_in_torch
@@ -101,6 +104,20 @@ def test_a_reference_is_given_the_images_in_its_own_form(images):
     ((batch, (ours, theirs)),) = run_together([run_in_torch(plain), run_in_torch(normed)], data)
     torch.testing.assert_close(ours.final[0], plain(batch.values))
     torch.testing.assert_close(theirs.final[0], plain((batch.values - 0.5) / 0.25), rtol=1e-4, atol=1e-4)
+
+
+def test_values_for_a_network_of_another_normalisation_and_layout():
+    x = torch.rand(2, 3, 4, 5)
+    image = InputSpec(3, 4, 5, mean=(0.1, 0.2, 0.3), std=(2.0,))
+    last = InputSpec(3, 4, 5, layout="NHWC", mean=(0.4,), std=(0.5, 1.0, 4.0))
+    mean, std = torch.tensor([0.1, 0.2, 0.3]).view(3, 1, 1), torch.tensor([0.5, 1.0, 4.0]).view(3, 1, 1)
+    wanted = (x * 2 + mean - 0.4) / std
+    torch.testing.assert_close(adapt(x, image, last), wanted.permute(0, 2, 3, 1))
+    torch.testing.assert_close(adapt(wanted.permute(0, 2, 3, 1), last, image), x)
+    assert adapt(x, image, InputSpec(3, 4, 5)).equal(x)  # it states no normalisation
+    flat = InputSpec(3, None, None, layout="NC", mean=(1.0, 2.0, 3.0), std=(2.0, 2.0, 4.0))
+    values = torch.tensor([[3.0, 4.0, 7.0]])
+    torch.testing.assert_close(adapt(values, replace(flat, mean=None, std=None), flat), torch.ones(1, 3))
 
 
 def test_pixels_and_values_are_of_the_same_images(images):
