@@ -17,6 +17,7 @@ from snnconv.cli.options import (
     refuse_pretrained,
 )
 from snnconv.cli.output import filled_columns, print_json, print_line, print_table
+from snnconv.errors import grouped
 
 
 @click.command(
@@ -79,10 +80,13 @@ def inspect(source: str, coupling: str, as_json: bool, **options: Any) -> None:
     )
     if found["on_means"]:
         print_line(applied_once(found["on_means"], inspection.model.graph))
-    if found["unsupported"]:
+    if inspection.plan.unsupported:
         print_table(
             "Nodes that cannot be converted",
-            ("node", "operator", "why"),
-            [(node["name"], node["operator"], node["reason"]) for node in found["unsupported"]],
+            ("operator", "nodes", "first", "why"),
+            [
+                (group.operator, len(group.nodes), group.nodes[0].name, group.reason)
+                for group in grouped(inspection.plan.unsupported)
+            ],
         )
     print_line(found["verdict"])
