@@ -39,6 +39,7 @@ def inspect(source: str, coupling: str, as_json: bool, **options: Any) -> None:
     """Show what is in SOURCE (an ONNX file, or timm:NAME), and whether it converts."""
     from snnconv.evaluation import inspect as run
     from snnconv.neurons import Coupling
+    from snnconv.spiking.site_labels import site_labels
 
     refuse_pretrained(source)
     inspection = run(load_model(source, options), Coupling(coupling))
@@ -68,13 +69,13 @@ def inspect(source: str, coupling: str, as_json: bool, **options: Any) -> None:
             ("site", "operator", "output", "ceilings", "N"),
             [
                 (
-                    site["name"],
+                    label,
                     site["operator"],
                     "x".join(map(str, site["shape"])),
                     site["ceilings"] or None,
                     site["total_levels"],
                 )
-                for site in found["sites"]
+                for label, site in zip(site_labels(inspection.model.graph), found["sites"], strict=True)
             ],
         ),
     )
