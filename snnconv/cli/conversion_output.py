@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from snnconv.cli.output import print_line, print_table
-from snnconv.model import SNN
 
 if TYPE_CHECKING:
     from torch import fx
 
     from snnconv.convert import CalibrationReport, CausalReport, ConversionReport
     from snnconv.convert.allocation import PrecisionPoint, PrecisionReport
+    from snnconv.model import SNN
 
 __all__ = ["applied_once", "print_conversion"]
 
