@@ -24,7 +24,7 @@ def comparison_view(comparison: Comparison) -> dict[str, Any]:
     """Return everything that the template asks for."""
     contenders = comparison.contenders
     return {
-        "title": f"{len(contenders)} network{'s' * (len(contenders) != 1)} compared",
+        "title": _title(contenders),
         "verdict": _verdict(comparison),
         "figures": _pictures(comparison),
         "caption": _caption(comparison),
@@ -37,13 +37,23 @@ def comparison_view(comparison: Comparison) -> dict[str, Any]:
     }
 
 
+def _title(contenders: Sequence[Contender]) -> str:
+    """Return a title that counts files once, whatever number of settings they are compared at."""
+    count = len({(network.name, network.sha256 or network.number) for network in contenders})
+    settings = f" at {len(contenders)} settings" if count < len(contenders) else ""
+    return f"{count} network{'s' * (count != 1)}{settings} compared"
+
+
 def _names(contenders: Sequence[Contender]) -> list[str]:
     return shortened_apart([network.name for network in contenders], LONGEST)
 
 
 def _pictures(comparison: Comparison) -> list[Picture]:
     pictures = []
-    filled = "Filled marks: no other network is as good at as low a cost. The table names the networks by number."
+    filled = (
+        "Filled marks: no other network is better in score or cost without being worse in the other. The table names "
+        "the networks by number."
+    )
     if any(network.energy_pj is not None for network in comparison.contenders):
         pictures.append(Picture(comparison_figures.energy_front(comparison), filled))
     if any(network.latency_steps is not None for network in comparison.contenders):
@@ -82,10 +92,7 @@ def _best(comparison: Comparison) -> str:
 
 
 def _caption(comparison: Comparison) -> str:
-    caption = (
-        f"± is one standard error, in points. Energy is estimated, for {with_article(comparison.noun)}. Latency is in "
-        "time steps."
-    )
+    caption = f"± is one standard error, in points. Energy is an estimate for one {comparison.noun}. Latency is in time steps."
     if comparison.lead is not None:
         caption += (
             " The standard error at the top of the page is that of the difference between two networks on the same "
@@ -112,11 +119,11 @@ def _row(network: Contender, name: str) -> list[str | None]:
 
 def _provenance(comparison: Comparison) -> dict[str, Any]:
     provenance, reference = comparison.provenance, comparison.reference
-    hashes = {network.name: network.sha256 for network in comparison.contenders if network.sha256}
+    files = dict.fromkeys((network.name, network.sha256) for network in comparison.contenders if network.sha256)
     return {
         "facts": [
             ("made on", provenance.date),
-            *((name, f"SHA-256 {sha256}") for name, sha256 in hashes.items()),
+            *((name, f"SHA-256 {sha256}") for name, sha256 in files),
             ("reference", None if reference is None else file_fact(reference.name, provenance.against or {})),
             *data_facts(provenance, comparison.noun),
             ("energy counted on", f"{comparison.counted_images:,} {comparison.noun}s"),

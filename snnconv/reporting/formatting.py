@@ -38,12 +38,12 @@ def points(value: float | None, than: float | None) -> str | None:
     """Return words that compare a percentage with another network's; None where one of the two is not known.
 
     >>> points(91.0, 92.5), points(91.0, 91.0)
-    ("1.50 points below that network's", "that network's own")
+    ("1.50 points below that network's", "the same as that network's")
     """
     if value is None or than is None:
         return None
     if round(value - than, 2) == 0:
-        return "that network's own"
+        return "the same as that network's"
     return f"{abs(value - than):.2f} points {'above' if value > than else 'below'} that network's"
 
 

@@ -27,7 +27,7 @@ def shortened_apart(names: Sequence[str], length: int) -> list[str]:
     """Return names of at most `length` characters, in which different names stay different.
 
     A name that would be cut to the same text as another one shows the place where the two differ. Where one place is
-    not enough for several names, they are numbered.
+    not enough for several names, they get the numbers of their places.
 
     Args:
         names: Names of any length.
@@ -40,8 +40,9 @@ def shortened_apart(names: Sequence[str], length: int) -> list[str]:
     for crowd in _same_texts(texts):
         start = max(0, _shared(crowd) - CONTEXT)
         texts.update((name, _window(name, start, length)) for name in crowd)
+    places = {name: f" ({place})" for place, name in enumerate(texts, 1)}
     for crowd in _same_texts(texts):
-        texts.update((name, f"{shortened(name, length - 8)} ({place})") for place, name in enumerate(crowd, 1))
+        texts.update((name, texts[name][: length - len(places[name])] + places[name]) for name in crowd)
     return [texts[name] for name in names]
 
 

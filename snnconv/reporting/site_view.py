@@ -34,7 +34,16 @@ def sites_view(report: Report) -> dict[str, Any] | None:
         "figures": _overview(report.sites),
         "worst": views[:WORST],
         "others": views[WORST:],
-        "heads": ["site", "fires", "silent", "clipping", "quantization", "unevenness", "correlation", "ANN error"],
+        "heads": [
+            "site",
+            "spikes a step",
+            "silent",
+            "clipping",
+            "quantization",
+            "unevenness",
+            "correlation",
+            "ANN error",
+        ],
         "rows": [_row(site, label) for site, label in zip(report.sites, labels, strict=True)][:MOST_ROWS],
     }
 

@@ -6,11 +6,11 @@ from snnconv.reporting.formatting import energy, number, percent, points, span, 
 from snnconv.reporting.names import shortened
 from snnconv.reporting.numbers import Report, Summary
 
-__all__ = ["Card", "cards", "verdict"]
+__all__ = ["SummaryCard", "cards", "verdict"]
 
 LONGEST = 60  # characters of a network's name
 
-Card = dict[str, str | None]
+SummaryCard = dict[str, str | None]
 
 
 def verdict(report: Report) -> str:
@@ -41,12 +41,14 @@ def _kind(summary: Summary) -> str:
     return f"A spiking network of {steps} under {summary.coupling} coupling."
 
 
-def cards(summary: Summary, noun: str) -> list[Card]:
+def cards(summary: Summary, noun: str) -> list[SummaryCard]:
     """Return the main figures: a name, a value, and a line that says more."""
     total = f"of {summary.images_available:,}" if summary.images < summary.images_available else "all of the data"
     levels = "Levels N" if summary.levels is None else "Levels N = L x T"
     waits = "no layer waits" if summary.coupling == "causal" else "every layer waits for its window"
-    complete = None if summary.latency_steps is None else f"the output is complete after {summary.latency_steps:,}"
+    complete = (
+        None if summary.latency_steps is None else f"the output is complete after {summary.latency_steps:,} steps"
+    )
     every = [
         _card("Accuracy", percent(summary.accuracy), _accuracy(summary)),
         _card("Same class as the other network", percent(summary.agreement), _error(summary.agreement_standard_error)),
@@ -59,7 +61,7 @@ def cards(summary: Summary, noun: str) -> list[Card]:
     return [card for card in every if card["value"] is not None]
 
 
-def _card(name: str, value: str | None, more: str | None) -> Card:
+def _card(name: str, value: str | None, more: str | None) -> SummaryCard:
     return {"name": name, "value": value, "more": more}
 
 
