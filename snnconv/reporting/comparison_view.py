@@ -92,13 +92,17 @@ def _best(comparison: Comparison) -> str:
 
 
 def _caption(comparison: Comparison) -> str:
-    caption = f"± is one standard error, in points. Energy is an estimate for one {comparison.noun}. Latency is in time steps."
+    sentences = [
+        "± is one standard error, in points.",
+        f"Energy is an estimate for one {comparison.noun}.",
+        "Latency is in time steps.",
+    ]
     if comparison.lead is not None:
-        caption += (
-            " The standard error at the top of the page is that of the difference between two networks on the same "
+        sentences.append(
+            "The standard error at the top of the page is that of the difference between two networks on the same "
             f"{comparison.noun}s; a difference above two of them is more than chance."
         )
-    return caption
+    return " ".join(sentences)
 
 
 def _row(network: Contender, name: str) -> list[str | None]:

@@ -18,6 +18,7 @@ DRAWN = 40  # sites, the worst ones, that have pictures: a page of hundreds of s
 LONGEST = 60  # characters of a name in a table's cell
 LONGEST_HEADING = 120  # characters of a name in a heading
 MOST_ROWS = 400
+HEADS = ["site", "spikes a step", "silent", "clipping", "quantization", "unevenness", "correlation", "ANN error"]
 
 
 def sites_view(report: Report) -> dict[str, Any] | None:
@@ -34,16 +35,7 @@ def sites_view(report: Report) -> dict[str, Any] | None:
         "figures": _overview(report.sites),
         "worst": views[:WORST],
         "others": views[WORST:],
-        "heads": [
-            "site",
-            "spikes a step",
-            "silent",
-            "clipping",
-            "quantization",
-            "unevenness",
-            "correlation",
-            "ANN error",
-        ],
+        "heads": HEADS,
         "rows": [_row(site, label) for site, label in zip(report.sites, labels, strict=True)][:MOST_ROWS],
     }
 

@@ -46,9 +46,8 @@ def cards(summary: Summary, noun: str) -> list[SummaryCard]:
     total = f"of {summary.images_available:,}" if summary.images < summary.images_available else "all of the data"
     levels = "Levels N" if summary.levels is None else "Levels N = L x T"
     waits = "no layer waits" if summary.coupling == "causal" else "every layer waits for its window"
-    complete = (
-        None if summary.latency_steps is None else f"the output is complete after {summary.latency_steps:,} steps"
-    )
+    latency = summary.latency_steps
+    complete = None if latency is None else f"the output is complete after {latency:,} step{'s' * (latency != 1)}"
     every = [
         _card("Accuracy", percent(summary.accuracy), _accuracy(summary)),
         _card("Same class as the other network", percent(summary.agreement), _error(summary.agreement_standard_error)),
