@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from snnconv.cli.output import print_line, print_table
-from snnconv.model import SNN
 
 if TYPE_CHECKING:
     from torch import fx
 
     from snnconv.convert import CalibrationReport, CausalReport, ConversionReport
     from snnconv.convert.allocation import PrecisionPoint, PrecisionReport
+    from snnconv.model import SNN
 
 __all__ = ["applied_once", "print_conversion"]
 
@@ -26,6 +26,7 @@ def print_conversion(report: ConversionReport, snn: SNN, target: Path) -> None:
         snn: SNN that the conversion made.
         target: the file that holds it.
     """
+    from snnconv.spiking.site_labels import site_labels
     from snnconv.spiking.sites import in_words
 
     check, noun = report.verification, snn.input.noun
@@ -53,7 +54,7 @@ def print_conversion(report: ConversionReport, snn: SNN, target: Path) -> None:
         ),
         [
             (
-                site.name,
+                label,
                 site.total_levels,
                 site.ceilings,
                 f"{site.ceiling_min:.4g}",
@@ -61,7 +62,7 @@ def print_conversion(report: ConversionReport, snn: SNN, target: Path) -> None:
                 *(f"{100 * error:.2f}" for error in (site.clipping, site.quantization, site.unevenness)),
                 f"{site.difference:.1e}",
             )
-            for site in check.sites
+            for label, site in zip(site_labels(snn.graph), check.sites, strict=True)
         ],
     )
     if report.coupling == "mean":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import click
@@ -17,6 +18,7 @@ from snnconv.cli.options import (
     refuse_pretrained,
 )
 from snnconv.cli.output import filled_columns, print_json, print_line, print_table
+from snnconv.errors import grouped
 
 
 @click.command(
@@ -38,6 +40,7 @@ def inspect(source: str, coupling: str, as_json: bool, **options: Any) -> None:
     """Show what is in SOURCE (an ONNX file, or timm:NAME), and whether it converts."""
     from snnconv.evaluation import inspect as run
     from snnconv.neurons import Coupling
+    from snnconv.spiking.site_labels import site_labels
 
     refuse_pretrained(source)
     inspection = run(load_model(source, options), Coupling(coupling))
@@ -46,14 +49,17 @@ def inspect(source: str, coupling: str, as_json: bool, **options: Any) -> None:
         print_json(values)
         return
     _print_layers(source, values)
-    _print_sites(values)
+    _print_sites(site_labels(inspection.model.graph), values)
     if values["on_means"]:
         print_line(applied_once(values["on_means"], inspection.model.graph))
-    if values["unsupported"]:
+    if inspection.plan.unsupported:
         print_table(
             "Nodes that cannot be converted",
-            ("node", "operator", "why"),
-            [(node["name"], node["operator"], node["reason"]) for node in values["unsupported"]],
+            ("operator", "nodes", "first", "why"),
+            [
+                (group.operator, len(group.nodes), group.nodes[0].name, group.reason)
+                for group in grouped(inspection.plan.unsupported)
+            ],
         )
     print_line(values["verdict"])
 
@@ -83,17 +89,22 @@ def _print_layers(source: str, values: dict[str, Any]) -> None:
     )
 
 
-def _print_sites(values: dict[str, Any]) -> None:
-    """Print a table of the network's sites; columns without a value are left out."""
+def _print_sites(labels: Sequence[str], values: dict[str, Any]) -> None:
+    """Print a table of the network's sites; columns without a value are left out.
+
+    Args:
+        labels: Labels of the sites, in the order of execution.
+        values: Inspection of the network, as `Inspection.to_dict` returns it.
+    """
     rows = [
         (
-            site["name"],
+            label,
             site["operator"],
             "x".join(map(str, site["shape"])),
             site["ceilings"] or None,
             site["total_levels"],
         )
-        for site in values["sites"]
+        for label, site in zip(labels, values["sites"], strict=True)
     ]
     print_table(
         f"{len(values['sites'])} sites",
