@@ -1,6 +1,6 @@
 """Fan-out of every neuron of a network: the additions that one unit spike of it causes, at every place it reaches.
 
-Synaptic operations are linear in the counts of unit spikes (activity.py). So one walk of a graph whose counts are
+Synaptic operations are linear in the counts of unit spikes (walk.py). So one walk of a graph whose counts are
 variables, and one gradient of its synaptic operations, tell what every neuron's spike costs, exactly: at borders, with
 strides, where several operators read one activation.
 """
@@ -13,8 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 
-from snnconv.costs.activity import Walk
 from snnconv.costs.energy import AC_PJ, MAC_PJ
+from snnconv.costs.walk import Walk
 
 __all__ = ["SpikeFanOut", "spike_fan_out"]
 

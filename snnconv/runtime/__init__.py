@@ -1,1 +1,4 @@
-"""Engines that run a network: torch, integers in torch, onnxruntime, and a single step that is streamed."""
+"""One protocol for all that runs a network, `Runnable`, and its engines.
+
+Engines are torch, integers in torch, onnxruntime, a single step that is streamed, and integers of a hardware folder.
+"""

@@ -35,7 +35,7 @@ class FileRunner:
         outputs: Names of the outputs.
         shapes: Axes of one sample of each output.
         engine: Description of how it is run.
-        batch_size: Number of images that are well run at a time.
+        batch_size: Number of images that run well at a time.
         takes_pixels: False: it takes normalised values.
     """
 

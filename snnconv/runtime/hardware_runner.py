@@ -31,7 +31,7 @@ class HardwareRunner:
         input: Layout of the images, as the network that was written takes them.
         outputs: Names of the outputs.
         shapes: Axes of one sample of each output.
-        batch_size: Number of images that are well run at a time.
+        batch_size: Number of images that run well at a time.
         engine: Description of how it is run.
         takes_pixels: True: it takes pixels of 0..255, or counts of events.
     """

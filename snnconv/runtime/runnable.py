@@ -80,7 +80,7 @@ class Runnable(Protocol):
 
     @property
     def batch_size(self) -> int:
-        """Number of images that are well run at a time."""
+        """Number of images that run well at a time."""
 
     @property
     def takes_pixels(self) -> bool:

@@ -24,7 +24,7 @@ class TorchRunner:
         input: Size, layout and normalisation of the images that it is given.
         outputs: Names of the outputs.
         shapes: Axes of one sample of each output.
-        batch_size: Number of images that are well run at a time.
+        batch_size: Number of images that run well at a time.
         engine: Description of how it is run.
         takes_pixels: False: it takes normalised values.
     """
