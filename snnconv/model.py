@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, fx
 
 from snnconv.errors import InvalidValueError, ModelError
+from snnconv.graph.size import Size, sides_of
 from snnconv.neurons import QCFS, Coupling, SpikingSite, Steps
 
 __all__ = ["ANN", "SNN", "InputSpec", "Model", "QuantizedANN", "Stage", "rows_of", "stage_of", "typed"]
@@ -140,16 +141,17 @@ class InputSpec:
         *,
         mean: tuple[float, ...] | None = None,
         std: tuple[float, ...] | None = None,
-        size: int | None = None,
+        size: Size | None = None,
         resize: int | None = None,
     ) -> InputSpec:
         """Return a copy in which each given value replaces the network's own."""
+        height, width = (self.height, self.width) if size is None else sides_of(size)
         return replace(
             self,
             mean=self.mean if mean is None else mean,
             std=self.std if std is None else std,
-            height=self.height if size is None else size,
-            width=self.width if size is None else size,
+            height=height,
+            width=width,
             resize=self.resize if resize is None else resize,
         )
 
