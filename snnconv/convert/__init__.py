@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
 
 from snnconv.convert.allocation import PrecisionReport, choose_levels, require_choice
 from snnconv.convert.allocation.request import read_request
@@ -37,9 +36,9 @@ from snnconv.convert.calibration.images import (
 )
 from snnconv.convert.report import CalibrationReport, CausalReport, ConversionReport, SiteReport, Verification
 from snnconv.convert.verify import affordable_images, verify
-from snnconv.data.datasets import Images
+from snnconv.data.opening import DataLike
 from snnconv.errors import InvalidValueError, ModelError, SnnconvWarning
-from snnconv.loading import load
+from snnconv.loading import ModelLike, load_for
 from snnconv.model import SNN, Model, QuantizedANN, typed
 from snnconv.neurons import Coupling
 from snnconv.neurons.site import require_positive_int
@@ -47,6 +46,7 @@ from snnconv.progress import Progress, no_progress
 from snnconv.spiking.plan import Plan, make_plan, prepare
 from snnconv.spiking.sites import MOST_LEVELS, is_rectifier, iter_sites, total_levels_of
 from snnconv.spiking.unrolling import collapse, default_levels, spike
+from snnconv.verbs import make_callable
 
 __all__ = [
     "CalibrationReport",
@@ -71,7 +71,7 @@ DEFAULT_LEVELS = 4
 
 
 def convert(
-    model: str | os.PathLike[str] | nn.Module | Model,
+    model: ModelLike,
     *,
     timesteps: int = 4,
     levels: int | None = None,
@@ -79,7 +79,7 @@ def convert(
     budget_energy_pj: float | None = None,
     budget_accuracy: float | None = None,
     coupling: Coupling | str = Coupling.MEAN,
-    calibration_data: str | Images | Tensor | None = None,
+    calibration_data: DataLike | None = None,
     calibration_images: int = DEFAULT_IMAGES,
     calibration: str | CalibrationSettings = AUTO,
     keep: str | os.PathLike[str] | None = None,
@@ -90,8 +90,8 @@ def convert(
     """Convert a trained network to a spiking one, and check the result.
 
     Args:
-        model: anything that `load` takes: an ANN, which is calibrated, or a quantized ANN, which needs no data; a few
-            images of data that are given for it serve to verify.
+        model: Anything that `load` takes: an ANN, which is calibrated, or a quantized ANN, which needs no data; a few
+            images of data that are given for it serve to verify. The data tell the shape of an `nn.Module`'s input.
         timesteps: T >= 1.
         levels: L >= 1, firing levels per step; 4 by default, of a quantized ANN its own N divided by T.
         total_levels: in the place of `levels`, N = L*T of all sites, which T divides; or "auto:FLOOR": N of each site
@@ -101,7 +101,8 @@ def convert(
             unlabelled.
         coupling: "mean" (exact; a layer waits for its window) or "causal" (step by step, with unevenness errors; where
             biases are calibrated, initial potentials and biases are then moved to suit the steps).
-        calibration_data: unlabelled images: a data spec, opened data, or normalised images `[n, ...]`.
+        calibration_data: Unlabelled images: a data spec, samples `[n, ...]` as the network takes them, a Dataset, a
+            DataLoader, or opened images. Labels beside them are not looked at.
         calibration_images: at most so many of them are used, drawn by `seed`.
         calibration: how ceilings and biases are found: "max", "percentile", "mse", "balance", "bias", "reconstruct", or
             "auto", which chooses between the last two by what they would take; or all choices as CalibrationSettings.
@@ -130,7 +131,7 @@ def convert(
     started = time.perf_counter()
     request = read_request(timesteps, levels, total_levels, budget_energy_pj, budget_accuracy)
     settings = _settings(timesteps, request.levels, coupling, calibration_images, calibration)
-    source = load(model)
+    source = load_for(model, calibration_data, "calibration")
     if isinstance(source, SNN):
         raise ModelError("The network is an SNN already: convert the network that it came from.")
     if source.input.timesteps is not None:
@@ -241,7 +242,7 @@ def _settings(
 def _images(
     source: Model,
     ann: Model,
-    data: str | Images | Tensor | None,
+    data: DataLike | None,
     count: int,
     checked: int,
     seed: int,
@@ -265,7 +266,7 @@ def _images(
     return images, True
 
 
-def _for_verification(ann: Model, data: str | Images | Tensor | None, count: int, seed: int) -> CalibrationImages:
+def _for_verification(ann: Model, data: DataLike | None, count: int, seed: int) -> CalibrationImages:
     """Images of a network that is quantized already: the user's, which are opened and checked, or random ones."""
     trained = "none: the ceilings are trained"
     if data is None:
@@ -296,3 +297,6 @@ def _provenance(report: ConversionReport, seed: int) -> dict[str, Any]:
         "tolerance": report.verification.tolerance,
         "torch": torch.__version__,
     }
+
+
+make_callable(__name__)

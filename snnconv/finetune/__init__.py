@@ -9,6 +9,7 @@ from snnconv.finetune.settings import FinetuneSettings, LoopSettings, TrainSetti
 from snnconv.finetune.spiking import spiking_network
 from snnconv.finetune.training import train
 from snnconv.finetune.tuning import finetune
+from snnconv.verbs import make_callable
 
 __all__ = [
     "DivergenceError",
@@ -24,3 +25,5 @@ __all__ = [
     "spiking_network",
     "train",
 ]
+
+make_callable(__name__)

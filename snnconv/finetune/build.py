@@ -9,9 +9,10 @@ from typing import Any
 import torch
 from torch import nn
 
-from snnconv.data.datasets import DataInfo, Images, describe_data, open_data
+from snnconv.data.datasets import DataInfo, Images, describe_data
+from snnconv.data.opening import DataLike, as_images, input_of, sample_shape_of
 from snnconv.errors import DataError, InvalidValueError, ModelError
-from snnconv.loading import load, load_module
+from snnconv.loading import ModelLike, load, load_module, require_source
 from snnconv.model import ANN, InputSpec, Model
 from snnconv.networks import NETWORKS
 
@@ -129,32 +130,48 @@ def _info(images: Images) -> DataInfo:
 
 
 def open_training(
-    model: Model | nn.Module | str | os.PathLike[str],
-    data: Images | str,
+    model: ModelLike,
+    data: DataLike,
     *,
     seed: int = 0,
     timesteps: int | None = None,
 ) -> tuple[Model, Images]:
-    """The network and the images that `train` was given, each in whatever form.
+    """Return the network and the images that `train` was given, each in whatever form.
 
     Args:
-        model: a Model; a module for images of the data's own size; or a name as `build_network` takes it.
-        data: images, or a data spec, which is opened for training.
-        seed: of random weights.
+        model: Model; module for images of the data's own size; or name as `build_network` takes it.
+        data: Data in any form that `as_images` takes, opened for training.
+        seed: Seed of random weights.
         timesteps: T that event data are cut into.
 
     Raises:
-        InvalidValueError: the size of the images is not known.
-        SnnconvError: as `build_network` and `open_data`.
+        InvalidValueError: The size of the images is not known.
+        SnnconvError: Raised as by `build_network` and `as_images`.
     """
+    require_source(model)
     if isinstance(model, Model):
-        return model, open_data(data, model.input, purpose="train") if isinstance(data, str) else data
-    info = describe_data(data, purpose="train") if isinstance(data, str) else _info(data)
+        return model, as_images(data, model.input, "train")
+    info = describe_data(data, purpose="train") if isinstance(data, str) else _info_of_samples(model, data)
     if not isinstance(model, nn.Module):
         network = build_network(model, info, timesteps=timesteps, seed=seed)
-    elif info.height is None or info.width is None:
+    elif isinstance(data, str) and (info.height is None or info.width is None):
         raise InvalidValueError("The images are of several sizes: load the module with load_module and its shape.")
     else:
-        network = load_module(model, (info.channels, info.height, info.width))
+        shape = sample_shape_of(data, "train")
+        network = load_module(model, shape[1:] if info.temporal and not isinstance(data, (str, Images)) else shape)
         network.input = replace(network.input, timesteps=timesteps if info.temporal else None)
-    return network, open_data(data, network.input, purpose="train") if isinstance(data, str) else data
+    return network, as_images(data, network.input, "train")
+
+
+def _info_of_samples(model: nn.Module | str | os.PathLike[str], data: DataLike) -> DataInfo:
+    """Say what samples hold: images, feature vectors, or recordings of either."""
+    if isinstance(data, Images):
+        return _info(data)
+    shape = sample_shape_of(data, "train")
+    images = as_images(data, input_of(shape, temporal=len(shape) in (2, 4)), "train")
+    if images.input.layout == "NC" and isinstance(model, str) and model.startswith((TIMM, ZOO)):
+        raise DataError(
+            f"The samples are flat, of {images.input.channels} values each, and {model} takes images: give an "
+            "nn.Module, or a file, whose network takes flat samples."
+        )
+    return _info(images)

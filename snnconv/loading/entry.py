@@ -17,7 +17,7 @@ from snnconv.loading.modules import load_module
 from snnconv.loading.pretrained import TIMM, load_timm
 from snnconv.model import InputSpec, Model
 
-__all__ = ["ModelLike", "load", "load_beside", "load_for"]
+__all__ = ["ModelLike", "load", "load_beside", "load_for", "require_source"]
 
 ModelLike: TypeAlias = str | os.PathLike[str] | nn.Module | Model
 """A network in any form that a verb takes: path of a file, `timm:NAME`, `nn.Module`, or Model."""
@@ -54,7 +54,7 @@ def load(
     Warns:
         SnnconvWarning: The file casts activations to a floating-point type with fewer digits than float32.
     """
-    _require_source(source)
+    require_source(source)
     if nir is not None and nir != NirReading() and not (isinstance(source, (str, os.PathLike)) and is_nir_file(source)):
         raise InvalidValueError("Time steps, reset, dt and still are chosen of a NIR file: leave them out.")
     if size is not None:
@@ -103,8 +103,12 @@ def load_beside(source: ModelLike, spec: InputSpec) -> Model:
     return load_module(source, spec.sample_shape()) if isinstance(source, nn.Module) else load(source)
 
 
-def _require_source(source: Any) -> None:
-    """Refuse what is no network in any form."""
+def require_source(source: Any) -> None:
+    """Refuse what is no network in any form.
+
+    Raises:
+        InvalidValueError: It is none.
+    """
     if isinstance(source, (nn.Module, Model, str)):
         return
     if isinstance(source, os.PathLike) and isinstance(os.fspath(source), str):

@@ -12,8 +12,9 @@ from torch import Tensor
 from snnconv.convert.calibration.cost import forward_seconds
 from snnconv.convert.calibration.synthesis import STEPS, holds_statistics, synthesise
 from snnconv.convert.calibration.synthetic import synthetic_images
-from snnconv.data.datasets import Images, open_data
-from snnconv.errors import DataError, InvalidValueError, SnnconvWarning
+from snnconv.data.opening import DataLike, as_images
+from snnconv.data.samples import Samples
+from snnconv.errors import DataError, SnnconvWarning
 from snnconv.model import Model, rows_of
 from snnconv.progress import Progress, no_progress
 
@@ -58,30 +59,26 @@ class CalibrationImages:
         return sum(len(batch) for batch in self.batches)
 
 
-def draw_images(
-    model: Model, data: str | Images | Tensor, count: int, seed: int, *, quiet: bool = False
-) -> CalibrationImages:
+def draw_images(model: Model, data: DataLike, count: int, seed: int, *, quiet: bool = False) -> CalibrationImages:
     """Draw from the user's images.
 
     Args:
         model: what they are for; data are opened for its input.
-        data: a data spec, opened data, or normalised images `[n, ...]`.
+        data: Data in any form that `as_images` takes.
         count: at most so many.
         seed: of the draw.
         quiet: whether fewer images than `count` are as good.
 
     Raises:
         DataError: the data do not fit the network.
-        InvalidValueError: a tensor does not fit it.
+        InvalidValueError: Samples in memory do not fit it.
 
     Warns:
         SnnconvWarning: the data hold fewer images than `count`.
     """
     size = batch_size(model)
-    if isinstance(data, Tensor):
-        drawn = _drawn(_checked(data, model), count, seed)
-        return CalibrationImages(list(torch.split(drawn, size)), f"images given as a tensor, seed {seed}", True)
-    opened = open_data(data, model.input, purpose="calibration") if isinstance(data, str) else data
+    opened = as_images(data, model.input, "calibration", name="calibration_data")
+    quiet = quiet or isinstance(opened, Samples)
     if opened.sample_shape != model.input.sample_shape():
         raise DataError(
             f"{opened.spec!r} was opened for inputs {list(opened.sample_shape)}, the network takes "
@@ -205,20 +202,3 @@ def _probabilities(out: Tensor) -> Tensor:
     """Outputs that sum to one are probabilities already."""
     given = bool((out >= 0).all()) and bool(torch.isclose(out.sum(1), torch.ones(()), atol=1e-3).all())
     return out if given else out.softmax(1)
-
-
-def _checked(images: Tensor, model: Model) -> Tensor:
-    shape = model.input.sample_shape()
-    if images.dim() != len(shape) + 1 or tuple(images.shape[1:]) != shape or not len(images):
-        wanted = ", ".join(["n", *map(str, shape)])
-        raise InvalidValueError(f"calibration_data has shape {list(images.shape)}; the network takes [{wanted}].")
-    if not torch.isfinite(images).all():
-        raise InvalidValueError("calibration_data holds NaN or infinite values.")
-    return images.float()
-
-
-def _drawn(images: Tensor, count: int, seed: int) -> Tensor:
-    """At most `count` of the images, in their order."""
-    if len(images) <= count:
-        return images
-    return images[torch.randperm(len(images), generator=torch.Generator().manual_seed(seed))[:count].sort().values]
