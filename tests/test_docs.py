@@ -17,7 +17,7 @@ from snnconv.cli import main
 from snnconv.loading import load
 
 ROOT = Path(__file__).parent.parent
-PRICES = ROOT / "snnconv" / "convert" / "counting" / "energy.toml"
+PRICES = ROOT / "snnconv" / "costs" / "energy.toml"
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
@@ -85,6 +85,18 @@ def test_the_python_of_the_readme(reader, capsys):
     exec(compile(block, "README.md", "exec"), {})
     assert re.search(r"same arg-max on \d+\.\d % of 12 images", capsys.readouterr().out)
     assert (reader / "resnet18-snn.onnx").exists()
+
+
+@pytest.mark.filterwarnings("ignore::snnconv.errors.SnnconvWarning")
+def test_the_page_for_python(reader, capsys):
+    names: dict[str, object] = {}
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "python.md").read_text(), flags=re.S)
+    for block in blocks:
+        exec(compile(block, "python.md", "exec"), names)
+    out = capsys.readouterr().out
+    assert "same class on" in out
+    assert "data is a list of 3 (int, int, int): allowed are a data spec" in out
+    assert (reader / "resnet18.html").exists()
 
 
 @pytest.mark.filterwarnings("ignore::snnconv.errors.SnnconvWarning")

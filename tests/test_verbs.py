@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from data_forms import LABELLED, X, Y
-from graph_cases import CASES, plain
+from graph_cases import CASES, plain, quantize
 from torch import nn
 
 import snnconv
@@ -14,6 +14,7 @@ from snnconv.errors import DataError, InvalidValueError, ModelError, SnnconvErro
 from snnconv.finetune import FinetuneSettings, TrainSettings, spiking_network
 from snnconv.model import InputSpec
 from snnconv.neurons import NeuronSettings
+from snnconv.spiking.unrolling import spike
 
 
 class Net(nn.Module):
@@ -115,7 +116,7 @@ def test_compare_takes_several(forms):
 
 
 @pytest.mark.parametrize("network", NETWORKS)
-def test_inspect_and_verify(forms, network):
+def test_inspect(forms, network):
     if network != "module":
         assert snnconv.inspect(forms[network], "causal").plan.convertible
     else:
@@ -123,6 +124,26 @@ def test_inspect_and_verify(forms, network):
             snnconv.inspect(forms[network])
     with pytest.raises(InvalidValueError, match="it must be 'mean' or 'causal'"):
         snnconv.inspect(forms["model"], "learned")
+
+
+@pytest.mark.parametrize("form", DATA)
+def test_verify(forms, tmp_path, form):
+    quantized = quantize(forms["model"], 8)
+    snn = spike(quantized, 2)
+    expected = snnconv.verify(quantized, snn, X)
+    paths = [snnconv.save(quantized, tmp_path / "quantized.onnx"), str(snnconv.save(snn, tmp_path / "snn.onnx"))]
+    assert snnconv.verify(*paths, LABELLED[form](), ann=forms["path"]).sites[0].difference < 1e-6
+    assert snnconv.verify(*paths, LABELLED[form]()) == expected
+    with pytest.raises(InvalidValueError, match="x is of type uint8"):
+        snnconv.verify(quantized, snn, X.byte())
+    with pytest.raises(ModelError, match="not ann with snn"):
+        snnconv.verify(forms["path"], snn, X)
+
+
+def test_only_a_model_is_saved(tmp_path):
+    with pytest.raises(InvalidValueError, match="save takes a Model, not a Net: load it first"):
+        snnconv.save(Net(), tmp_path / "net.onnx")
+    assert not list(tmp_path.iterdir())
 
 
 def test_flat_inputs_go_all_the_way(tmp_path):

@@ -18,9 +18,11 @@ from torch import Tensor, fx, nn
 
 from snnconv.convert.calibration.cost import forward_seconds
 from snnconv.convert.report import SiteReport, Verification
+from snnconv.data.opening import DataLike, as_images
 from snnconv.errors import InvalidValueError, ModelError, VerificationError
 from snnconv.graph.access import module_of, operands
 from snnconv.graph.precision import to_double
+from snnconv.loading import ModelLike, load
 from snnconv.model import SNN, Model, QuantizedANN, rows_of
 from snnconv.neurons import QCFS, Coupling, MultiThreshold, Site, qcfs, unfold_time
 from snnconv.spiking.site_errors import site_errors
@@ -62,16 +64,16 @@ def affordable_images(ann: Model, timesteps: int) -> int:
 
 
 @torch.inference_mode()
-def verify(quantized: Model, snn: Model, x: Tensor, *, ann: Model | None = None) -> Verification:
+def verify(quantized: ModelLike, snn: ModelLike, x: DataLike, *, ann: ModelLike | None = None) -> Verification:
     """Run both networks on the same images in double precision and compare every site.
 
     Args:
-        quantized: the quantized ANN.
-        snn: the SNN made from it. One whose biases were moved to suit its steps is compared with the quantized ANN of
+        quantized: Quantized ANN, in any form that `load` takes.
+        snn: SNN made from it. One whose biases were moved to suit its steps is compared with the quantized ANN of
             the same biases, which `calibrate_causal` returns beside it; what other initial potentials change counts as
             unevenness.
-        x: normalised images `[B, ...]`.
-        ann: the network before quantization, which tells where its activations saturate by themselves.
+        x: Samples `[n, ...]` as the network takes them, or data in any other form that `convert` takes.
+        ann: Network before quantization, which tells where its activations saturate by themselves.
 
     Returns:
         Differences and the three conversion errors (clipping, quantization, unevenness; Bu et al., ICLR 2022, section
@@ -84,6 +86,9 @@ def verify(quantized: Model, snn: Model, x: Tensor, *, ann: Model | None = None)
         ModelError: the models are not at these stages, or the SNN's input changes over time.
         InvalidValueError: `x` holds no image.
     """
+    with torch.inference_mode(False):
+        quantized, snn = load(quantized), load(snn)
+        ann = None if ann is None else load(ann)
     if not isinstance(quantized, QuantizedANN) or not isinstance(snn, SNN):
         raise ModelError(f"Compare a quantized ANN with an SNN, not {quantized.stage.value} with {snn.stage.value}.")
     if snn.input.timesteps is not None:
@@ -91,6 +96,9 @@ def verify(quantized: Model, snn: Model, x: Tensor, *, ann: Model | None = None)
             f"The SNN's input changes over time ({snn.input.timesteps} frames a sample): no quantized ANN, which takes "
             "one still input, equals it, so there is nothing to compare."
         )
+    if not isinstance(x, Tensor) or not x.is_floating_point():
+        images = as_images(x, quantized.input, "calibration", name="x")
+        x = torch.cat([batch for batch, _ in images.batches(len(images))])
     if not x.shape[0]:
         raise InvalidValueError("There is no image to compare on.")
     reference, spiking = to_double(quantized.graph), to_double(snn.graph)

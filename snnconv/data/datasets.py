@@ -124,8 +124,8 @@ def open_data(spec: str, input: InputSpec, *, purpose: Purpose) -> Images:  # no
     """
     if input.layout == "NC":
         raise DataError(
-            f"{spec!r} names images, the network takes a flat input of {input.channels} values. In Python, convert "
-            "takes such inputs as a tensor."
+            f"{spec!r} names images, the network takes a flat input of {input.channels} values. In Python, give its "
+            "samples as an array [n, values], or as (x, y)."
         )
     source, parsed = _read(spec, purpose)
     source = _in_time(source, input, spec).with_channels(input.channels)

@@ -12,6 +12,7 @@ from torch import nn
 from snnconv.data.datasets import DataInfo, Images, describe_data
 from snnconv.data.opening import DataLike, as_images, input_of, sample_shape_of
 from snnconv.errors import DataError, InvalidValueError, ModelError
+from snnconv.graph.size import Size, sides_of
 from snnconv.loading import ModelLike, load, load_module, require_source
 from snnconv.model import ANN, InputSpec, Model
 from snnconv.networks import NETWORKS
@@ -26,7 +27,7 @@ def build_network(
     info: DataInfo,
     *,
     pretrained: bool = False,
-    size: int | None = None,
+    size: Size | None = None,
     resize: int | None = None,
     mean: tuple[float, ...] | None = None,
     std: tuple[float, ...] | None = None,
@@ -67,7 +68,7 @@ def build_network(
         torch.manual_seed(seed)
         module, known = _module(name, info, pretrained)
     own = known.get("input_size", (None, None, None))
-    height, width = size or info.height or own[1], size or info.width or own[2]
+    height, width = (info.height or own[1], info.width or own[2]) if size is None else sides_of(size)
     if height is None or width is None:
         raise InvalidValueError(f"The images are of several sizes, and {name} takes any: give size=N.")
     model = load_module(module, (info.channels, height, width), source=name)

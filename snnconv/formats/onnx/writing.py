@@ -10,6 +10,7 @@ from typing import Any
 
 import onnx
 
+from snnconv.errors import InvalidValueError
 from snnconv.files import write_atomically
 from snnconv.formats.onnx.metadata import METADATA_KEY
 from snnconv.graph.access import results
@@ -90,15 +91,18 @@ def save(model: Model, path: str | os.PathLike[str]) -> Path:
     """Write a model as one ONNX file, atomically; `snnconv.load` reads it back and goes on.
 
     Args:
-        model: any stage.
-        path: where to; an existing file is replaced.
+        model: Model of any stage, which `load`, `convert`, `train` and `finetune` return.
+        path: File to write; an existing one is replaced.
 
     Returns:
         The path.
 
     Raises:
-        FileError: it cannot be written; nothing is left behind.
-        ModelError: a module has no ONNX form.
+        FileError: It cannot be written; nothing is left behind.
+        ModelError: A module has no ONNX form.
+        InvalidValueError: It is no Model.
     """
+    if not isinstance(model, Model):
+        raise InvalidValueError(f"save takes a Model, not a {type(model).__name__}: load it first (snnconv.load).")
     write_atomically(path, to_onnx(model).SerializeToString())
     return Path(path)
