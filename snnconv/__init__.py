@@ -16,7 +16,8 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from snnconv.convert import CalibrationSettings, ConversionReport, Verification, convert, verify
+    from snnconv.convert import CalibrationSettings, ConversionReport, Verification, convert
+    from snnconv.convert.verify import verify
     from snnconv.data import DataLike, Images, open_data
     from snnconv.errors import (
         DataError,

@@ -29,10 +29,10 @@ from snnconv.data.geometry import Geometry
 from snnconv.data.images import Images
 from snnconv.data.loaders import dataset_of, gathered, pair_of, require_items
 from snnconv.data.samples import (
-    ArraySource,
     DatasetSource,
     Samples,
     SampleSource,
+    TensorSource,
     require_finite,
     sample_tensor,
     taken_shape,
@@ -85,7 +85,7 @@ def as_images(data: DataLike, input: InputSpec, purpose: Purpose, *, name: str =
     samples = sample_tensor(x, name)
     taken = _filled(input, tuple(samples.shape[1:]))
     _require_fit(samples, taken, name)
-    return _samples(ArraySource(samples, taken, _labels(y, len(samples), name) if labelled else None), data)
+    return _samples(TensorSource(samples, taken, _labels(y, len(samples), name) if labelled else None), data)
 
 
 def sample_shape_of(data: DataLike, purpose: Purpose, *, name: str = "data") -> tuple[int, ...]:

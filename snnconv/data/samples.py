@@ -16,7 +16,7 @@ from snnconv.data.sources import LARGEST_LABEL, Fit, Indices, Labels, Source
 from snnconv.errors import DataError, InvalidValueError
 from snnconv.model import InputSpec
 
-__all__ = ["ArraySource", "DatasetSource", "SampleSource", "Samples", "require_finite", "sample_tensor", "taken_shape"]
+__all__ = ["DatasetSource", "SampleSource", "Samples", "TensorSource", "require_finite", "sample_tensor", "taken_shape"]
 
 UNREAD, UNLABELLED = -2, -1
 
@@ -56,7 +56,7 @@ class SampleSource(Source):
         return _pixels(self.samples(indices), self.taken)
 
 
-class ArraySource(SampleSource):
+class TensorSource(SampleSource):
     """Samples in memory.
 
     Args:

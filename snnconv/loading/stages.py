@@ -19,7 +19,18 @@ __all__ = ["model_of"]
 
 
 def model_of(proto: onnx.ModelProto, provenance: dict[str, Any], *, size: Size | None) -> Model:
-    """Import, and tell the stage by the sites that are in the graph."""
+    """Import a proto, and tell the stage by the sites that are in the graph.
+
+    Args:
+        proto: Network, its weights loaded.
+        provenance: Source of the network.
+        size: Height and width of the input, where the proto leaves them open or another size is wanted.
+
+    Raises:
+        FileError: The metadata that snnconv wrote are damaged.
+        ModelError: The network cannot be used.
+        InvalidValueError: The height and width are open and `size` is not given.
+    """
     metadata = metadata_in(proto)
     imported = import_graph(proto, size=size)
     graph = imported.graph
@@ -34,23 +45,17 @@ def model_of(proto: onnx.ModelProto, provenance: dict[str, Any], *, size: Size |
     outputs = imported.outputs[: len(imported.outputs) // 2] if spiking else imported.outputs
     model = typed(Model(graph, spec, outputs, {**metadata.get("provenance", {}), **provenance}))
     if metadata.get("provenance"):
-        model.provenance["history"] = [
-            *metadata["provenance"].get("history", []),
-            _summary(metadata["provenance"]),
-        ]
-    if spiking:
-        windows = {(site.timesteps, site.coupling) for site in spiking}
-        if len(windows) > 1:
-            raise ModelError(f"The sites disagree about time steps and coupling: {sorted(windows)}.")
+        earlier = metadata["provenance"]
+        before = {key: value for key, value in earlier.items() if key != "history"}
+        model.provenance["history"] = [*earlier.get("history", []), before]
+    windows = {(site.timesteps, site.coupling) for site in spiking}
+    if len(windows) > 1:
+        raise ModelError(f"The sites disagree about time steps and coupling: {sorted(windows)}.")
     return model
 
 
-def _summary(provenance: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in provenance.items() if key != "history"}
-
-
 def _input_spec(imported: Imported, metadata: dict[str, Any], size: Size | None, *, spiking: bool) -> InputSpec:
-    """What the file states, else what its shape tells.
+    """Return the input that the file states, else what its shape tells.
 
     A network that does not spike takes single frames also where its data change over time, which only the file states.
     """
