@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from torch import fx, nn
 
-__all__ = ["calls", "finish", "free_target", "module_of", "operands", "output_of", "results"]
+__all__ = [
+    "calls",
+    "display_name",
+    "finish",
+    "free_target",
+    "input_of",
+    "module_of",
+    "operands",
+    "output_of",
+    "results",
+]
 
 
 def calls(graph: fx.GraphModule) -> list[fx.Node]:
@@ -17,9 +27,20 @@ def module_of(graph: fx.GraphModule, node: fx.Node) -> nn.Module:
     return graph.get_submodule(str(node.target))
 
 
+def display_name(node: fx.Node) -> str:
+    """Return the name that a reader knows a node by: the ONNX file's, or the graph's where there was no file."""
+    return str(node.meta.get("onnx_name", node.target))
+
+
 def operands(node: fx.Node) -> tuple[fx.Node, ...]:
     """The nodes whose outputs a `call_module` node takes."""
     return tuple(arg for arg in node.args if isinstance(arg, fx.Node))
+
+
+def input_of(graph: fx.GraphModule) -> fx.Node:
+    """Return the node of the network's input."""
+    node: fx.Node = next(node for node in graph.graph.nodes if node.op == "placeholder")
+    return node
 
 
 def output_of(graph: fx.GraphModule) -> fx.Node:
