@@ -74,6 +74,10 @@ def parse_spec(text: str) -> DataSpec:
     >>> parse_spec("digits[::2]").scheme
     'digits'
     """
+    if not isinstance(text, str):
+        raise DataError(
+            f"A data spec is a text, not a {type(text).__name__}: write one of {', '.join(FORMS.values())}."
+        )
     body, window = _split_window(text)
     scheme, colon, where = body.partition(":")
     if scheme not in FORMS:

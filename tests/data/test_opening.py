@@ -147,6 +147,13 @@ def test_what_is_no_data(form):
         list(as_images(data, SPEC, "eval").batches(24))
 
 
+def test_open_data_takes_a_spec_and_an_input():
+    with pytest.raises(DataError, match="A data spec is a text, not a Tensor"):
+        snnconv.open_data(X, SPEC, purpose="eval")
+    with pytest.raises(InvalidValueError, match=r"input is a tuple: give the network's own, as in model\.input"):
+        snnconv.open_data("digits", (1, 8, 8), purpose="eval")
+
+
 def test_the_input_for_samples():
     assert input_of((7,)) == InputSpec(7, None, None, layout="NC")
     with pytest.raises(InvalidValueError, match=r"A sample has shape \[2, 3\]"):
