@@ -20,11 +20,12 @@ from snnconv.convert.calibration.cost import forward_seconds
 from snnconv.convert.report import SiteReport, Verification
 from snnconv.data.opening import DataLike, as_images
 from snnconv.errors import InvalidValueError, ModelError, VerificationError
-from snnconv.graph.access import module_of, operands
+from snnconv.graph.access import display_name, module_of, operands
 from snnconv.graph.precision import to_double
 from snnconv.loading import ModelLike, load
 from snnconv.model import SNN, Model, QuantizedANN, rows_of
-from snnconv.neurons import QCFS, Coupling, MultiThreshold, Site, qcfs, unfold_time
+from snnconv.neurons import Coupling, QuantizedSite, Site, SpikingSite, unfold_time
+from snnconv.neurons.qcfs import qcfs
 from snnconv.spiking.site_errors import site_errors
 from snnconv.spiking.sites import cap_of, is_rectifier, iter_sites
 from snnconv.spiking.temporal import bends
@@ -115,7 +116,7 @@ def verify(quantized: ModelLike, snn: ModelLike, x: DataLike, *, ann: ModelLike 
         means = {name: _time_mean(out, snn.timesteps) for name, (_, _, out) in found_sites.items()}
         given, wanted_sites = _record(reference, batch, means)
         for name, (site, current, _) in wanted_sites.items():
-            assert isinstance(site, QCFS)
+            assert isinstance(site, QuantizedSite)
             received = _time_mean(found_sites[name][1], snn.timesteps)
             _add(sums[name], site, caps.get(name, math.inf), received, means[name], current)
         whole.compare(found[:1], wanted[:1])
@@ -158,7 +159,7 @@ def _finite(model: Model, record: _Record) -> _Record:
     places: list[tuple[str, tuple[Tensor, ...]]] = []
     for node, _ in iter_sites(model.graph):
         _, current, fired = sites[str(node.target)]
-        places.append((_name(node), (current, fired)))
+        places.append((display_name(node), (current, fired)))
     places += [(name, (out,)) for name, out in zip(model.outputs, outputs, strict=False)]  # steps follow the time means
     for name, tensors in places:
         if not all(bool(torch.isfinite(tensor).all()) for tensor in tensors):
@@ -183,9 +184,8 @@ def _require_equal(
             worst = 0.0 if bent and math.isfinite(found.current) else found.current
         if not worst <= TOLERANCE:
             raise VerificationError(
-                f"The SNN differs from its quantized ANN by {worst:.2g} of the ceiling at "
-                f"{_name(node)!r}, where at most {TOLERANCE:g} is rounding. Nothing was written; please report this "
-                "network."
+                f"The SNN differs from its quantized ANN by {worst:.2g} of the ceiling at {display_name(node)!r}, "
+                f"where at most {TOLERANCE:g} is rounding. Nothing was written; please report this network."
             )
     if not read_out.relative <= TOLERANCE:
         raise VerificationError(
@@ -196,10 +196,6 @@ def _require_equal(
 
 def _bends(graph: fx.GraphModule, node: fx.Node) -> bool:
     return node.op == "call_module" and bends(module_of(graph, node))
-
-
-def _name(node: fx.Node) -> str:
-    return str(node.meta.get("onnx_name", node.target))
 
 
 def _largest(x: Tensor) -> float:
@@ -230,7 +226,7 @@ def _record(graph: fx.GraphModule, x: Tensor, replaced: Mapping[str, Tensor] | N
     for node, site in iter_sites(graph):
 
         def keep(module: nn.Module, given: tuple[Tensor], out: Tensor, name: str = str(node.target)) -> Tensor:
-            assert isinstance(module, (QCFS, MultiThreshold))
+            assert isinstance(module, (QuantizedSite, SpikingSite))
             records[name] = (module, given[0], out)
             return out if replaced is None else replaced[name]
 
@@ -246,7 +242,7 @@ def _time_mean(x: Tensor, timesteps: int) -> Tensor:
     return unfold_time(x, timesteps).mean(0)
 
 
-def _add(sums: _Sums, site: QCFS, cap: float, current: Tensor, spikes: Tensor, wanted: Tensor) -> None:
+def _add(sums: _Sums, site: QuantizedSite, cap: float, current: Tensor, spikes: Tensor, wanted: Tensor) -> None:
     """Add one batch: all three errors are taken at the mean current that the spiking site itself received.
 
     `wanted` is the current of the quantized site. Where it lies on the edge of two levels, either is right.
@@ -269,11 +265,11 @@ def _result(
     sites = []
     for node, site in iter_sites(reference):
         found = sums[str(node.target)]
-        assert isinstance(site, QCFS)
+        assert isinstance(site, QuantizedSite)
         whole = found.activation or 1.0
         sites.append(
             SiteReport(
-                name=_name(node),
+                name=display_name(node),
                 total_levels=site.total_levels,
                 ceilings=site.ceiling.numel(),
                 ceiling_min=float(site.ceiling.min()),

@@ -10,7 +10,7 @@ from torch import fx, nn
 
 from snnconv.costs.operators import macs
 from snnconv.errors import InvalidValueError
-from snnconv.graph.access import module_of
+from snnconv.graph.access import display_name, module_of
 from snnconv.graph.linear import LINEAR
 from snnconv.loading import ModelLike, load
 from snnconv.model import SNN, Model, QuantizedANN
@@ -129,7 +129,7 @@ def inspect(model: ModelLike, coupling: Coupling | str = Coupling.MEAN) -> Inspe
     )
     sites = tuple(
         SiteInfo(
-            str(node.meta["onnx_name"]),
+            display_name(node),
             operator_name(site),
             tuple(node.meta["shape"]),
             site.ceiling.numel() if isinstance(site, Site) else 0,
@@ -145,7 +145,7 @@ def _layer(node: fx.Node, module: nn.Module) -> LayerInfo:
     source = node.args[0]
     assert isinstance(source, fx.Node)
     return LayerInfo(
-        str(node.meta["onnx_name"]),
+        display_name(node),
         operator_name(module),
         tuple(node.meta["shape"]),
         sum(parameter.numel() for parameter in module.parameters()),

@@ -15,8 +15,8 @@ from snnconv.formats.onnx.reading import load_external_data, read_bytes, read_pr
 from snnconv.graph.size import Size
 from snnconv.loading.stages import model_of
 from snnconv.model import Model
-from snnconv.neurons.functions import DOMAIN, VERSION, functions  # fills the registries, too
-from snnconv.neurons.functions.bodies import changed_bodies
+from snnconv.neurons.bodies import changed_bodies
+from snnconv.neurons.onnx_functions import DOMAIN, VERSION, functions  # fills the registries, too
 
 __all__ = ["is_nir_file", "load_file", "load_nir"]
 

@@ -18,6 +18,7 @@ from snnconv.convert.calibration import CalibrationSettings
 from snnconv.convert.calibration.auto import estimated_seconds
 from snnconv.convert.calibration.images import evenly
 from snnconv.errors import InvalidValueError, SnnconvWarning
+from snnconv.graph.access import display_name
 from snnconv.model import Model
 from snnconv.neurons import Site
 from snnconv.progress import Progress, no_progress
@@ -130,7 +131,7 @@ def choose_levels(
     report = PrecisionReport(
         request.candidates[0],
         request.candidates,
-        tuple(str(node.meta.get("onnx_name", node.target)) for node, _ in sites),
+        tuple(display_name(node) for node, _ in sites),
         reason,
         tuple(sorted(on_path, key=lambda point: point.energy_pj_per_image)),
         tuple(meter.measure(choice) for choice in uniform),

@@ -25,9 +25,10 @@ from torch import Tensor, fx
 
 from snnconv.convert.calibration.bias import add_bias, bias_carrier
 from snnconv.convert.calibration.frontier import Frontier
-from snnconv.graph.access import calls, module_of, operands
+from snnconv.graph.access import calls, display_name, module_of, operands
 from snnconv.model import SNN, Model, QuantizedANN
-from snnconv.neurons import MultiThreshold, multithreshold, unfold_time
+from snnconv.neurons import SpikingSite, capabilities_of, unfold_time
+from snnconv.neurons.forms import StartForm
 from snnconv.neurons.site import along_channels
 from snnconv.progress import Progress, no_progress
 from snnconv.spiking.sites import channel_axis, swap
@@ -89,12 +90,13 @@ class _Seen:
     threshold: Tensor
     levels: int
     signed: bool
+    form: StartForm
 
     def fired(self, initial: Tensor, bias: Tensor) -> Tensor:
         """Time means of the output `[C, M]`, given v_0 in units of θ and an added current of each channel, `[C]`."""
         currents = self.currents + bias.unsqueeze(1)
         start = initial.unsqueeze(1)
-        spikes = multithreshold(currents, self.threshold, self.levels, initial=start, signed=self.signed)
+        spikes = self.form.run(currents, self.threshold, self.levels, start, self.signed)
         return spikes.mean(0)
 
     def errors(self, initial: Tensor, bias: Tensor) -> Tensor:
@@ -131,19 +133,22 @@ def calibrate_causal(
         nodes = calls(graph)
         for node in progress(nodes, "calibrating steps", len(nodes)):
             module = module_of(graph, node)
-            if isinstance(module, MultiThreshold):
-                seen = _see(graph, node, module, given, wanted.values(_reach(wanted, theirs, node)), generator)
+            form = capabilities_of(module).start if isinstance(module, SpikingSite) else None
+            if isinstance(module, SpikingSite) and isinstance(form, StartForm):
+                before = form.initial(module)
+                seen = _see(graph, node, module, form, given, wanted.values(_reach(wanted, theirs, node)), generator)
                 carrier = bias_carrier(graph, node)
-                initial, bias = _fit(seen, module.initial, biased=carrier is not None)
+                initial, bias = _fit(seen, before, biased=carrier is not None)
                 axis = channel_axis(graph, node)
-                _start_at(graph, node, module, initial, axis)
+                start = initial[0] if axis is None else initial
+                swap(graph, node, form.moved(module, start, module.channel_axis if axis is None else axis))
                 if carrier is not None:
                     assert axis is not None
                     for x in given.values(operands(node)[0]):
                         x += along_channels(bias, x.dim(), axis)
                     add_bias(graph, carrier, bias)
                     add_bias(reference.graph, twins[carrier.target], bias)
-                sites.append(_site(node, seen, module.initial, initial, bias, biased=carrier is not None))
+                sites.append(_site(node, seen, before, initial, bias, biased=carrier is not None))
             given.run(node)
     for changed in (graph, reference.graph):
         changed.recompile()
@@ -171,7 +176,8 @@ def _reach(frontier: Frontier, theirs: Iterator[fx.Node], node: fx.Node) -> fx.N
 def _see(
     graph: fx.GraphModule,
     node: fx.Node,
-    module: MultiThreshold,
+    module: SpikingSite,
+    form: StartForm,
     given: Frontier,
     wanted: Iterator[Tensor],
     generator: torch.Generator,
@@ -194,7 +200,7 @@ def _see(
         currents.append(steps)
         activations.append(answers)
     threshold = (module.ceiling.detach() / module.levels).expand(channels).unsqueeze(1)
-    return _Seen(torch.cat(currents, 2), torch.cat(activations, 1), threshold, module.levels, module.signed)
+    return _Seen(torch.cat(currents, 2), torch.cat(activations, 1), threshold, module.levels, module.signed, form)
 
 
 def _fit(seen: _Seen, initial: Tensor, *, biased: bool) -> tuple[Tensor, Tensor]:
@@ -212,26 +218,11 @@ def _fit(seen: _Seen, initial: Tensor, *, biased: bool) -> tuple[Tensor, Tensor]
     return now, bias
 
 
-def _start_at(graph: fx.GraphModule, node: fx.Node, module: MultiThreshold, initial: Tensor, axis: int | None) -> None:
-    """Give a site its v_0."""
-    made = MultiThreshold(
-        module.ceiling,
-        module.timesteps,
-        module.levels,
-        coupling=module.coupling,
-        rectified=module.rectified,
-        signed=module.signed,
-        initial=initial[0] if axis is None else initial,
-        channel_axis=module.channel_axis if axis is None else axis,
-    )
-    swap(graph, node, made)
-
-
 def _site(node: fx.Node, seen: _Seen, before: Tensor, initial: Tensor, bias: Tensor, *, biased: bool) -> CausalSite:
     energy = float(seen.wanted.square().sum()) or 1.0
     unmoved = torch.zeros_like(bias)
     return CausalSite(
-        str(node.meta.get("onnx_name", node.target)),
+        display_name(node),
         float(seen.errors(before.expand_as(bias), unmoved).sum()) / energy,
         float(seen.errors(initial, bias).sum()) / energy,
         float(initial.min()),

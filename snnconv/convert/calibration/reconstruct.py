@@ -6,7 +6,7 @@ put out, so that errors do not pile up unseen, and is moved towards what the ANN
     minimise  sum over outputs o of  E|o_quantized - o_ANN|² / Var(o_ANN)
 
 over log λ, the biases and, where asked for, the weights, with straight-through gradients through the levels
-(neurons/quantized.py). After BRECQ (Li et al., ICLR 2021) and AdaRound (Nagel et al., ICML 2020), which learn how
+(neurons/qcfs). After BRECQ (Li et al., ICLR 2021) and AdaRound (Nagel et al., ICML 2020), which learn how
 weights are rounded; here weights are real and activations are what is rounded. A block that did not get better keeps
 what it had; of one that did, the best epoch is kept.
 """
@@ -24,10 +24,10 @@ from torch import Tensor, fx, nn
 
 from snnconv.convert.calibration.frontier import Frontier
 from snnconv.convert.calibration.progress_file import ProgressFile
-from snnconv.graph.access import calls, module_of, operands
+from snnconv.graph.access import calls, display_name, module_of, operands
 from snnconv.graph.linear import LINEAR
 from snnconv.model import Model, QuantizedANN
-from snnconv.neurons import QCFS
+from snnconv.neurons import QuantizedSite
 from snnconv.progress import Progress, no_progress
 from snnconv.spiking.blocks import Block, BlockError, blocks_of
 
@@ -63,7 +63,7 @@ class _Trial:
         self.modules = {node: module_of(graph, node) for node in block.nodes}
         self.moved: dict[fx.Node, list[_Moved]] = {}
         for node, module in self.modules.items():
-            names: tuple[str, ...] = ("ceiling",) if isinstance(module, QCFS) else ()
+            names: tuple[str, ...] = ("ceiling",) if isinstance(module, QuantizedSite) else ()
             if isinstance(module, LINEAR):
                 names = ("bias", "weight") if weights else ("bias",)
             found = [self._moved(module, name) for name in names if id(getattr(module, name)) not in fixed]
@@ -230,7 +230,7 @@ def _move(
             return sum(float(each) for group in judges for each in losses(group)) / len(judges)
 
     trial.scale_biases({node: torch.cat([inputs[place][node] for place in groups[0]]) for node in trial.block.inputs})
-    name = str(trial.block.nodes[-1].meta.get("onnx_name", trial.block.nodes[-1].target))
+    name = display_name(trial.block.nodes[-1])
     before = judged()
     if not trial.moved:
         return BlockError(name, before, before)

@@ -20,9 +20,9 @@ from snnconv.convert.calibration.mse import mse
 from snnconv.convert.calibration.observation import OBSERVATIONS, Observation
 from snnconv.convert.calibration.shrinkage import Rule, shrunken
 from snnconv.errors import ModelError, SnnconvWarning
-from snnconv.graph.access import calls, module_of, operands
+from snnconv.graph.access import calls, display_name, module_of, operands
 from snnconv.model import Model, QuantizedANN, typed
-from snnconv.neurons import QCFS
+from snnconv.neurons import QCFS, QuantizedSite
 from snnconv.progress import Progress, no_progress
 from snnconv.spiking.sites import cap_of, channel_axis, is_rectifier, is_signed, iter_sites, swap
 
@@ -40,7 +40,7 @@ def with_total_levels(model: Model, total_levels: Levels) -> Model:
     """Return a copy whose quantized sites have N levels below the same ceilings; other sites stay as they are."""
     copy = model.copy()
     for node, site in list(iter_sites(copy.graph)):
-        if isinstance(site, QCFS):
+        if isinstance(site, QuantizedSite):
             levels = levels_of(total_levels, node)
             made = QCFS(site.ceiling, levels, signed=site.signed, channel_axis=site.channel_axis)
             swap(copy.graph, node, made)
@@ -88,14 +88,14 @@ def calibrate(
     with Frontier(graph, batches) as frontier:
         for node in progress(nodes, "calibrating", len(nodes)):
             module = module_of(graph, node)
-            if is_rectifier(module) or (anew is not None and isinstance(module, QCFS)):
+            if is_rectifier(module) or (anew is not None and isinstance(module, QuantizedSite)):
                 levels = levels_of(total_levels, node)
                 axis = ceiling_axis(graph, node, by_channel=by_channel)
                 observation = observed(graph, node, list(frontier.values(operands(node)[0])), axis)
                 if observation.alive.any():
                     site = fitted(observation, levels, rule, axis)
                 else:
-                    silent.append(str(node.meta.get("onnx_name", node.target)))
+                    silent.append(display_name(node))
                     site = _unfitted(module, levels)
                 swap(graph, node, site)
                 if correct_bias:
@@ -114,7 +114,7 @@ def calibrate(
 
 def _unfitted(module: nn.Module, total_levels: int) -> QCFS:
     """A site about which nothing is known: the ceilings that it has, else 1."""
-    if isinstance(module, QCFS):
+    if isinstance(module, QuantizedSite):
         return QCFS(module.ceiling, total_levels, signed=module.signed, channel_axis=module.channel_axis)
     return QCFS(torch.tensor(1.0), total_levels, signed=is_signed(module))
 
@@ -140,7 +140,7 @@ def _drawn(x: Tensor, axis: int | None, places: Tensor) -> Tensor:
 def ceiling_axis(graph: fx.GraphModule, node: fx.Node, *, by_channel: bool) -> int | None:
     """Axis of a site's ceilings; None where it has one for all channels."""
     module = module_of(graph, node)
-    if isinstance(module, QCFS) and module.ceiling.dim():
+    if isinstance(module, QuantizedSite) and module.ceiling.dim():
         return module.channel_axis
     return channel_axis(graph, node) if by_channel else None
 
@@ -158,13 +158,13 @@ def observed(graph: fx.GraphModule, node: fx.Node, received: Sequence[Tensor], a
         ModelError: what it receives is not finite.
     """
     module = module_of(graph, node)
-    cap = module.ceiling.detach() if isinstance(module, QCFS) else cap_of(module)
+    cap = module.ceiling.detach() if isinstance(module, QuantizedSite) else cap_of(module)
     signed = is_signed(module)
     each = (_largest(x.abs() if signed else x, axis) for x in received)
     largest = torch.stack(list(each)).amax(0)
     if not bool(torch.isfinite(largest).all()):
         raise ModelError(
-            f"What {node.meta.get('onnx_name', node.target)!r} receives on the calibration images is infinite or not a "
+            f"What {display_name(node)!r} receives on the calibration images is infinite or not a "
             "number: the network itself overflows on them. Check the images' normalisation (--mean, --std) and the "
             "network's batch-norms."
         )
