@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from dataclasses import dataclass
 from typing import Literal
@@ -11,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from snnconv.errors import DataError
+from snnconv.registry import near_names
 
 __all__ = ["FORMS", "DataSpec", "Purpose", "parse_spec"]
 
@@ -101,6 +101,6 @@ def _split_window(text: str) -> tuple[str, slice]:
 
 
 def _unknown_scheme(text: str, scheme: str) -> str:
-    near = difflib.get_close_matches(scheme.lower(), FORMS, n=1)
+    near = near_names(scheme, FORMS, most=1)
     guess = f" Did you mean {FORMS[near[0]]!r}?" if near else ""
     return f"{text!r} does not name a known kind of data.{guess} Known: {', '.join(FORMS.values())}."
