@@ -10,6 +10,7 @@ from torch import fx, nn
 from snnconv.graph.access import calls, free_target, module_of, operands
 from snnconv.graph.modules import ParametricReLU, Signal, Transpose
 from snnconv.neurons import QCFS, Site, SpikingSite
+from snnconv.options import MOST_LEVELS
 
 __all__ = [
     "MOST_LEVELS",
@@ -25,8 +26,6 @@ __all__ = [
     "swap",
     "total_levels_of",
 ]
-
-MOST_LEVELS = 1 << 16  # beyond it float32 no longer tells the levels of one ceiling apart well
 
 CHANNELS_FIRST = (
     nn.Conv1d,
