@@ -97,10 +97,7 @@ def run_recipe(
     stages = _Stages(recipe, network, images, options, on_stage or (lambda name, settings: None))
     if recipe.convert is None:
         return stages.train(None if files is None else files.only)
-    if files is None:
-        quantized = stages.train(None)
-    else:
-        quantized = stored_first_stage(stages.train, recipe.train, images, files)
+    quantized = stages.train(None) if files is None else stored_first_stage(stages.train, recipe.train, images, files)
     snn = _converted(quantized, recipe, progress)
     return snn if recipe.finetune is None else stages.finetune(snn, None if files is None else files.last)
 

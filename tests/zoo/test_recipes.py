@@ -191,7 +191,7 @@ def test_whole_numbers_are_numbers(mine):
         (("zoo:small-cnn", "zoo:smal-cnn"), r"\[network\]: Unknown network 'smal-cnn': did you mean small-cnn"),
         (("zoo:small-cnn", "small-cnn"), r"\[network\]: .*zoo:NAME or timm:NAME"),
         (("epochs = 2", "epochs = 0"), r"Recipe '.*mine.toml', \[train\]: epochs is 0"),
-        (("epochs = 2", "epochs = true"), r"Recipe '.*mine.toml', \[train\]: epochs is True: it must be a whole number"),
+        (("epochs = 2", "epochs = true"), r"'.*mine.toml', \[train\]: epochs is True: it must be a whole number"),
         (("epochs = 2", "epochs = 2.5"), r"epochs is 2.5: it must be a whole number"),
         (("epochs = 2", 'lr = "fast"'), r"\[train\]: lr is 'fast': it must be a number"),
         (("epochs = 2", "lr = nan"), r"\[train\]: lr is nan"),
