@@ -9,7 +9,8 @@ import click
 
 from snnconv.cli import export_hardware, export_nir, export_onnx
 from snnconv.cli.export_request import ExportRequest, Target
-from snnconv.cli.options import DATA_HELP, examples, input_options, json_option, refuse, require
+from snnconv.cli.names import DATA_HELP, DataOption
+from snnconv.cli.options import examples, input_options, json_option, refuse, require
 
 __all__ = ["export"]
 
@@ -46,7 +47,9 @@ TARGETS: dict[str, Target] = {
     metavar="N",
     help="Of hardware: bits of a weight, 2 to 16.  [default: 8]",
 )
-@click.option("--data", metavar="DATA", help=f"Compare what is written with FILE on images: {DATA_HELP}.")
+@click.option(
+    "--data", cls=DataOption, metavar="DATA", help=f"Compare what is written with FILE on images: {DATA_HELP}."
+)
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="Compare the first N images.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), metavar="PATH", help="Where to write.")
 @input_options

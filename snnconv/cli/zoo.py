@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from snnconv.cli.options import DATA_HELP, LARGEST_SEED, examples, json_option, output_path
+from snnconv.cli.names import DATA_HELP, DataOption
+from snnconv.cli.options import LARGEST_SEED, examples, json_option, output_path
 from snnconv.cli.output import filled_columns, print_json, print_line, print_table, track
 from snnconv.cli.training_options import resume_option
 from snnconv.cli.training_run import Reporter, is_main_process, read_metrics, require_epochs, resumable
@@ -205,7 +206,12 @@ def _setting(value: Any) -> str:
     )
 )
 @click.argument("recipe")
-@click.option("--data", metavar="DATA", help=f"Labelled data: {DATA_HELP}.  [default: the recipe's, where embedded]")
+@click.option(
+    "--data",
+    cls=DataOption,
+    metavar="DATA",
+    help=f"Labelled data: {DATA_HELP}.  [default: the recipe's, where embedded]",
+)
 @click.option("--eval-data", metavar="DATA", help="Classified after every epoch; does not influence the training.")
 @click.option(
     "--epochs", type=click.IntRange(1), metavar="N", help="Of every stage.  [default: the recipe's of each stage]"

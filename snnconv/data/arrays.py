@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from snnconv.data.archive import read_arrays
-from snnconv.data.dataspec import Purpose
 from snnconv.data.geometry import Geometry
+from snnconv.data.scheme import Purpose
 from snnconv.data.sources import Fit, Indices, Labels, Source, to_labels
 from snnconv.errors import DataError
 

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from snnconv.data.arrays import ArraySource
-from snnconv.data.dataspec import Purpose
 from snnconv.data.plainpickle import read_plain_pickle
+from snnconv.data.scheme import Purpose
 from snnconv.data.sources import to_labels
 from snnconv.errors import DataError, FileError, SnnconvWarning
 

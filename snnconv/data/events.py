@@ -22,8 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from snnconv.data.archive import read_arrays
-from snnconv.data.dataspec import FORMS, Purpose
 from snnconv.data.recordings import POLARITIES, Recordings
+from snnconv.data.scheme import SCHEMES, Purpose
 from snnconv.data.sources import to_labels
 from snnconv.errors import DataError
 
@@ -133,7 +133,7 @@ def read_events(where: str, purpose: Purpose) -> EventSource:
     """
     path = Path(os.path.expanduser(where.strip()))
     order = tuple(reversed(PARTS)) if purpose == "eval" else PARTS
-    names, arrays = read_arrays(path, lambda found: _wanted(found, order), form=repr(FORMS["events"]), make=MAKE)
+    names, arrays = read_arrays(path, lambda found: _wanted(found, order), form=repr(SCHEMES["events"].form), make=MAKE)
     part = _part(names, order)
     if part is None:
         raise DataError(f"{path} holds {names or 'nothing'}: recordings are {_listed('train')}, or the same of test.")

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from snnconv.data.dataspec import Purpose
 from snnconv.data.imagefiles import FileSource
+from snnconv.data.scheme import Purpose
 from snnconv.errors import FileError
 
 __all__ = ["read_imagefolder"]

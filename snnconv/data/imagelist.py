@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from snnconv.data.dataspec import Purpose
 from snnconv.data.imagefiles import FileSource
+from snnconv.data.scheme import Purpose
 from snnconv.data.sources import LARGEST_LABEL
 from snnconv.errors import DataError, FileError
 

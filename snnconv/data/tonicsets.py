@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from snnconv.data.dataspec import FORMS, Purpose
 from snnconv.data.events import event_frames
 from snnconv.data.recordings import POLARITIES, Recordings
+from snnconv.data.scheme import SCHEMES, Purpose
 from snnconv.data.sources import to_labels
 from snnconv.errors import DataError, SnnconvError, is_out_of_memory
 
@@ -86,7 +86,7 @@ def read_tonic(where: str, purpose: Purpose) -> TonicSource:
         guess = "".join(f" Did you mean {known}?" for known in NAMES if known.lower() in near)
         raise DataError(f"tonic:{where} names no data set that is taken.{guess} Known: {', '.join(NAMES)}.")
     if not folder:
-        raise DataError(f"tonic:{where} does not say where the data are. Write {FORMS['tonic']!r}.")
+        raise DataError(f"tonic:{where} does not say where the data are. Write {SCHEMES['tonic'].form!r}.")
     kind = getattr(_tonic().datasets, name, None)
     if kind is None:
         raise DataError(f"This version of tonic has no {name}. Upgrade it: pip install --upgrade tonic.")

@@ -1,0 +1,71 @@
+"""Command-line options that are made of the fields of settings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container
+from dataclasses import Field
+from typing import Any, Literal, TypeVar, get_args, get_origin
+
+import click
+
+from snnconv.cli.names import NameChoice
+from snnconv.options import options_of, type_of
+
+__all__ = ["setting_options"]
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def setting_options(
+    settings: type[Any], *, only: Container[str] | None = None, without: Container[str] = ()
+) -> Callable[[Command], Command]:
+    """Return a decorator that adds an option to a command for each field of settings that has a help text.
+
+    Args:
+        settings: Settings class, whose defaults are the options'.
+        only: Names of the fields that get an option; by default all.
+        without: Names of fields that get none.
+    """
+    fields = options_of(settings).items()
+    chosen = [(name, field) for name, field in fields if (only is None or name in only) and name not in without]
+
+    def decorate(command: Command) -> Command:
+        for name, field in reversed(chosen):
+            command = _option(settings, name, field)(command)
+        return command
+
+    return decorate
+
+
+def _option(settings: type[Any], name: str, field: Field[Any]) -> Callable[[Command], Command]:
+    """Return the decorator of one option."""
+    facts, hint = field.metadata, type_of(settings, name)
+    names = facts["names"] or (f"--{name.replace('_', '-')}",)
+    text = facts["help"] if facts["otherwise"] is None else f"{facts['help']}  [default: {facts['otherwise']}]"
+    if hint is bool:
+        shown = any("/" in flag for flag in names)  # a flag without an opposite is off by default
+        return click.option(*names, name, is_flag=True, default=field.default, show_default=shown, help=text)
+    kind, word = _type(field, hint)
+    return click.option(
+        *names,
+        name,
+        type=kind,
+        metavar=facts["metavar"] or word,
+        default=field.default,
+        show_default=field.default is not None,
+        help=text,
+    )
+
+
+def _type(field: Field[Any], hint: Any) -> tuple[click.ParamType, str | None]:
+    """Return the type of an option and the word for its value in the help."""
+    if get_origin(hint) is Literal:
+        return click.Choice(list(get_args(hint))), None
+    facts = field.metadata
+    if hint is str:
+        return (click.STRING if facts["choices"] is None else NameChoice(facts["choices"])), None
+    least, most, above, below = (facts[key] for key in ("least", "most", "above", "below"))
+    if hint is int:
+        return click.IntRange(least, most if below is None else below - 1), "N"
+    lowest, highest = (least if above is None else above), (most if below is None else below)
+    return click.FloatRange(lowest, highest, above is not None, below is not None), "FLOAT"
