@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from importlib import import_module
 from pkgutil import iter_modules
 from threading import RLock
@@ -12,12 +12,40 @@ from typing import Generic, TypeVar
 from snnconv import plugins
 from snnconv.errors import InvalidValueError
 
-__all__ = ["Registry"]
+__all__ = ["Registry", "near_names", "suggestion"]
 
 K = TypeVar("K")
 V = TypeVar("V")
 
 _lock = RLock()
+
+
+def near_names(name: str, known: Iterable[str], *, most: int = 3) -> list[str]:
+    """Return the known names that a name is nearest to, the nearest first; upper and lower case count alike.
+
+    Args:
+        name: Name that is not known.
+        known: Names that are.
+        most: Largest number of names to return.
+
+    >>> near_names("Resnet-20", ["resnet20", "ResNet18", "vgg16"])
+    ['resnet20', 'ResNet18']
+    """
+    spellings: dict[str, str] = {}
+    for spelling in known:
+        spellings.setdefault(spelling.lower(), spelling)
+    return [spellings[match] for match in difflib.get_close_matches(name.lower(), spellings, n=most)]
+
+
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """Return the end of a message about an unknown name: names that are near it, else all that are known.
+
+    >>> suggestion("epoch", ["epochs", "lr"]), suggestion("x", ["lr", "epochs"])
+    ("did you mean 'epochs'?", 'known are epochs, lr.')
+    """
+    names = sorted(known)
+    near = near_names(name, names)
+    return f"did you mean {' or '.join(map(repr, near))}?" if near else f"known are {', '.join(names)}."
 
 
 class Registry(Generic[K, V]):
@@ -70,7 +98,7 @@ class Registry(Generic[K, V]):
     def __getitem__(self, key: K) -> V:
         if key not in self:
             known = sorted(str(k) for k in self._entries)
-            near = difflib.get_close_matches(str(key), known, n=3) or known
+            near = near_names(str(key), known) or known
             raise InvalidValueError(f"Unknown {self.what} {str(key)!r}: did you mean {' or '.join(near)}?")
         return self._entries[key]
 

@@ -6,19 +6,19 @@ be is the dataclass's own affair, and its refusal is given the file and the tabl
 
 from __future__ import annotations
 
-import difflib
 import os
 import tomllib
 import types
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass
 from datetime import date
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from snnconv.errors import FileError, InvalidValueError, unreadable
 from snnconv.files import require_regular
+from snnconv.registry import suggestion
 
-__all__ = ["fill", "nearest", "parse"]
+__all__ = ["fill", "parse", "read_bytes"]
 
 T = TypeVar("T")
 
@@ -44,15 +44,6 @@ def parse(text: bytes, where: str) -> dict[str, Any]:
         raise FileError(f"{where} is no TOML file: {error}. Mend that line.") from error
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
-    """`did you mean 'a' or 'b'?`; where nothing is near, all that is known."""
-    names = sorted(known)
-    near = difflib.get_close_matches(name, names, n=3)
-    if near:
-        return f"did you mean {' or '.join(repr(each) for each in near)}?"
-    return f"known are {', '.join(names)}."
-
-
 def fill(kind: type[T], values: object, file: str, table: str = "", **known: Any) -> T:
     """A dataclass from a table.
 
@@ -73,7 +64,7 @@ def fill(kind: type[T], values: object, file: str, table: str = "", **known: Any
     wanted = {field.name: field for field in _fields(kind) if field.name not in known}
     for key in values:
         if key not in wanted:
-            raise InvalidValueError(f"{file}: unknown key {key!r} {place}: {nearest(key, wanted)}")
+            raise InvalidValueError(f"{file}: unknown key {key!r} {place}: {suggestion(key, wanted)}")
     hints = get_type_hints(kind)
     missing = [name for name, field in wanted.items() if name not in values and _required(field)]
     inside = f"{table}." if table else ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from dataclasses import dataclass
 
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 
 from snnconv.data.scheme import SCHEMES, Purpose, ordered_schemes
 from snnconv.errors import DataError
+from snnconv.registry import near_names
 
 __all__ = ["DataSpec", "Purpose", "parse_spec"]
 
@@ -90,6 +90,6 @@ def _split_window(text: str) -> tuple[str, slice]:
 
 def _unknown_scheme(text: str, scheme: str) -> str:
     forms = {name: entry.form for name, entry in ordered_schemes().items()}
-    near = difflib.get_close_matches(scheme.lower(), forms, n=1)
+    near = near_names(scheme, forms, most=1)
     guess = f" Did you mean {forms[near[0]]!r}?" if near else ""
     return f"{text!r} does not name a known kind of data.{guess} Known: {', '.join(forms.values())}."

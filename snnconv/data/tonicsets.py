@@ -6,7 +6,6 @@ last event at least, is in none of them.
 
 from __future__ import annotations
 
-import difflib
 import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from snnconv.data.recordings import POLARITIES, Recordings
 from snnconv.data.scheme import SCHEMES, Purpose
 from snnconv.data.sources import to_labels
 from snnconv.errors import DataError, SnnconvError, is_out_of_memory
+from snnconv.registry import near_names
 
 __all__ = ["NAMES", "TonicSource", "read_tonic"]
 
@@ -82,8 +82,7 @@ def read_tonic(where: str, purpose: Purpose) -> TonicSource:
     """
     name, _, folder = (part.strip() for part in where.partition(":"))
     if name not in NAMES:
-        near = difflib.get_close_matches(name.lower(), {known.lower(): known for known in NAMES}, n=1)
-        guess = "".join(f" Did you mean {known}?" for known in NAMES if known.lower() in near)
+        guess = "".join(f" Did you mean {near}?" for near in near_names(name, NAMES, most=1))
         raise DataError(f"tonic:{where} names no data set that is taken.{guess} Known: {', '.join(NAMES)}.")
     if not folder:
         raise DataError(f"tonic:{where} does not say where the data are. Write {SCHEMES['tonic'].form!r}.")

@@ -219,7 +219,7 @@ def test_options_of_neurons_need_a_neuron(option: str, value: str | None, refuse
         (("--mixup", "0.1", "--batch-size", "5"), "give an even number"),
         (("--distill", "absent.onnx"), "absent.onnx does not exist"),
         (("--auto-augment", "augmix"), "--auto-augment"),
-        (("--ema", "1"), "ema is 1.0"),
+        (("--ema", "1"), "'--ema': 1.0 is not in the range 0<=x<1"),
         (("--workers", "-2"), "--workers"),
         (("--resume",), "There is no checkpoint net-qcfs.checkpoint: without --resume the training starts anew"),
         (("-o", "missing/out.onnx"), "the folder missing does not exist"),

@@ -13,7 +13,8 @@ from typing import Any, Literal
 
 from snnconv.errors import InvalidValueError
 from snnconv.neurons.site import require_positive_int
-from snnconv.tables import fill, nearest, parse
+from snnconv.registry import suggestion
+from snnconv.tables import fill, parse
 from snnconv.zoo.recipes.recipe import json_ready
 
 __all__ = ["Accuracy", "Card", "TrainingData", "list_networks", "network_bytes", "read_card"]
@@ -155,5 +156,5 @@ def _folder(folder: Traversable | None) -> Traversable:
 def _file(name: str, suffix: str, folder: Traversable | None) -> bytes:
     known = list_networks(folder)
     if name not in known:
-        raise InvalidValueError(f"No network {name!r} comes with the package: {nearest(name, known)}")
+        raise InvalidValueError(f"No network {name!r} comes with the package: {suggestion(name, known)}")
     return (_folder(folder) / f"{name}{suffix}").read_bytes()

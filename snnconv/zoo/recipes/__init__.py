@@ -10,7 +10,8 @@ from importlib.resources import files
 from pathlib import Path
 
 from snnconv.errors import InvalidValueError
-from snnconv.tables import fill, nearest, parse, read_bytes
+from snnconv.registry import suggestion
+from snnconv.tables import fill, parse, read_bytes
 from snnconv.zoo.recipes.recipe import Conversion, DataTable, Figure, Measured, NetworkTable, Paper, Recipe
 
 __all__ = [
@@ -58,7 +59,7 @@ def read_recipe(source: str | os.PathLike[str]) -> Recipe:
         text = read_bytes(name)
     else:
         raise InvalidValueError(
-            f"Unknown recipe {name!r}: {nearest(name, list_recipes())} A recipe of your own is named by its file, "
+            f"Unknown recipe {name!r}: {suggestion(name, list_recipes())} A recipe of your own is named by its file, "
             f"NAME{SUFFIX}."
         )
     of = f"Recipe {name!r}"
