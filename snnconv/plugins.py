@@ -1,4 +1,4 @@
-"""What installed distributions add to snnconv: operators, neurons, calibration methods, formats, data schemes.
+"""Plug-ins: operators, neurons, calibration methods, formats and data schemes of installed distributions.
 
 A distribution announces them in its `pyproject.toml`:
 

@@ -25,7 +25,7 @@ from snnconv.registry import near_names
 __all__ = ["NAMES", "TonicSource", "read_tonic"]
 
 NAMES = ("ASLDVS", "CIFAR10DVS", "DVSGesture", "DVSLip", "NMNIST")
-"""Those with one class a recording, from a camera of one size with two polarities."""
+"""Data sets with one class a recording, from a camera of one size with two polarities."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,8 @@ class TonicSource(Recordings):
     """Recordings that tonic reads from its files one by one.
 
     Attributes:
-        dataset: of tonic; an item is (events, target).
-        name: of its class.
+        dataset: Data set of tonic, whose items are (events, target).
+        name: Name of its class.
     """
 
     dataset: Any
@@ -74,11 +74,11 @@ def read_tonic(where: str, purpose: Purpose) -> TonicSource:
     Where tonic splits it, evaluation takes the test part and everything else the training part.
 
     Args:
-        where: `NAME:DIR`.
-        purpose: what the recordings are for.
+        where: Place in the form `NAME:DIR`.
+        purpose: Purpose of the recordings.
 
     Raises:
-        DataError: tonic is not installed, has no such data set, or cannot read it; or its files are not there.
+        DataError: Tonic is not installed, has no such data set, or cannot read it; or its files are not there.
     """
     name, _, folder = (part.strip() for part in where.partition(":"))
     if name not in NAMES:
@@ -108,11 +108,11 @@ def _tonic() -> Any:
 
 
 def _open(kind: Any, folder: str, options: Mapping[str, Any]) -> Any:
-    """An instance that finds its files; tonic's classes would download them where they are missing."""
-    given = "".join(f", {name}={value}" for name, value in options.items())
+    """Return a data set that finds its files; tonic's classes would download them where they are missing."""
+    arguments = "".join(f", {name}={value}" for name, value in options.items())
     missing = DataError(
         f"{kind.__name__} is not in {folder!r}, and nothing is downloaded unasked. Fetch it once with tonic itself: "
-        f"python -c \"import tonic; tonic.datasets.{kind.__name__}('{folder}'{given})\""
+        f"python -c \"import tonic; tonic.datasets.{kind.__name__}('{folder}'{arguments})\""
     )
 
     def refuse(self: Any) -> None:
@@ -137,7 +137,7 @@ def _open(kind: Any, folder: str, options: Mapping[str, Any]) -> Any:
 
 
 def _class_names(kind: Any) -> tuple[str, ...] | None:
-    """Names in the order of their indices: tonic has a list of them, or a dictionary of indices."""
+    """Return names in the order of their indices: tonic has a list of them, or a dictionary of indices."""
     known = getattr(kind, "classes", None)
     if isinstance(known, Mapping):
         return tuple(sorted(map(str, known), key=lambda name: int(known[name])))

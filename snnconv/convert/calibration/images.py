@@ -73,7 +73,7 @@ def images_for(
 
     Args:
         source: Network as it was given, its batch-norms not folded.
-        ann: The same network, as `plan.prepare` returns it.
+        ann: Network as `plan.prepare` returns it.
         data: Data spec, opened data, or normalised images `[n, ...]`; None: images are made.
         count: Most images.
         checked: Most images of a network that is quantized already.
