@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from snnconv.convert import convert
-    from snnconv.convert.verify import verify
+    from snnconv.convert.verification import verify
     from snnconv.data import open_data
     from snnconv.evaluation import evaluate
     from snnconv.finetune import FinetuneSettings, TrainSettings, finetune, train
@@ -65,7 +65,7 @@ _HOMES = {
     "report": "snnconv.reporting",
     "save": "snnconv.formats.onnx",
     "train": "snnconv.finetune",
-    "verify": "snnconv.convert.verify",
+    "verify": "snnconv.convert.verification",
 }
 
 

@@ -20,7 +20,7 @@ import inspect
 import math
 import sys
 import types
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import Field, asdict, dataclass, field, fields
 from typing import Any, Literal, Self, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -54,6 +54,7 @@ def described(
     below: float | None = None,
     names: tuple[str, ...] = (),
     otherwise: str | None = None,
+    choices: Callable[[], Iterable[str]] | None = None,
 ) -> dict[str, Any]:
     """Return the metadata of a settings field: all that its check and its option need beside type and default.
 
@@ -66,6 +67,8 @@ def described(
         below: Number that every allowed number is below.
         names: Names of the option, such as `-N` and `--total-levels`; by default the field's name.
         otherwise: Words for a default of None, such as "the file's own".
+        choices: Function that lists the texts that are allowed, where a registry holds them; whoever looks them up
+            checks them.
     """
     return {
         "help": text,
@@ -76,6 +79,7 @@ def described(
         "below": below,
         "names": names,
         "otherwise": otherwise,
+        "choices": choices,
     }
 
 

@@ -1,4 +1,4 @@
-"""What `snnconv convert` prints of a conversion."""
+"""The printed form of a conversion."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from snnconv.cli.output import print_line, print_table
-from snnconv.model import SNN
 
 if TYPE_CHECKING:
     from torch import fx
 
     from snnconv.convert import CalibrationReport, CausalReport, ConversionReport
     from snnconv.convert.allocation import PrecisionPoint, PrecisionReport
+    from snnconv.model import SNN
 
 __all__ = ["applied_once", "print_conversion"]
 
 
 def print_conversion(report: ConversionReport, snn: SNN, target: Path) -> None:
-    """Print what a conversion did and where it was written.
+    """Print the report of a conversion and the place of its file.
 
     Args:
-        report: the conversion.
+        report: Report of the conversion.
         snn: SNN that the conversion made.
-        target: the file that holds it.
+        target: File that holds it.
     """
     from snnconv.spiking.sites import in_words
 
@@ -82,8 +82,8 @@ def applied_once(names: Sequence[str], graph: fx.GraphModule) -> str:
     """Return the sentence about operators that see the average over time alone, kind by kind.
 
     Args:
-        names: one or more of the graph's nodes, as they are named in the user's file.
-        graph: holds the nodes.
+        names: One or more of the graph's nodes, as they are named in the user's file.
+        graph: Graph that holds the nodes.
     """
     from snnconv.spiking.plan import nonlinear_operators
 

@@ -1,52 +1,48 @@
-"""`snnconv export`: the options of every target; what a target does with them stands in a file of its own."""
+"""`snnconv export`: a network in a format, and how it compares with what it was written from."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from snnconv.cli import export_hardware, export_nir, export_onnx
-from snnconv.cli.export_request import ExportRequest, Target
-from snnconv.cli.options import DATA_HELP, examples, input_options, json_option, refuse, require
+from snnconv.cli.export_options import ExportCommand, option_names, settings_of
+from snnconv.cli.names import DATA_HELP, DataOption
+from snnconv.cli.options import (
+    examples,
+    input_options,
+    json_option,
+    load_model,
+    output_path,
+    refuse,
+    require,
+    stem,
+    warn_of_unknown_pixels,
+)
+from snnconv.cli.output import print_json, print_line, print_output_errors, print_table, track
+from snnconv.formats import ordered_formats
+
+if TYPE_CHECKING:
+    from snnconv.evaluation import FileComparison
 
 __all__ = ["export"]
 
-TARGETS: dict[str, Target] = {
-    "onnx": export_onnx.TARGET,
-    "nir": export_nir.TARGET,
-    "hardware": export_hardware.TARGET,
-}
-
 
 @click.command(
+    cls=ExportCommand,
     epilog=examples(
         "snnconv export resnet18-snn.onnx --int8 --data imagefolder:photos -o resnet18-int8.onnx",
         "snnconv export resnet18-snn.onnx --form collapsed -o resnet18-quantized.onnx",
         "snnconv export resnet18-causal.onnx --form single-step -o resnet18-step.onnx",
         "snnconv export resnet18-causal.onnx --to nir -o resnet18.nir",
         "snnconv export resnet18-snn.onnx --to hardware --data imagefolder:photos -o resnet18-hardware",
-    )
+    ),
 )
 @click.argument("file")
-@click.option("--to", "target", type=click.Choice(list(TARGETS)), default="onnx", show_default=True, help="Format.")
 @click.option(
-    "--form",
-    type=click.Choice(["stepped", "collapsed", "single-step"]),
-    help="Of onnx: the T steps of an SNN in one call, the quantized network that it equals in one pass, or one step a "
-    "call, its state given and returned.  [default: stepped; of --int8 collapsed where it equals one]",
+    "--data", cls=DataOption, metavar="DATA", help=f"Compare what is written with FILE on images: {DATA_HELP}."
 )
-@click.option("--int8", is_flag=True, help="Of onnx: weights and activations in 8-bit integers, levels exact.")
-@click.option("--exact-reset", is_flag=True, help="Of nir: reset by subtraction, built of NIR's primitives.")
-@click.option("--unit-thresholds", is_flag=True, help="Of nir: every threshold 1, as some simulators ask.")
-@click.option(
-    "--weight-bits",
-    type=click.IntRange(2, 16),
-    metavar="N",
-    help="Of hardware: bits of a weight, 2 to 16.  [default: 8]",
-)
-@click.option("--data", metavar="DATA", help=f"Compare what is written with FILE on images: {DATA_HELP}.")
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="Compare the first N images.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), metavar="PATH", help="Where to write.")
 @input_options
@@ -61,8 +57,54 @@ def export(
     **options: Any,
 ) -> None:
     """Write a converted network FILE for other software, and show that it answers alike."""
-    chosen = TARGETS[target]
-    for name, other in TARGETS.items():
-        refuse(sorted(other.options - chosen.options), f"of --to {name}, not of --to {target}; leave it out")
+    formats = ordered_formats()
+    for name, other in formats.items():
+        refuse(
+            sorted(option_names(other) - option_names(formats[target])),
+            f"of --to {name}, not of --to {target}; leave it out",
+        )
     require(data is not None or limit is None, "--limit counts images to compare: give --data.")
-    chosen.write(ExportRequest(file, target, data, limit, output, as_json, options))
+    export_format, settings = formats[target](), settings_of(formats[target], options)
+    path = output or export_format.path_for(stem(file), settings)
+    if export_format.kind == "file":
+        path = output_path(path, file, "", {"data": data})
+    export_format.require_path(path)
+    model = load_model(file, options)
+    if data is not None:
+        warn_of_unknown_pixels(model)
+    written, comparison = export_format.write(model, settings), None
+    if data is not None:
+        from snnconv.evaluation.written import compare_written
+
+        comparison = compare_written(written, model, data, limit=limit, progress=track)
+        written = written.with_measured(comparison.to_dict())
+    written.save(path)
+    if as_json:
+        facts = {export_format.kind: str(path), "format": target, **written.to_dict()}
+        print_json({**facts, "comparison": None if comparison is None else comparison.to_dict()})
+        return
+    if comparison is not None:
+        _print_comparison(comparison, model.input.noun, f"{written.title()} beside FILE", written.called)
+    first, *others = written.lines()
+    for line in (f"Wrote {path}: {first}", *others):
+        print_line(line)
+
+
+def _print_comparison(comparison: FileComparison, noun: str, title: str, called: str) -> None:
+    """Print how what was written compares with the network.
+
+    Args:
+        comparison: Comparison to print.
+        noun: Word for one input, `InputSpec.noun`.
+        title: Title of the table.
+        called: Name of what was written.
+    """
+    if comparison.agreement is not None:
+        rows = [(f"{noun}s", str(comparison.images)), ("same arg-max", f"{comparison.agreement:.2f} %")]
+        if comparison.accuracy is not None:
+            rows.append((f"accuracy of {called}", f"{comparison.accuracy:.2f} %"))
+            rows.append(("of FILE", f"{comparison.model_accuracy:.2f} %"))
+        print_table(title, ("", ""), rows)
+    if comparison.output_errors:
+        heading = f"{title}: errors of the outputs over {comparison.images} {noun}s"
+        print_output_errors(heading, comparison.output_errors)

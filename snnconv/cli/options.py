@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from snnconv.model import InputSpec, Model
 
 __all__ = [
-    "DATA_HELP",
     "MOST_LEVELS",
     "examples",
     "files_of_data",
@@ -39,12 +38,6 @@ __all__ = [
 ]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-
-DATA_HELP = (
-    "digits, cifar10:DIR, cifar100:DIR, imagefolder:DIR, csv:FILE, npz:FILE[,FILE...], events:FILE or "
-    "tonic:NAME:DIR; a slice may follow, as in npz:a.npz[0:1024]"
-)
-
 
 LARGEST_SEED = 2**32 - 1
 

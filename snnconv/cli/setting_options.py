@@ -8,6 +8,7 @@ from typing import Any, Literal, TypeVar, get_args, get_origin
 
 import click
 
+from snnconv.cli.names import NameChoice
 from snnconv.options import options_of, type_of
 
 __all__ = ["setting_options"]
@@ -60,9 +61,9 @@ def _type(field: Field[Any], hint: Any) -> tuple[click.ParamType, str | None]:
     """Return the type of an option and the word for its value in the help."""
     if get_origin(hint) is Literal:
         return click.Choice(list(get_args(hint))), None
-    if hint is str:
-        return click.STRING, None
     facts = field.metadata
+    if hint is str:
+        return (click.STRING if facts["choices"] is None else NameChoice(facts["choices"])), None
     least, most, above, below = (facts[key] for key in ("least", "most", "above", "below"))
     if hint is int:
         return click.IntRange(least, most if below is None else below - 1), "N"

@@ -7,7 +7,8 @@ from typing import Any, TypeVar
 
 import click
 
-from snnconv.cli.options import DATA_HELP, refuse, require
+from snnconv.cli.names import DATA_HELP, DataOption
+from snnconv.cli.options import refuse, require
 from snnconv.cli.setting_options import setting_options
 from snnconv.finetune.settings import LoopSettings
 from snnconv.options import options_of
@@ -31,7 +32,7 @@ def data_options(command: Command) -> Command:
         click.option(
             "--eval-data", metavar="DATA", help="Classified after every epoch; does not influence the training."
         ),
-        click.option("--data", required=True, metavar="DATA", help=f"Labelled data: {DATA_HELP}."),
+        click.option("--data", cls=DataOption, required=True, metavar="DATA", help=f"Labelled data: {DATA_HELP}."),
     ):
         command = option(command)
     return command

@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from snnconv.cli.options import DATA_HELP, LARGEST_SEED, examples, json_option, output_path
+from snnconv.cli.names import DATA_HELP, DataOption
+from snnconv.cli.options import LARGEST_SEED, examples, json_option, output_path
 from snnconv.cli.output import print_json, print_line, track
 from snnconv.cli.training_options import resume_option
 from snnconv.cli.training_run import is_main_process, resumable
@@ -74,7 +75,12 @@ def show(recipe: str, as_json: bool) -> None:
     )
 )
 @click.argument("recipe")
-@click.option("--data", metavar="DATA", help=f"Labelled data: {DATA_HELP}.  [default: the recipe's, where embedded]")
+@click.option(
+    "--data",
+    cls=DataOption,
+    metavar="DATA",
+    help=f"Labelled data: {DATA_HELP}.  [default: the recipe's, where embedded]",
+)
 @click.option("--eval-data", metavar="DATA", help="Classified after every epoch; does not influence the training.")
 @click.option(
     "--epochs",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -102,7 +102,7 @@ def _percent(classes: Tensor, wanted: Tensor) -> float:
 
 
 def compare_file(
-    source: str | os.PathLike[str] | onnx.ModelProto,
+    source: str | os.PathLike[str] | onnx.ModelProto | Callable[[Tensor], tuple[Tensor, ...]],
     model: Model,
     data: str,
     *,
@@ -112,7 +112,7 @@ def compare_file(
     """Run a file in onnxruntime and the network in torch on the same images, in single precision.
 
     Args:
-        source: a file, or the network itself.
+        source: ONNX file, the network in it, or a function from a batch to the outputs.
         model: what it was written from; a mean-coupled SNN runs collapsed.
         data: a data spec; labels are optional.
         limit: the first so many images; None: all.
@@ -127,10 +127,14 @@ def compare_file(
     if not len(images):
         raise DataError(f"{data!r} holds no {images.input.noun}.")
     fast = for_inference(collapse(model) if collapses(model) else model)
-    file = StreamedNetwork(source) if is_single_step(source) else OnnxNetwork(source)
+    file = source if callable(source) else _in_onnxruntime(source)
     scores = FileScores(model, images)
     with torch.inference_mode():
         batches = images.batches(BATCH)
         for x, _ in progress(batches, "comparing", math.ceil(len(images) / BATCH)):
             scores.add(file(x), outputs_of(fast(x)))
     return scores.comparison()
+
+
+def _in_onnxruntime(source: str | os.PathLike[str] | onnx.ModelProto) -> OnnxNetwork:
+    return StreamedNetwork(source) if is_single_step(source) else OnnxNetwork(source)

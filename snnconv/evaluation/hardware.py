@@ -46,7 +46,7 @@ def integers_of(pixels: Tensor, spec: InputSpec) -> NDArray[np.int64]:
 
 
 def compare_hardware(
-    files: Mapping[str, bytes],
+    files: Mapping[str, bytes] | HardwareNetwork,
     model: Model,
     data: Images | str,
     *,
@@ -56,7 +56,7 @@ def compare_hardware(
     """Run a folder's integers and the network in torch, in single precision, on the same images.
 
     Args:
-        files: of the folder, by name.
+        files: Files of the folder by name, or the network of integers that they hold.
         model: what it was made from; a mean-coupled SNN runs collapsed.
         data: a data spec, or images opened with `model.input`; labels are optional.
         limit: the first so many images; None: all.
@@ -71,7 +71,7 @@ def compare_hardware(
     if not len(images):
         raise DataError(f"{images.spec!r} holds no {images.input.noun}.")
     fast = for_inference(collapse(model) if collapses(model) else model)
-    network = HardwareNetwork(files)
+    network = files if isinstance(files, HardwareNetwork) else HardwareNetwork(files)
     scores, scales = FileScores(model, images), [float(output["scale"]) for output in network.graph["outputs"]]
     with torch.inference_mode():
         batches = images.pixel_batches(BATCH)

@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
+import math
+
 from torch import fx, nn
 
-__all__ = ["calls", "finish", "free_target", "module_of", "operands", "output_of", "results"]
+__all__ = [
+    "calls",
+    "display_name",
+    "finish",
+    "free_target",
+    "input_of",
+    "module_of",
+    "operands",
+    "output_of",
+    "results",
+    "samples_within",
+]
 
 
 def calls(graph: fx.GraphModule) -> list[fx.Node]:
@@ -17,9 +30,20 @@ def module_of(graph: fx.GraphModule, node: fx.Node) -> nn.Module:
     return graph.get_submodule(str(node.target))
 
 
+def display_name(node: fx.Node) -> str:
+    """Return the name that a reader knows a node by: the ONNX file's, or the graph's where there was no file."""
+    return str(node.meta.get("onnx_name", node.target))
+
+
 def operands(node: fx.Node) -> tuple[fx.Node, ...]:
     """The nodes whose outputs a `call_module` node takes."""
     return tuple(arg for arg in node.args if isinstance(arg, fx.Node))
+
+
+def input_of(graph: fx.GraphModule) -> fx.Node:
+    """Return the node of the network's input."""
+    node: fx.Node = next(node for node in graph.graph.nodes if node.op == "placeholder")
+    return node
 
 
 def output_of(graph: fx.GraphModule) -> fx.Node:
@@ -56,3 +80,16 @@ def finish(graph: fx.GraphModule, changed: bool) -> bool:
         graph.delete_all_unused_submodules()
         graph.recompile()
     return changed
+
+
+def samples_within(graph: fx.GraphModule, elements: int, steps: int = 1) -> int:
+    """Return how many samples may run together, at least 1.
+
+    Args:
+        graph: Graph whose nodes know the shape of what they give for one sample.
+        elements: Most elements of the largest activation of all samples and steps together.
+        steps: Time steps that an activation holds side by side.
+    """
+    shapes = [node.meta["shape"] for node in graph.graph.nodes if "shape" in node.meta]
+    largest = max((math.prod(shape) for shape in shapes), default=1)
+    return max(1, elements // (largest * steps))

@@ -1,4 +1,4 @@
-"""What an emitter writes into: the nodes and initializers of one ONNX graph in the making."""
+"""The nodes and initializers of one ONNX graph in the making, which emitters write into."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ class Emission:
     """The graph being written.
 
     Args:
-        reserved: names of the graph's inputs and outputs, which nothing else may have.
+        reserved: Names of the graph's inputs and outputs, which nothing else may have.
 
     Attributes:
-        nodes: in order.
-        initializers: by name.
-        ranks: number of axes of each module's output, by the module's name.
+        nodes: Nodes in order.
+        initializers: Initializers by name.
+        ranks: Numbers of axes of the modules' outputs, by the modules' names.
     """
 
     def __init__(self, reserved: Collection[str] = ()) -> None:
@@ -47,14 +47,14 @@ class Emission:
         return name
 
     def parameter(self, values: Tensor, name: str) -> str:
-        """Name of a module's tensor as an initializer; a shared tensor is written once."""
+        """Return the name of a module's tensor as an initializer; a shared tensor is written once."""
         key = id(values)
         if key not in self._written:
             self._written[key] = (values, self.constant(values.detach().cpu().numpy(), name))
         return self._written[key][1]
 
     def constant(self, values: ArrayLike, name: str, dtype: Any = None) -> str:
-        """Name of a new initializer; floating-point values become 32-bit ones without a `dtype`."""
+        """Return the name of a new initializer; floating-point values become 32-bit ones without a `dtype`."""
         name = self._free(name)
         array = np.asarray(values, dtype)
         if dtype is None and array.dtype.kind == "f":
@@ -63,13 +63,13 @@ class Emission:
         return name
 
     def once(self, values: ArrayLike, name: str) -> str:
-        """Name of an initializer that several nodes read; written by the first that asks for it."""
+        """Return the name of an initializer that several nodes read; written by the first that asks for it."""
         if name not in self._once:
             self._once[name] = self.constant(values, name)
         return self._once[name]
 
     def ints(self, values: Sequence[int], name: str) -> str:
-        """Name of a new initializer of 64-bit integers."""
+        """Return the name of a new initializer of 64-bit integers."""
         return self.constant(np.asarray(values, dtype=np.int64).reshape(-1), name)
 
     def node(self, operator: str, inputs: Sequence[str], name: str, *, domain: str = "", **attributes: Any) -> str:

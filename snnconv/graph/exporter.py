@@ -7,18 +7,66 @@ computations; node by node the file keeps the names that its user gave.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import onnx
-from torch import fx
+from torch import fx, nn
 
 import snnconv.graph.ops  # noqa: F401 - fills the registry
 from snnconv.errors import ModelError
-from snnconv.graph.access import module_of
 from snnconv.graph.emission import EMITTERS, Emission
+from snnconv.graph.lowering import Lowering, look_up
 
-__all__ = ["emit_graph"]
+__all__ = ["OnnxLowering", "emit_graph", "tensor_info"]
+
+
+class OnnxLowering(Lowering[str]):
+    """Walk that writes ONNX nodes; the value of a node is the name of the tensor that it makes.
+
+    Args:
+        graph: Graph of modules.
+        reserved: Names of the file's outputs, and of inputs beside the network's own.
+
+    Attributes:
+        emission: The ONNX graph being written.
+    """
+
+    def __init__(self, graph: fx.GraphModule, reserved: Iterable[str]) -> None:
+        super().__init__(graph, "ONNX cannot hold these operators")
+        self.emission = Emission({self.input_name, *reserved})
+        self.values[self.input] = self.input_name
+
+    def lower(self, node: fx.Node, module: nn.Module, inputs: list[str]) -> str:
+        """Write the ONNX nodes of one module."""
+        emit = look_up(EMITTERS, module, "it has no ONNX form")
+        name = self.fresh_name(node)
+        self.emission.ranks[name] = len(node.meta["shape"]) + 1
+        return emit(module, self.emission, inputs, name)
+
+    def stand_in(self, node: fx.Node) -> str:
+        """Return the name of the input."""
+        return self.input_name
+
+    def name_output(self, tensor: str, name: str) -> None:
+        """Let a tensor be an output of the file, under this name.
+
+        Raises:
+            ModelError: The name is the input's, and the tensor is another.
+        """
+        if tensor == name:
+            return
+        if name == self.input_name:
+            raise ModelError(f"The network's input and another output have the same name {name!r}.")
+        self.emission.nodes.append(onnx.helper.make_node("Identity", [tensor], [name], f"{name}:output"))
+
+    def finished(
+        self, inputs: Sequence[onnx.ValueInfoProto], outputs: Sequence[onnx.ValueInfoProto]
+    ) -> onnx.GraphProto:
+        """Return the graph that was written, with these inputs and outputs."""
+        emission = self.emission
+        return onnx.helper.make_graph(
+            emission.nodes, "snnconv", list(inputs), list(outputs), list(emission.initializers.values())
+        )
 
 
 def emit_graph(
@@ -32,61 +80,28 @@ def emit_graph(
     """Write a graph of modules as an ONNX graph with a dynamic batch.
 
     Args:
-        graph: as the importer makes it.
-        input_shape: of one input, without the batch axis.
-        outputs: a name for each output.
-        output_shapes: of each output; a string is a dynamic axis of that name.
-        frames: number T of such inputs in front of the batch's axis, where the input changes over time.
+        graph: Graph of modules, as the importer makes it.
+        input_shape: Shape of one input, without the batch axis.
+        outputs: Names of the outputs.
+        output_shapes: Shapes of the outputs; a string is a dynamic axis of that name.
+        frames: Number T of such inputs in front of the batch's axis, where the input changes over time.
 
     Raises:
-        ModelError: a module has no ONNX form.
+        ModelError: Two of the file's inputs and outputs have the same name.
+        UnsupportedOperatorsError: Modules have no ONNX form; all of them are listed.
     """
     if len(set(outputs)) < len(outputs):
         raise ModelError(f"Two outputs have the same name: {', '.join(outputs)}.")
-    first = next(node for node in graph.graph.nodes if node.op == "placeholder")
-    input_name = str(first.meta.get("onnx_name", first.target))
-    emission = Emission({input_name, *outputs})
+    lowering = OnnxLowering(graph, outputs)
+    for tensor, name in zip(lowering.run(), outputs, strict=True):
+        lowering.name_output(tensor, name)
     time = [] if frames is None else [frames]
-    results = _emit_nodes(graph, emission, input_name)
-    for found, wanted in zip(results, outputs, strict=True):
-        if wanted == input_name and found != input_name:
-            raise ModelError(f"The network's input and another output have the same name {wanted!r}.")
-        if found != wanted:
-            emission.nodes.append(onnx.helper.make_node("Identity", [found], [wanted], f"{wanted}:output"))
-    return onnx.helper.make_graph(
-        emission.nodes,
-        "snnconv",
-        [_tensor(input_name, [*time, "batch", *input_shape])],
-        [_tensor(name, shape) for name, shape in zip(outputs, output_shapes, strict=True)],
-        list(emission.initializers.values()),
+    return lowering.finished(
+        [tensor_info(lowering.input_name, [*time, "batch", *input_shape])],
+        [tensor_info(name, shape) for name, shape in zip(outputs, output_shapes, strict=True)],
     )
 
 
-def _tensor(name: str, shape: Sequence[int | str]) -> onnx.ValueInfoProto:
+def tensor_info(name: str, shape: Sequence[int | str]) -> onnx.ValueInfoProto:
+    """Return the description of a tensor of 32-bit floats; a string in its shape is a dynamic axis of that name."""
     return onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, list(shape))
-
-
-def _emit_nodes(graph: fx.GraphModule, emission: Emission, input_name: str) -> list[str]:
-    """Write every node; returns the names of what the graph returns."""
-    names: dict[fx.Node, str] = {}
-    calls: Counter[str] = Counter()
-    results: list[str] = []
-    for node in graph.graph.nodes:
-        if node.op == "placeholder":
-            names[node] = input_name
-        elif node.op == "call_module":
-            module = module_of(graph, node)
-            emit = EMITTERS.get(type(module))
-            if emit is None:
-                raise ModelError(f"{type(module).__name__} {node.target!r} has no ONNX form.")
-            own = str(node.meta.get("onnx_name", node.target))
-            calls[own] += 1  # a module called twice is written twice, with its parameters once
-            name = own if calls[own] == 1 else f"{own}:{calls[own]}"
-            emission.ranks[name] = len(node.meta["shape"]) + 1
-            names[node] = emit(module, emission, [names[arg] for arg in node.args], name)
-        elif node.op == "output":
-            found = node.args[0] if isinstance(node.args[0], tuple) else (node.args[0],)
-            results = [names[arg] for arg in found]
-        else:
-            raise ModelError(f"A graph node of kind {node.op} ({node.target}) has no ONNX form.")
-    return results

@@ -142,18 +142,22 @@ def watched(network, pixel):
     return seen
 
 
+def array_of(network, layer, name):
+    return network._arrays[layer["arrays"][name]["file"]]
+
+
 def test_a_network_by_hand():
     files = by_hand(Coupling.MEAN)
     network = HardwareNetwork(files)
     layers = {layer["name"]: layer for layer in network.graph["layers"]}
-    assert network._array(layers["input"], "zero").tolist() == [128]
+    assert array_of(network, layers["input"], "zero").tolist() == [128]
     # an input of 1 is worth 1/7: weights of 4 bits 7 and -7, each worth 1/49 and 1/98; thresholds 1/4 are to have 256
     # units at least, so that 12.25 of the first and 24.5 of the second are shifted by 5: 392 and 784
-    assert network._array(layers["c"], "weights").reshape(-1).tolist() == [7, -7]
+    assert array_of(network, layers["c"], "weights").reshape(-1).tolist() == [7, -7]
     assert layers["c"]["attributes"]["shift"] == 5
-    assert network._array(layers["c"], "biases").tolist() == [0, 784]
-    assert network._array(layers["r"], "thresholds").tolist() == [392, 784]
-    assert network._array(layers["r"], "initial").tolist() == [196, 392]
+    assert array_of(network, layers["c"], "biases").tolist() == [0, 784]
+    assert array_of(network, layers["r"], "thresholds").tolist() == [392, 784]
+    assert array_of(network, layers["r"], "initial").tolist() == [196, 392]
     # pixel 131: 3·7·32 = 672 and 784 - 672 = 112; (672 + 196)//392 = 2 and (112 + 392)//784 = 0 levels of 4
     assert [values for _, at, values in watched(network, 131) if at in (1, 2)] == [[672, 112], [2, 0]]
     # two levels of 1/4 times 2; in 4 bits 2 and -1 are not both multiples of one number
@@ -164,7 +168,7 @@ def test_step_by_step_by_hand():
     network = HardwareNetwork(by_hand(Coupling.CAUSAL))
     layers = {layer["name"]: layer for layer in network.graph["layers"]}
     assert network.graph["passes"] == T
-    theta = network._array(layers["r"], "thresholds").tolist()  # 1, not 1/4
+    theta = array_of(network, layers["r"], "thresholds").tolist()  # 1, not 1/4
     assert theta == [392, 784]
     # 3/7 a step, from 1/2: 13/14, 19/14 (fires, 5/14), 11/14, 17/14 (fires)
     assert [values[0] for _, at, values in watched(network, 131) if at == 2] == [0, 1, 0, 1]

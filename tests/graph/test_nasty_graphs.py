@@ -417,7 +417,7 @@ def test_onnxruntime_moves_transposes_past_a_resize_to_sizes() -> None:
 def test_what_has_no_onnx_form_is_refused_on_writing() -> None:
     imported = import_graph(model_of([node("Relu", ["x"], "y", "act")], {}, (3,)))
     imported.graph.act = nn.Softsign()
-    with pytest.raises(ModelError, match="Softsign 'act' has no ONNX form"):
+    with pytest.raises(ModelError, match="Softsign 'act': it has no ONNX form"):
         write(imported)
 
 

@@ -12,7 +12,14 @@ from snnconv.options import MOST_LEVELS, MOST_TIMESTEPS, documented, option, wit
 if TYPE_CHECKING:  # the command line makes its options of these settings without torch
     from snnconv.neurons import NeuronSettings
 
-__all__ = ["FinetuneSettings", "TrainSettings", "demo_settings"]
+__all__ = ["FinetuneSettings", "TrainSettings", "demo_settings", "neuron_names"]
+
+
+def neuron_names() -> tuple[str, ...]:
+    """Return the names of the neurons that a network can be trained with."""
+    from snnconv.neurons import NEURONS
+
+    return tuple(NEURONS)
 
 
 @documented
@@ -85,8 +92,8 @@ class FinetuneSettings(LoopSettings):
     lr: float = with_default(LoopSettings, "lr", 5e-4)
     neuron: str | None = option(
         None,
-        "Neuron that the sites become: mht, lmht, if, lif or mlf.",
-        metavar="NAME",
+        "Neuron that the sites become.",
+        choices=neuron_names,
         otherwise="lmht of a mean-coupled file, else the file's own",
     )
     timesteps: int | None = option(

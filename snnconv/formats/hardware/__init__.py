@@ -1,81 +1,34 @@
 """A spiking network as a plain folder of integers, for people who deploy by hand (docs/hardware.md)."""
 
-from __future__ import annotations
+from typing import TYPE_CHECKING
 
-import os
-from pathlib import Path
+from snnconv.lazy import lazy_names
 
-from snnconv.errors import InvalidValueError, ModelError
-
-# each fills the registry
-from snnconv.formats.hardware import linear, moves, neurons, sums  # noqa: F401
-from snnconv.formats.hardware.builder import Builder
-from snnconv.formats.hardware.folder import files_of, with_measured
-from snnconv.formats.hardware.run import HardwareNetwork, read_folder
-from snnconv.formats.hardware.writing import require_folder, write_hardware
-from snnconv.graph.passes import fold_affine, run_passes, split_calls
-from snnconv.model import SNN, Model
-from snnconv.neurons import Coupling
-from snnconv.spiking.one_step import one_step
-from snnconv.spiking.unrolling import collapse, collapses
+if TYPE_CHECKING:
+    from snnconv.formats.hardware.folder import HardwareFolder
+    from snnconv.formats.hardware.network import save_hardware, to_hardware
+    from snnconv.formats.hardware.run import HardwareNetwork, read_folder
+    from snnconv.formats.hardware.writing import require_folder, write_hardware
 
 __all__ = [
+    "HardwareFolder",
     "HardwareNetwork",
     "read_folder",
     "require_folder",
     "save_hardware",
     "to_hardware",
-    "with_measured",
     "write_hardware",
 ]
 
-LEAST_BITS, MOST_BITS = 2, 16
-
-
-def to_hardware(model: Model, *, weight_bits: int = 8) -> dict[str, bytes]:
-    """The files of a hardware folder, by name.
-
-    Args:
-        model: an SNN. Mean-coupled it runs once a window; causal it runs step by step.
-        weight_bits: of a signed weight, 2 to 16.
-
-    Raises:
-        InvalidValueError: `weight_bits` is out of its range.
-        ModelError: the network does not spike, its coupling is learned, or its input is no image and no frames;
-            UnsupportedOperatorsError lists everything that integers cannot hold.
-    """
-    if not LEAST_BITS <= weight_bits <= MOST_BITS:
-        raise InvalidValueError(f"weight_bits is {weight_bits}: it must be {LEAST_BITS} to {MOST_BITS}.")
-    if not isinstance(model, SNN):
-        raise ModelError(
-            f"A hardware folder is of a spiking network; this one is at the stage {model.stage.value}: convert it."
-        )
-    if model.input.layout == "NC":
-        raise ModelError(
-            "The network takes a flat input of real numbers, whose range it does not state, so that no integers stand "
-            "for it: a hardware folder is of networks that take images or frames of events."
-        )
-    if collapses(model):
-        graph, passes = collapse(model).graph, 1
-    elif model.coupling is Coupling.MEAN:
-        raise ModelError(
-            "The network's input changes over time and its neurons see their whole window: convert or train it with "
-            "--coupling causal."
-        )
-    else:
-        graph, passes = one_step(model, "A hardware folder"), model.timesteps or 1
-    run_passes(graph.eval(), (split_calls, fold_affine))
-    builder = Builder(graph, model.input, weight_bits, passes)
-    return files_of(model, builder.layers, builder.outputs, weight_bits, passes)
-
-
-def save_hardware(model: Model, path: str | os.PathLike[str], *, weight_bits: int = 8) -> Path:
-    """Write `to_hardware(model)` as a folder, atomically.
-
-    Raises:
-        FileError: it cannot be written, or there is a folder that is no earlier export; nothing is left behind.
-        InvalidValueError: as of `to_hardware`.
-        ModelError: likewise.
-    """
-    write_hardware(path, to_hardware(model, weight_bits=weight_bits))
-    return Path(path)
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "HardwareFolder": ".folder",
+        "HardwareNetwork": ".run",
+        "read_folder": ".run",
+        "require_folder": ".writing",
+        "save_hardware": ".network",
+        "to_hardware": ".network",
+        "write_hardware": ".writing",
+    },
+)

@@ -1,4 +1,4 @@
-"""What the neurons further on can tell apart: how fine a layer's integers have to be."""
+"""Thresholds of the neurons further on, which say how fine a layer's integers have to be."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["thresholds_ahead", "thresholds_of"]
 
 
 def thresholds_of(site: Site, rank: int) -> Array:
-    """θ of a site, broadcastable to a sample of this rank: λ/L of neurons at a step, λ/N of QCFS."""
+    """Return θ of a site, broadcastable to a sample of this rank: λ/L of neurons at a step, λ/N of QCFS."""
     assert isinstance(site, (QCFS, SpikingSite))
     levels = site.total_levels if isinstance(site, QCFS) else site.levels
     ceiling = along_channels(site.ceiling.detach().to(torch.float64), rank + 1, site.channel_axis).cpu().numpy()
@@ -25,15 +25,15 @@ def thresholds_of(site: Site, rank: int) -> Array:
 
 
 def thresholds_ahead(graph: fx.GraphModule, node: fx.Node, axis: int) -> Array | None:
-    """The lowest threshold that each channel of a node meets before the next weights, `[C]`; None where it meets none.
+    """Return the lowest threshold that each channel meets before the next weights, `[C]`; None where it meets none.
 
     Args:
-        graph: of the network.
-        node: whose output has channels.
-        axis: of the channels in a sample of it.
+        graph: Graph of the network.
+        node: Node whose output has the channels.
+        axis: Axis of the channels in a sample of its output.
     """
     shape = node.meta["shape"]
-    found: list[Array] = []
+    thresholds: list[Array] = []
     waiting, seen = list(node.users), set(node.users)
     while waiting:
         user = waiting.pop()
@@ -41,16 +41,16 @@ def thresholds_ahead(graph: fx.GraphModule, node: fx.Node, axis: int) -> Array |
             continue
         module = module_of(graph, user)
         if isinstance(module, Site):
-            own = user.meta["shape"]
-            threshold = thresholds_of(module, len(own))
-            aligned = len(own) == len(shape) and own[axis] == shape[axis]
+            user_shape = user.meta["shape"]
+            threshold = thresholds_of(module, len(user_shape))
+            aligned = len(user_shape) == len(shape) and user_shape[axis] == shape[axis]
             aligned = aligned and all(size == 1 for at, size in enumerate(threshold.shape) if at != axis)
-            found.append(threshold.reshape(-1) if aligned else threshold.min().reshape(1))
+            thresholds.append(threshold.reshape(-1) if aligned else threshold.min().reshape(1))
         elif not isinstance(module, LINEAR):
-            fresh = [each for each in user.users if each not in seen]
+            fresh = [reader for reader in user.users if reader not in seen]
             seen.update(fresh)
             waiting += fresh
-    if not found:
+    if not thresholds:
         return None
-    lowest: Array = np.minimum.reduce([np.broadcast_to(each, (shape[axis],)) for each in found])
+    lowest: Array = np.minimum.reduce([np.broadcast_to(values, (shape[axis],)) for values in thresholds])
     return lowest

@@ -1,4 +1,4 @@
-"""From a network's graph to layers of integers, node by node; what cannot be held is gathered, and refused at once."""
+"""From a network's graph to layers of integers, node by node."""
 
 from __future__ import annotations
 
@@ -8,71 +8,80 @@ from typing import Any
 import numpy as np
 from torch import fx, nn
 
-from snnconv.errors import UnsupportedNode, UnsupportedOperatorsError
-from snnconv.formats.hardware.layers import WIDEST, Array, Integers, Layer, Signal, Unheld, bits_of, compact, whole
-from snnconv.graph.access import calls, module_of, operands, results
+from snnconv.formats.hardware.layers import (
+    WIDEST,
+    Array,
+    HardwareLayer,
+    HardwareSignal,
+    Integers,
+    bits_of,
+    compact,
+    whole,
+)
+from snnconv.graph.access import display_name
+from snnconv.graph.lowering import Lowering, look_up
+from snnconv.graph.node import Refusal
 from snnconv.model import InputSpec
 from snnconv.registry import Registry
 
-__all__ = ["HOLDERS", "Builder", "Holder"]
+__all__ = ["HARDWARE_FORMS", "HardwareBuilder", "HardwareForm"]
 
 OUTPUT_FINE = 10  # binary digits at least of the factors that bring an output's channels to one scale
+NO_FORM = "integers have no form of it; linear operators, sums, pooling and IF or M-HT neurons have one"
 PIXELS = (0, 255)  # of an image; counts of events are cut off there
 
 
-class Builder:
-    """Turns every node into layers.
+class HardwareBuilder(Lowering[HardwareSignal]):
+    """Walk that turns every node into layers of integers.
 
     Args:
-        graph: batch-norm folded, no module called twice, without time.
-        input_spec: what the network expects of one input.
-        weight_bits: of a signed weight.
-        passes: how often the layers run for one answer: T of neurons that fire step by step, 1 of those that see
+        graph: Graph with batch-norm folded, no module called twice, without time.
+        input_spec: Format of one input of the network.
+        weight_bits: Width of a signed weight.
+        passes: Number of runs of the layers for one answer: T of neurons that fire step by step, 1 of those that see
             their window.
 
     Attributes:
-        layers: in the order of execution.
-        outputs: for each output the layer and its scale.
-
-    Raises:
-        UnsupportedOperatorsError: nodes cannot be held in integers; all of them are listed.
+        layers: Layers in the order of execution.
     """
 
     def __init__(self, graph: fx.GraphModule, input_spec: InputSpec, weight_bits: int, passes: int) -> None:
-        self.graph = graph
+        super().__init__(graph, "The network cannot be held in integers")
         self.weight_bits = weight_bits
         self.passes = passes
-        self.layers: list[Layer] = []
-        first = next(node for node in graph.graph.nodes if node.op == "placeholder")
-        signals = {first: self._input(str(first.meta.get("onnx_name", first.target)), input_spec)}
-        refused = []
-        for node in calls(graph):
+        self.layers: list[HardwareLayer] = []
+        self.values[self.input] = self._input(self.input_name, input_spec)
+
+    def lower(self, node: fx.Node, module: nn.Module, inputs: list[HardwareSignal]) -> HardwareSignal:
+        """Append the layers of one module."""
+        return look_up(HARDWARE_FORMS, module, NO_FORM)(self, node, module, inputs)
+
+    def stand_in(self, node: fx.Node) -> HardwareSignal:
+        """Return a signal of the right shape."""
+        shape = tuple(node.meta["shape"])
+        ones = np.ones((1,) * len(shape))
+        return HardwareSignal(0, shape, ones, 0, 1, 0 * ones)
+
+    def outputs_in_one_scale(self) -> list[tuple[int, float]]:
+        """Return for each output of the network its layer, and the one value that an integer of it stands for.
+
+        Raises:
+            UnsupportedOperatorsError: The integers of some outputs would be too wide; all of them are listed.
+        """
+        outputs = []
+        for node, signal in zip(self.outputs, self.results(), strict=True):
             try:
-                signals[node] = self._held(node, [signals[given] for given in operands(node)])
-            except Unheld as reason:
-                kind = type(module_of(graph, node)).__name__
-                refused.append(UnsupportedNode(self.name_of(node), kind, str(reason)))
-                signals[node] = _any(node.meta["shape"])
-        if refused:
-            raise UnsupportedOperatorsError("The network cannot be held in integers", refused)
-        self.outputs = [self._output(self.name_of(node), signals[node]) for node in results(graph)]
-
-    def name_of(self, node: fx.Node) -> str:
-        """The network's own name of a node."""
-        return str(node.meta.get("onnx_name", node.target))
-
-    def _held(self, node: fx.Node, given: list[Signal]) -> Signal:
-        module = module_of(self.graph, node)
-        hold = HOLDERS.get(type(module))
-        if hold is None:
-            raise Unheld("integers have no form of it; linear operators, sums, pooling and IF or M-HT neurons have one")
-        return hold(self, node, module, given)
+                outputs.append(self._output(display_name(node), signal))
+            except Refusal as refusal:
+                self.refusals.add(display_name(node), "output", refusal)
+        self.refusals.raise_all()
+        return outputs
 
     def add(
         self,
         name: str,
         operator: str,
-        given: Sequence[Signal],
+        inputs: Sequence[HardwareSignal],
         scale: Array,
         extent: tuple[int, int],
         shape: Sequence[int],
@@ -82,39 +91,44 @@ class Builder:
         arrays: dict[str, Integers] | None = None,
         inner: tuple[int, int] | None = None,
         state: tuple[int, int] | None = None,
-    ) -> Signal:
-        """Append a layer; returns what it passes on.
+    ) -> HardwareSignal:
+        """Append a layer, and return what it passes on.
 
         Args:
-            name: of the node.
-            operator: of the layer.
-            given: what it reads.
-            scale: of its output.
-            extent: the least and the most of its output.
-            shape: of its output.
-            offset: of its output; None: 0.
-            attributes: settings.
-            arrays: its own.
-            inner: the least and the most on the way to its output, where that is wider.
-            state: the least and the most that it holds from step to step.
+            name: Name of the node.
+            operator: Operator of the layer.
+            inputs: Signals that it reads.
+            scale: Scale of its output.
+            extent: The least and the most of its output.
+            shape: Shape of its output.
+            offset: Offset of its output; None: 0.
+            attributes: Settings of the operator.
+            arrays: Arrays of the layer.
+            inner: The least and the most on the way to its output, where that is wider.
+            state: The least and the most that it holds from step to step.
+
+        Raises:
+            Refusal: Its sums are too wide.
         """
         low, high = inner or extent
         wide = max(bits_of(low, high), bits_of(*(state or (0, 0))))
         if wide > WIDEST:
-            raise Unheld(f"its sums need {wide} bits, more than {WIDEST}: take fewer bits for weights, or fewer levels")
+            raise Refusal(
+                f"its sums need {wide} bits, more than {WIDEST}: take fewer bits for weights, or fewer levels"
+            )
         scale, sample = np.asarray(scale, np.float64), tuple(shape)
         values, axis = compact(scale, sample)
-        known = values if values.ndim == 1 else None
-        layer = Layer(
-            name, operator, tuple(each.layer for each in given), sample, low, high, known, axis,
+        channel_scale = values if values.ndim == 1 else None
+        layer = HardwareLayer(
+            name, operator, tuple(signal.layer for signal in inputs), sample, low, high, channel_scale, axis,
             attributes or {}, arrays or {}, state,
         )  # fmt: skip
         self.layers.append(layer)
-        none = np.zeros((1,) * len(sample))
-        return Signal(len(self.layers) - 1, sample, scale, *extent, none if offset is None else offset)
+        offset = np.zeros((1,) * len(sample)) if offset is None else offset
+        return HardwareSignal(len(self.layers) - 1, sample, scale, *extent, offset)
 
-    def _input(self, name: str, spec: InputSpec) -> Signal:
-        """Pixels 0..255, or counts of events, less a zero point for each channel: x = (p/255 - mean)/std."""
+    def _input(self, name: str, spec: InputSpec) -> HardwareSignal:
+        """Append the input: pixels 0..255, or counts of events, less a zero point a channel: x = (p/255 - mean)/std."""
         shape = spec.sample_shape()
         unit = 1 / 255 if spec.timesteps is None else 1.0
         channels = len(shape) - 1 if spec.layout == "NHWC" else 0
@@ -138,8 +152,7 @@ class Builder:
             arrays={"zero": Integers(values, axis)},
         )
 
-    def _output(self, name: str, signal: Signal) -> tuple[int, float]:
-        """The layer of an output, all of whose channels are worth the same, and what."""
+    def _output(self, name: str, signal: HardwareSignal) -> tuple[int, float]:
         values, _ = compact(signal.scale, signal.shape)
         if values.size == 1:
             return signal.layer, float(values[0])
@@ -149,17 +162,11 @@ class Builder:
         extent = (min(0, signal.low * most), max(0, signal.high * most))
         scale = np.full((1,) * len(signal.shape), unit)
         arrays = {"multipliers": Integers(multipliers, axis)}
-        made = self.add(f"{name} in one scale", "affine", [signal], scale, extent, signal.shape, arrays=arrays)
-        return made.layer, unit
-
-
-def _any(shape: Sequence[int]) -> Signal:
-    """In the place of what cannot be held, so that what comes after it is looked at too."""
-    ones = np.ones((1,) * len(shape))
-    return Signal(0, tuple(shape), ones, 0, 1, 0 * ones)
+        common = self.add(f"{name} in one scale", "affine", [signal], scale, extent, signal.shape, arrays=arrays)
+        return common.layer, unit
 
 
 # (builder, node, module, what it reads) -> what it passes on
-Holder = Callable[[Builder, fx.Node, Any, list[Signal]], Signal]
+HardwareForm = Callable[[HardwareBuilder, fx.Node, Any, list[HardwareSignal]], HardwareSignal]
 
-HOLDERS: Registry[type[nn.Module], Holder] = Registry("module type")
+HARDWARE_FORMS: Registry[type[nn.Module], HardwareForm] = Registry("module type")

@@ -1,4 +1,4 @@
-"""What a network of integers is made of: layers that pass integers on, and what these stand for.
+"""The parts of a network of integers: layers that pass integers on, and what these stand for.
 
     real value = scale · integer + offset
 
@@ -14,14 +14,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["WIDEST", "Array", "Integers", "Layer", "Signal", "Unheld", "bits_of", "compact", "shrunk", "whole"]
+from snnconv.graph.node import Refusal
+
+__all__ = ["WIDEST", "Array", "HardwareLayer", "HardwareSignal", "Integers", "bits_of", "compact", "shrunk", "whole"]
 
 Array = NDArray[Any]
 WIDEST = 53  # bits of an accumulator: beyond them float64, in which the reference multiplies, is not exact
-
-
-class Unheld(Exception):  # noqa: N818 - not an error yet: the builder gathers them all
-    """A node that integers cannot hold, with the reason."""
 
 
 @dataclass(frozen=True)
@@ -30,9 +28,9 @@ class Integers:
 
     Attributes:
         values: int64.
-        axis: of the sample, along which one value stands for each channel; None: one value for all, one for each unit,
-            or an array with a shape of its own (weights).
-        real: what the integers were rounded from, in the network's own units, of the same shape; None: they are exact.
+        axis: Axis of the sample, along which one value stands for each channel; None: one value for all, one for each
+            unit, or an array with a shape of its own (weights).
+        real: Values that the integers were rounded from, in the network's own units; None: they are exact.
     """
 
     values: Array
@@ -41,21 +39,21 @@ class Integers:
 
 
 @dataclass(frozen=True)
-class Layer:
+class HardwareLayer:
     """One operator on integers.
 
     Attributes:
-        name: of the node in the network.
-        operator: see docs/hardware.md.
-        inputs: positions of the layers that it reads.
-        shape: of its output, without the batch's axis.
-        low: what no output, and no sum on the way to it, is below.
-        high: what none is above.
-        scale: what one is worth, `[]` or one a channel of `axis`; None: another at every position.
-        axis: of the scale.
-        attributes: settings, JSON-ready.
-        arrays: by name.
-        state: the least and the most that is held from step to step, of neurons.
+        name: Name of the node in the network.
+        operator: Name of the operator (docs/hardware.md).
+        inputs: Positions of the layers that it reads.
+        shape: Shape of its output, without the batch's axis.
+        low: Bound below all outputs, and all sums on the way to them.
+        high: Bound above them.
+        scale: Worth of an integer, `[]` or one a channel of `axis`; None: another at every position.
+        axis: Axis of the scale.
+        attributes: Settings, JSON-ready.
+        arrays: Arrays by name.
+        state: The least and the most that neurons hold from step to step.
     """
 
     name: str
@@ -72,16 +70,16 @@ class Layer:
 
 
 @dataclass(frozen=True)
-class Signal:
-    """What a layer passes on.
+class HardwareSignal:
+    """The integers that a layer passes on.
 
     Attributes:
-        layer: its position.
-        shape: without the batch's axis.
-        scale: of the rank of `shape`, and broadcast to it.
-        low: what no integer is below.
-        high: what none is above.
-        offset: as the scale.
+        layer: Position of the layer.
+        shape: Shape without the batch's axis.
+        scale: Worth of an integer, of the rank of `shape`, and broadcast to it.
+        low: Bound below the integers.
+        high: Bound above the integers.
+        offset: Real value of the integer 0, shaped as the scale.
     """
 
     layer: int
@@ -92,35 +90,35 @@ class Signal:
     offset: Array
 
     def along(self, axis: int) -> tuple[Array, Array]:
-        """Scale and offset, one for each channel of an axis.
+        """Return scale and offset, one for each channel of an axis.
 
         Raises:
-            Unheld: the scale changes along another axis too.
+            Refusal: The scale changes along another axis too.
         """
-        found = []
+        channels = []
         for values in (self.scale, self.offset):
             if any(size != 1 for at, size in enumerate(values.shape) if at != axis):
-                raise Unheld(
+                raise Refusal(
                     "its input has another scale at every position, so that no integer weight is right for all"
                 )
-            found.append(np.broadcast_to(values.reshape(-1), (self.shape[axis],)))
-        return found[0], found[1]
+            channels.append(np.broadcast_to(values.reshape(-1), (self.shape[axis],)))
+        return channels[0], channels[1]
 
 
 def whole(values: Array) -> Array:
-    """Values rounded to integers.
+    """Round values to integers.
 
     Raises:
-        Unheld: they are wider than any sum may be.
+        Refusal: They are wider than any sum may be.
     """
     most = float(np.abs(values).max(initial=0))
     if not most < 2.0**WIDEST:
-        raise Unheld(f"it needs integers up to {most:.3g}, which take more than {WIDEST} bits")
+        raise Refusal(f"it needs integers up to {most:.3g}, which take more than {WIDEST} bits")
     return np.rint(values).astype(np.int64)
 
 
 def bits_of(low: int, high: int) -> int:
-    """Bits of a signed integer that holds everything from `low` to `high`.
+    """Return the bits of a signed integer that holds everything from `low` to `high`.
 
     >>> bits_of(-128, 127), bits_of(0, 128)
     (8, 9)
@@ -129,7 +127,7 @@ def bits_of(low: int, high: int) -> int:
 
 
 def shrunk(values: Array) -> Array:
-    """Axes along which nothing changes, at size 1."""
+    """Return the values with axes along which nothing changes at size 1."""
     for axis, size in enumerate(values.shape):
         first = values.take([0], axis)
         if size > 1 and bool((values == first).all()):
@@ -138,7 +136,7 @@ def shrunk(values: Array) -> Array:
 
 
 def compact(values: Array, shape: tuple[int, ...]) -> tuple[Array, int | None]:
-    """An array that broadcasts to a sample as `[1]`, as `[C]` with its axis, or whole."""
+    """Return an array that broadcasts to a sample as `[1]`, as `[C]` with its axis, or whole."""
     values = shrunk(values)
     wide = [axis for axis, size in enumerate(values.shape) if size != 1]
     if not wide:

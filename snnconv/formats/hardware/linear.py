@@ -10,13 +10,15 @@ import numpy as np
 from torch import fx, nn
 
 from snnconv.formats.hardware.ahead import thresholds_ahead
-from snnconv.formats.hardware.builder import HOLDERS, Builder
-from snnconv.formats.hardware.layers import Array, Integers, Signal, Unheld, compact, whole
+from snnconv.formats.hardware.builder import HARDWARE_FORMS, HardwareBuilder
+from snnconv.formats.hardware.layers import Array, HardwareSignal, Integers, compact, whole
 from snnconv.formats.hardware.rounding import FINE, FINEST, USUAL, extent, rounded_weights, shift_for
 from snnconv.formats.hardware.sums import total
 from snnconv.formats.onnx.integers import in_units
+from snnconv.graph.access import display_name
 from snnconv.graph.linear import CONVOLUTIONS, NORMS
 from snnconv.graph.modules import Arithmetic
+from snnconv.graph.node import Refusal
 from snnconv.graph.passes.affine import affine_of
 
 __all__ = ["affine"]
@@ -25,11 +27,11 @@ MOST_BIAS = 2.0**30  # in units of a weight
 READ_OUT = 10  # binary digits of a weight and its shift together, where no neurons follow
 
 
-@HOLDERS.register(*CONVOLUTIONS)
-def _convolution(builder: Builder, node: fx.Node, module: Any, given: list[Signal]) -> Signal:
+@HARDWARE_FORMS.register(*CONVOLUTIONS)
+def _convolution(builder: HardwareBuilder, node: fx.Node, module: Any, inputs: list[HardwareSignal]) -> HardwareSignal:
     if module.padding_mode != "zeros" or isinstance(module.padding, str):
-        raise Unheld(f"it pads with {module.padding_mode!r}: pad with zeros")
-    step, offset = given[0].along(0)
+        raise Refusal(f"it pads with {module.padding_mode!r}: pad with zeros")
+    step, offset = inputs[0].along(0)
     attributes = {
         "strides": list(module.stride),
         "pads": [*module.padding, *module.padding],
@@ -37,90 +39,90 @@ def _convolution(builder: Builder, node: fx.Node, module: Any, given: list[Signa
         "groups": module.groups,
     }
     return _weighted(
-        builder, node, module, given[0], "convolution", in_units(module, step, np.ones(())), offset, attributes
+        builder, node, module, inputs[0], "convolution", in_units(module, step, np.ones(())), offset, attributes
     )
 
 
-@HOLDERS.register(nn.Linear)
-def _linear(builder: Builder, node: fx.Node, module: nn.Linear, given: list[Signal]) -> Signal:
-    step, offset = given[0].along(len(given[0].shape) - 1)
+@HARDWARE_FORMS.register(nn.Linear)
+def _linear(builder: HardwareBuilder, node: fx.Node, module: nn.Linear, inputs: list[HardwareSignal]) -> HardwareSignal:
+    step, offset = inputs[0].along(len(inputs[0].shape) - 1)
     weight = module.weight.detach().double().cpu().numpy() * step
-    return _weighted(builder, node, module, given[0], "linear", weight, offset, {})
+    return _weighted(builder, node, module, inputs[0], "linear", weight, offset, {})
 
 
 def _weighted(
-    builder: Builder,
+    builder: HardwareBuilder,
     node: fx.Node,
     module: Any,
-    given: Signal,
+    signal: HardwareSignal,
     operator: str,
     weight: Array,
     offset: Array,
     attributes: dict[str, Any],
-) -> Signal:
-    """A linear operator of `weight` in real units of the output for each integer of the input."""
+) -> HardwareSignal:
+    """Append a linear operator of `weight`, real units of the output for each integer of the input."""
     outputs, shape = len(weight), node.meta["shape"]
     axis = len(shape) - 1 if operator == "linear" else 0
-    own = module.weight.detach().double().cpu().numpy()
+    real_weight = module.weight.detach().double().cpu().numpy()
     bias = np.zeros(outputs) if module.bias is None else module.bias.detach().double().cpu().numpy()
-    carried = bias + _of_offset(own, offset, getattr(module, "groups", 1))
+    carried = bias + _of_offset(real_weight, offset, getattr(module, "groups", 1))
     threshold = thresholds_ahead(builder.graph, node, axis)
     largest = np.abs(weight).reshape(outputs, -1).max(1)
-    wider = max(1.0, max(-given.low, given.high) / USUAL)
+    wider = max(1.0, max(-signal.low, signal.high) / USUAL)
     coarsest = np.full(outputs, largest.max() or 1.0) if threshold is None else threshold / wider
     least = np.maximum(coarsest / 2**FINEST, np.abs(carried) / MOST_BIAS)
     weights, unit = rounded_weights(weight, builder.weight_bits, least)
     shift = max(0, READ_OUT - builder.weight_bits) if threshold is None else shift_for(threshold, unit)
     unit = unit / 2**shift
     biases = whole(carried / unit)
-    lowest, highest = (each * 2**shift for each in extent(weights, given.low, given.high))
+    lowest, highest = (end * 2**shift for end in extent(weights, signal.low, signal.high))
     reached = (lowest + min(0, int(biases.min())), highest + max(0, int(biases.max())))
     along = tuple(-1 if at == axis else 1 for at in range(len(shape)))
     return builder.add(
-        builder.name_of(node),
+        display_name(node),
         operator,
-        [given],
+        [signal],
         unit.reshape(along),
         reached,
         shape,
         attributes={**attributes, "shift": shift},
-        arrays={"weights": Integers(weights, None, own), "biases": Integers(biases, axis, bias)},
+        arrays={"weights": Integers(weights, None, real_weight), "biases": Integers(biases, axis, bias)},
     )
 
 
 def _of_offset(weight: Array, offset: Array, groups: int) -> Array:
-    """What an offset of each input channel adds to each output, `[O]`, where nothing is padded."""
+    """Return what offsets of the input channels add to each output, `[O]`, where nothing is padded."""
     summed = weight.reshape(*weight.shape[:2], -1).sum(2).reshape(groups, -1, weight.shape[1])
     return np.asarray((summed * offset.reshape(groups, 1, -1)).sum(2).reshape(-1))
 
 
-@HOLDERS.register(*NORMS)
-def affine(builder: Builder, node: fx.Node, module: nn.Module, given: list[Signal]) -> Signal:
-    """`gain·x + shift`: the gain becomes part of the scale, its sign a multiplier, the shift an integer constant."""
-    found = affine_of(builder.graph, node)
-    if found is None:
-        raise Unheld("it is no map of each channel by itself with fixed numbers")
-    (signal,), shape = given, tuple(node.meta["shape"])
+@HARDWARE_FORMS.register(*NORMS)
+def affine(builder: HardwareBuilder, node: fx.Node, module: nn.Module, inputs: list[HardwareSignal]) -> HardwareSignal:
+    """Write `gain·x + shift`: the gain becomes part of the scale, its sign a multiplier, the shift a constant."""
+    channel_map = affine_of(builder.graph, node)
+    if channel_map is None:
+        raise Refusal("it is no map of each channel by itself with fixed numbers")
+    (signal,), shape = inputs, tuple(node.meta["shape"])
     one, none = np.ones((1,) * len(shape)), np.zeros((1,) * len(shape))
-    gain = one if found.scale is None else found.scale.cpu().numpy()
-    added = none if found.shift is None else found.shift.cpu().numpy()
+    gain = one if channel_map.scale is None else channel_map.scale.cpu().numpy()
+    added = none if channel_map.shift is None else channel_map.shift.cpu().numpy()
     scale = signal.scale * np.where(gain == 0, 1, np.abs(gain))
     shift = 0
-    for axis in range(len(shape)) if found.shift is not None else ():
+    for axis in range(len(shape)) if channel_map.shift is not None else ():
         threshold = thresholds_ahead(builder.graph, node, axis)
         if threshold is not None and shape[axis] == scale.shape[axis]:
             others = tuple(at for at in range(len(shape)) if at != axis)
             shift = max(shift, shift_for(threshold, scale.max(others)))
         elif threshold is not None:
             shift = max(shift, shift_for(threshold.min(), scale.max()))
-    if found.shift is not None and thresholds_ahead(builder.graph, node, 0) is None:
+    if channel_map.shift is not None and thresholds_ahead(builder.graph, node, 0) is None:
         # zeros that weights pad with get no offset: what the constants leave of the shift must be small
         shift = max(0, math.ceil(FINE - math.log2(max(1, signal.high - signal.low))))
     unit = scale / 2**shift
-    wanted = added + gain * signal.offset
-    constants = whole(wanted / unit)
+    exact = added + gain * signal.offset
+    constants = whole(exact / unit)
     signs = np.sign(gain).astype(np.int64)
-    left = wanted - constants * unit
+    left = exact - constants * unit
     if shift == 0 and bool((signs == 1).all()) and not constants.any():
         return replace(signal, scale=unit, offset=left)
     multipliers = signs * 2**shift
@@ -130,9 +132,13 @@ def affine(builder: Builder, node: fx.Node, module: nn.Module, given: list[Signa
         name: Integers(*compact(values, shape))
         for name, values in (("multipliers", multipliers), ("constants", constants))
     }
-    return builder.add(builder.name_of(node), "affine", [signal], unit, reached, shape, offset=left, arrays=arrays)
+    return builder.add(display_name(node), "affine", [signal], unit, reached, shape, offset=left, arrays=arrays)
 
 
-@HOLDERS.register(Arithmetic)
-def _arithmetic(builder: Builder, node: fx.Node, module: Arithmetic, given: list[Signal]) -> Signal:
-    return affine(builder, node, module, given) if module.constant is not None else total(builder, node, module, given)
+@HARDWARE_FORMS.register(Arithmetic)
+def _arithmetic(
+    builder: HardwareBuilder, node: fx.Node, module: Arithmetic, inputs: list[HardwareSignal]
+) -> HardwareSignal:
+    return (
+        affine(builder, node, module, inputs) if module.constant is not None else total(builder, node, module, inputs)
+    )

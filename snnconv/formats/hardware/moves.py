@@ -1,4 +1,4 @@
-"""What moves integers about and computes nothing. Scales move with them."""
+"""Operators that move integers about and compute nothing. Scales move with them."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ import numpy as np
 import torch
 from torch import fx, nn
 
-from snnconv.formats.hardware.builder import HOLDERS, Builder
-from snnconv.formats.hardware.layers import Array, Signal, Unheld, shrunk
+from snnconv.formats.hardware.builder import HARDWARE_FORMS, HardwareBuilder
+from snnconv.formats.hardware.layers import Array, HardwareSignal, shrunk
+from snnconv.graph.access import display_name
 from snnconv.graph.modules import Concat, Pad, Reshape, Slice, Squeeze, Transpose, Unsqueeze
+from snnconv.graph.node import Refusal
 
 __all__: list[str] = []
 
@@ -19,71 +21,79 @@ Change = Callable[..., torch.Tensor]
 
 
 def _moved(values: list[Array], shapes: list[tuple[int, ...]], change: Change, rank: int) -> Array:
-    """Scales or offsets as an operator moves them."""
-    if all(each.size == 1 for each in values) and len({float(each.reshape(())) for each in values}) == 1:
+    """Return scales or offsets as an operator moves them."""
+    if all(array.size == 1 for array in values) and len({float(array.reshape(())) for array in values}) == 1:
         return values[0].reshape((1,) * rank)
     wide = [
-        torch.from_numpy(np.broadcast_to(each, shape).copy())[None] for each, shape in zip(values, shapes, strict=True)
+        torch.from_numpy(np.broadcast_to(array, shape).copy())[None]
+        for array, shape in zip(values, shapes, strict=True)
     ]
     return shrunk(change(*wide)[0].numpy())
 
 
 def _move(
-    builder: Builder, node: fx.Node, module: nn.Module, given: list[Signal], operator: str, attributes: dict[str, Any]
-) -> Signal:
+    builder: HardwareBuilder,
+    node: fx.Node,
+    module: nn.Module,
+    inputs: list[HardwareSignal],
+    operator: str,
+    attributes: dict[str, Any],
+) -> HardwareSignal:
     shape = tuple(node.meta["shape"])
-    shapes = [each.shape for each in given]
+    shapes = [signal.shape for signal in inputs]
     scale, offset = (
         _moved(values, shapes, module, len(shape))
-        for values in ([each.scale for each in given], [each.offset for each in given])
+        for values in ([signal.scale for signal in inputs], [signal.offset for signal in inputs])
     )
-    extent = (min(each.low for each in given), max(each.high for each in given))
-    return builder.add(
-        builder.name_of(node), operator, given, scale, extent, shape, offset=offset, attributes=attributes
-    )
+    extent = (min(signal.low for signal in inputs), max(signal.high for signal in inputs))
+    return builder.add(display_name(node), operator, inputs, scale, extent, shape, offset=offset, attributes=attributes)
 
 
-@HOLDERS.register(nn.Identity)
-def _identity(builder: Builder, node: fx.Node, module: nn.Identity, given: list[Signal]) -> Signal:
-    return given[0]
+@HARDWARE_FORMS.register(nn.Identity)
+def _identity(
+    builder: HardwareBuilder, node: fx.Node, module: nn.Identity, inputs: list[HardwareSignal]
+) -> HardwareSignal:
+    return inputs[0]
 
 
-@HOLDERS.register(nn.Flatten, Reshape, Squeeze, Unsqueeze)
-def _reshape(builder: Builder, node: fx.Node, module: Any, given: list[Signal]) -> Signal:
+@HARDWARE_FORMS.register(nn.Flatten, Reshape, Squeeze, Unsqueeze)
+def _reshape(builder: HardwareBuilder, node: fx.Node, module: Any, inputs: list[HardwareSignal]) -> HardwareSignal:
     if isinstance(module, Reshape) and module.batch_factor != 1:
-        raise Unheld("it moves values between the batch and other axes")
-    return _move(builder, node, module, given, "reshape", {"shape": list(node.meta["shape"])})
+        raise Refusal("it moves values between the batch and other axes")
+    return _move(builder, node, module, inputs, "reshape", {"shape": list(node.meta["shape"])})
 
 
-@HOLDERS.register(Transpose)
-def _transpose(builder: Builder, node: fx.Node, module: Transpose, given: list[Signal]) -> Signal:
-    return _move(builder, node, module, given, "transpose", {"order": [axis - 1 for axis in module.order[1:]]})
+@HARDWARE_FORMS.register(Transpose)
+def _transpose(
+    builder: HardwareBuilder, node: fx.Node, module: Transpose, inputs: list[HardwareSignal]
+) -> HardwareSignal:
+    return _move(builder, node, module, inputs, "transpose", {"order": [axis - 1 for axis in module.order[1:]]})
 
 
-@HOLDERS.register(Concat)
-def _concat(builder: Builder, node: fx.Node, module: Concat, given: list[Signal]) -> Signal:
+@HARDWARE_FORMS.register(Concat)
+def _concat(builder: HardwareBuilder, node: fx.Node, module: Concat, inputs: list[HardwareSignal]) -> HardwareSignal:
     if module.positions:
-        raise Unheld("it joins constants to activations")
-    return _move(builder, node, module, given, "concat", {"axis": module.axis % (len(node.meta["shape"]) + 1) - 1})
+        raise Refusal("it joins constants to activations")
+    return _move(builder, node, module, inputs, "concat", {"axis": module.axis % (len(node.meta["shape"]) + 1) - 1})
 
 
-@HOLDERS.register(Slice)
-def _slice(builder: Builder, node: fx.Node, module: Slice, given: list[Signal]) -> Signal:
-    rank = len(given[0].shape)
+@HARDWARE_FORMS.register(Slice)
+def _slice(builder: HardwareBuilder, node: fx.Node, module: Slice, inputs: list[HardwareSignal]) -> HardwareSignal:
+    rank = len(inputs[0].shape)
     cut = {axis % (rank + 1) - 1: bounds for axis, *bounds in _bounds(module)}
-    whole = [list(slice(*cut.get(axis, (None,))).indices(size)) for axis, size in enumerate(given[0].shape)]
-    return _move(builder, node, module, given, "slice", {"starts_stops_steps": whole})
+    whole = [list(slice(*cut.get(axis, (None,))).indices(size)) for axis, size in enumerate(inputs[0].shape)]
+    return _move(builder, node, module, inputs, "slice", {"starts_stops_steps": whole})
 
 
 def _bounds(module: Slice) -> list[tuple[int, int, int, int]]:
     return list(zip(module.axes, module.starts, module.stops, module.steps, strict=True))
 
 
-@HOLDERS.register(Pad)
-def _pad(builder: Builder, node: fx.Node, module: Pad, given: list[Signal]) -> Signal:
+@HARDWARE_FORMS.register(Pad)
+def _pad(builder: HardwareBuilder, node: fx.Node, module: Pad, inputs: list[HardwareSignal]) -> HardwareSignal:
     if module.mode != "constant" or module.value != 0 or min(module.pads) < 0:
-        raise Unheld("it pads with something other than zeros, or cuts off: pad with zeros")
-    (signal,), rank = given, len(module.pads) // 2
+        raise Refusal("it pads with something other than zeros, or cuts off: pad with zeros")
+    (signal,), rank = inputs, len(module.pads) // 2
     before = len(signal.shape) - rank
     around = [(0, 0)] * before + [(module.pads[axis], module.pads[axis + rank]) for axis in range(rank)]
     scale, offset = (  # of zeros any scale is right; one that is the same along an axis stays so
@@ -94,9 +104,9 @@ def _pad(builder: Builder, node: fx.Node, module: Pad, given: list[Signal]) -> S
     )
     extent = (min(0, signal.low), max(0, signal.high))
     return builder.add(
-        builder.name_of(node),
+        display_name(node),
         "pad",
-        given,
+        inputs,
         scale,
         extent,
         node.meta["shape"],

@@ -19,9 +19,11 @@ import numpy as np
 from torch import fx
 
 from snnconv.formats.hardware.ahead import thresholds_of
-from snnconv.formats.hardware.builder import HOLDERS, Builder
-from snnconv.formats.hardware.layers import Array, Integers, Signal, Unheld, compact, shrunk, whole
+from snnconv.formats.hardware.builder import HARDWARE_FORMS, HardwareBuilder
+from snnconv.formats.hardware.layers import Array, HardwareSignal, Integers, compact, shrunk, whole
 from snnconv.formats.hardware.rounding import shift_for
+from snnconv.graph.access import display_name
+from snnconv.graph.node import Refusal
 from snnconv.neurons import QCFS, Leaky, LearnableMultiThreshold, MultiLevel, MultiThreshold, Site
 from snnconv.neurons.multithreshold import HALF
 from snnconv.neurons.site import along_channels
@@ -31,40 +33,42 @@ __all__ = ["DECAY_BITS"]
 DECAY_BITS = 12  # behind the point of a decay
 
 
-@HOLDERS.register(QCFS)
-def _window(builder: Builder, node: fx.Node, site: QCFS, given: list[Signal]) -> Signal:
+@HARDWARE_FORMS.register(QCFS)
+def _window(builder: HardwareBuilder, node: fx.Node, site: QCFS, given: list[HardwareSignal]) -> HardwareSignal:
     return _neurons(builder, node, site, given[0], site.total_levels, np.asarray(HALF))
 
 
-@HOLDERS.register(MultiThreshold)
-def _multithreshold(builder: Builder, node: fx.Node, site: MultiThreshold, given: list[Signal]) -> Signal:
+@HARDWARE_FORMS.register(MultiThreshold)
+def _multithreshold(
+    builder: HardwareBuilder, node: fx.Node, site: MultiThreshold, given: list[HardwareSignal]
+) -> HardwareSignal:
     rank = len(node.meta["shape"])
     initial = along_channels(site.initial.detach().double(), rank + 1, site.channel_axis).cpu().numpy()
     return _neurons(builder, node, site, given[0], site.levels, initial)
 
 
-@HOLDERS.register(Leaky)
-def _leaky(builder: Builder, node: fx.Node, site: Leaky, given: list[Signal]) -> Signal:
+@HARDWARE_FORMS.register(Leaky)
+def _leaky(builder: HardwareBuilder, node: fx.Node, site: Leaky, given: list[HardwareSignal]) -> HardwareSignal:
     decay = None if site.decay == 1 else round(site.decay * 2**DECAY_BITS)
     return _neurons(builder, node, site, given[0], site.levels, None, reset=site.reset, decay=decay)
 
 
-@HOLDERS.register(MultiLevel, LearnableMultiThreshold)
-def _others(builder: Builder, node: fx.Node, site: Site, given: list[Signal]) -> Signal:
-    raise Unheld("only IF, LIF and M-HT neurons have an integer form: train or convert with --neuron mht, if or lif")
+@HARDWARE_FORMS.register(MultiLevel, LearnableMultiThreshold)
+def _others(builder: HardwareBuilder, node: fx.Node, site: Site, given: list[HardwareSignal]) -> HardwareSignal:
+    raise Refusal("only IF, LIF and M-HT neurons have an integer form: train or convert with --neuron mht, if or lif")
 
 
 def _neurons(
-    builder: Builder,
+    builder: HardwareBuilder,
     node: fx.Node,
     site: Site,
-    given: Signal,
+    given: HardwareSignal,
     levels: int,
     initial: Array | None,
     *,
     reset: str = "soft",
     decay: int | None = None,
-) -> Signal:
+) -> HardwareSignal:
     """A layer of neurons; `initial` is v_0 in units of θ, None of neurons that fire above k - 1/2."""
     shape = tuple(node.meta["shape"])
     real = thresholds_of(site, len(shape))
@@ -85,7 +89,7 @@ def _neurons(
     held = (int(min(0, potential.min())) + builder.passes * low, int(max(0, potential.max())) + builder.passes * high)
     state = (held[0], held[1] + (int(threshold.max()) if initial is None else 0))
     scale = np.asarray(threshold * unit)
-    name = builder.name_of(node)
+    name = display_name(node)
     return builder.add(
         name, "neurons", [given], scale, (lowest, levels), shape, attributes=attributes, arrays=arrays, state=state
     )

@@ -1,4 +1,4 @@
-"""What the layers of a hardware folder do, in numpy and in integers.
+"""The operators of a hardware folder's layers, in numpy and in integers.
 
 Every function takes and returns int64. Sums of products run as matrix products of floats, which is exact, in whatever
 order a machine adds: no sum, nor any part of one, is beyond 2^24 (float32) or 2^53 (float64), and that is checked
@@ -24,7 +24,7 @@ DECAY_BITS = 12
 
 
 def spread(values: Array, axis: int | None, rank: int) -> Array:
-    """`[C]` along an axis of a sample of this rank; what has no axis as it is."""
+    """Return `[C]` along an axis of a sample of this rank; what has no axis as it is."""
     if axis is None:
         return values
     shaped: Array = values.reshape(-1, *(1,) * (rank - 1 - axis))
@@ -32,7 +32,7 @@ def spread(values: Array, axis: int | None, rank: int) -> Array:
 
 
 def multiply(x: Array, weights: Array) -> Array:
-    """`[..., I]` times `[G, O, I]`, G the axis before the last two of x or 1, to `[..., O]`.
+    """Multiply `[..., I]` by `[G, O, I]`, G the axis before the last two of x or 1, to `[..., O]`.
 
     Raises:
         FileError: sums could be beyond what floats hold exactly.
@@ -43,7 +43,7 @@ def multiply(x: Array, weights: Array) -> Array:
 
 
 def _exact(x: Array, weights: Array) -> np.dtype[Any]:
-    """The floats that hold every sum of x times weights `[O, I]`, and every part of one."""
+    """Return the floats that hold every sum of x times weights `[O, I]`, and every part of one."""
     most = int(np.abs(x).max(initial=0)) * int(np.abs(weights).sum(1).max(initial=0))
     for limit, kind in EXACT:
         if most < limit:
@@ -54,7 +54,7 @@ def _exact(x: Array, weights: Array) -> np.dtype[Any]:
 def _windows(
     x: Array, kernel: Sequence[int], strides: Sequence[int], dilations: Sequence[int], pads: Sequence[int], fill: int
 ) -> Array:
-    """Every window of `[B, C, *spatial]`: a view `[B, C, *windows, *kernel]`."""
+    """Return every window of `[B, C, *spatial]`: a view `[B, C, *windows, *kernel]`."""
     rank = len(kernel)
     around = [(0, 0), (0, 0), *((pads[axis], pads[axis + rank]) for axis in range(rank))]
     if any(map(any, around)):
@@ -67,7 +67,7 @@ def _windows(
 
 
 def convolve(x: Array, weights: Array, settings: dict[str, Any]) -> Array:
-    """`[B, C, *spatial]` and `[O, C/groups, *kernel]` to `[B, O, *windows]`."""
+    """Convolve `[B, C, *spatial]` with `[O, C/groups, *kernel]`, to `[B, O, *windows]`."""
     groups, kernel = int(settings["groups"]), weights.shape[2:]
     rank = len(kernel)
     x = x.astype(_exact(x, weights.reshape(len(weights), -1)))
@@ -77,39 +77,39 @@ def convolve(x: Array, weights: Array, settings: dict[str, Any]) -> Array:
     grouped = cut.reshape(batch, groups, channels // groups, *cut.shape[2:])
     order = (1, 0, *range(3, 3 + rank), 2, *range(3 + rank, 3 + 2 * rank))
     rows = grouped.transpose(order).reshape(groups, batch * math.prod(windows), -1)
-    made = multiply(rows, weights.reshape(groups, len(weights) // groups, -1))
+    sums = multiply(rows, weights.reshape(groups, len(weights) // groups, -1))
     # [G, B·windows, O/G] -> [B, O, *windows]
-    made = made.reshape(groups, batch, *windows, -1)
-    return made.transpose(1, 0, 2 + rank, *range(2, 2 + rank)).reshape(batch, len(weights), *windows)
+    sums = sums.reshape(groups, batch, *windows, -1)
+    return sums.transpose(1, 0, 2 + rank, *range(2, 2 + rank)).reshape(batch, len(weights), *windows)
 
 
 def sum_pool(x: Array, settings: dict[str, Any]) -> Array:
-    """Sums over windows of `[B, C, *spatial]`; the padding counts as zeros."""
+    """Sum over windows of `[B, C, *spatial]`; the padding counts as zeros."""
     kernel = settings["kernel"]
     cut = _windows(x, kernel, settings["strides"], [1] * len(kernel), settings["pads"], 0)
     return np.asarray(cut.sum(tuple(range(-len(kernel), 0)), dtype=np.int64))
 
 
 def max_pool(x: Array, settings: dict[str, Any]) -> Array:
-    """Maxima over windows of `[B, C, *spatial]`; the padding never wins."""
+    """Take maxima over windows of `[B, C, *spatial]`; the padding never wins."""
     kernel = settings["kernel"]
     cut = _windows(x, kernel, settings["strides"], settings["dilations"], settings["pads"], np.iinfo(np.int64).min)
     return np.asarray(cut.max(tuple(range(-len(kernel), 0))))
 
 
 def affine(x: Array, multipliers: Array | None, constants: Array | None) -> Array:
-    """`x·multipliers + constants`."""
-    made = x if multipliers is None else x * multipliers
-    return made if constants is None else made + constants
+    """Return `x·multipliers + constants`."""
+    scaled = x if multipliers is None else x * multipliers
+    return scaled if constants is None else scaled + constants
 
 
 def fire(
     held: Array, current: Array, thresholds: Array, offsets: Array | None, settings: dict[str, Any]
 ) -> tuple[Array, Array]:
-    """One step of neurons: the levels that fire, and the potentials that are left."""
+    """Run one step of neurons; returns the levels that fire, and the potentials that are left."""
     decay = settings["decay"]
-    kept = held if decay is None else (held * int(decay)) >> DECAY_BITS
-    u = kept + (current << int(settings["shift"]))
+    decayed = held if decay is None else (held * int(decay)) >> DECAY_BITS
+    u = decayed + (current << int(settings["shift"]))
     levels = np.floor_divide(u if offsets is None else u + offsets, thresholds)
     fired = np.clip(levels, int(settings["lowest"]), int(settings["highest"]))
     left = u - fired * thresholds if settings["reset"] == "soft" else np.where(fired > 0, 0, u)

@@ -41,10 +41,14 @@ _HOW = {
 }
 
 
-def _same(found: dict[str, Any]) -> str:
+def _same(comparison: dict[str, Any]) -> str:
     """Return how the integers compare with the float network, in words."""
-    parts = [] if found["agreement"] is None else [f"the same class as the float network on {found['agreement']:.2f} %"]
-    for error in found.get("output_errors", ()):
+    parts = (
+        []
+        if comparison["agreement"] is None
+        else [f"the same class as the float network on {comparison['agreement']:.2f} %"]
+    )
+    for error in comparison.get("output_errors", ()):
         share = error["relative_error"]
         relative = "" if share is None else f"relative L2 error {100 * share:.3g} %, "
         parts.append(f"output {error['name']}: {relative}largest difference {error['largest_difference']:.3g}")
@@ -52,14 +56,16 @@ def _same(found: dict[str, Any]) -> str:
 
 
 def readme(graph: dict[str, Any]) -> str:
-    """The text, of what graph.json says."""
-    spec, found = graph["input"], graph["measured"]
+    """Return the text, from the content of graph.json."""
+    spec, comparison = graph["input"], graph["measured"]
     measured = ""
-    if found is not None:
+    if comparison is not None:
         noun = InputSpec.from_dict({name: spec[name] for name in InputSpec.__dataclass_fields__}).noun
-        measured = f"On {found['images']} {noun}s: {_same(found)}"
-        if found["accuracy"] is not None:
-            measured += f"; accuracy {found['accuracy']:.2f} %, of the float network {found['model_accuracy']:.2f} %"
+        measured = f"On {comparison['images']} {noun}s: {_same(comparison)}"
+        if comparison["accuracy"] is not None:
+            measured += (
+                f"; accuracy {comparison['accuracy']:.2f} %, of the float network {comparison['model_accuracy']:.2f} %"
+            )
         measured += ".\n"
     frames = "" if spec["timesteps"] is None else f", a frame a step, {spec['timesteps']} frames"
     return _TEXT.format(

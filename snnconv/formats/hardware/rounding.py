@@ -17,7 +17,8 @@ import math
 
 import numpy as np
 
-from snnconv.formats.hardware.layers import WIDEST, Array, Unheld, whole
+from snnconv.formats.hardware.layers import WIDEST, Array, whole
+from snnconv.graph.node import Refusal
 
 __all__ = ["FINE", "FINEST", "USUAL", "extent", "ratios_to_common", "rounded_weights", "shift_for"]
 
@@ -28,12 +29,12 @@ CLIPPED = np.linspace(0.4, 1.0, 25)  # shares of the largest weight that the lar
 
 
 def rounded_weights(weight: Array, bits: int, least: Array) -> tuple[Array, Array]:
-    """Integer weights and what one is worth.
+    """Round weights to integers; returns them and what one is worth.
 
     Args:
         weight: `[O, ...]`, float64.
-        bits: of a signed weight, 2 to 16.
-        least: what one is worth at least, `[O]` > 0.
+        bits: Width of a signed weight, 2 to 16.
+        least: Lowest worth of one, `[O]` > 0.
 
     Returns:
         `[O, ...]` int64 and `[O]` float64.
@@ -53,22 +54,22 @@ def rounded_weights(weight: Array, bits: int, least: Array) -> tuple[Array, Arra
 
 
 def shift_for(threshold: Array, unit: Array) -> int:
-    """f: binary digits by which units become finer, so that every threshold has `FINE` of them."""
+    """Return f: binary digits by which units become finer, so that every threshold has `FINE` of them."""
     digits = math.ceil(FINE - math.log2(float(np.min(threshold / unit))))
     if digits > WIDEST:
-        raise Unheld(f"neurons behind it have thresholds so low beside its values that {digits} more bits are needed")
+        raise Refusal(f"neurons behind it have thresholds so low beside its values that {digits} more bits are needed")
     return max(0, digits)
 
 
 def extent(weights: Array, low: int, high: int) -> tuple[int, int]:
-    """The least and the most that a sum of weights `[O, ...]` times integers low..high, or any part of it, can be."""
+    """Return the least and the most of sums of weights `[O, ...]` times integers low..high, and of any part of them."""
     rows = weights.reshape(len(weights), -1)
     ends = np.stack([rows * low, rows * high])
     return int(np.minimum(ends.min(0), 0).sum(1).min()), int(np.maximum(ends.max(0), 0).sum(1).max())
 
 
 def ratios_to_common(units: list[Array], fine: int) -> tuple[list[Array], Array]:
-    """Integer factors that bring integers of several units to one, and that unit.
+    """Return integer factors that bring integers of several units to one, and that unit.
 
     Where the units are no multiples of each other the coarsest gets a factor of at least 2^fine, so that it is off by
     2^-(fine+1) of itself at most.

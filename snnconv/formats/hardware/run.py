@@ -19,8 +19,8 @@ import numpy as np
 
 from snnconv.errors import DataError, FileError, unreadable
 from snnconv.files import require_regular
-from snnconv.formats.hardware import operators
-from snnconv.formats.hardware.operators import Array, spread
+from snnconv.formats.hardware.layer_operators import LAYER_OPERATORS, RunningLayer
+from snnconv.formats.hardware.operators import Array
 
 __all__ = ["FORMAT", "GRAPH", "VERSION", "HardwareNetwork", "file_names", "read_folder"]
 
@@ -33,7 +33,7 @@ Observer = Callable[[int, int, Array], None]
 
 
 def read_folder(path: str | os.PathLike[str]) -> dict[str, bytes]:
-    """The files of a hardware folder by name: graph.json, and what it names.
+    """Return the files of a hardware folder by name: graph.json, and what it names.
 
     Raises:
         FileError: the folder or a file is missing or damaged, or is not of this format.
@@ -54,7 +54,7 @@ def _read(path: Path) -> bytes:
 
 
 def file_names(graph: dict[str, Any]) -> list[str]:
-    """Names of the arrays of integers that a graph.json names.
+    """Return the names of the arrays of integers that a graph.json names.
 
     Raises:
         FileError: one is no name that an export writes.
@@ -84,10 +84,10 @@ class HardwareNetwork:
     """A network of integers.
 
     Args:
-        files: of its folder, by name.
+        files: Files of its folder, by name.
 
     Attributes:
-        graph: what graph.json says.
+        graph: Content of graph.json.
 
     Raises:
         FileError: a file is missing or damaged.
@@ -109,9 +109,9 @@ class HardwareNetwork:
         """Run the network on a batch.
 
         Args:
-            inputs: integers as graph.json describes them, `[B, ...]` in the network's layout; of an input that changes
+            inputs: Integers as graph.json describes them, `[B, ...]` in the network's layout; of an input that changes
                 over time `[T, B, ...]`.
-            observe: given the integers `[B, ...]` of each layer at each step.
+            observe: Receiver of the integers `[B, ...]` of each layer at each step.
 
         Returns:
             Each output, `[B, ...]` int64, summed over the steps; times its scale it is the network's answer.
@@ -127,14 +127,14 @@ class HardwareNetwork:
             for step in range(steps):
                 values: list[Array] = []
                 for position, layer in enumerate(self.graph["layers"]):
-                    given = [values[source] for source in layer["inputs"]]
+                    operands = [values[source] for source in layer["inputs"]]
                     if layer["operator"] == "input":
-                        given = [inputs[step] if frames else inputs]
-                    values.append(self._run(layer, given, position, held))
+                        operands = [inputs[step] if frames else inputs]
+                    values.append(self._run(layer, operands, position, held))
                     if observe is not None:
                         observe(step, position, values[-1])
-                found = [values[output["layer"]] for output in self.graph["outputs"]]
-                sums = [a + b for a, b in zip(sums, found, strict=True)] if sums else found
+                outputs = [values[output["layer"]] for output in self.graph["outputs"]]
+                sums = [a + b for a, b in zip(sums, outputs, strict=True)] if sums else outputs
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
             raise FileError(
                 f"{GRAPH} is damaged ({type(error).__name__}: {error}). Export the network again."
@@ -142,7 +142,7 @@ class HardwareNetwork:
         return tuple(sums)
 
     def _checked(self, inputs: Array) -> tuple[int, bool]:
-        """How many steps there are, and whether each takes a frame of its own."""
+        """Return how many steps there are, and whether each takes a frame of its own."""
         try:
             steps, spec = int(self.graph["passes"]), self.graph["input"]
             frames = spec["timesteps"] is not None
@@ -161,64 +161,9 @@ class HardwareNetwork:
             raise DataError(f"The inputs are {inputs.min()}..{inputs.max()}; the network takes {least}..{most}.")
         return steps, frames
 
-    def _array(self, layer: dict[str, Any], name: str, rank: int | None = None) -> Array | None:
-        """An array of a layer, to broadcast over a sample of this rank; None where it has none."""
-        if name not in layer["arrays"]:
-            return None
-        described = layer["arrays"][name]
-        values = self._arrays[described["file"]]
-        return values if rank is None else spread(values, described["axis"], rank)
-
-    def _run(self, layer: dict[str, Any], given: list[Array], position: int, held: dict[int, Array]) -> Array:
-        """One layer on its inputs `[B, ...]`; neurons change what is held of them."""
-        rank, settings, x = len(layer["shape"]), layer["attributes"], given[0]
-
-        def along(name: str) -> Array:
-            values = self._array(layer, name, rank)
-            if values is None:
-                raise KeyError(name)
-            return values
-
-        match layer["operator"]:
-            case "input":
-                return np.asarray(x.astype(np.int64) - along("zero"))
-            case "convolution":
-                weights = self._arrays[layer["arrays"]["weights"]["file"]]
-                return (operators.convolve(x, weights, settings) << int(settings["shift"])) + along("biases")
-            case "linear":
-                weights = self._arrays[layer["arrays"]["weights"]["file"]]
-                return (operators.multiply(x, weights) << int(settings["shift"])) + along("biases")
-            case "neurons":
-                before = held.get(position)
-                if before is None:
-                    before = np.broadcast_to(along("initial"), x.shape)
-                thresholds, offsets = along("thresholds"), self._array(layer, "offsets", rank)
-                fired, held[position] = operators.fire(before, x, thresholds, offsets, settings)
-                return fired
-            case "add":
-                return np.asarray(x * along("multipliers0") + given[1] * along("multipliers1"))
-            case "affine":
-                return operators.affine(
-                    x, self._array(layer, "multipliers", rank), self._array(layer, "constants", rank)
-                )
-            case "sum":
-                axes = tuple(axis + 1 for axis in settings["axes"])
-                return np.asarray(x.sum(axes, dtype=np.int64)).reshape(len(x), *layer["shape"])
-            case "sum_pool":
-                return operators.sum_pool(x, settings)
-            case "max_pool":
-                return operators.max_pool(x, settings)
-            case "reshape":
-                return x.reshape(len(x), *settings["shape"])
-            case "transpose":
-                return x.transpose(0, *(axis + 1 for axis in settings["order"]))
-            case "concat":
-                return np.concatenate(given, settings["axis"] + 1)
-            case "slice":
-                return x[(slice(None), *(slice(*bounds) for bounds in settings["starts_stops_steps"]))]
-            case "pad":
-                pads, padded = settings["pads"], len(settings["pads"]) // 2
-                around = [(0, 0)] * (x.ndim - padded) + [(pads[at], pads[at + padded]) for at in range(padded)]
-                return np.pad(x, around)
-            case operator:
-                raise FileError(f"{GRAPH} has a layer {operator!r}, which this version does not know.")
+    def _run(self, described: dict[str, Any], inputs: list[Array], position: int, held: dict[int, Array]) -> Array:
+        """Run one layer on its inputs `[B, ...]`; neurons change what is held of them."""
+        run = LAYER_OPERATORS.get(described["operator"])
+        if run is None:
+            raise FileError(f"{GRAPH} has a layer {described['operator']!r}, which this version does not know.")
+        return run(RunningLayer(described, position, self._arrays, held), inputs)

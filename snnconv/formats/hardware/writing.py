@@ -18,7 +18,7 @@ OURS = re.compile(r"[0-9]{3,6}_[a-z0-9_]+\.npy")
 
 
 def is_earlier_export(folder: Path) -> bool:
-    """Whether a folder holds an export, and no file or folder that an export does not write."""
+    """Return whether a folder holds an export, and no file or folder that an export does not write."""
     names = os.listdir(folder)
     if not all((name in (GRAPH, README) or OURS.fullmatch(name)) and (folder / name).is_file() for name in names):
         return False

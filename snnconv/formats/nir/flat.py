@@ -21,11 +21,11 @@ class FlatGraph:
     """Nodes without graphs among them.
 
     Attributes:
-        nodes: by name, that of an inner graph in front.
-        edges: each once, in the order of the file.
-        input: name of the only input.
-        input_shape: of one sample.
-        outputs: names, at least one.
+        nodes: Nodes by name, the name of an inner graph in front.
+        edges: Edges without repetitions, in the order of the file.
+        input: Name of the only input.
+        input_shape: Shape of one sample.
+        outputs: Names of the outputs, at least one.
     """
 
     nodes: Mapping[str, NirNode]
@@ -35,31 +35,33 @@ class FlatGraph:
     outputs: tuple[str, ...]
 
     def sources(self, name: str) -> tuple[str, ...]:
-        """Nodes with an edge to this one."""
+        """Return the nodes with an edge to this one."""
         return self._around[0].get(name, ())
 
     def targets(self, name: str) -> tuple[str, ...]:
-        """Nodes that this one has an edge to."""
+        """Return the nodes that this one has an edge to."""
         return self._around[1].get(name, ())
 
     @cached_property
     def _around(self) -> tuple[dict[str, tuple[str, ...]], dict[str, tuple[str, ...]]]:
-        """Of every node those before it, and those behind it, by name."""
+        """Return the nodes before each node, and those behind it, by name."""
         sources: dict[str, list[str]] = defaultdict(list)
         targets: dict[str, list[str]] = defaultdict(list)
         for source, target in self.edges:
             sources[target].append(source)
             targets[source].append(target)
-        before, behind = ({name: tuple(sorted(ends)) for name, ends in found.items()} for found in (sources, targets))
+        before, behind = (
+            {name: tuple(sorted(ends)) for name, ends in neighbours.items()} for neighbours in (sources, targets)
+        )
         return before, behind
 
 
 def flatten(graph: NirNode, path: Path) -> FlatGraph:
-    """All nodes of a graph and of the graphs within it.
+    """Return all nodes of a graph and of the graphs within it.
 
     Raises:
-        FileError: an edge leads to a node that is not there, or no shape is stated for the input.
-        ModelError: there is not exactly one input, or there is no output.
+        FileError: An edge leads to a node that is not there, or no shape is stated for the input.
+        ModelError: There is not exactly one input, or there is no output.
     """
     nodes: dict[str, NirNode] = {}
     edges: list[tuple[str, str]] = []
@@ -91,13 +93,13 @@ def _collect(graph: NirNode, prefix: str, nodes: dict[str, NirNode], edges: list
 
 
 def _end(graph: NirNode, name: str, kind: str, prefix: str, path: Path) -> list[str]:
-    """Where an edge begins or ends: at a node, or at an inner graph's outputs or inputs."""
+    """Return the ends of an edge: a node, or an inner graph's outputs or inputs."""
     node = graph.nodes.get(name)
     if node is None:
         raise FileError(f"{path} is damaged: an edge leads to {name!r}, which is no node of it.")
     if node.kind != "NIRGraph":
         return [prefix + name]
-    inner = [each for each, within in node.nodes.items() if within.kind == kind]
+    inner = [end for end, within in node.nodes.items() if within.kind == kind]
     if len(inner) != 1:
         raise ModelError(f"{path}: its graph {name!r} has {len(inner)} nodes {kind}; one is read.")
     return [f"{prefix}{name}.{inner[0]}"]

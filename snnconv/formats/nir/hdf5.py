@@ -34,10 +34,10 @@ class NirNode:
 
     Attributes:
         kind: NIR's name of its type.
-        values: its arrays of numbers and its texts, by name.
-        metadata: the same, of its metadata.
-        nodes: of a graph its nodes by name.
-        edges: of a graph, from which node to which.
+        values: Arrays of numbers and texts, by name.
+        metadata: Arrays of numbers and texts of its metadata, by name.
+        nodes: Nodes of a graph, by name.
+        edges: Edges of a graph, from node to node.
     """
 
     kind: str
@@ -51,8 +51,8 @@ def read_tree(data: bytes, path: Path) -> NirNode:
     """Read the graph of a file.
 
     Args:
-        data: the file's bytes.
-        path: its name, for messages.
+        data: Bytes of the file.
+        path: Name of the file, for messages.
 
     Raises:
         FileError: it is damaged, is HDF5 but not NIR, or refers to other files; or h5py is not installed.
@@ -66,19 +66,19 @@ def read_tree(data: bytes, path: Path) -> NirNode:
             group = _member(file, "node", path)
             if not isinstance(group, h5py.Group):
                 raise FileError(f"{path} is HDF5, and no NIR file: it has no group 'node'.")
-            found = _Reader(path).node(group, "node", 0)
+            tree = _Reader(path).node(group, "node", 0)
     except FileError:
         raise
     except (OSError, RuntimeError, KeyError, ValueError, TypeError, OverflowError, MemoryError) as error:
         message = f"{path} cannot be read as NIR ({type(error).__name__}: {error}). Write it again."
         raise unreadable(path, error, message) from error
-    if found.kind != "NIRGraph":
-        raise FileError(f"{path} holds a single {found.kind}, not a graph: wrap it in a nir.NIRGraph.")
-    return found
+    if tree.kind != "NIRGraph":
+        raise FileError(f"{path} holds a single {tree.kind}, not a graph: wrap it in a nir.NIRGraph.")
+    return tree
 
 
 def _member(group: Any, name: str, path: Path) -> Any:
-    """What lies in a group under a name, in this very file; None where there is none."""
+    """Return the member of a group, from this very file; None where there is none."""
     import h5py
 
     link = group.get(name, getlink=True)
@@ -129,12 +129,12 @@ class _Reader:
         """Texts and arrays of numbers; what is of another kind belongs to others and is left out."""
         import h5py
 
-        found = {}
+        metadata = {}
         for key in group:
             member = _member(group, key, self.path)
             if isinstance(member, h5py.Dataset) and (member.dtype.kind in "fiub" or _is_text(member)):
-                found[key] = self.value(member, f"{name}/metadata/{key}")
-        return found
+                metadata[key] = self.value(member, f"{name}/metadata/{key}")
+        return metadata
 
     def value(self, dataset: Any, name: str) -> Array | str:
         """An array of numbers, or a text."""

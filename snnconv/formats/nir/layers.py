@@ -31,8 +31,8 @@ class Convolution:
     Attributes:
         weight: `[O, I/groups, kh, kw]`, or `[O, I]`.
         bias: `[O]`.
-        stride, padding, dilation: of rows and columns; not of a matrix.
-        groups: as in torch.
+        stride, padding, dilation: Steps, zeros and spacing of rows and columns; unused by a matrix.
+        groups: Number of groups, counted as torch counts them.
     """
 
     weight: Array
@@ -43,32 +43,34 @@ class Convolution:
     groups: int = 1
 
     def of_scaled(self, scale: Array) -> Convolution:
-        """The same of an input that is `scale` (`[]` or `[I]`) times what it was."""
+        """Return the operator for an input that is `scale` (`[]` or `[I]`) times what it was."""
         inputs = self.weight.shape[1] * self.groups
-        own = np.broadcast_to(scale, (inputs,)).reshape(self.groups, 1, -1)
+        scales = np.broadcast_to(scale, (inputs,)).reshape(self.groups, 1, -1)
         grouped = self.weight.reshape(self.groups, -1, *self.weight.shape[1:])
-        return replace(self, weight=(grouped * own[(...,) + (None,) * (grouped.ndim - 3)]).reshape(self.weight.shape))
+        return replace(
+            self, weight=(grouped * scales[(...,) + (None,) * (grouped.ndim - 3)]).reshape(self.weight.shape)
+        )
 
     def scaled(self, scale: Array) -> Convolution:
-        """The same with an output that is `scale` (`[]` or `[O]`) times what it was."""
+        """Return the operator with an output that is `scale` (`[]` or `[O]`) times what it was."""
         rows = np.broadcast_to(scale, self.bias.shape)
         weight = self.weight * rows.reshape(-1, *(1,) * (self.weight.ndim - 1))
         return replace(self, weight=weight, bias=self.bias * rows)
 
     def shifted(self, shift: Array) -> Convolution:
-        """The same with `shift` (`[]` or `[O]`) added to its output."""
+        """Return the operator with `shift` (`[]` or `[O]`) added to its output."""
         return replace(self, bias=self.bias + shift)
 
 
 def as_convolution(module: nn.Module, shape: Shape) -> Convolution | None:
-    """A linear module, or one that moves values, as a convolution; None where it is none.
+    """Return a linear module, or one that moves values, as a convolution; None where it is none.
 
     Args:
-        module: of an imported graph.
-        shape: of its input.
+        module: Module of an imported graph.
+        shape: Shape of its input.
 
     Raises:
-        Refusal: it has no such form.
+        Refusal: It has no such form.
     """
     if isinstance(module, nn.Linear):
         return _linear(module, shape)
@@ -89,15 +91,15 @@ def placement(channels: int, total: int, first: int, shape: Shape) -> Convolutio
 
 
 def _of_channels(weight: Array, shape: Shape) -> Convolution:
-    """A matrix `[O, I]` applied to the channels of every pixel."""
+    """Apply a matrix `[O, I]` to the channels of every pixel."""
     if len(shape) == 3:
         weight = weight[:, :, None, None]
     return Convolution(weight, np.zeros(len(weight)))
 
 
 def _double(values: Any) -> Array:
-    found: Array = values.detach().double().cpu().numpy()
-    return found
+    array: Array = values.detach().double().cpu().numpy()
+    return array
 
 
 def _linear(module: nn.Linear, shape: Shape) -> Convolution:
@@ -129,13 +131,13 @@ def _pair(values: Sequence[int]) -> tuple[int, int]:
 def _windows(
     taps: Sequence[Array], stride: Sequence[int], pads: Sequence[tuple[int, int]], channels: Array
 ) -> Convolution:
-    """A convolution that takes one value of each window along rows and columns.
+    """Return a convolution that takes one value of each window along rows and columns.
 
     Args:
-        taps: of each axis, weights of a window.
-        stride: of each axis.
-        pads: of each axis, before and after.
-        channels: `[O, I]`.
+        taps: Weights of a window along each axis.
+        stride: Stride along each axis.
+        pads: Zeros before and after each axis.
+        channels: Weights between the channels, `[O, I]`.
     """
     longer, padding = [], []
     for tap, (before, after) in zip(taps, pads, strict=True):
@@ -147,16 +149,16 @@ def _windows(
 
 
 def _slice(module: Slice, shape: Shape) -> Convolution:
-    kept = [slice(None)] * len(shape)
+    cut = [slice(None)] * len(shape)
     for axis, start, stop, step in zip(module.axes, module.starts, module.stops, module.steps, strict=True):
-        kept[axis - 1] = slice(start, stop, step)
-    channels = np.eye(shape[0])[kept[0]]
+        cut[axis - 1] = slice(start, stop, step)
+    channels = np.eye(shape[0])[cut[0]]
     if len(shape) == 1:
         return _of_channels(channels, shape)
     if len(shape) != 3:
         raise Refusal(f"it cuts {list(shape)}: [C, H, W] and [features] are written")
     taps, strides = [], []
-    for size, window in zip(shape[1:], kept[1:], strict=True):
+    for size, window in zip(shape[1:], cut[1:], strict=True):
         start, _, step = window.indices(size)
         count = len(range(*window.indices(size)))
         length = max(start + 1, size - step * count + 1)  # as long as leaves `count` windows
@@ -183,7 +185,7 @@ def _pad(module: Pad, shape: Shape) -> Convolution:
 
 
 def spatial_padding(module: nn.Module) -> list[tuple[int, int]] | None:
-    """Zeros that a module puts around rows and columns, before and after; None where it does anything else."""
+    """Return the zeros that a module puts around rows and columns; None where it does anything else."""
     if not isinstance(module, Pad) or module.mode != "constant" or module.value or min(module.pads) < 0:
         return None
     rank = len(module.pads) // 2
@@ -192,7 +194,7 @@ def spatial_padding(module: nn.Module) -> list[tuple[int, int]] | None:
 
 
 def averaging(pool: AveragePool, channels: int) -> Convolution:
-    """Average pooling with padding that counts, as a convolution of each channel with itself."""
+    """Return average pooling with padding that counts, as a convolution of each channel with itself."""
     if len(pool.kernel) != 2 or not pool.count_include_pad:
         raise Refusal("its padding does not count in its averages, which NIR cannot say: pad with zeros that count")
     taps = [np.full(size, 1 / size) for size in pool.kernel]
@@ -201,10 +203,10 @@ def averaging(pool: AveragePool, channels: int) -> Convolution:
 
 
 def composed(first: Convolution, second: Convolution) -> Convolution | None:
-    """Two convolutions of single pixels, without padding, as one; None where they are not such."""
+    """Return two convolutions of single pixels, without padding, as one; None where they are not such."""
     single = all(
-        each.weight.shape[2:] in ((), (1, 1)) and each.padding == (0, 0) and each.groups == 1
-        for each in (first, second)
+        part.weight.shape[2:] in ((), (1, 1)) and part.padding == (0, 0) and part.groups == 1
+        for part in (first, second)
     )
     if not single or first.weight.ndim != second.weight.ndim:
         return None
@@ -216,10 +218,10 @@ def composed(first: Convolution, second: Convolution) -> Convolution | None:
 
 
 def padded(convolution: Convolution, pads: Sequence[tuple[int, int]]) -> Convolution | None:
-    """A convolution behind zero padding of rows and columns as one; None where a gap in its kernel forbids it."""
+    """Return zero padding and the convolution behind it as one; None where a gap in its kernel forbids it."""
     if convolution.dilation != (1, 1) or convolution.weight.ndim != 4:
         return None
-    whole = [(own + before, own + after) for own, (before, after) in zip(convolution.padding, pads, strict=True)]
+    whole = [(zeros + before, zeros + after) for zeros, (before, after) in zip(convolution.padding, pads, strict=True)]
     both = [max(pair) for pair in whole]
     room = [(most - before, most - after) for most, (before, after) in zip(both, whole, strict=True)]
     weight = np.pad(convolution.weight, [(0, 0), (0, 0), *room])

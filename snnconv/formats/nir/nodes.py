@@ -28,7 +28,7 @@ LAYERS: Registry[str, Handler] = Registry("NIR node")
 
 
 def numbers(node: NirNode, name: str) -> Array:
-    """An array of a node, finite as 32-bit floats."""
+    """Return an array of a node, finite as 32-bit floats."""
     values = node.values.get(name)
     if not isinstance(values, np.ndarray):
         raise Refusal(f"it has no array {name!r}")
@@ -40,18 +40,18 @@ def numbers(node: NirNode, name: str) -> Array:
 
 
 def integers(node: NirNode, name: str, count: int, least: int) -> tuple[int, ...]:
-    """Whole numbers, one for each of `count` axes; a single one counts for all."""
+    """Return whole numbers, one for each of `count` axes; a single one counts for all."""
     values = node.values.get(name)
     if not isinstance(values, np.ndarray) or values.dtype.kind not in "iuf" or values.size not in (1, count):
         raise Refusal(f"its {name} is {values!r}: {count} whole numbers are needed")
-    found = tuple(int(value) for value in np.broadcast_to(values.reshape(-1), (count,)))
-    if not np.array_equal(np.asarray(found), np.broadcast_to(values.reshape(-1), (count,))) or min(found) < least:
+    whole = tuple(int(value) for value in np.broadcast_to(values.reshape(-1), (count,)))
+    if not np.array_equal(np.asarray(whole), np.broadcast_to(values.reshape(-1), (count,))) or min(whole) < least:
         raise Refusal(f"its {name} is {values.tolist()}: whole numbers of at least {least} are needed")
-    return found
+    return whole
 
 
 def scaled(values: Array, operator: Any = "mul") -> list[nn.Module]:
-    """Multiplication with (or addition of) constants; nothing where that changes nothing."""
+    """Return modules that multiply by (or add) constants; none where that changes nothing."""
     neutral = 1.0 if operator == "mul" else 0.0
     if (values == neutral).all():
         return []
@@ -59,7 +59,7 @@ def scaled(values: Array, operator: Any = "mul") -> list[nn.Module]:
 
 
 def broadcast(values: Array, shape: Shape, name: str) -> Array:
-    """An array that fits a sample, one axis of it or all."""
+    """Return an array that fits a sample, one axis of it or all."""
     try:
         fits = np.broadcast_shapes(values.shape, shape) == shape
     except ValueError:
@@ -116,8 +116,8 @@ def _with_weights(module: Any, weight: Array, bias: Array | None, outputs: int) 
         if bias.shape != (outputs,):
             raise Refusal(f"its bias has {bias.size} values, its weight {outputs} outputs")
         module.bias = nn.Parameter(torch.from_numpy(bias)) if bias.any() else None
-    made: nn.Module = module
-    return made
+    loaded: nn.Module = module
+    return loaded
 
 
 @LAYERS.register("SumPool2d", "AvgPool2d")

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from torch import nn
 
-from snnconv.errors import FileError, InvalidValueError, ModelError, UnsupportedNode, UnsupportedOperatorsError
+from snnconv.errors import FileError, InvalidValueError, ModelError
 from snnconv.formats.nir.firing import NEURONS, RESET, Stepping, neurons_of
 from snnconv.formats.nir.flat import FlatGraph, flatten
 from snnconv.formats.nir.hdf5 import Array, NirNode, read_tree
@@ -20,6 +20,7 @@ from snnconv.formats.nir.loops import without_loops
 from snnconv.formats.nir.nodes import LAYERS
 from snnconv.formats.nir.settings import RESETS, NirReading
 from snnconv.graph.building import Builder
+from snnconv.graph.lowering import Refusals
 from snnconv.graph.modules import Arithmetic
 from snnconv.graph.node import Activation, Refusal
 from snnconv.model import SNN, InputSpec, Model
@@ -34,17 +35,17 @@ def read_network(data: bytes, path: Path, reading: NirReading) -> Model:
     """Read a network of integrate-and-fire neurons.
 
     Args:
-        data: the file's bytes.
-        path: its name, for messages.
-        reading: what the file leaves open.
+        data: Bytes of the file.
+        path: Name of the file, for messages.
+        reading: Choices that the file leaves open.
 
     Returns:
         A causally coupled SNN of one level a step, whose spikes are worth 1.
 
     Raises:
-        FileError: the file is damaged, or refers to other files.
-        UnsupportedOperatorsError: nodes that are not read, all of them.
-        ModelError: the graph has no neurons, several inputs, no outputs, or a cycle.
+        FileError: The file is damaged, or refers to other files.
+        UnsupportedOperatorsError: Some nodes are not read; all of them are listed.
+        ModelError: The graph has no neurons, several inputs, no outputs, or a cycle.
         InvalidValueError: T is neither stated nor given.
     """
     tree = read_tree(data, path)
@@ -68,7 +69,7 @@ def read_network(data: bytes, path: Path, reading: NirReading) -> Model:
 
 @dataclass(frozen=True)
 class _Stated:
-    """What a file of ours says of itself."""
+    """The statements of a file of ours about itself."""
 
     timesteps: int | None = None
     still: bool = False
@@ -90,13 +91,12 @@ def _stated(metadata: Mapping[str, Array | str], path: Path) -> _Stated:
 
 
 def _refuse_unknown(graph: FlatGraph, path: Path) -> None:
-    refused = [
-        UnsupportedNode(name, node.kind, f"{node.kind} is not read; read are {', '.join((*NEURONS, *sorted(LAYERS)))}")
-        for name, node in graph.nodes.items()
-        if node.kind not in LAYERS and node.kind not in NEURONS
-    ]
-    if refused:
-        raise UnsupportedOperatorsError(f"{path} holds NIR nodes that are not read", refused)
+    refusals = Refusals(f"{path} holds NIR nodes that are not read")
+    for name, node in graph.nodes.items():
+        if node.kind not in LAYERS and node.kind not in NEURONS:
+            kinds = ", ".join((*NEURONS, *sorted(LAYERS)))
+            refusals.add(name, node.kind, f"{node.kind} is not read; read are {kinds}")
+    refusals.raise_all()
 
 
 def _input_spec(
@@ -106,36 +106,36 @@ def _input_spec(
     frames = None if still else timesteps
     step_us = None if still else reading.step_us()
     if len(shape) == 1:
-        found = InputSpec(shape[0], None, None, layout="NC", timesteps=frames)
+        spec = InputSpec(shape[0], None, None, layout="NC", timesteps=frames)
     elif len(shape) == 3:
-        found = InputSpec(*shape, timesteps=frames, step_us=step_us)
+        spec = InputSpec(*shape, timesteps=frames, step_us=step_us)
     else:
         raise ModelError(f"{path} takes inputs of shape {list(shape)}: [C, H, W] and [features] are read.")
-    own = stated.input
-    if own is None:
-        return found
-    if own.sample_shape() != shape:
+    ours = stated.input
+    if ours is None:
+        return spec
+    if ours.sample_shape() != shape:
         raise FileError(
-            f"{path}: its own {METADATA_KEY} metadata is damaged: it states inputs {list(own.sample_shape())}, the "
+            f"{path}: its own {METADATA_KEY} metadata is damaged: it states inputs {list(ours.sample_shape())}, the "
             f"network takes {list(shape)}."
         )
     return InputSpec(
-        own.channels,
-        own.height,
-        own.width,
-        own.layout,
-        own.mean,
-        own.std,
-        own.resize,
-        own.classes,
+        ours.channels,
+        ours.height,
+        ours.width,
+        ours.layout,
+        ours.mean,
+        ours.std,
+        ours.resize,
+        ours.classes,
         frames,
-        own.step_us if step_us is None else step_us,
+        ours.step_us if step_us is None else step_us,
     )
 
 
 @dataclass(frozen=True)
-class _Signal:
-    """What a node puts out; `steps` where it changes from step to step, `[T*B, ...]`, else `[B, ...]`."""
+class _ReadSignal:
+    """The output of a node; `steps` where it changes from step to step, `[T*B, ...]`, else `[B, ...]`."""
 
     activation: Activation
     steps: bool
@@ -151,26 +151,25 @@ class _Assembly:
     def __init__(self, graph: FlatGraph, stepping: Stepping, spec: InputSpec, path: Path) -> None:
         self.graph, self.stepping, self.spec, self.path = graph, stepping, spec, path
         self.builder = Builder()
-        self.signals: dict[str, _Signal] = {}
-        self.repeated: dict[str, _Signal] = {}
+        self.signals: dict[str, _ReadSignal] = {}
+        self.repeated: dict[str, _ReadSignal] = {}
 
     def model(self) -> Model:
-        """The whole network."""
-        given = self.builder.input(self.graph.input, self.graph.input_shape, self.spec.timesteps)
-        source = _Signal(given, False)
+        """Return the whole network."""
+        pixels = self.builder.input(self.graph.input, self.graph.input_shape, self.spec.timesteps)
+        source = _ReadSignal(pixels, False)
         if self.spec.timesteps is not None:
-            folded = self.builder.call(f"{self.graph.input}_folded", Fold(self.stepping.timesteps), (given,))
-            source = _Signal(folded, True)
+            folded = self.builder.call(f"{self.graph.input}_folded", Fold(self.stepping.timesteps), (pixels,))
+            source = _ReadSignal(folded, True)
         self.signals[self.graph.input] = source
-        refused = []
+        refusals = Refusals(f"{self.path} holds a NIR node that cannot be read")
         for name in self._order():
             try:
                 self.signals[name] = self._node(name, self.graph.nodes[name])
-            except Refusal as reason:
-                refused.append(UnsupportedNode(name, self.graph.nodes[name].kind, str(reason)))
+            except Refusal as refusal:
+                refusals.add(name, self.graph.nodes[name].kind, refusal)
                 break  # what follows has no input
-        if refused:
-            raise UnsupportedOperatorsError(f"{self.path} holds a NIR node that cannot be read", refused)
+        refusals.raise_all()
         if not any(node.kind in NEURONS for node in self.graph.nodes.values()):
             raise ModelError(f"{self.path} has no neurons ({', '.join(NEURONS)}): there is nothing that spikes.")
         return self._read_out()
@@ -189,17 +188,19 @@ class _Assembly:
         return [name for name in order if name in reached and name != self.graph.input]
 
     def _reached(self) -> set[str]:
-        """Nodes on a way from the input; others would have nothing to compute with."""
-        found, edge = {self.graph.input}, [self.graph.input]
+        """Return the nodes on a way from the input; others would have nothing to compute with."""
+        reached, edge = {self.graph.input}, [self.graph.input]
         while edge:
             for target in self.graph.targets(edge.pop()):
-                if target not in found:
-                    found.add(target)
+                if target not in reached:
+                    reached.add(target)
                     edge.append(target)
-        return found
+        return reached
 
-    def _node(self, name: str, node: NirNode) -> _Signal:
-        signal = self._sum(name, [self.signals[each] for each in self.graph.sources(name) if each in self.signals])
+    def _node(self, name: str, node: NirNode) -> _ReadSignal:
+        signal = self._sum(
+            name, [self.signals[source] for source in self.graph.sources(name) if source in self.signals]
+        )
         if node.kind in NEURONS:
             modules = neurons_of(node, signal.shape, self.stepping)
             signal = self._apply(name, signal, modules[:-1])
@@ -211,26 +212,26 @@ class _Assembly:
         return self._apply(name, signal, LAYERS[node.kind](node, signal.shape))
 
     def _feeds_features(self, name: str, features: int) -> bool:
-        """Whether what follows takes all values in a row: some tools count the batch among the axes of a Flatten."""
+        """Return whether the next node takes all values in a row: some tools count the batch among a Flatten's axes."""
         following = [self.graph.nodes[target] for target in self.graph.targets(name)]
         weights = [node.values.get("weight") for node in following if node.kind in ("Affine", "Linear")]
         return bool(weights) and all(isinstance(w, np.ndarray) and w.shape[-1] == features for w in weights)
 
-    def _apply(self, name: str, signal: _Signal, modules: list[nn.Module]) -> _Signal:
+    def _apply(self, name: str, signal: _ReadSignal, modules: list[nn.Module]) -> _ReadSignal:
         activation = signal.activation
         for module in modules:
             activation = self.builder.call(name, module, (activation,))
-        return _Signal(activation, signal.steps)
+        return _ReadSignal(activation, signal.steps)
 
-    def _repeat(self, signal: _Signal, name: str) -> _Signal:
+    def _repeat(self, signal: _ReadSignal, name: str) -> _ReadSignal:
         key = signal.activation.node.name
         if key not in self.repeated:
-            made = self.builder.call(f"{name}_repeated", Repeat(self.stepping.timesteps), (signal.activation,))
-            self.repeated[key] = _Signal(made, True)
+            activation = self.builder.call(f"{name}_repeated", Repeat(self.stepping.timesteps), (signal.activation,))
+            self.repeated[key] = _ReadSignal(activation, True)
         return self.repeated[key]
 
-    def _sum(self, name: str, signals: list[_Signal]) -> _Signal:
-        """Edges into one node add up."""
+    def _sum(self, name: str, signals: list[_ReadSignal]) -> _ReadSignal:
+        """Add up the edges into one node."""
         if any(signal.steps for signal in signals):
             signals = [signal if signal.steps else self._repeat(signal, name) for signal in signals]
         total = signals[0]
@@ -238,7 +239,7 @@ class _Assembly:
             if signal.shape != total.shape:
                 raise Refusal(f"it is given {list(total.shape)} and {list(signal.shape)}, which do not add up")
             added = self.builder.call(f"{name}_sum", Arithmetic("add"), (total.activation, signal.activation))
-            total = _Signal(added, total.steps)
+            total = _ReadSignal(added, total.steps)
         return total
 
     def _read_out(self) -> Model:

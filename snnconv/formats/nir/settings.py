@@ -1,4 +1,4 @@
-"""What a NIR file leaves open and a reader must choose."""
+"""Choices that a NIR file leaves open to its reader."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ class NirReading:
 
     Attributes:
         timesteps: T, steps of one sample.
-        reset: "subtract" takes the threshold away when a neuron fires; "zero" sets the potential to the file's
-            v_reset, which is NIR's own definition and what counts where nothing is said.
-        dt: seconds of one step: of leaky neurons, whose time constants are in seconds, and of frames of events, which
+        reset: Effect of a spike: "subtract" takes the threshold away when a neuron fires; "zero" sets the potential to
+            the file's v_reset, which is NIR's own definition and what counts where nothing is said.
+        dt: Seconds of one step: of leaky neurons, whose time constants are in seconds, and of frames of events, which
             then hold the events of dt each. Without it a recording is cut into T slices of equal length.
-        still: whether the input is one image, the same at each step, or a frame for each step.
+        still: Flag of an input that is one image, the same at each step, and not a frame for each step.
 
     Raises:
-        InvalidValueError: a value is outside what is allowed.
+        InvalidValueError: A value is outside what is allowed.
     """
 
     timesteps: int | None = None

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import onnx
 
 from snnconv.errors import ModelError
 from snnconv.files import write_atomically
-from snnconv.formats.onnx.integers import MOST, IntegerWriter
-from snnconv.formats.onnx.integers_collapsed import CollapsedWriter
-from snnconv.formats.onnx.integers_stepped import SteppedWriter
+from snnconv.formats.onnx.integers import MOST
+from snnconv.formats.onnx.integers_collapsed import CollapsedLowering
+from snnconv.formats.onnx.integers_stepped import SteppedLowering
 from snnconv.formats.onnx.metadata import INT8
 from snnconv.formats.onnx.writing import metadata_of, output_tensors, wrapped
+from snnconv.graph.exporter import tensor_info
 from snnconv.graph.passes import fold_affine, run_passes, split_calls
 from snnconv.model import ANN, SNN, Model
 from snnconv.neurons import QCFS, MultiThreshold
@@ -21,43 +24,61 @@ from snnconv.spiking.plan import make_plan, prepare
 from snnconv.spiking.sites import iter_sites, total_levels_of
 from snnconv.spiking.unrolling import collapse
 
-__all__ = ["save_int8", "to_int8"]
+__all__ = ["Int8File", "int8_file", "save_int8", "to_int8"]
+
+
+@dataclass(frozen=True)
+class Int8File:
+    """A network with 8-bit weights and activations.
+
+    Attributes:
+        proto: The file.
+        form: "stepped", or "collapsed" where it runs in one pass.
+        convolutions: Number of convolutions that compute on levels.
+        total_levels: The least and the most N of any site.
+    """
+
+    proto: onnx.ModelProto
+    form: Literal["collapsed", "stepped"]
+    convolutions: int
+    total_levels: tuple[int, int]
 
 
 def to_int8(model: Model, *, stepped: bool = False) -> onnx.ModelProto:
-    """A quantized or spiking network with 8-bit weights and activations.
+    """Return a quantized or spiking network with 8-bit weights and activations.
 
     Args:
-        model: a quantized network or an SNN. The input is as that of `to_onnx`.
-        stepped: write the SNN itself, T steps, with the outputs of `to_onnx`; else the quantized network, or the one
-            that a mean-coupled SNN equals, in one pass.
+        model: A quantized network or an SNN. The input is as that of `to_onnx`.
+        stepped: Flag to write the SNN itself, T steps, with the outputs of `to_onnx`; else the quantized network, or
+            the one that a mean-coupled SNN equals, in one pass.
 
     Raises:
-        ModelError: it is a plain network, or is to be stepped and is no SNN, or no site has few enough levels and a
+        ModelError: It is a plain network, or is to be stepped and is no SNN, or no site has few enough levels and a
             convolution to feed.
     """
+    return int8_file(model, stepped=stepped).proto
+
+
+def int8_file(model: Model, *, stepped: bool = False) -> Int8File:
+    """Return what `to_int8` returns, and what is in it; arguments and errors are its."""
     if isinstance(model, ANN):
-        raise ModelError(_of_a_plain_network(model))
+        raise ModelError(_linear_or_plain(model))
     if stepped and not isinstance(model, SNN):
         raise ModelError("Only a spiking network steps through time; this one is quantized: write the collapsed form.")
     network = collapse(model) if isinstance(model, SNN) and not stepped else model.copy()
     run_passes(network.graph.eval(), (split_calls, fold_affine))
-    kind: type[IntegerWriter] = SteppedWriter if stepped else CollapsedWriter
-    names, shapes = output_tensors(network)
-    time = [] if not stepped or model.input.timesteps is None else [model.input.timesteps]
-    input_shape: list[int | str] = [*time, "batch", *model.input.sample_shape()]
-    writer = kind(network.graph, input_shape, names, shapes)
-    if not writer.integers:
-        raise ModelError(
-            _without_convolutions(network, kind(_with_two_levels(network).graph, input_shape, names, shapes))
-        )
+    graph, convolutions = _lowered(network, stepped)
+    if not convolutions:
+        raise ModelError(_without_convolutions(network, stepped))
     totals = {total for _, site in iter_sites(network.graph) if (total := total_levels_of(site)) is not None}
-    form = {INT8: "stepped" if stepped else "collapsed", "total_levels": [min(totals), max(totals)]}
-    return wrapped(writer.graph, {**metadata_of(model), **form})
+    form: Literal["collapsed", "stepped"] = "stepped" if stepped else "collapsed"
+    described = {INT8: form, "total_levels": [min(totals), max(totals)]}
+    proto = wrapped(graph, {**metadata_of(model), **described})
+    return Int8File(proto, form, convolutions, (min(totals), max(totals)))
 
 
-def _of_a_plain_network(model: Model) -> str:
-    """Say why a plain network has no 8-bit form, and what to do."""
+def _linear_or_plain(model: Model) -> str:
+    """Return why a plain network has no 8-bit form, and what to do."""
     if make_plan(prepare(model)).sites:
         return "A plain network has no levels: convert it first, then export it in 8 bits."
     return (
@@ -77,20 +98,14 @@ def _with_two_levels(network: Model) -> Model:
     return copy
 
 
-def _without_convolutions(network: Model, with_two_levels: IntegerWriter) -> str:
-    """Say why no convolution of a network is written in integers, and what to do.
-
-    Args:
-        network: that was to be written.
-        with_two_levels: what is written of it if its sites have two levels only.
-    """
-    stepped = isinstance(network, SNN)
-    sites = [site for _, site in iter_sites(network.graph)]
-    if with_two_levels.integers:
+def _without_convolutions(network: Model, stepped: bool) -> str:
+    """Return why no convolution of a network is written in integers, and what to do."""
+    if _lowered(_with_two_levels(network), stepped)[1]:
         levels = "L" if stepped else "N"
         return (
             f"No convolution takes levels that fit into 8 bits ({levels} <= {MOST[False]}): convert with fewer levels."
         )
+    sites = [site for _, site in iter_sites(network.graph)]
     if stepped and not any(isinstance(site, MultiThreshold) for site in sites):
         kinds = ", ".join(sorted({type(site).__name__ for site in sites}))
         return f"Only M-HT neurons are written in 8 bits, the network's are {kinds}: export it without --int8."
@@ -102,12 +117,24 @@ def _without_convolutions(network: Model, with_two_levels: IntegerWriter) -> str
     )
 
 
+def _lowered(network: Model, stepped: bool) -> tuple[onnx.GraphProto, int]:
+    """Return the ONNX graph of a network, and how many convolutions on levels are in it."""
+    names, shapes = output_tensors(network)
+    lowering = (SteppedLowering if stepped else CollapsedLowering)(network.graph, names)
+    for tensor, name in zip(lowering.run(), names, strict=True):
+        lowering.name_output(tensor, name)
+    time = [] if not stepped or network.input.timesteps is None else [network.input.timesteps]
+    inputs = [tensor_info(lowering.input_name, [*time, "batch", *network.input.sample_shape()])]
+    outputs = [tensor_info(name, shape) for name, shape in zip(names, shapes, strict=True)]
+    return lowering.finished(inputs, outputs), lowering.integers
+
+
 def save_int8(model: Model, path: str | os.PathLike[str], *, stepped: bool = False) -> Path:
     """Write `to_int8(model, stepped=stepped)`, atomically.
 
     Raises:
-        FileError: it cannot be written; nothing is left behind.
-        ModelError: as of `to_int8`.
+        FileError: The file cannot be written; nothing is left behind.
+        ModelError: See `to_int8`.
     """
     write_atomically(path, to_int8(model, stepped=stepped).SerializeToString())
     return Path(path)

@@ -16,8 +16,7 @@ All else (a convolution of real values, a read-out behind a mean) stays in float
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections import Counter
+from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -28,14 +27,14 @@ import torch
 from numpy.typing import NDArray
 from torch import fx, nn
 
-from snnconv.errors import ModelError
-from snnconv.graph.access import calls, module_of, operands, results
+from snnconv.graph.access import calls, module_of, operands
 from snnconv.graph.emission import EMITTERS, Emission
+from snnconv.graph.exporter import OnnxLowering
 from snnconv.graph.linear import CONVOLUTIONS
 from snnconv.graph.modules import Arithmetic, MaxPool
 from snnconv.neurons import Site
 
-__all__ = ["MOST", "MOST_WINDOWS", "Array", "IntegerWriter", "Levels", "in_units", "rounded"]
+__all__ = ["MOST", "MOST_WINDOWS", "Array", "IntegerLowering", "LevelTensor", "in_units", "rounded"]
 
 Array = NDArray[Any]
 MOST = {False: 255, True: 127}  # levels that 8 bits hold, unsigned and signed
@@ -45,14 +44,14 @@ BIASES = 2**30
 
 
 @dataclass(frozen=True)
-class Levels:
+class LevelTensor:
     """An activation as integers.
 
     Attributes:
-        name: of the tensor.
-        step: what one level is, `[]` or `[C]` on axis 1.
-        least: the lowest level.
-        most: the highest.
+        name: Name of the tensor.
+        step: Value of one level, `[]` or `[C]` on axis 1.
+        least: The lowest level.
+        most: The highest level.
     """
 
     name: str
@@ -61,96 +60,61 @@ class Levels:
     most: int
 
 
-class IntegerWriter(ABC):
-    """Writes the sites in order, and what a site needs when it needs it: as levels, as floats, or as both.
+class IntegerLowering(OnnxLowering):
+    """Walk that writes the sites in order, and what a site needs when it needs it: as levels, as floats, or as both.
 
     Args:
-        graph: batch-norm folded, and no module called twice.
-        input_shape: of the input, its leading axes among them.
-        outputs: names of the graph's outputs.
-        output_shapes: of each.
+        graph: Graph with batch-norm folded, and no module called twice.
+        outputs: Names of the graph's outputs.
 
     Attributes:
-        integers: how many convolutions on levels there are.
-        graph: what was written.
+        levels: Activations that are written as levels.
+        integers: Number of convolutions on levels.
     """
 
-    def __init__(
-        self,
-        graph: fx.GraphModule,
-        input_shape: Sequence[int | str],
-        outputs: Sequence[str],
-        output_shapes: Sequence[Sequence[int | str]],
-    ) -> None:
-        self.fx = graph
-        first = next(node for node in graph.graph.nodes if node.op == "placeholder")
-        given = str(first.meta.get("onnx_name", first.target))
-        self.emission = Emission({given, *outputs})
-        self.calls: Counter[str] = Counter()
-        self.floats: dict[fx.Node, str] = {first: given}
-        self.levels: dict[fx.Node, Levels] = {}
+    def __init__(self, graph: fx.GraphModule, outputs: Sequence[str]) -> None:
+        super().__init__(graph, outputs)
+        self.levels: dict[fx.Node, LevelTensor] = {}
         self.integers = 0
-        for node in calls(graph):
-            module = module_of(graph, node)
+
+    def run(self) -> list[str]:
+        """Write the sites and all that the outputs need; returns the names of the outputs' tensors."""
+        for node in calls(self.graph):
+            module = module_of(self.graph, node)
             if isinstance(module, Site) and self.takes(module):
                 self.write_site(node, module)
             elif isinstance(module, MaxPool) and operands(node)[0] in self.levels:
                 pooled = self.levels[operands(node)[0]]
-                name = EMITTERS[MaxPool](module, self.emission, [pooled.name], self.name_of(node))
+                name = EMITTERS[MaxPool](module, self.emission, [pooled.name], self.fresh_name(node))
                 self.levels[node] = replace(pooled, name=name)
-        found = [self.as_float(node) for node in results(graph)]
-        for name, wanted in zip(found, outputs, strict=True):
-            self.emission.nodes.append(onnx.helper.make_node("Identity", [name], [wanted], f"{wanted}:output"))
-        self.graph = onnx.helper.make_graph(
-            self.emission.nodes,
-            "snnconv",
-            [_tensor(given, input_shape)],
-            [_tensor(name, shape) for name, shape in zip(outputs, output_shapes, strict=True)],
-            list(self.emission.initializers.values()),
-        )
+        return self.results()
 
     @abstractmethod
     def takes(self, site: Site) -> bool:
-        """Whether it is a site whose levels fit into 8 bits; another stays in float."""
+        """Return whether a site's levels fit into 8 bits; another site stays in float."""
 
     @abstractmethod
     def write_site(self, node: fx.Node, site: Any) -> None:
         """Write a site's levels, from what it receives."""
 
-    def name_of(self, node: fx.Node) -> str:
-        """A name for what a node writes."""
-        own = str(node.meta.get("onnx_name", node.target))
-        self.calls[own] += 1  # a module called twice is written twice
-        return own if self.calls[own] == 1 else f"{own}:{self.calls[own]}"
+    def value(self, node: fx.Node) -> str:
+        """Return the name of an activation in its own units; it is written when first asked for."""
+        if node in self.levels and node not in self.values:
+            self.values[node] = self.dequantized(self.levels[node], f"{node.target}:currents")
+        return super().value(node)
 
     def private(self, node: fx.Node) -> bool:
-        """Whether a node has one reader, and is no output of the network."""
-        return len(node.users) == 1 and node not in results(self.fx)
+        """Return whether a node has one reader, and is no output of the network."""
+        return len(node.users) == 1 and node not in self.outputs
 
     def of_levels(self, node: fx.Node) -> bool:
-        """Whether it is a convolution of levels that nobody reads but the node that asks."""
-        if node.op != "call_module" or not isinstance(module_of(self.fx, node), CONVOLUTIONS):
+        """Return whether it is a convolution of levels that nobody reads but the node that asks."""
+        if node.op != "call_module" or not isinstance(module_of(self.graph, node), CONVOLUTIONS):
             return False
         return operands(node)[0] in self.levels and self.private(node)
 
-    def as_float(self, node: fx.Node) -> str:
-        """Name of an activation in its own units; written, with all that leads to it, when first asked for."""
-        if node in self.floats:
-            return self.floats[node]
-        if node in self.levels:
-            self.floats[node] = self.dequantized(self.levels[node], f"{node.target}:currents")
-            return self.floats[node]
-        module = module_of(self.fx, node)
-        emit = EMITTERS.get(type(module))
-        if emit is None:
-            raise ModelError(f"{type(module).__name__} {node.target!r} has no ONNX form.")
-        given, name = [self.as_float(arg) for arg in operands(node)], self.name_of(node)
-        self.emission.ranks[name] = len(node.meta["shape"]) + 1
-        self.floats[node] = emit(module, self.emission, given, name)
-        return self.floats[node]
-
-    def dequantized(self, levels: Levels, name: str, zero: Array | int = 0) -> str:
-        """Levels, less a level that counts as 0, one for all channels or one each, as floats."""
+    def dequantized(self, levels: LevelTensor, name: str, zero: Array | int = 0) -> str:
+        """Return levels, less a level that counts as 0, one for all channels or one each, as floats."""
         step = levels.step
         inputs = [levels.name, self.emission.constant(step, f"{name}.scale")]
         if isinstance(zero, int) and zero:
@@ -159,12 +123,12 @@ class IntegerWriter(ABC):
             inputs.append(self.emission.constant(zero.astype(np.uint8), f"{name}.zero"))
         return self.emission.node("DequantizeLinear", inputs, name, axis=1)
 
-    def convolution_behind(self, node: fx.Node) -> tuple[fx.Node, Any, Levels] | None:
-        """The one convolution of levels that makes a node: it, or two whose sum it is; its module and what it takes."""
+    def convolution_behind(self, node: fx.Node) -> tuple[fx.Node, Any, LevelTensor] | None:
+        """Return the one convolution of levels behind a node: it, or two whose sum it is; its module and its input."""
         if self.of_levels(node):
-            return node, module_of(self.fx, node), self.levels[operands(node)[0]]
+            return node, module_of(self.graph, node), self.levels[operands(node)[0]]
         pair = self.added(node)
-        if pair is None or not all(self.of_levels(each) for each in pair):
+        if pair is None or not all(self.of_levels(term) for term in pair):
             return None
         for long, short in (pair, pair[::-1]):
             both = self._merged(long, short)
@@ -173,17 +137,17 @@ class IntegerWriter(ABC):
         return None
 
     def added(self, node: fx.Node) -> tuple[fx.Node, fx.Node] | None:
-        """The two activations of one shape that a node adds for one reader."""
-        module = module_of(self.fx, node) if node.op == "call_module" and self.private(node) else None
+        """Return the two activations of one shape that a node adds for one reader."""
+        module = module_of(self.graph, node) if node.op == "call_module" and self.private(node) else None
         if not isinstance(module, Arithmetic) or module.operator != "add" or len(operands(node)) != 2:
             return None
         one, other = operands(node)
         return (one, other) if one.meta["shape"] == other.meta["shape"] else None
 
-    def _merged(self, long: fx.Node, short: fx.Node) -> tuple[Any, Levels] | None:
-        """A convolution of both inputs that is the sum of two: one of stride 1, and one of 1 x 1 of any stride."""
-        one: Any = module_of(self.fx, long)
-        other: Any = module_of(self.fx, short)
+    def _merged(self, long: fx.Node, short: fx.Node) -> tuple[Any, LevelTensor] | None:
+        """Return one convolution of both inputs for the sum of two: one of stride 1, and one of 1 x 1 of any stride."""
+        one: Any = module_of(self.graph, long)
+        other: Any = module_of(self.graph, short)
         a, b = self.levels[operands(long)[0]], self.levels[operands(short)[0]]
         rank = len(one.kernel_size)
         middle = [(kernel - 1) // 2 for kernel in one.kernel_size]
@@ -191,7 +155,7 @@ class IntegerWriter(ABC):
         plain = set(one.stride) == set(one.dilation) == {1} and set(other.kernel_size) == {1} and not any(other.padding)
         if not (odd and plain and one.groups == other.groups == 1 and a.least == b.least == 0):
             return None
-        name = self.name_of(short)
+        name = self.fresh_name(short)
         thinned = b.name
         if set(other.stride) != {1}:
             kernel = [1] * rank
@@ -203,31 +167,35 @@ class IntegerWriter(ABC):
         weight = torch.zeros_like(merged.weight, dtype=torch.float64)
         weight[:, : one.in_channels] = one.weight.detach()
         weight[(slice(None), slice(one.in_channels, None), *middle)] = other.weight.detach().flatten(1).double()
-        biases = [each.bias.detach().double() for each in (one, other) if each.bias is not None]
+        biases = [part.bias.detach().double() for part in (one, other) if part.bias is not None]
         merged.weight = nn.Parameter(weight)
         merged.bias = nn.Parameter(torch.stack(biases).sum(0) if biases else torch.zeros(one.out_channels).double())
-        steps = [np.broadcast_to(each.step, (m.in_channels,)) for each, m in ((a, one), (b, other))]
-        return merged, Levels(joined, np.concatenate(steps), 0, max(a.most, b.most))
+        steps = [np.broadcast_to(tensor.step, (m.in_channels,)) for tensor, m in ((a, one), (b, other))]
+        return merged, LevelTensor(joined, np.concatenate(steps), 0, max(a.most, b.most))
 
-    def convolution(self, node: fx.Node, module: Any, given: Levels, unit: Array, shift: Array | float = 0.0) -> str:
-        """A convolution of levels in units of what reads it, in the form that onnxruntime runs as one operator."""
+    def convolution(
+        self, node: fx.Node, module: Any, source: LevelTensor, unit: Array, shift: Array | float = 0.0
+    ) -> str:
+        """Write a convolution of levels in units of what reads it; onnxruntime runs this form as one operator."""
         self.integers += 1
-        name, e = self.name_of(node), self.emission
-        weights, scale, bias = rounded(module, given.step, unit, shift)
+        name, e = self.fresh_name(node), self.emission
+        weights, scale, bias = rounded(module, source.step, unit, shift)
         scales = e.constant(scale, f"{name}.scale")
-        x = e.node("DequantizeLinear", [given.name, self.unit_scale()], f"{name}.levels")
+        x = e.node("DequantizeLinear", [source.name, self.unit_scale()], f"{name}.levels")
         w = e.node("DequantizeLinear", [e.constant(weights, f"{name}.weight"), scales], f"{name}.weights", axis=0)
         b = e.node("DequantizeLinear", [e.constant(bias, f"{name}.bias"), scales], f"{name}.biases", axis=0)
         return e.node("Conv", [x, w, b], name, **_attributes(module))
 
-    def window(self, node: fx.Node, module: Any, given: Levels, unit: Array, shift: Array | float, name: str) -> str:
-        """What of a convolution of levels, in units `[C]` and shifted by so many, lies within 0..255, in 8 bits."""
-        made = self.convolution(node, module, given, unit, shift)
+    def window(
+        self, node: fx.Node, module: Any, source: LevelTensor, unit: Array, shift: Array | float, name: str
+    ) -> str:
+        """Write the part within 0..255 of a convolution of levels, in units `[C]` and shifted by so many, in 8 bits."""
+        exact = self.convolution(node, module, source, unit, shift)
         zero = self.constant(np.zeros((), np.uint8), "zero", 0)
-        return self.emission.node("QuantizeLinear", [made, self.unit_scale(), zero], name)
+        return self.emission.node("QuantizeLinear", [exact, self.unit_scale(), zero], name)
 
     def clipped(self, levels: str, site: Site, most: int, name: str) -> str:
-        """Levels no higher than the highest of a site, and no lower than the lowest."""
+        """Return levels no higher than the highest of a site, and no lower than the lowest."""
         if most >= MOST[site.signed]:
             return levels
         kind = np.dtype(np.int8 if site.signed else np.uint8)
@@ -236,33 +204,34 @@ class IntegerWriter(ABC):
         return self.emission.node("Clip", [levels, low, high], f"{name}.clipped")
 
     def constant(self, values: Array, name: str, number: int) -> str:
-        """A constant that many nodes read."""
+        """Return the name of a constant that many nodes read."""
         return self.emission.once(values, f"{name}.{values.dtype.name}.{number}")
 
     def unit_scale(self) -> str:
-        """A scale of 1."""
+        """Return the name of a scale of 1."""
         return self.emission.once(np.ones((), np.float32), "one")
 
 
 def _attributes(module: Any) -> dict[str, Any]:
-    """Of a convolution, as its emitter writes them."""
+    """Return the attributes of a convolution, as its emitter writes them."""
     scratch = Emission()
     EMITTERS[type(module)](module, scratch, ["x"], "scratch")
-    return {each.name: onnx.helper.get_attribute_value(each) for each in scratch.nodes[-1].attribute}
+    return {attribute.name: onnx.helper.get_attribute_value(attribute) for attribute in scratch.nodes[-1].attribute}
 
 
 def in_units(module: Any, step: Array, unit: Array) -> Array:
-    """Weights `[O, I/groups, ...]` of levels of `step`, in units of the output."""
+    """Return weights `[O, I/groups, ...]` of levels of `step`, in units of the output."""
     weight = module.weight.detach().double().cpu().numpy()
-    outputs, own = weight.shape[:2]
+    outputs, inputs = weight.shape[:2]
     spatial = (1,) * (weight.ndim - 2)
-    steps = np.broadcast_to(step, (own * module.groups,)).reshape(module.groups, 1, own)
-    by_output = np.broadcast_to(steps, (module.groups, outputs // module.groups, own)).reshape(outputs, own, *spatial)
+    steps = np.broadcast_to(step, (inputs * module.groups,)).reshape(module.groups, 1, inputs)
+    by_output = np.broadcast_to(steps, (module.groups, outputs // module.groups, inputs))
+    by_output = by_output.reshape(outputs, inputs, *spatial)
     return np.asarray(weight * by_output / np.broadcast_to(unit, (outputs,)).reshape(-1, 1, *spatial))
 
 
 def rounded(module: Any, step: Array, unit: Array, shift: Array | float) -> tuple[Array, Array, Array]:
-    """A convolution of levels in units of its output: weights `[O, I/groups, ...]` int8, scales `[O]`, biases int32."""
+    """Return a convolution of levels in units of its output: weights int8, scales `[O]`, biases int32."""
     scaled = in_units(module, step, unit)
     outputs = len(scaled)
     spatial = (1,) * (scaled.ndim - 2)
@@ -274,7 +243,3 @@ def rounded(module: Any, step: Array, unit: Array, shift: Array | float) -> tupl
     whole = np.rint(scaled / scale.reshape(-1, 1, *spatial).astype(np.float64))
     weights = np.clip(whole, -WEIGHTS, WEIGHTS).astype(np.int8)
     return weights, scale, np.rint(bias / scale.astype(np.float64)).astype(np.int32)
-
-
-def _tensor(name: str, shape: Sequence[int | str]) -> onnx.ValueInfoProto:
-    return onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, list(shape))

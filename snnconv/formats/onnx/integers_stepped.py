@@ -21,19 +21,20 @@ fire at the threshold. What does not change from step to step runs once.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from torch import fx
 
-from snnconv.formats.onnx.integers import MOST, MOST_WINDOWS, Array, IntegerWriter, Levels, in_units
+from snnconv.formats.onnx.integers import MOST, MOST_WINDOWS, Array, IntegerLowering, LevelTensor, in_units
 from snnconv.graph.access import calls, module_of, operands
 from snnconv.graph.emission import EMITTERS
 from snnconv.graph.modules import MaxPool
 from snnconv.neurons import Coupling, Fold, MultiThreshold, Repeat, Site, TimeMean
 
-__all__ = ["SteppedWriter"]
+__all__ = ["SteppedLowering"]
 
 FINE = 3  # steps of a window to a level of the whole window of time, at least, if MOST_WINDOWS are enough
 MARGIN = 4.0  # deviations of a current from its mean that a window has room for
@@ -47,12 +48,12 @@ class _Currents:
     steps: bool
 
 
-class SteppedWriter(IntegerWriter):
+class SteppedLowering(IntegerLowering):
     """Writes a spiking network."""
 
-    def __init__(self, graph: fx.GraphModule, *args: Any) -> None:
+    def __init__(self, graph: fx.GraphModule, outputs: Sequence[str]) -> None:
+        super().__init__(graph, outputs)
         self._of_time = _of_time(graph)
-        super().__init__(graph, *args)
 
     def takes(self, site: Site) -> bool:
         if not isinstance(site, MultiThreshold) or site.levels > MOST[site.signed]:
@@ -62,7 +63,7 @@ class SteppedWriter(IntegerWriter):
 
     def write_site(self, node: fx.Node, site: MultiThreshold) -> None:
         """Write the levels that a site fires."""
-        name = self.name_of(node)
+        name = self.fresh_name(node)
         step = (site.ceiling.detach().double() / site.levels).cpu().numpy()
         currents = self._currents(operands(node)[0], step, site, name)
         if site.coupling is Coupling.MEAN:
@@ -72,10 +73,10 @@ class SteppedWriter(IntegerWriter):
         levels = fired[0]
         if len(fired) > 1:
             levels = self.emission.node("Concat", fired, f"{name}:spikes", axis=0)
-        self.levels[node] = Levels(levels, step, -site.levels if site.signed else 0, site.levels)
+        self.levels[node] = LevelTensor(levels, step, -site.levels if site.signed else 0, site.levels)
 
     def _of_one_current(self, currents: _Currents, site: MultiThreshold, node: fx.Node, name: str) -> list[str]:
-        """s_t = c_t - c_{t-1}, in integers: -c is the complement of c, less that of 0."""
+        """Write s_t = c_t - c_{t-1}, in integers: -c is the complement of c, less that of 0."""
         kind = np.dtype(np.int8 if site.signed else np.uint8)
         zero = self.constant(np.zeros((), kind), "zero", 0)
         none = self.constant(np.array(-1 if site.signed else MOST[False], kind), "none", 0)
@@ -88,8 +89,8 @@ class SteppedWriter(IntegerWriter):
             if before:
                 left = self.emission.node("BitwiseNot", [before], f"{name}:left{t}")
                 pair = [
-                    self.emission.node("DequantizeLinear", [each, one, at], f"{name}:{word}{t}")
-                    for each, at, word in ((count, zero, "all"), (left, none, "less"))
+                    self.emission.node("DequantizeLinear", [tensor, one, at], f"{name}:{word}{t}")
+                    for tensor, at, word in ((count, zero, "all"), (left, none, "less"))
                 ]
                 both = self.emission.node("Add", pair, f"{name}:more{t}")
                 spikes = self.emission.node("QuantizeLinear", [both, one, zero], f"{name}:spikes{t}")
@@ -98,7 +99,7 @@ class SteppedWriter(IntegerWriter):
         return fired
 
     def _step_by_step(self, currents: _Currents, site: MultiThreshold, node: fx.Node, name: str) -> list[str]:
-        """Potentials m_t - 1/2, one step after the other."""
+        """Write potentials m_t - 1/2, one step after the other."""
         zero = self.constant(np.zeros((), np.int8 if site.signed else np.uint8), "zero", 0)
         start = site.initial.detach().double().cpu().numpy() - 0.5
         left = ""
@@ -118,13 +119,13 @@ class SteppedWriter(IntegerWriter):
         return fired
 
     def _split(self, currents: _Currents, timesteps: int, name: str) -> list[str]:
-        """The currents of each step."""
+        """Return the currents of each step."""
         if not currents.steps or timesteps == 1:
             return [currents.name] * timesteps
         return self.emission.split(currents.name, timesteps, f"{name}:steps")
 
     def _mean(self, currents: _Currents, node: fx.Node, timesteps: int, name: str) -> _Currents:
-        """The time mean."""
+        """Return the time mean."""
         if not currents.steps:
             return currents
         shape = self.emission.ints([timesteps, -1, *node.meta["shape"]], f"{name}.steps")
@@ -133,10 +134,10 @@ class SteppedWriter(IntegerWriter):
         return _Currents(self.emission.node("ReduceMean", [steps, axis], f"{name}:mean", keepdims=0), False)
 
     def _currents(self, node: fx.Node, step: Array, site: MultiThreshold, name: str) -> _Currents:
-        """What a site receives, in units of its θ."""
+        """Write a site's input, in units of its θ."""
         if node in self.levels:
             return _Currents(self._in_thresholds(node, step, f"{name}:received"), True)
-        module = module_of(self.fx, node) if node.op == "call_module" and self.private(node) else None
+        module = module_of(self.graph, node) if node.op == "call_module" and self.private(node) else None
         if isinstance(module, Repeat):
             return self._currents(operands(node)[0], step, site, f"{name}:once")
         if isinstance(module, TimeMean):
@@ -144,29 +145,29 @@ class SteppedWriter(IntegerWriter):
             return self._mean(within, node, site.timesteps, name)
         if isinstance(module, MaxPool):
             before = self._currents(operands(node)[0], step, site, f"{name}:before")
-            pooled = EMITTERS[MaxPool](module, self.emission, [before.name], self.name_of(node))
+            pooled = EMITTERS[MaxPool](module, self.emission, [before.name], self.fresh_name(node))
             return replace(before, name=pooled)
         of_integers = self._of_integers(node, step, site, name)
         if of_integers is not None:
             return _Currents(of_integers, True)
-        repeated = node.op == "call_module" and isinstance(module_of(self.fx, node), Repeat)
+        repeated = node.op == "call_module" and isinstance(module_of(self.graph, node), Repeat)
         source = operands(node)[0] if repeated else node
         threshold = step.reshape(-1, *(1,) * (len(node.meta["shape"]) - 1)) if step.shape else step
         scale = self.emission.constant(threshold, f"{name}.threshold")
-        drive = self.emission.node("Div", [self.as_float(source), scale], f"{name}:drive")
+        drive = self.emission.node("Div", [self.value(source), scale], f"{name}:drive")
         return _Currents(drive, source in self._of_time)
 
     def _of_integers(self, node: fx.Node, step: Array, site: MultiThreshold, name: str) -> str | None:
-        """What a convolution of levels makes, by itself or with another site's levels added."""
+        """Write the output of a convolution of levels, by itself or with another site's levels added."""
         behind = self.convolution_behind(node)
         if behind is not None:
             return self._windows(*behind, step, site, None, name)
         pair = self.added(node)
         for convolution, residual in () if pair is None else (pair, pair[::-1]):
             if self.of_levels(convolution) and residual in self.levels:
-                module, given = module_of(self.fx, convolution), self.levels[operands(convolution)[0]]
+                module, source = module_of(self.graph, convolution), self.levels[operands(convolution)[0]]
                 relative = replace(self.levels[residual], step=self.levels[residual].step / step)
-                windows = self._windows(convolution, module, given, step, site, relative, name)
+                windows = self._windows(convolution, module, source, step, site, relative, name)
                 added = self._in_thresholds(residual, step, f"{name}:residual")
                 return self.emission.node("Add", [windows, added], f"{name}:sum")
         return None
@@ -175,19 +176,19 @@ class SteppedWriter(IntegerWriter):
         self,
         node: fx.Node,
         module: Any,
-        given: Levels,
+        source: LevelTensor,
         step: Array,
         site: MultiThreshold,
-        added: Levels | None,
+        added: LevelTensor | None,
         name: str,
     ) -> str:
-        """A convolution of levels `given` in units of θ `step`, as far as it matters to a site with `added` levels."""
-        weights = in_units(module, given.step, step).reshape(module.out_channels, -1)
+        """Write a convolution of levels in units of θ `step`, as far as it matters to a site with `added` levels."""
+        weights = in_units(module, source.step, step).reshape(module.out_channels, -1)
         bias = 0.0 if module.bias is None else module.bias.detach().double().cpu().numpy() / step
         margin = MARGIN / 2 * np.sqrt((weights**2).sum(1))
         least, most = (0.0, 0.0) if added is None else (added.step * added.least, added.step * added.most)
-        lowest = given.most * np.minimum(weights, 0).sum(1) + given.least * np.maximum(weights, 0).sum(1) + bias
-        highest = given.most * np.maximum(weights, 0).sum(1) + given.least * np.minimum(weights, 0).sum(1) + bias
+        lowest = source.most * np.minimum(weights, 0).sum(1) + source.least * np.maximum(weights, 0).sum(1) + bias
+        highest = source.most * np.maximum(weights, 0).sum(1) + source.least * np.minimum(weights, 0).sum(1) + bias
         begin = np.minimum(np.maximum(lowest, (-site.levels if site.signed else 0) - most - margin), 0)
         end = np.maximum(np.minimum(highest, site.levels - least + margin), 0)
         finest = FINE * math.sqrt(site.timesteps)
@@ -199,13 +200,13 @@ class SteppedWriter(IntegerWriter):
         parts = []
         for number in range(count):
             shift = zero - MOST[False] * number
-            window = self.window(node, module, given, unit * step, shift, f"{name}:window{number}")
-            levels = Levels(window, unit, 0, MOST[False])
+            window = self.window(node, module, source, unit * step, shift, f"{name}:window{number}")
+            levels = LevelTensor(window, unit, 0, MOST[False])
             parts.append(self.dequantized(levels, f"{name}:part{number}", np.clip(shift, 0, MOST[False])))
         return parts[0] if count == 1 else self.emission.node("Sum", parts, f"{name}:windows")
 
     def _in_thresholds(self, node: fx.Node, step: Array, name: str) -> str:
-        """Levels as floats in units of θ `step`; by channel in an operator of its own, which runs faster."""
+        """Return levels as floats in units of θ `step`; by channel in an operator of its own, which runs faster."""
         levels = self.levels[node]
         relative = np.asarray(levels.step / step)
         if not relative.shape:
@@ -216,17 +217,17 @@ class SteppedWriter(IntegerWriter):
 
 
 def _count(width: float, finest: float) -> int:
-    """How many windows of 8 bits of so many steps to one are as wide."""
+    """Return how many windows of 8 bits of so many steps to one are as wide."""
     return max(1, min(MOST_WINDOWS, math.ceil(width * finest / MOST[False])))
 
 
 def _of_time(graph: fx.GraphModule) -> set[fx.Node]:
-    """Nodes whose output has rows for every step, `[T*B, ...]`."""
-    found: set[fx.Node] = set()
+    """Return the nodes whose output has rows for every step, `[T*B, ...]`."""
+    stepped: set[fx.Node] = set()
     for node in calls(graph):
         module = module_of(graph, node)
         if isinstance(module, (Fold, Repeat)) or (
-            not isinstance(module, TimeMean) and any(given in found for given in operands(node))
+            not isinstance(module, TimeMean) and any(operand in stepped for operand in operands(node))
         ):
-            found.add(node)
-    return found
+            stepped.add(node)
+    return stepped

@@ -18,7 +18,7 @@ SINGLE_STEP = "single_step"  # likewise, of a file that a host runs step by step
 
 
 def metadata_in(proto: onnx.ModelProto) -> dict[str, Any]:
-    """What `save` wrote; of another tool's file an empty dictionary."""
+    """Return the JSON of a file; an empty dictionary of another tool's file."""
     text = next((prop.value for prop in proto.metadata_props if prop.key == METADATA_KEY), None)
     if text is None:
         return {}

@@ -15,7 +15,7 @@ the axis `axis`, the batch's axis counted.
 from __future__ import annotations
 
 import os
-from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from torch import fx
+from torch import fx, nn
 
 from snnconv.errors import FileError, InvalidValueError, ModelError
 from snnconv.files import write_atomically
@@ -31,8 +31,9 @@ from snnconv.formats.onnx.metadata import SINGLE_STEP, metadata_in
 from snnconv.formats.onnx.reading import read_proto
 from snnconv.formats.onnx.step_neurons import STEPS, State, state_of
 from snnconv.formats.onnx.writing import metadata_of, wrapped
-from snnconv.graph.access import calls, module_of, operands, results
-from snnconv.graph.emission import EMITTERS, Emission
+from snnconv.graph.access import calls, display_name, input_of, module_of
+from snnconv.graph.exporter import OnnxLowering, tensor_info
+from snnconv.graph.lowering import UniqueNames, look_up
 from snnconv.model import Model
 from snnconv.neurons import SpikingSite
 from snnconv.spiking.one_step import one_step
@@ -41,95 +42,82 @@ __all__ = ["initial_state", "save_single_step", "to_single_step"]
 
 
 def to_single_step(model: Model) -> onnx.ModelProto:
-    """One step of a spiking network, with the state of its neurons as inputs and outputs.
+    """Return one step of a spiking network, with the state of its neurons as inputs and outputs.
 
     Args:
-        model: an SNN of causal coupling.
+        model: An SNN of causal coupling.
 
     Returns:
         Inputs: the network's own, `[batch, ...]`, one frame of it where it changes over time; then `<neurons>_v` for
         each layer of neurons. Outputs: the network's own at this step; then `<neurons>_v_out`.
 
     Raises:
-        ModelError: the network does not spike, or its neurons see their whole window; UnsupportedOperatorsError lists
+        ModelError: The network does not spike, or its neurons see their whole window; UnsupportedOperatorsError lists
             what is computed on the mean of a window.
     """
     graph = one_step(model, "A single step")
-    first = next(node for node in graph.graph.nodes if node.op == "placeholder")
-    given = str(first.meta.get("onnx_name", first.target))
-    if given in model.outputs or len(set(model.outputs)) < len(model.outputs):
-        raise ModelError(f"Two of the network's inputs and outputs have the same name: {given}, {model.outputs}.")
-    taken = {given, *model.outputs}
-    states: dict[fx.Node, State] = {}
-    names = _names(graph)
-    for node in calls(graph):
-        if isinstance(site := module_of(graph, node), SpikingSite):
-            states[node] = state_of(site, names[node], tuple(node.meta["shape"]), taken)
-    emission = Emission(taken)
-    written = _emit(graph, emission, {first: given}, names, states)
-    for node, name in zip(results(graph), model.outputs, strict=True):
-        emission.nodes.append(onnx.helper.make_node("Identity", [written[node]], [name], f"{name}:output"))
-    inputs = [_tensor(given, model.input.sample_shape()), *(_tensor(s.input, s.shape) for s in states.values())]
+    lowering = SingleStepLowering(graph, model.outputs)
+    if lowering.input_name in model.outputs or len(set(model.outputs)) < len(model.outputs):
+        raise ModelError(
+            f"Two of the network's inputs and outputs have the same name: {lowering.input_name}, {model.outputs}."
+        )
+    for tensor, name in zip(lowering.run(), model.outputs, strict=True):
+        lowering.name_output(tensor, name)
+    states = list(lowering.states.values())
+    inputs = [(lowering.input_name, model.input.sample_shape()), *((state.input, state.shape) for state in states)]
     outputs = [
-        *(_tensor(name, node.meta["shape"]) for node, name in zip(results(graph), model.outputs, strict=True)),
-        *(_tensor(s.output, s.shape) for s in states.values()),
+        *((name, node.meta["shape"]) for name, node in zip(model.outputs, lowering.outputs, strict=True)),
+        *((state.output, state.shape) for state in states),
     ]
-    made = onnx.helper.make_graph(emission.nodes, "snnconv", inputs, outputs, list(emission.initializers.values()))
-    described = {"states": [asdict(state) for state in states.values()]}
-    return wrapped(made, {**metadata_of(model), SINGLE_STEP: described})
+    written = lowering.finished(_batched(inputs), _batched(outputs))
+    return wrapped(written, {**metadata_of(model), SINGLE_STEP: {"states": [asdict(state) for state in states]}})
 
 
-def _names(graph: fx.GraphModule) -> dict[fx.Node, str]:
-    """A name of its own for what each node writes: a module called twice is written twice."""
-    counts: Counter[str] = Counter()
-    names = {}
-    for node in calls(graph):
-        own = str(node.meta.get("onnx_name", node.target))
-        counts[own] += 1
-        names[node] = own if counts[own] == 1 else f"{own}:{counts[own]}"
-    return names
+class SingleStepLowering(OnnxLowering):
+    """Walk that writes neurons as one step of theirs, with their state as an input and an output of the file.
+
+    Args:
+        graph: Graph without the axis of time.
+        outputs: Names of the network's outputs.
+
+    Attributes:
+        states: States of the layers of neurons.
+    """
+
+    def __init__(self, graph: fx.GraphModule, outputs: Sequence[str]) -> None:
+        names, taken = UniqueNames(), {display_name(input_of(graph)), *outputs}
+        self.states: dict[fx.Node, State] = {}
+        for node in calls(graph):
+            name = names.take(display_name(node))
+            if isinstance(site := module_of(graph, node), SpikingSite):
+                self.states[node] = state_of(site, name, tuple(node.meta["shape"]), taken)
+        super().__init__(graph, taken)
+
+    def lower(self, node: fx.Node, module: nn.Module, inputs: list[str]) -> str:
+        """Write one module, of neurons one step."""
+        if node not in self.states:
+            return super().lower(node, module, inputs)
+        step, name = look_up(STEPS, module, "it has no form of a single step"), self.fresh_name(node)
+        self.emission.ranks[name] = len(node.meta["shape"]) + 1
+        spikes, potential = step(module, self.emission, inputs[0], self.states[node].input, name)
+        output = self.states[node].output
+        self.emission.nodes.append(onnx.helper.make_node("Identity", [potential], [output], f"{name}:state"))
+        return spikes
 
 
-def _emit(
-    graph: fx.GraphModule,
-    emission: Emission,
-    written: dict[fx.Node, str],
-    names: dict[fx.Node, str],
-    states: dict[fx.Node, State],
-) -> dict[fx.Node, str]:
-    """Write every node; returns the names of their outputs."""
-    for node in calls(graph):
-        module, name = module_of(graph, node), names[node]
-        emission.ranks[name] = len(node.meta["shape"]) + 1
-        inputs = [written[each] for each in operands(node)]
-        if node in states:
-            step = STEPS.get(type(module))
-            if step is None:
-                raise ModelError(f"{type(module).__name__} {name!r} has no form of a single step.")
-            written[node], left = step(module, emission, inputs[0], states[node].input, name)
-            output = states[node].output
-            emission.nodes.append(onnx.helper.make_node("Identity", [left], [output], f"{name}:state"))
-            continue
-        emit = EMITTERS.get(type(module))
-        if emit is None:
-            raise ModelError(f"{type(module).__name__} {node.target!r} has no ONNX form.")
-        written[node] = emit(module, emission, inputs, name)
-    return written
-
-
-def _tensor(name: str, shape: tuple[int, ...]) -> onnx.ValueInfoProto:
-    return onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, ["batch", *shape])
+def _batched(tensors: Sequence[tuple[str, Sequence[int]]]) -> list[onnx.ValueInfoProto]:
+    return [tensor_info(name, ["batch", *shape]) for name, shape in tensors]
 
 
 def initial_state(source: str | os.PathLike[str] | onnx.ModelProto, batch: int = 1) -> dict[str, NDArray[np.float32]]:
-    """What the states of a single-step file are before the first step of a window.
+    """Return the states of a single-step file before the first step of a window.
 
     Args:
-        source: the file, or the network itself.
-        batch: number of samples B that are run side by side.
+        source: Name of the file, or the network itself.
+        batch: Number of samples B that are run side by side.
 
     Returns:
-        By the name of the input that takes it, `[B, *shape]` in units of the neurons' threshold.
+        Arrays by the name of the input that takes them, `[B, *shape]` in units of the neurons' threshold.
 
     Raises:
         FileError: the file is missing or damaged, or is not of a single step.
@@ -159,8 +147,8 @@ def save_single_step(model: Model, path: str | os.PathLike[str]) -> Path:
     """Write `to_single_step(model)`, atomically.
 
     Raises:
-        FileError: it cannot be written; nothing is left behind.
-        ModelError: as of `to_single_step`.
+        FileError: It cannot be written; nothing is left behind.
+        ModelError: See `to_single_step`.
     """
     write_atomically(path, to_single_step(model).SerializeToString())
     return Path(path)

@@ -24,15 +24,15 @@ IR_VERSION = 9  # the oldest that every onnxruntime since 1.17 and opset 18 with
 
 
 def to_onnx(model: Model) -> onnx.ModelProto:
-    """The model as an ONNX proto, with its input spec, settings and provenance in the metadata.
+    """Return the model as an ONNX proto, with its input spec, settings and provenance in the metadata.
 
     Args:
-        model: any stage. The input is `[batch, ...]`, of an SNN whose input changes over time `[T, batch, ...]`. An
-            SNN's outputs are the time means `[batch, ...]`, named as the network's own outputs, and then
-            `<name>_steps`, the same outputs at every step, `[T, batch, ...]`.
+        model: Network at any stage. The input is `[batch, ...]`, of an SNN whose input changes over time
+            `[T, batch, ...]`. An SNN's outputs are the time means `[batch, ...]`, named as the network's own outputs,
+            and then `<name>_steps`, the same outputs at every step, `[T, batch, ...]`.
 
     Raises:
-        ModelError: a module has no ONNX form.
+        ModelError: Modules have no ONNX form; all of them are listed.
     """
     names, shapes = output_tensors(model)
     frames = model.input.timesteps if isinstance(model, SNN) else None
@@ -41,7 +41,7 @@ def to_onnx(model: Model) -> onnx.ModelProto:
 
 
 def metadata_of(model: Model) -> dict[str, Any]:
-    """What a file says of its network, for `snnconv.load`."""
+    """Return what a file says of its network, for `snnconv.load`."""
     return {
         "stage": model.stage.value,
         "timesteps": model.timesteps,
@@ -53,11 +53,11 @@ def metadata_of(model: Model) -> dict[str, Any]:
 
 
 def wrapped(graph: onnx.GraphProto, metadata: dict[str, Any]) -> onnx.ModelProto:
-    """A checked file of a graph, with the functions that it calls.
+    """Return a checked file of a graph, with the functions that it calls.
 
     Args:
-        graph: of standard operators and our functions.
-        metadata: what `snnconv.load` reads.
+        graph: Graph of standard operators and our functions.
+        metadata: JSON-ready values that `snnconv.load` reads.
     """
     used = {node.op_type for node in graph.node if node.domain == DOMAIN}
     opsets = [onnx.helper.make_opsetid("", OPSET)]
@@ -77,7 +77,7 @@ def wrapped(graph: onnx.GraphProto, metadata: dict[str, Any]) -> onnx.ModelProto
 
 
 def output_tensors(model: Model) -> tuple[list[str], list[list[int | str]]]:
-    """Names and shapes of the outputs; an SNN's steps come after its time means."""
+    """Return the names and shapes of the outputs; an SNN's steps come after its time means."""
     batched: list[list[int | str]] = [["batch", *node.meta["shape"]] for node in results(model.graph)]
     if model.timesteps is None:
         return list(model.outputs), batched
@@ -90,15 +90,15 @@ def save(model: Model, path: str | os.PathLike[str]) -> Path:
     """Write a model as one ONNX file, atomically; `snnconv.load` reads it back and goes on.
 
     Args:
-        model: any stage.
-        path: where to; an existing file is replaced.
+        model: Network at any stage.
+        path: Name of the file; an existing one is replaced.
 
     Returns:
         The path.
 
     Raises:
-        FileError: it cannot be written; nothing is left behind.
-        ModelError: a module has no ONNX form.
+        FileError: It cannot be written; nothing is left behind.
+        ModelError: Modules have no ONNX form; all of them are listed.
     """
     write_atomically(path, to_onnx(model).SerializeToString())
     return Path(path)

@@ -1,0 +1,95 @@
+"""The options of `snnconv export` that are made of the settings of its formats."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Mapping
+from dataclasses import Field, fields
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+import click
+
+from snnconv.errors import InvalidValueError
+from snnconv.formats import ExportFormat, ordered_formats
+
+__all__ = ["ExportCommand", "option_names", "settings_of"]
+
+
+class ExportCommand(click.Command):
+    """Command with the options of all formats that are registered when it is called, behind those of its own.
+
+    Args:
+        name: Name of the command.
+        params: Parameters of its own; the options of formats stand behind the first.
+        kwargs: Other arguments of `click.Command`.
+    """
+
+    def __init__(self, name: str | None, *, params: list[click.Parameter], **kwargs: Any) -> None:
+        super().__init__(name, params=params, **kwargs)
+        self._own_params = list(params)
+
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        """Return a context that knows the formats of now.
+
+        Raises:
+            InvalidValueError: A format has a setting with the name of an option of the command.
+        """
+        self._add_formats()
+        return super().make_context(*args, **kwargs)
+
+    def _add_formats(self) -> None:
+        first, *others = self._own_params
+        options = _setting_options()
+        taken = {parameter.name for parameter in self._own_params} & {option.name for option in options}
+        if taken:
+            raise InvalidValueError(
+                f"An export format has the settings {', '.join(sorted(map(str, taken)))}, which are options of export "
+                "itself: name them otherwise in the format."
+            )
+        self.params = [first, _format_option(), *options, *others]
+
+
+def option_names(export_format: type[ExportFormat[Any]]) -> frozenset[str]:
+    """Return the names of a format's settings, which are those of its options."""
+    return frozenset(field.name for field in fields(export_format.settings))
+
+
+def settings_of(export_format: type[ExportFormat[Any]], options: Mapping[str, Any]) -> Any:
+    """Return a format's settings of the values of its options; what is left out has its default."""
+    names = option_names(export_format)
+    return export_format.settings(**{name: options[name] for name in sorted(names) if options[name] is not None})
+
+
+def _format_option() -> click.Option:
+    choices = click.Choice(list(ordered_formats()))
+    return click.Option(["--to", "target"], type=choices, default="onnx", show_default=True, help="Format.")
+
+
+def _setting_options() -> list[click.Option]:
+    """Return an option for each setting of each format; one of several formats stands there once."""
+    options: dict[str, click.Option] = {}
+    for name, export_format in ordered_formats().items():
+        hints = get_type_hints(export_format.settings)
+        for field in fields(export_format.settings):
+            options.setdefault(field.name, _option(name, field, hints[field.name]))
+    return list(options.values())
+
+
+def _option(format_name: str, field: Field[Any], hint: Any) -> click.Option:
+    text, flag = f"Of {format_name}: {field.metadata['help']}", f"--{field.name.replace('_', '-')}"
+    if hint is bool:
+        flags = f"{flag}/--no-{flag.removeprefix('--')}" if field.default else flag
+        return click.Option([flags], is_flag=True, default=field.default, help=text)
+    return click.Option([flag], type=_type_of(field, hint), metavar=field.metadata["metavar"], help=text)
+
+
+def _type_of(field: Field[Any], hint: Any) -> click.ParamType[Any]:
+    """Return the type of an option: a choice of words, a whole number, a number, or text."""
+    if get_origin(hint) in (Union, types.UnionType):
+        hint = next(member for member in get_args(hint) if member is not type(None))
+    if get_origin(hint) is Literal:
+        return click.Choice(list(get_args(hint)))
+    least, most = field.metadata["least"], field.metadata["most"]
+    if hint is int:
+        return click.IntRange(least, most)
+    return click.FloatRange(least, most) if hint is float else click.STRING
