@@ -104,7 +104,7 @@ def test_options_are_the_fields():
         "--limit",
         "8",
     ]
-    expected = Torch(2.0, 3, "green", dimmed=True, shade=False, place="hall")
+    expected = Torch(2.0, 3, "green", dimmed=True, shade=False, place="hall", limit=8)
     assert run(command, words).output == f"{expected!r}\n"
     assert run(command, ["--share", "0.1"]).exit_code == 2
 
