@@ -14,16 +14,16 @@ from torch import Tensor, fx
 from snnconv.data.images import Images
 from snnconv.errors import DivergenceError, InvalidValueError
 from snnconv.finetune.batches import Batches
-from snnconv.finetune.checkpoint import Checkpoint, copy_into, save_checkpoint
 from snnconv.finetune.losses.objective import Objective
-from snnconv.finetune.metrics import EpochMetrics, epoch_metrics, write_metrics
+from snnconv.finetune.metrics import EpochMetrics, epoch_metrics
 from snnconv.finetune.mixing import Mixing
-from snnconv.finetune.optimization import build_average, build_optimizer, build_schedule, load_optimizer
+from snnconv.finetune.optimization import build_average, build_optimizer, build_schedule
 from snnconv.finetune.processes import broadcast_buffers, shared_accuracy
 from snnconv.finetune.recomputation import Blockwise
 from snnconv.finetune.records import Records
 from snnconv.finetune.run import RunFiles
 from snnconv.finetune.settings import LoopSettings
+from snnconv.finetune.storing import diverged, restore_trainer, save_trainer
 from snnconv.progress import Progress, no_progress
 from snnconv.spiking.sites import iter_sites
 
@@ -223,17 +223,7 @@ class Trainer:
 
     def _diverged(self, reason: str, step: int) -> DivergenceError:
         images = self.batches.positions(self.epoch, step)
-        shown = ", ".join(map(str, images[:8])) + (", ..." if len(images) > 8 else "")
-        checkpoint = ""
-        if self.files is not None and self.files.checkpoint.exists():
-            checkpoint = (
-                f" The last good checkpoint is kept in {self.files.checkpoint}. It goes on with the same settings: "
-                "remove it to start anew with others."
-            )
-        return DivergenceError(
-            f"{reason} in epoch {self.epoch}, step {step} (a batch of the images {shown} of the data): the training "
-            f"diverged. Lower lr (it is {self.settings.lr:g}), add warmup_epochs or clip gradients.{checkpoint}"
-        )
+        return diverged(reason, self.epoch, step, images, self.settings.lr, self.files)
 
     def _accuracy(self, graph: fx.GraphModule, images: Images) -> float:
         """Return the share of images that a network classifies rightly; the processes share the images."""
@@ -248,19 +238,7 @@ class Trainer:
         self.saved = time.perf_counter()
         if self.files is None or not self.accelerator.is_main_process:
             return
-        checkpoint = Checkpoint(
-            settings=self.settings.to_dict(),
-            identity=self.identity,
-            epoch=self.epoch,
-            step=self.step,
-            sums=self.sums,
-            log=self.log,
-            network=self.graph.state_dict(),
-            optimizer=self.optimizer.state_dict(),
-            average={} if self.average is None else self.average.module.state_dict(),
-        )
-        save_checkpoint(self.files.checkpoint, checkpoint)
-        write_metrics(self.files.metrics, self.log)
+        save_trainer(self, self.files)
 
     def restore(self) -> None:
         """Go on from the checkpoint, where the files say so.
@@ -269,15 +247,5 @@ class Trainer:
             FileError: It is missing, damaged, or of another network.
             InvalidValueError: It is of another training.
         """
-        checkpoint = None if self.files is None else self.files.load(self.settings.to_dict(), self.identity)
-        if self.files is None or checkpoint is None:
-            return
-        copy_into(self.graph.state_dict(), checkpoint.network, self.files.checkpoint)
-        if self.average is not None:
-            copy_into(self.average.module.state_dict(), checkpoint.average, self.files.checkpoint)
-        load_optimizer(self.optimizer, checkpoint.optimizer)
-        self.epoch, self.step, self.sums, self.log = checkpoint.epoch, checkpoint.step, checkpoint.sums, checkpoint.log
-        if self.schedule is not None:
-            self.schedule.step_update((self.epoch - 1) * len(self.batches) + self.step)
-        if self.accelerator.is_main_process:
-            write_metrics(self.files.metrics, self.log)  # a kill may have left them an epoch behind
+        if self.files is not None:
+            restore_trainer(self, self.files)
