@@ -57,7 +57,7 @@ def _option(settings: type[Any], name: str, field: Field[Any]) -> Callable[[Comm
     )
 
 
-def _type(field: Field[Any], hint: Any) -> tuple[click.ParamType, str | None]:
+def _type(field: Field[Any], hint: Any) -> tuple[click.ParamType[Any], str | None]:
     """Return the type of an option and the word for its value in the help."""
     if get_origin(hint) is Literal:
         return click.Choice(list(get_args(hint))), None
