@@ -23,9 +23,14 @@ def test_samples_that_fit_the_largest_activation():
 @pytest.mark.parametrize("before", [True, False])
 def test_hooks_end_with_their_context(before):
     layer, calls = nn.Identity(), []
-    with pytest.raises(RuntimeError, match="stop"), hooked([(layer, lambda *_: calls.append(1))], before=before):
-        layer(torch.zeros(1))
-        raise RuntimeError("stop")
+
+    def run():
+        with hooked([(layer, lambda *_: calls.append(1))], before=before):
+            layer(torch.zeros(1))
+            raise RuntimeError("stop")
+
+    with pytest.raises(RuntimeError, match="stop"):
+        run()
     layer(torch.zeros(1))
     assert len(calls) == 1
 
