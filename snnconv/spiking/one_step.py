@@ -12,7 +12,7 @@ import copy
 from torch import fx
 
 from snnconv.errors import ModelError, UnsupportedNode, UnsupportedOperatorsError
-from snnconv.graph.access import calls, finish, module_of, operands, output_of, results
+from snnconv.graph.access import calls, display_name, finish, module_of, operands, output_of, results
 from snnconv.model import SNN, Model
 from snnconv.neurons import Coupling, Fold, Repeat, Steps, TimeMean
 
@@ -69,7 +69,7 @@ def waiting(graph: fx.GraphModule) -> list[UnsupportedNode]:
     for node in calls(graph):
         means = [given for given in operands(node) if _is_mean(graph, given)]
         if means:
-            own = str(node.meta.get("onnx_name", node.target))
+            own = display_name(node)
             reason = "it takes the time mean of what is before it, which is known when the window is over"
             found.append(UnsupportedNode(own, type(module_of(graph, node)).__name__, reason))
     return found

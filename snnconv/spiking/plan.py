@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from torch import fx, nn
 
 from snnconv.errors import ModelError, UnsupportedNode, UnsupportedOperatorsError
-from snnconv.graph.access import calls, module_of
+from snnconv.graph.access import calls, display_name, module_of
 from snnconv.graph.linear import LINEAR
 from snnconv.graph.modules import Arithmetic
 from snnconv.graph.passes import MERGE, SIMPLIFY, run_passes
@@ -85,10 +85,10 @@ def make_plan(model: Model, coupling: Coupling = Coupling.MEAN) -> Plan:
         if node in ahead:
             reason = _obstacle(module_of(graph, node), node in timing.on_means, coupling)
             if reason:
-                unsupported.append(UnsupportedNode(_name(node), operator_name(module_of(graph, node)), reason))
+                unsupported.append(UnsupportedNode(display_name(node), operator_name(module_of(graph, node)), reason))
     return Plan(
-        tuple(_name(node) for node, _ in iter_sites(graph)),
-        tuple(_name(node) for node in calls(graph) if node in timing.on_means),
+        tuple(display_name(node) for node, _ in iter_sites(graph)),
+        tuple(display_name(node) for node in calls(graph) if node in timing.on_means),
         tuple(unsupported),
     )
 
@@ -102,11 +102,8 @@ def _obstacle(module: nn.Module, on_means: bool, coupling: Coupling) -> str | No
     return None
 
 
-def _name(node: fx.Node) -> str:
-    return str(node.meta.get("onnx_name", node.target))
-
-
 _OPERATORS = {
+    "SignalSite": "Signal",
     "LeakyReLU": "LeakyRelu",
     "ParametricReLU": "PRelu",
     "Hardtanh": "Clip",
@@ -121,7 +118,9 @@ def nonlinear_operators(graph: fx.GraphModule) -> dict[str, str]:
     The neurons that are put behind an operator share its name.
     """
     modules = ((node, module_of(graph, node)) for node in calls(graph))
-    return {_name(node): operator_name(module) for node, module in modules if not isinstance(module, (*LINEAR, Site))}
+    return {
+        display_name(node): operator_name(module) for node, module in modules if not isinstance(module, (*LINEAR, Site))
+    }
 
 
 def operator_name(module: nn.Module) -> str:

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator
 from torch import fx, nn
 
 from snnconv.graph.access import calls, free_target, module_of, operands
-from snnconv.graph.modules import ParametricReLU, Signal, Transpose
+from snnconv.graph.modules import SignalSite, Transpose
+from snnconv.graph.operator import NeuronPlace, find_operator
 from snnconv.neurons import QCFS, Site, SpikingSite
 
 __all__ = [
@@ -41,23 +42,25 @@ CHANNELS_FIRST = (
 )
 
 
-# Activations that are no rectifiers: neurons behind them fire what they put out (signals.py).
-TRANSFERS = (nn.LeakyReLU, ParametricReLU, nn.Hardswish, nn.Hardtanh)
-
-
 def is_rectifier(module: nn.Module) -> bool:
-    """Whether the module is a ReLU, one that saturates (ReLU6), or the place of neurons behind another activation."""
-    return isinstance(module, (nn.ReLU, Signal)) or (isinstance(module, nn.Hardtanh) and module.min_val == 0)
+    """Return whether a module is a ReLU, one that saturates, or the place of neurons behind another activation."""
+    return _activation(module) is NeuronPlace.RECTIFIER
 
 
 def is_transfer(module: nn.Module) -> bool:
-    """Whether the module is an activation whose output neurons behind it fire."""
-    return isinstance(module, TRANSFERS) and not is_rectifier(module)
+    """Return whether a module is an activation whose output neurons behind it fire."""
+    return _activation(module) is NeuronPlace.TRANSFER
+
+
+def _activation(module: nn.Module) -> NeuronPlace:
+    """How a module stands to neurons; neurons themselves, and what lets time in and out, have no record."""
+    operator = find_operator(module)
+    return NeuronPlace.NONE if operator is None else operator.activation_of(module)
 
 
 def is_signed(module: nn.Module) -> bool:
     """Whether a site fires values of both signs."""
-    return isinstance(module, (Signal, Site)) and module.signed
+    return isinstance(module, (SignalSite, Site)) and module.signed
 
 
 def is_site(module: nn.Module) -> bool:
@@ -67,7 +70,7 @@ def is_site(module: nn.Module) -> bool:
 
 def cap_of(module: nn.Module) -> float:
     """Where a rectifier saturates; infinity for a ReLU."""
-    if isinstance(module, Signal):
+    if isinstance(module, SignalSite):
         return module.cap
     return float(module.max_val) if isinstance(module, nn.Hardtanh) else math.inf
 

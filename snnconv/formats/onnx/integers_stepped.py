@@ -28,10 +28,18 @@ from typing import Any
 import numpy as np
 from torch import fx
 
-from snnconv.formats.onnx.integers import MOST, MOST_WINDOWS, Array, IntegerLowering, LevelTensor, in_units
+from snnconv.formats.onnx.integers import (
+    MOST,
+    MOST_WINDOWS,
+    Array,
+    IntegerLowering,
+    LevelForm,
+    LevelTensor,
+    in_units,
+    level_form,
+)
 from snnconv.graph.access import calls, module_of, operands
 from snnconv.graph.emission import EMITTERS
-from snnconv.graph.modules import MaxPool
 from snnconv.neurons import Coupling, Fold, MultiThreshold, Repeat, Site, TimeMean
 
 __all__ = ["SteppedLowering"]
@@ -143,9 +151,9 @@ class SteppedLowering(IntegerLowering):
         if isinstance(module, TimeMean):
             within = self._currents(operands(node)[0], step, site, f"{name}:within")
             return self._mean(within, node, site.timesteps, name)
-        if isinstance(module, MaxPool):
+        if module is not None and level_form(module) is LevelForm.PASSED_ON:
             before = self._currents(operands(node)[0], step, site, f"{name}:before")
-            pooled = EMITTERS[MaxPool](module, self.emission, [before.name], self.fresh_name(node))
+            pooled = EMITTERS[type(module)](module, self.emission, [before.name], self.fresh_name(node))
             return replace(before, name=pooled)
         of_integers = self._of_integers(node, step, site, name)
         if of_integers is not None:

@@ -6,10 +6,17 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, fx, nn
 
-from snnconv.graph.emission import EMITTERS, Emission
-from snnconv.graph.node import HANDLERS, Array, Call, NodeView, Refusal
+from snnconv.formats.hardware.builder import HardwareBuilder
+from snnconv.formats.hardware.layers import HardwareSignal
+from snnconv.formats.hardware.linear import weighted
+from snnconv.formats.nir.forms import convolve
+from snnconv.graph.emission import Emission
+from snnconv.graph.node import Array, Call, NodeView, Refusal
+from snnconv.graph.operator import Arrival, Cost, NeuronPlace, Operator, Time, Work, register_operator
+from snnconv.operators.convolution import NO_ROUTE
+from snnconv.operators.forms import IN_FLOAT
 
 
 def _linear(weight: nn.Parameter, bias: nn.Parameter | None) -> nn.Linear:
@@ -22,7 +29,7 @@ def _linear(weight: nn.Parameter, bias: nn.Parameter | None) -> nn.Linear:
 
 
 def _weight(node: NodeView, *, transposed: bool, scale: float = 1.0) -> nn.Parameter:
-    """The matrix as `[out, in]`; `transposed` tells that it is stored so."""
+    """Return the matrix as `[out, in]`; `transposed` tells that it is stored so."""
     layout = ("" if transposed else "transposed") + ("" if scale == 1 else f"*{scale}")
 
     def change(array: Array) -> Array:
@@ -32,8 +39,7 @@ def _weight(node: NodeView, *, transposed: bool, scale: float = 1.0) -> nn.Param
     return node.parameter(1, layout, change if layout else lambda array: array)
 
 
-@HANDLERS.register(("", "Gemm"))
-def _import_gemm(node: NodeView) -> Call:
+def _read_gemm(node: NodeView) -> Call:
     if node.int_attribute("transA", 0):
         raise Refusal("transA would move the batch axis")
     if node.need_constant(1).ndim != 2 or node.rank() != 2:
@@ -56,8 +62,7 @@ def _bias(node: NodeView, width: int) -> nn.Parameter | None:
     )
 
 
-@HANDLERS.register(("", "MatMul"))
-def _import_matmul(node: NodeView) -> Call:
+def _read_matmul(node: NodeView) -> Call:
     if node.is_constant(0) or not node.is_constant(1):
         raise Refusal("only the product of an activation and a constant at its right is supported")
     shape = node.need_constant(1).shape
@@ -66,8 +71,7 @@ def _import_matmul(node: NodeView) -> Call:
     return Call((_linear(_weight(node, transposed=False), None),))
 
 
-@EMITTERS.register(nn.Linear)
-def _emit_linear(module: nn.Linear, emission: Emission, inputs: Sequence[str], name: str) -> str:
+def _write(module: nn.Linear, emission: Emission, inputs: Sequence[str], name: str) -> str:
     operands = [*inputs, emission.parameter(module.weight, f"{name}.weight")]
     bias = None if not _has_bias(module) else emission.parameter(module.bias, f"{name}.bias")
     if emission.ranks.get(name) == 2:
@@ -81,3 +85,42 @@ def _emit_linear(module: nn.Linear, emission: Emission, inputs: Sequence[str], n
 
 def _has_bias(module: nn.Module) -> bool:
     return module._parameters.get("bias") is not None
+
+
+def _dense(module: nn.Linear, inputs: int, outputs: int) -> Work:
+    """One multiply-accumulate an input feature and output."""
+    return Work(outputs * module.in_features, 0)
+
+
+def _fan_out(module: nn.Linear, shape: torch.Size) -> Tensor:
+    return torch.tensor(float(module.out_features))
+
+
+def _shape(module: nn.Linear, shapes: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
+    if shapes[0][-1] != module.in_features:
+        raise ValueError(f"{module.in_features} features are needed along the last axis")
+    return (*shapes[0][:-1], module.out_features)
+
+
+def _hardware(
+    builder: HardwareBuilder, node: fx.Node, module: nn.Linear, inputs: list[HardwareSignal]
+) -> HardwareSignal:
+    step, offset = inputs[0].along(len(inputs[0].shape) - 1)
+    weight = module.weight.detach().double().cpu().numpy() * step
+    return weighted(builder, node, module, inputs[0], "linear", weight, offset, {})
+
+
+LINEAR = register_operator(
+    Operator(
+        modules=(nn.Linear,),
+        reads={("", "Gemm"): _read_gemm, ("", "MatMul"): _read_matmul},
+        write=_write,
+        time=Time.AFFINE,
+        activation=NeuronPlace.NONE,
+        of_steps=False,
+        cost=Cost(dense=_dense, arrival=Arrival.SYNAPSES, reads_weights=True, fan_out=_fan_out),
+        routes=NO_ROUTE,
+        shape=_shape,
+        forms={"hardware": _hardware, "int8": IN_FLOAT, "nir": convolve},
+    )
+)
