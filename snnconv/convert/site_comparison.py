@@ -12,13 +12,13 @@ from snnconv.convert.report import SiteReport
 from snnconv.neurons import QCFS, qcfs
 from snnconv.spiking.site_errors import site_errors
 
-__all__ = ["TOLERANCE", "SiteSums", "largest_magnitude", "site_report"]
+__all__ = ["TOLERANCE", "SiteComparison", "largest_magnitude", "site_report"]
 
 TOLERANCE = 1e-6  # of a ceiling, in double precision, under mean coupling: far below one level, far above rounding
 
 
 @dataclass
-class SiteSums:
+class SiteComparison:
     """Running sums of one site over images.
 
     Attributes:
@@ -62,7 +62,7 @@ class SiteSums:
         self.current = max(self.current, largest_magnitude((current - quantized_current) / ceiling))
 
 
-def site_report(name: str, site: QCFS, sums: SiteSums) -> SiteReport:
+def site_report(name: str, site: QCFS, sums: SiteComparison) -> SiteReport:
     """Return the report of one site.
 
     Args:

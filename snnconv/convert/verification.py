@@ -19,7 +19,7 @@ from torch import Tensor, fx, nn
 
 from snnconv.convert.calibration.cost import forward_seconds
 from snnconv.convert.report import Verification
-from snnconv.convert.site_comparison import TOLERANCE, SiteSums, largest_magnitude, site_report
+from snnconv.convert.site_comparison import TOLERANCE, SiteComparison, largest_magnitude, site_report
 from snnconv.errors import InvalidValueError, ModelError, VerificationError
 from snnconv.graph.access import display_name, module_of, operands, samples_within
 from snnconv.graph.hooks import hooked
@@ -126,7 +126,7 @@ class _Comparison:
         self.reference, self.spiking = to_double(quantized.graph), to_double(snn.graph)
         self.dtype = next(snn.graph.parameters()).dtype
         self.caps = _caps(ann)
-        self.sums = {name: SiteSums() for name in _same_sites(self.reference, self.spiking)}
+        self.sums = {name: SiteComparison() for name in _same_sites(self.reference, self.spiking)}
         self.whole, self.read_out = _Outputs(), _Outputs()
         self.same = 0
 
