@@ -38,8 +38,8 @@ from snnconv.graph.importer import Imported, import_graph
 from snnconv.graph.refusals import module_refusals
 from snnconv.model import InputSpec, Model, typed
 from snnconv.neurons import SpikingSite
-from snnconv.neurons.functions import DOMAIN, VERSION, functions  # fills the registries, too
-from snnconv.neurons.functions.bodies import changed_bodies
+from snnconv.neurons.bodies import changed_bodies
+from snnconv.neurons.onnx_functions import DOMAIN, VERSION, functions  # fills the registries, too
 from snnconv.neurons.site import require_positive_int
 
 __all__ = ["is_nir_file", "load", "load_module"]

@@ -32,8 +32,8 @@ from snnconv.costs.routing import fired_levels, route
 from snnconv.costs.site_activity import SiteActivity, SiteSums
 from snnconv.costs.updates import update_of
 from snnconv.graph.access import display_name, module_of
-from snnconv.graph.operator import FREE, Arrival, Cost, NoForm, operator_of
-from snnconv.neurons import QCFS, Fold, MultiThreshold, Repeat, SpikingSite, Steps, TimeMean
+from snnconv.graph.operator import FREE, Arrival, Cost, operator_of
+from snnconv.neurons import Fold, NoForm, QuantizedSite, Repeat, SpikingSite, Steps, TimeMean, capabilities_of
 from snnconv.spiking.plan import operator_name
 from snnconv.spiking.sites import is_rectifier
 from snnconv.spiking.temporal import analyse
@@ -139,8 +139,10 @@ class Walk(fx.Interpreter):
     def _operator(self, node: fx.Node) -> str:
         """The operator's name; of a quantized activation that stands for neurons, theirs."""
         module = module_of(self.graph_module, node)
-        stands_for_neurons = isinstance(module, QCFS) and self.timesteps is not None
-        return MultiThreshold.__name__ if stands_for_neurons else operator_name(module)
+        if isinstance(module, QuantizedSite) and self.timesteps is not None:
+            form = capabilities_of(module).spiking
+            return operator_name(module) if isinstance(form, NoForm) else form.neurons
+        return operator_name(module)
 
     def _layer(self, node: fx.Node) -> LayerSums:
         return self.layers.setdefault(node, LayerSums())
@@ -151,7 +153,7 @@ class Walk(fx.Interpreter):
             operands: list[Tensor | None] = [None for _ in node.args]
         else:
             operands = [self.counts.get(arg) for arg in node.args]  # type: ignore[arg-type]
-        if is_rectifier(module) or isinstance(module, (QCFS, SpikingSite)):
+        if is_rectifier(module) or isinstance(module, (QuantizedSite, SpikingSite)):
             self._land(node, operands, value)
             self._fire(node, module, value)
             return
@@ -193,7 +195,10 @@ class Walk(fx.Interpreter):
         layer = self._layer(node)
         if fired is not None and self.timesteps is not None:
             self.counts[node] = levels
-            layer.update(update_of(module, self.timesteps), self.timesteps * levels.numel())
+            if isinstance(capabilities_of(module).update, NoForm):
+                self.uncounted[display_name(node)] = operator_name(module)
+            else:
+                layer.update(update_of(module, self.timesteps), self.timesteps * levels.numel())
             layer.spike_writes += spikes
 
     def _work(

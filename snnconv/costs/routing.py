@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from snnconv.graph.operator import NoForm, operator_of
-from snnconv.neurons import QCFS, SpikingSite, unfold_time
+from snnconv.neurons import QuantizedSite, SpikingSite, unfold_time
 
 __all__ = ["fired_levels", "route"]
 
@@ -23,19 +23,19 @@ def fired_levels(site: nn.Module, activation: Tensor) -> tuple[Tensor, int] | No
 
     Args:
         site: Any module.
-        activation: Output of the site, `[B, ...]` of QCFS, `[T*B, ...]` of neurons.
+        activation: Output of the site, `[B, ...]` of a quantized activation, `[T*B, ...]` of neurons.
 
     Returns:
         Unit spikes `[B, ...]` and the most there can be, N; None where the module does not fire levels. A spike of
         level -k is k unit spikes too. (A mean-coupled window holds spikes of one sign only, so that the levels of the
         quantized network count as many.)
     """
-    if isinstance(site, QCFS):
+    if isinstance(site, QuantizedSite):
         levels = (activation * site.total_levels / site.ceiling_for(activation)).round()
         return levels.abs() if site.signed else levels, site.total_levels
     if isinstance(site, SpikingSite):
         steps = (activation * site.levels / site.ceiling_for(activation)).round()
-        return unfold_time(steps.abs() if site.signed else steps, site.timesteps).sum(0), site.timesteps * site.levels
+        return unfold_time(steps.abs() if site.signed else steps, site.timesteps).sum(0), site.total_levels
     return None
 
 

@@ -53,10 +53,10 @@ FanOut = Callable[[Any, torch.Size], Tensor]  # (module, shape of its input) -> 
 
 @dataclass(frozen=True)
 class NoForm:
-    """The statement that an operator has no form somewhere.
+    """The statement that an operator or a neuron has no form somewhere.
 
     Attributes:
-        reason: Half a sentence that ends an error message: "NIR has no maximum".
+        reason: Clause that says why, as error messages and the documentation print it: "NIR has no maximum".
     """
 
     reason: str

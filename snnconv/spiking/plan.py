@@ -12,7 +12,7 @@ from snnconv.graph.linear import LINEAR
 from snnconv.graph.modules import Arithmetic
 from snnconv.graph.passes import MERGE, SIMPLIFY, run_passes
 from snnconv.model import Model
-from snnconv.neurons import Coupling, Site
+from snnconv.neurons import Coupling, Site, SpikingSite, capabilities_of
 from snnconv.spiking.pooling import pool_before_sites
 from snnconv.spiking.signals import place_signals
 from snnconv.spiking.sites import is_site, iter_sites
@@ -127,5 +127,5 @@ def operator_name(module: nn.Module) -> str:
     """Return the name of an operator in the user's file, as far as it has a name there."""
     if isinstance(module, Arithmetic):
         return module.operator.capitalize()
-    kind = type(module).__name__
+    kind = capabilities_of(module).written_as if isinstance(module, SpikingSite) else type(module).__name__
     return _OPERATORS.get(kind, kind)

@@ -10,7 +10,7 @@ from torch import fx, nn
 from snnconv.graph.access import calls, free_target, module_of, operands
 from snnconv.graph.modules import SignalSite, Transpose
 from snnconv.graph.operator import NeuronPlace, find_operator
-from snnconv.neurons import QCFS, Site, SpikingSite
+from snnconv.neurons import QuantizedSite, Site, SpikingSite
 from snnconv.options import MOST_LEVELS
 
 __all__ = [
@@ -83,9 +83,7 @@ def iter_sites(graph: fx.GraphModule) -> Iterator[tuple[fx.Node, nn.Module]]:
 
 def total_levels_of(module: nn.Module) -> int | None:
     """Return N of a site, L*T of neurons; None where it has no levels."""
-    if isinstance(module, SpikingSite):
-        return module.timesteps * module.levels
-    return module.total_levels if isinstance(module, QCFS) else None
+    return module.total_levels if isinstance(module, (QuantizedSite, SpikingSite)) else None
 
 
 def in_words(levels: Iterable[int]) -> str:

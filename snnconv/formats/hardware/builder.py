@@ -22,6 +22,7 @@ from snnconv.graph.access import display_name
 from snnconv.graph.lowering import Lowering, form_of
 from snnconv.graph.node import Refusal
 from snnconv.model import InputSpec
+from snnconv.neurons import Site
 from snnconv.registry import Registry
 
 __all__ = ["HARDWARE_FORMS", "NO_FORM", "HardwareBuilder", "HardwareForm"]
@@ -54,6 +55,8 @@ class HardwareBuilder(Lowering[HardwareSignal]):
 
     def lower(self, node: fx.Node, module: nn.Module, inputs: list[HardwareSignal]) -> HardwareSignal:
         """Append the layers of one module."""
+        if isinstance(module, Site):  # a site's kind says itself how integers hold it
+            return HARDWARE_FORMS[Site](self, node, module, inputs)
         return form_of("hardware", HARDWARE_FORMS, module, NO_FORM)(self, node, module, inputs)
 
     def stand_in(self, node: fx.Node) -> HardwareSignal:
