@@ -56,15 +56,22 @@ def linear_layers(graph: fx.GraphModule) -> dict[fx.Node, nn.Module]:
 def show_spikes(graph: fx.GraphModule) -> None:
     """Put `Shown` around every layer that receives the output of one site of neurons, only moved."""
     from snnconv.graph.access import module_of, operands
-    from snnconv.graph.modules import MOVES
     from snnconv.neurons import SpikingSite
 
     for node, layer in linear_layers(graph).items():
         source = operands(node)[0]
-        while source.op == "call_module" and isinstance(module_of(graph, source), MOVES):
+        while source.op == "call_module" and _moves(module_of(graph, source)):
             source = operands(source)[0]
         if source.op == "call_module" and isinstance(module_of(graph, source), SpikingSite):
             graph.set_submodule(str(node.target), Shown(layer))
+
+
+def _moves(module: nn.Module) -> bool:
+    """Whether a module computes nothing, whatever it moves."""
+    from snnconv.graph.operator import FREE, find_operator
+
+    operator = find_operator(module)
+    return operator is not None and operator.cost is FREE
 
 
 def by_neurobench(graph: fx.GraphModule, x: Tensor, layers: dict[str, nn.Module]) -> dict[str, dict[str, float]]:

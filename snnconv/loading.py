@@ -18,8 +18,9 @@ from urllib.request import getproxies
 
 import onnx
 import torch
-from torch import fx, nn
+from torch import nn
 
+import snnconv.operators  # noqa: F401 - fills the registries
 from snnconv.errors import (
     FileError,
     InvalidValueError,
@@ -36,9 +37,9 @@ from snnconv.graph.access import module_of
 from snnconv.graph.importer import Imported, import_graph
 from snnconv.graph.refusals import module_refusals
 from snnconv.model import InputSpec, Model, typed
-from snnconv.neurons import Fold, SpikingSite
-from snnconv.neurons.functions import DOMAIN, VERSION, functions  # fills the registries, too
-from snnconv.neurons.functions.bodies import changed_bodies
+from snnconv.neurons import SpikingSite
+from snnconv.neurons.bodies import changed_bodies
+from snnconv.neurons.onnx_functions import DOMAIN, VERSION, functions  # fills the registries, too
 from snnconv.neurons.site import require_positive_int
 
 __all__ = ["is_nir_file", "load", "load_module"]
@@ -370,22 +371,10 @@ def _input_spec(imported: Imported, metadata: dict[str, Any], size: int | None, 
         raise ModelError(
             f"The input has shape {list(shape)} beside the batch; images have three axes, flat inputs one."
         )
-    channels_last = shape[2] in (1, 3, 4) and (shape[0] not in (1, 3, 4) or _starts_with_transpose(imported.graph))
-    if channels_last:
+    if imported.channels_last:
         return InputSpec(shape[2], shape[0], shape[1], layout="NHWC", timesteps=imported.frames)
     return InputSpec(shape[0], shape[1], shape[2], timesteps=imported.frames)
 
 
 def _frames(count: int | None) -> str:
     return "still inputs" if count is None else f"inputs of {count} frames"
-
-
-def _starts_with_transpose(graph: fx.GraphModule) -> bool:
-    from snnconv.graph.modules import Transpose
-
-    first = next(iter(graph.graph.nodes))
-    for user in first.users:
-        if user.op == "call_module" and isinstance(module_of(graph, user), Fold):
-            first = user
-    called = [module_of(graph, user) for user in first.users if user.op == "call_module"]
-    return any(isinstance(module, Transpose) and module.order == (0, 3, 1, 2) for module in called)

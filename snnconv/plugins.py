@@ -36,11 +36,10 @@ def load() -> None:
     if _loaded:
         return
     with _lock:
-        if _loaded:
-            return
-        _loaded = True  # a plug-in that looks names up comes here again
-        for entry in dict.fromkeys(entry_points(group=GROUP)):
-            _load_one(entry)
+        if not _loaded:
+            _loaded = True  # a plug-in that looks names up comes here again
+            for entry in dict.fromkeys(entry_points(group=GROUP)):
+                _load_one(entry)
 
 
 def _load_one(entry: EntryPoint) -> None:

@@ -20,6 +20,7 @@ def pytest_configure() -> None:
     """Before any test or fixture; a process that a test starts takes it from the environment."""
     os.environ["OMP_NUM_THREADS"] = "1"
     torch.set_num_threads(1)
+    import snnconv.operators  # noqa: F401 - tests import graphs without the door of loading
 
 
 @pytest.fixture(autouse=True)

@@ -42,7 +42,7 @@ def model_of(proto: onnx.ModelProto) -> Model:
     shape = imported.input_shape
     if len(shape) == 1:
         spec = InputSpec(shape[0], None, None, layout="NC")
-    elif shape[2] == 3:
+    elif imported.channels_last:
         spec = InputSpec(shape[2], shape[0], shape[1], layout="NHWC")
     else:
         spec = InputSpec(*shape)

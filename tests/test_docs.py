@@ -17,7 +17,7 @@ from snnconv.cli import main
 from snnconv.loading import load
 
 ROOT = Path(__file__).parent.parent
-PRICES = ROOT / "snnconv" / "convert" / "counting" / "energy.toml"
+PRICES = ROOT / "snnconv" / "costs" / "energy.toml"
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 

@@ -15,8 +15,8 @@ import snnconv.zoo.pretrained
 from snnconv.errors import FileError
 from snnconv.formats.onnx.writing import to_onnx
 from snnconv.loading import load
-from snnconv.neurons.functions import DOMAIN, functions
-from snnconv.neurons.functions.bodies import EARLIER, changed_bodies, fingerprint
+from snnconv.neurons.bodies import EARLIER, changed_bodies, fingerprint
+from snnconv.neurons.onnx_functions import DOMAIN, functions
 from snnconv.spiking.unrolling import spike
 
 PRETRAINED = sorted(Path(next(iter(snnconv.zoo.pretrained.__path__))).glob("*.onnx"))

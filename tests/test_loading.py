@@ -66,6 +66,27 @@ def test_channels_may_be_last(tmp_path):
     assert load(written(tmp_path, CASES["channels_last"]())).input == InputSpec(3, 6, 6, layout="NHWC")
 
 
+@pytest.mark.parametrize(
+    ("stated", "turned", "expected"),
+    [
+        ((6, 6, 3), False, (3, 6, 6, "NHWC")),
+        ((2, 6, 4), False, (2, 6, 4, "NCHW")),  # two polarities of events, in a narrow frame
+        ((2, 6, 4), True, (4, 2, 6, "NHWC")),
+        (("rows", "columns", 3), True, (3, 4, 4, "NHWC")),
+        ((8, "rows", "columns"), False, (8, 4, 4, "NCHW")),
+        ((4, "columns", 3), True, (3, 4, 4, "NHWC")),
+    ],
+)
+def test_where_the_channels_are_is_told_once(stated, turned, expected, tmp_path):
+    """The size that is filled in and the layout of the loaded input follow the same rule."""
+    nodes = [node("Identity", "input", "same"), node("Transpose", "same", "x", perm=[0, 3, 1, 2])]
+    nodes = [*(nodes if turned else [node("Identity", "input", "x")]), node("Relu", "x", "out")]
+    channels, height, width, layout = expected
+    size = None if all(isinstance(length, int) for length in stated) else 4
+    model = load(written(tmp_path, proto_of(nodes, {}, stated)), size=size)
+    assert model.input == InputSpec(channels, height, width, layout=layout)
+
+
 def test_an_input_may_be_flat(tmp_path):
     path = written(tmp_path, CASES["flat_mlp"]())
     model = load(path)

@@ -24,7 +24,7 @@ from snnconv.formats.onnx.writing import to_onnx
 from snnconv.graph.access import calls, module_of
 from snnconv.model import InputSpec, Stage
 from snnconv.neurons import Coupling, Fold, NeuronSettings, Repeat, TimeMean, build_neuron
-from snnconv.neurons.functions import DOMAIN
+from snnconv.neurons.onnx_functions import DOMAIN
 from snnconv.spiking.plan import make_plan, prepare
 from snnconv.spiking.temporal import analyse
 from snnconv.spiking.unrolling import collapse, of_one_frame, spike, unroll

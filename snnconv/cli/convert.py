@@ -45,6 +45,13 @@ __all__ = ["convert"]
     show_default=True,
     help="What a neuron sees before it fires: the mean of its window (exact), or each step by itself.",
 )
+@click.option(
+    "--neuron",
+    metavar="NAME",
+    default="mht",
+    show_default=True,
+    help="Neurons. Those other than mht have a coupling of their own, and fire as their own rule says.",
+)
 @click.option("--calibration-data", cls=DataOption, metavar="DATA", help=f"Unlabelled images: {DATA_HELP}.")
 @click.option(
     "--calibration-images",
@@ -80,6 +87,7 @@ def convert(source: str, output: Path | None, as_json: bool, **options: Any) -> 
         model,
         **{name: options[name] for name in options_of(LevelsSettings)},
         coupling=options["coupling"],
+        neuron=options["neuron"],
         calibration_data=options["calibration_data"],
         calibration_images=options["calibration_images"],
         calibration=CalibrationSettings.chosen(options),

@@ -11,7 +11,7 @@ import click
 from snnconv.cli.names import NameChoice
 from snnconv.options import options_of, type_of
 
-__all__ = ["setting_options"]
+__all__ = ["option_type", "setting_options"]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -45,7 +45,7 @@ def _option(settings: type[Any], name: str, field: Field[Any]) -> Callable[[Comm
     if hint is bool:
         shown = any("/" in flag for flag in names)  # a flag without an opposite is off by default
         return click.option(*names, name, is_flag=True, default=field.default, show_default=shown, help=text)
-    kind, word = _type(field, hint)
+    kind, word = option_type(field, hint)
     return click.option(
         *names,
         name,
@@ -57,8 +57,13 @@ def _option(settings: type[Any], name: str, field: Field[Any]) -> Callable[[Comm
     )
 
 
-def _type(field: Field[Any], hint: Any) -> tuple[click.ParamType[Any], str | None]:
-    """Return the type of an option and the word for its value in the help."""
+def option_type(field: Field[Any], hint: Any) -> tuple[click.ParamType[Any], str | None]:
+    """Return the type of an option and the word for its value in the help.
+
+    Args:
+        field: Field of settings that the option sets.
+        hint: Type of the field without its None.
+    """
     if get_origin(hint) is Literal:
         return click.Choice(list(get_args(hint))), None
     facts = field.metadata

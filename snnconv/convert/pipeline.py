@@ -32,13 +32,16 @@ from snnconv.data.images import Images
 from snnconv.errors import InvalidValueError, ModelError
 from snnconv.loading import load
 from snnconv.model import SNN, Model, QuantizedANN, typed
-from snnconv.neurons import Coupling
+from snnconv.neurons import Coupling, NeuronSettings
 from snnconv.neurons.site import require_positive_int
 from snnconv.progress import Progress, no_progress
+from snnconv.spiking.named_neurons import spike_as
 from snnconv.spiking.plan import Plan, make_plan, prepare
 from snnconv.spiking.unrolling import spike
 
 __all__ = ["convert"]
+
+DEFAULT_NEURON = "mht"
 
 
 def convert(
@@ -50,6 +53,7 @@ def convert(
     budget_energy_pj: float | None = None,
     budget_accuracy: float | None = None,
     coupling: Coupling | str = Coupling.MEAN,
+    neuron: str = DEFAULT_NEURON,
     calibration_data: str | Images | Tensor | None = None,
     calibration_images: int = DEFAULT_IMAGES,
     calibration: str | CalibrationSettings = AUTO,
@@ -72,6 +76,8 @@ def convert(
             unlabelled.
         coupling: "mean" (exact; a layer waits for its window) or "causal" (step by step, with unevenness errors; where
             biases are calibrated, initial potentials and biases are then moved to suit the steps).
+        neuron: Name of the neurons, as `NeuronSettings` takes it. "mht" fires what the quantized network computes;
+            others have a coupling of their own, mostly causal, and fire as their own rule says.
         calibration_data: Unlabelled images: a data spec, opened data, or normalised images `[n, ...]`.
         calibration_images: Most images that are used, drawn by `seed`.
         calibration: Name of the method that finds ceilings and biases, such as "mse", "bias" or "reconstruct"; "auto"
@@ -100,7 +106,7 @@ def convert(
     """
     started = time.perf_counter()
     request = read_request(LevelsSettings(timesteps, levels, total_levels, budget_energy_pj, budget_accuracy))
-    choices = _Choices.of(timesteps, request, coupling, calibration, keep, seed, progress)
+    choices = _Choices.of(timesteps, request, coupling, neuron, calibration, keep, seed, progress)
     require_positive_int("calibration_images", calibration_images)
     task = _prepared(load(model), choices, merge_linear=merge_linear)
     images = images_for(task.source, task.ann, calibration_data, calibration_images, task.checked, seed, progress)
@@ -133,6 +139,7 @@ class _Choices:
     timesteps: int
     request: LevelsRequest
     coupling: Coupling
+    neuron: str
     calibration: CalibrationSettings
     keep: Path | None
     seed: int
@@ -143,6 +150,7 @@ class _Choices:
         timesteps: int,
         request: LevelsRequest,
         coupling: Coupling | str,
+        neuron: str,
         calibration: str | CalibrationSettings,
         keep: str | os.PathLike[str] | None,
         seed: int,
@@ -151,8 +159,9 @@ class _Choices:
         if coupling not in (Coupling.MEAN, Coupling.CAUSAL):
             raise InvalidValueError(f"coupling is {coupling!r}: it must be 'mean' or 'causal'.")
         settings = calibration if isinstance(calibration, CalibrationSettings) else CalibrationSettings(calibration)
+        NeuronSettings(neuron, timesteps)  # refuses a name that is none before any work
         file = None if keep is None else Path(keep)
-        return _Choices(timesteps, request, Coupling(coupling), settings, file, seed, progress)
+        return _Choices(timesteps, request, Coupling(coupling), neuron, settings, file, seed, progress)
 
 
 @dataclass(frozen=True)
@@ -243,7 +252,10 @@ def _spiking(
 ) -> tuple[SNN, QuantizedANN, CausalReport | None]:
     """Give the quantized ANN spikes; where biases were calibrated, causal coupling has them suit its steps."""
     choices = task.choices
-    snn = spike(quantized, choices.timesteps, coupling=choices.coupling)
+    if choices.neuron == DEFAULT_NEURON:
+        snn = spike(quantized, choices.timesteps, coupling=choices.coupling)
+    else:
+        snn = spike_as(choices.neuron, quantized, choices.timesteps, choices.coupling)
     moves_biases = calibration is not None and METHODS[calibration.method].correct_bias
     if choices.coupling is not Coupling.CAUSAL or not moves_biases:
         return snn, quantized, None

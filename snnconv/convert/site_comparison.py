@@ -9,16 +9,17 @@ import torch
 from torch import Tensor
 
 from snnconv.convert.report import SiteReport
-from snnconv.neurons import QCFS, qcfs
+from snnconv.neurons import QuantizedSite
+from snnconv.neurons.qcfs import qcfs
 from snnconv.spiking.site_errors import site_errors
 
-__all__ = ["TOLERANCE", "SiteSums", "largest_magnitude", "site_report"]
+__all__ = ["TOLERANCE", "SiteComparison", "largest_magnitude", "site_report"]
 
 TOLERANCE = 1e-6  # of a ceiling, in double precision, under mean coupling: far below one level, far above rounding
 
 
 @dataclass
-class SiteSums:
+class SiteComparison:
     """Running sums of one site over images.
 
     Attributes:
@@ -37,7 +38,7 @@ class SiteSums:
     difference: float = 0.0
     current: float = 0.0
 
-    def add(self, site: QCFS, cap: float, current: Tensor, spikes: Tensor, quantized_current: Tensor) -> None:
+    def add(self, site: QuantizedSite, cap: float, current: Tensor, spikes: Tensor, quantized_current: Tensor) -> None:
         """Add one batch: all three errors are taken at the mean current that the spiking site itself received.
 
         Args:
@@ -62,7 +63,7 @@ class SiteSums:
         self.current = max(self.current, largest_magnitude((current - quantized_current) / ceiling))
 
 
-def site_report(name: str, site: QCFS, sums: SiteSums) -> SiteReport:
+def site_report(name: str, site: QuantizedSite, sums: SiteComparison) -> SiteReport:
     """Return the report of one site.
 
     Args:

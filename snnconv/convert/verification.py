@@ -19,13 +19,13 @@ from torch import Tensor, fx, nn
 
 from snnconv.convert.calibration.cost import forward_seconds
 from snnconv.convert.report import Verification
-from snnconv.convert.site_comparison import TOLERANCE, SiteSums, largest_magnitude, site_report
+from snnconv.convert.site_comparison import TOLERANCE, SiteComparison, largest_magnitude, site_report
 from snnconv.errors import InvalidValueError, ModelError, VerificationError
 from snnconv.graph.access import display_name, module_of, operands, samples_within
 from snnconv.graph.hooks import hooked
 from snnconv.graph.precision import to_double
 from snnconv.model import SNN, Model, QuantizedANN, rows_of
-from snnconv.neurons import QCFS, Coupling, MultiThreshold, Site, unfold_time
+from snnconv.neurons import Coupling, QuantizedSite, Site, SpikingSite, unfold_time
 from snnconv.spiking.sites import cap_of, is_rectifier, iter_sites
 from snnconv.spiking.temporal import bends
 
@@ -126,7 +126,7 @@ class _Comparison:
         self.reference, self.spiking = to_double(quantized.graph), to_double(snn.graph)
         self.dtype = next(snn.graph.parameters()).dtype
         self.caps = _caps(ann)
-        self.sums = {name: SiteSums() for name in _same_sites(self.reference, self.spiking)}
+        self.sums = {name: SiteComparison() for name in _same_sites(self.reference, self.spiking)}
         self.whole, self.read_out = _Outputs(), _Outputs()
         self.same = 0
 
@@ -139,7 +139,7 @@ class _Comparison:
         means = {name: _time_mean(out, timesteps) for name, (_, _, out) in spiking_sites.items()}
         read_out, quantized_sites = _record(self.reference, batch, means)
         for name, (site, current, _) in quantized_sites.items():
-            assert isinstance(site, QCFS)
+            assert isinstance(site, QuantizedSite)
             received = _time_mean(spiking_sites[name][1], timesteps)
             self.sums[name].add(site, self.caps.get(name, math.inf), received, means[name], current)
         self.whole.add(outputs[:1], references[:1])
@@ -176,7 +176,7 @@ class _Comparison:
         """Return the comparison on so many images."""
         sites = []
         for node, site in iter_sites(self.reference):
-            assert isinstance(site, QCFS)
+            assert isinstance(site, QuantizedSite)
             sites.append(site_report(display_name(node), site, self.sums[str(node.target)]))
         tolerance = 10.0 ** math.ceil(math.log10(max(1e-16, *(site.difference for site in sites))))
         return Verification(images, tolerance, self.whole.relative, 100 * self.same / images, tuple(sites))
@@ -224,7 +224,7 @@ def _record(graph: fx.GraphModule, x: Tensor, replaced: Mapping[str, Tensor] | N
     records: dict[str, tuple[Site, Tensor, Tensor]] = {}
 
     def keep(module: nn.Module, inputs: tuple[Tensor], out: Tensor, name: str) -> Tensor:
-        assert isinstance(module, (QCFS, MultiThreshold))
+        assert isinstance(module, (QuantizedSite, SpikingSite))
         records[name] = (module, inputs[0], out)
         return out if replaced is None else replaced[name]
 

@@ -27,14 +27,13 @@ from torch import Tensor, fx, nn
 
 from snnconv.costs.energy import DEFAULT, EnergyModel
 from snnconv.costs.operations import LayerOperations, LayerSums, Operations
-from snnconv.costs.operators import dense, fan_out
+from snnconv.costs.operators import fan_out
 from snnconv.costs.routing import fired_levels, route
 from snnconv.costs.site_activity import SiteActivity, SiteSums
 from snnconv.costs.updates import update_of
-from snnconv.graph.access import module_of
-from snnconv.graph.linear import LINEAR, NORMS
-from snnconv.graph.modules import MOVES, Arithmetic, ReduceSum
-from snnconv.neurons import QCFS, Fold, MultiThreshold, Repeat, SpikingSite, Steps, TimeMean
+from snnconv.graph.access import display_name, module_of
+from snnconv.graph.operator import FREE, Arrival, Cost, operator_of
+from snnconv.neurons import Fold, NoForm, QuantizedSite, Repeat, SpikingSite, Steps, TimeMean, capabilities_of
 from snnconv.spiking.plan import operator_name
 from snnconv.spiking.sites import is_rectifier
 from snnconv.spiking.temporal import analyse
@@ -46,14 +45,14 @@ TIME = (Fold, Repeat, Steps, TimeMean)
 
 @dataclass(frozen=True)
 class Activity:
-    """What `measure` found.
+    """Activity and operations of a network, averaged over the images counted.
 
     Attributes:
-        sites: in the order of execution.
-        operations: of the whole network, the sum of its layers'.
-        layers: every node that computes, fires or adds spikes up, in the order of execution; of nodes that only pass on
+        sites: Activity of each site, in the order of execution.
+        operations: Operations of the whole network, the sum of its layers'.
+        layers: Every node that computes, fires or adds spikes up, in the order of execution; of nodes that only pass on
             what they get there is none, nor of uncounted operators.
-        images: how many were counted.
+        images: Number of images counted.
     """
 
     sites: tuple[SiteActivity, ...]
@@ -73,12 +72,12 @@ def measure(
     """Count activity and operations.
 
     Args:
-        graph: of any stage, in evaluation mode.
-        batches: inputs `[B, ...]`, or `[T, B, ...]` where the graph folds them over time; at least one.
+        graph: Graph of any stage, in evaluation mode.
+        batches: Inputs `[B, ...]`, or `[T, B, ...]` where the graph folds them over time; at least one.
         timesteps: T of the spiking network that the graph is, or that it is the collapse of; None for a plain
             or quantized network, which has no spikes.
-        frames: how many times an image takes the network, of a plain one that is run on frames one by one.
-        energy_model: what operations cost.
+        frames: Number of times that an image takes the network, of a plain one that is run on frames one by one.
+        energy_model: Prices of operations.
     """
     walk = Walk(graph, timesteps)
     with torch.inference_mode():
@@ -120,28 +119,30 @@ class Walk(fx.Interpreter):
         return value
 
     def result(self, frames: int, energy_model: EnergyModel) -> Activity:
-        """Averages over the images."""
+        """Return averages over the images."""
         uncounted = tuple({"name": name, "operator": kind} for name, kind in self.uncounted.items())
         total = self.total().mean(self.images, frames, energy_model)
         layers = (
             LayerOperations(
-                name=_name(node), operator=self._operator(node), **sums.mean(self.images, frames, energy_model)
+                name=display_name(node), operator=self._operator(node), **sums.mean(self.images, frames, energy_model)
             )
             for node in self.graph_module.graph.nodes
             if (sums := self.layers.get(node)) is not None
         )
-        sites = tuple(sums.mean(_name(node), self.timesteps) for node, sums in self.sites.items())
+        sites = tuple(sums.mean(display_name(node), self.timesteps) for node, sums in self.sites.items())
         return Activity(sites, Operations(uncounted_operators=uncounted, **total), tuple(layers), self.images)
 
     def total(self) -> LayerSums:
-        """Of all layers, over all images."""
+        """Return the sums of all layers, over all images."""
         return LayerSums.total(list(self.layers.values()))
 
     def _operator(self, node: fx.Node) -> str:
         """The operator's name; of a quantized activation that stands for neurons, theirs."""
         module = module_of(self.graph_module, node)
-        stands_for_neurons = isinstance(module, QCFS) and self.timesteps is not None
-        return MultiThreshold.__name__ if stands_for_neurons else operator_name(module)
+        if isinstance(module, QuantizedSite) and self.timesteps is not None:
+            form = capabilities_of(module).spiking
+            return operator_name(module) if isinstance(form, NoForm) else form.neurons
+        return operator_name(module)
 
     def _layer(self, node: fx.Node) -> LayerSums:
         return self.layers.setdefault(node, LayerSums())
@@ -152,22 +153,31 @@ class Walk(fx.Interpreter):
             operands: list[Tensor | None] = [None for _ in node.args]
         else:
             operands = [self.counts.get(arg) for arg in node.args]  # type: ignore[arg-type]
-        if is_rectifier(module) or isinstance(module, (QCFS, SpikingSite)):
+        if is_rectifier(module) or isinstance(module, (QuantizedSite, SpikingSite)):
             self._land(node, operands, value)
             self._fire(node, module, value)
             return
-        counts = self._gate(node, module, operands)
+        if isinstance(module, TIME):
+            return
+        cost = operator_of(module).cost
+        counts = self._gate(node, module, cost, operands)
         if counts is None:
             counts = route(module, operands)
         if counts is not None:
             self.counts[node] = counts
-        elif not isinstance(module, (*MOVES, *TIME)):
-            self._work(node, module, operands, value)
+        elif isinstance(cost, NoForm):
+            self.uncounted[display_name(node)] = type(module).__name__
+        elif cost is not FREE:
+            self._work(node, module, cost, operands, value)
 
-    def _gate(self, node: fx.Node, module: nn.Module, operands: Sequence[Tensor | None]) -> Tensor | None:
+    def _gate(
+        self, node: fx.Node, module: nn.Module, cost: Cost | NoForm, operands: Sequence[Tensor | None]
+    ) -> Tensor | None:
         """Spikes times what does not change over time: they stay spikes, for one multiplication a unit and window."""
         spikes = [counts for counts in operands if counts is not None]
-        if not isinstance(module, Arithmetic) or module.operator != "mul" or len(operands) != 2 or len(spikes) != 1:
+        if isinstance(cost, NoForm) or len(operands) != 2 or len(spikes) != 1:
+            return None
+        if cost.arrival_at(module) is not Arrival.SCALED:
             return None
         if sum(arg in self.temporal for arg in node.args) != 1:
             return None
@@ -185,30 +195,33 @@ class Walk(fx.Interpreter):
         layer = self._layer(node)
         if fired is not None and self.timesteps is not None:
             self.counts[node] = levels
-            layer.update(update_of(module, self.timesteps), self.timesteps * levels.numel())
+            if isinstance(capabilities_of(module).update, NoForm):
+                self.uncounted[display_name(node)] = operator_name(module)
+            else:
+                layer.update(update_of(module, self.timesteps), self.timesteps * levels.numel())
             layer.spike_writes += spikes
 
-    def _work(self, node: fx.Node, module: nn.Module, operands: Sequence[Tensor | None], value: Tensor) -> None:
+    def _work(
+        self, node: fx.Node, module: nn.Module, cost: Cost, operands: Sequence[Tensor | None], value: Tensor
+    ) -> None:
         """Add the cost of an operator that computes."""
         spiking = any(counts is not None for counts in operands)
-        if spiking and isinstance(module, LINEAR):
+        arrival = cost.arrival_at(module) if spiking else Arrival.VALUES
+        if arrival is Arrival.SYNAPSES:
             self._cross_synapses(node, module, operands[0])
-        elif spiking and (isinstance(module, NORMS) or _sums(module)):
+        elif arrival is Arrival.ADDED:
             self._land(node, operands, value)
         else:
             inputs = self.env[node.args[0]].numel()  # type: ignore[index]
-            cost = dense(module, inputs, value.numel())
-            if cost is None:
-                self.uncounted[_name(node)] = type(module).__name__
-                return
+            work = cost.dense(module, inputs, value.numel())
             times = self.timesteps if self.timesteps and node in self.temporal and not self.stepped else 1
             # the first of two operands, or of those that a sum begins with, is read without an operation
-            first = value.numel() if len(operands) == 2 or isinstance(module, ReduceSum) else 0
+            first = value.numel() if len(operands) == 2 or cost.starts_with_read else 0
             layer = self._layer(node)
-            layer.macs += times * cost[0]
-            layer.additions += times * cost[1]
-            layer.weight_reads += times * cost[0] if isinstance(module, (*LINEAR, *NORMS)) else 0
-            layer.value_reads += times * (cost[0] + cost[1] + first)
+            layer.macs += times * work.macs
+            layer.additions += times * work.additions
+            layer.weight_reads += times * work.macs if cost.reads_weights else 0
+            layer.value_reads += times * (work.macs + work.additions + first)
             layer.value_writes += times * value.numel()
 
     def _cross_synapses(self, node: fx.Node, module: nn.Module, counts: Tensor | None) -> None:
@@ -233,11 +246,3 @@ class Walk(fx.Interpreter):
                 self.averaged.add(node)
                 spikes = self.counts[node].sum(dtype=torch.float64)
                 self._layer(node).land(spikes, spikes, weighted=False)
-
-
-def _sums(module: nn.Module) -> bool:
-    return isinstance(module, Arithmetic) and module.operator in ("add", "sub")
-
-
-def _name(node: fx.Node) -> str:
-    return str(node.meta.get("onnx_name", node.target))

@@ -1,6 +1,6 @@
 """How many additions one unit spike of each neuron causes: at every place where it lands.
 
-Synaptic operations are linear in the counts of unit spikes (counts.py). So one walk of a graph whose counts are
+Synaptic operations are linear in the counts of unit spikes (activity.py). So one walk of a graph whose counts are
 variables, and one gradient of its synaptic operations, tell what every neuron's spike costs, exactly: at borders, with
 strides, where several operators read one activation.
 """
@@ -21,12 +21,12 @@ __all__ = ["Landings", "landings"]
 
 @dataclass(frozen=True)
 class Landings:
-    """What `landings` found.
+    """Additions and energy that unit spikes cause where they land.
 
     Attributes:
-        additions: that one unit spike of each neuron causes, `[*shape]` of a site without the batch, by the names of
-            the sites' modules.
-        fixed_pj: energy of one image, in picojoules, that no spike causes: of the layers before the first site.
+        additions: Additions that one unit spike of each neuron causes, `[*shape]` of a site without the batch, by the
+            names of the sites' modules.
+        fixed_pj: Energy of one image, in picojoules, that no spike causes: of the layers before the first site.
     """
 
     additions: dict[str, Tensor]
@@ -37,8 +37,8 @@ def landings(graph: fx.GraphModule, sample: Tensor, timesteps: int) -> Landings:
     """Follow one unit spike of every neuron.
 
     Args:
-        graph: an ANN or a quantized ANN, in evaluation mode; its sites are taken for neurons.
-        sample: one input `[1, ...]`, for its shape.
+        graph: ANN or quantized ANN, in evaluation mode; its sites are taken for neurons.
+        sample: One input `[1, ...]`, for its shape.
         timesteps: T of the spiking network that it stands for.
     """
     walk = _Unit(graph, timesteps)
@@ -46,7 +46,7 @@ def landings(graph: fx.GraphModule, sample: Tensor, timesteps: int) -> Landings:
     total = walk.total()
     operations = total.synops + sum(counts.sum() * 0 for counts in walk.units.values())  # a spike may land nowhere
     gradients = torch.autograd.grad(operations, list(walk.units.values()))
-    additions = {str(node.target): found[0] for node, found in zip(walk.units, gradients, strict=True)}
+    additions = {str(node.target): gradient[0] for node, gradient in zip(walk.units, gradients, strict=True)}
     return Landings(additions, MAC_PJ * total.macs + AC_PJ * total.additions)
 
 
@@ -58,7 +58,7 @@ class _Unit(Walk):
         self.units: dict[fx.Node, Tensor] = {}
 
     def call_module(self, target: Any, args: Any, kwargs: Any) -> Any:
-        """Values need no gradient."""
+        """Call it without gradients, which values do not need."""
         with torch.no_grad():
             return super().call_module(target, args, kwargs)
 

@@ -1,4 +1,4 @@
-"""What one update of one neuron takes: its potential at one time step, its decision and its reset.
+"""The cost of one update of one neuron: its potential at one time step, its decision and its reset.
 
 | step | arithmetic | of |
 |---|---|---|
@@ -15,53 +15,31 @@ belongs to the threshold and costs nothing.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from torch import nn
 
-from snnconv.neurons import QCFS, Coupling, Leaky, LearnableMultiThreshold, MultiLevel, SpikingSite
+from snnconv.errors import ModelError
+from snnconv.neurons import NoForm, capabilities_of
+from snnconv.neurons.forms import Update
 
 __all__ = ["Update", "update_of"]
 
 
-@dataclass(frozen=True)
-class Update:
-    """What one update takes.
-
-    Attributes:
-        additions: additions and comparisons.
-        multiplications: of the leak and the coupling.
-        reads: words of state: each membrane, and where the neuron waits for its window the currents it received.
-        writes: words of state.
-    """
-
-    additions: int
-    multiplications: int
-    reads: int
-    writes: int
-
-
 def update_of(site: nn.Module, timesteps: int) -> Update:
-    """What one update of a neuron of a site takes.
+    """Return what one update of a neuron of a site takes.
 
     Args:
-        site: a layer of neurons, or the QCFS or rectifier that mean-coupled multi-threshold neurons collapse to.
+        site: A layer of neurons, or the quantized activation that mean-coupled multi-threshold neurons collapse to.
         timesteps: T.
 
+    Raises:
+        ModelError: it is no registered kind, or its kind states no cost.
+
     >>> import torch
-    >>> update_of(Leaky(torch.tensor(1.0), 4, 1, decay=0.5), 4)
+    >>> from snnconv.neurons import LIF
+    >>> update_of(LIF(torch.tensor(1.0), 4, 1, decay=0.5), 4)
     Update(additions=3, multiplications=1, reads=1, writes=1)
     """
-    if isinstance(site, MultiLevel):
-        leaks = site.levels if 0 < site.decay < 1 else 0
-        return Update(2 * site.levels, leaks, site.levels + 1, site.levels)
-    if isinstance(site, SpikingSite):
-        levels, waits = site.levels, site.coupling is Coupling.MEAN
-    else:
-        levels, waits = (site.total_levels // timesteps if isinstance(site, QCFS) else 1), True
-    decision = 2 * levels if getattr(site, "signed", False) else levels
-    if isinstance(site, Leaky):
-        return Update(1 + decision + (site.reset == "soft"), int(0 < site.decay < 1), 1, 1)
-    if isinstance(site, LearnableMultiThreshold):
-        return Update(2 + decision + timesteps - 1, timesteps + 1, 1 + timesteps, 1)
-    return Update(2 + decision, 0, 1 + waits, 1)
+    form = capabilities_of(site).update
+    if isinstance(form, NoForm):
+        raise ModelError(f"The cost of an update of {type(site).__name__} is not known: {form.reason}.")
+    return form(site, timesteps)

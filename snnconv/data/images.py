@@ -160,6 +160,14 @@ class Images(Dataset[tuple[Tensor, int]]):
             raise InvalidValueError(f"subset was given {given}: allowed is one or more in 0..{len(self) - 1}.")
         return Images(self._source, self.input, self._geometry, spec=self.spec, indices=self._indices[chosen])
 
+    def first(self, count: int | None) -> Images:
+        """Return the first images, at most so many; None: all.
+
+        Raises:
+            InvalidValueError: The count is below 1.
+        """
+        return self if count is None or count >= len(self) else self.subset(range(count))
+
     def scaled(self, scale: float) -> Images:
         """The same images, whose inputs are `1/scale` of what they are."""
         std = tuple(value * scale for value in self.input.std or (1.0,) * self.input.channels)

@@ -107,7 +107,7 @@ def evaluate(
         data = open_data(data, model.input, purpose="eval")
     if not len(data):
         raise DataError(f"{data.spec!r} holds no {data.input.noun}.")
-    images = data if limit is None or limit >= len(data) else data.subset(range(limit))
+    images = data.first(limit)
     check_data(images.input, model.input)
     plain = in_precision(_runnable(model, mode), precision)
     running: list[Model | OnnxNetwork] = [for_inference(plain) if backend == "torch" else exported(plain, backend)]
@@ -215,7 +215,7 @@ def _activity(
     if not count:
         return None
     graph = counted_form(model)
-    counted = images if count >= len(images) else images.subset(range(count))
+    counted = images.first(count)
     total = math.ceil(len(counted) / size)
     batches = progress(
         (x.to(device(model), dtype(model)) for x, _ in counted.batches(size)), "Counting operations", total

@@ -147,7 +147,7 @@ def evaluate_exported(
         data = open_data(data, file.input, purpose="eval")
     if not len(data):
         raise DataError(f"{data.spec!r} holds no {data.input.noun}.")
-    images = data if limit is None or limit >= len(data) else data.subset(range(limit))
+    images = data.first(limit)
     check_data(images.input, file.input)
     running: list[Model | OnnxNetwork] = [file.network]
     size = BATCH

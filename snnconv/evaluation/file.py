@@ -123,7 +123,7 @@ def compare_file(
         FileError: onnxruntime cannot read the file.
     """
     images = open_data(data, model.input, purpose="eval")
-    images = images if limit is None or limit >= len(images) else images.subset(range(limit))
+    images = images.first(limit)
     if not len(images):
         raise DataError(f"{data!r} holds no {images.input.noun}.")
     fast = for_inference(collapse(model) if collapses(model) else model)

@@ -67,7 +67,7 @@ def compare_hardware(
         FileError: the folder is damaged.
     """
     images = open_data(data, model.input, purpose="eval") if isinstance(data, str) else data
-    images = images if limit is None or limit >= len(images) else images.subset(range(limit))
+    images = images.first(limit)
     if not len(images):
         raise DataError(f"{images.spec!r} holds no {images.input.noun}.")
     fast = for_inference(collapse(model) if collapses(model) else model)

@@ -9,7 +9,7 @@ from typing import Any
 from torch import fx, nn
 
 from snnconv.costs.operators import macs
-from snnconv.graph.access import module_of
+from snnconv.graph.access import display_name, module_of
 from snnconv.graph.linear import LINEAR
 from snnconv.model import SNN, Model, QuantizedANN
 from snnconv.neurons import Coupling, Site
@@ -120,7 +120,7 @@ def inspect(model: Model, coupling: Coupling = Coupling.MEAN) -> Inspection:
     )
     sites = tuple(
         SiteInfo(
-            str(node.meta["onnx_name"]),
+            display_name(node),
             operator_name(site),
             tuple(node.meta["shape"]),
             site.ceiling.numel() if isinstance(site, Site) else 0,
@@ -136,7 +136,7 @@ def _layer(node: fx.Node, module: nn.Module) -> LayerInfo:
     source = node.args[0]
     assert isinstance(source, fx.Node)
     return LayerInfo(
-        str(node.meta["onnx_name"]),
+        display_name(node),
         operator_name(module),
         tuple(node.meta["shape"]),
         sum(parameter.numel() for parameter in module.parameters()),

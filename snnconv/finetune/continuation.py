@@ -1,4 +1,4 @@
-"""What fine-tuning starts from: the SNN that was given, with the neurons, T and L that are asked for.
+"""The start of fine-tuning: the SNN that was given, with the neurons, T and L that are asked for.
 
 A network of multi-threshold neurons that gets another T or L starts from its quantized network, whose ceilings are
 calibrated anew for N = L·T levels. A mean-coupled one that becomes LM-HT is unchanged before the first step.
@@ -6,7 +6,6 @@ calibrated anew for N = L·T levels. A mean-coupled one that becomes LM-HT is un
 
 from __future__ import annotations
 
-import copy
 import warnings
 
 from torch import Tensor, fx, nn
@@ -16,45 +15,33 @@ from snnconv.data.images import Images
 from snnconv.errors import InvalidValueError, ModelError, SnnconvWarning
 from snnconv.finetune.quantize import hold_scalars
 from snnconv.finetune.settings import FinetuneSettings
-from snnconv.model import SNN
-from snnconv.neurons import (
-    Coupling,
-    IntegrateAndFire,
-    Leaky,
-    LearnableMultiThreshold,
-    MultiLevel,
-    MultiThreshold,
-    NeuronSettings,
-    SpikingSite,
-    build_neuron,
-)
+from snnconv.graph.node import Refusal
+from snnconv.model import SNN, QuantizedANN
+from snnconv.neurons import Coupling, NoForm, SpikingSite, capabilities_of, reasons_against
 from snnconv.progress import Progress, no_progress
 from snnconv.spiking.sites import MOST_LEVELS, iter_sites, swap
-from snnconv.spiking.unrolling import collapse, spike, unroll
+from snnconv.spiking.unrolling import collapse, unroll
 
 __all__ = ["continued", "kind_of"]
 
 BATCH = 128
+LEARNED = "lmht"  # what neurons of fixed coupling can become
 
 
 def kind_of(site: SpikingSite) -> str:
-    """The name of a neuron, as `--neuron` takes it.
+    """Return the name of a neuron, as `--neuron` takes it.
 
     Raises:
-        ModelError: it has none, because it was read from a NIR file and is not trained.
+        ModelError: it has none, because it was read from a NIR file and is not trained, or its kind is not registered.
     """
-    if isinstance(site, IntegrateAndFire):
-        raise ModelError(
-            "The neurons of a NIR file are run, not trained: fine-tune the network that the file was written from."
-        )
-    if isinstance(site, Leaky):
-        return "if" if site.decay == 1 else "lif"
-    names: dict[type[SpikingSite], str] = {MultiThreshold: "mht", LearnableMultiThreshold: "lmht", MultiLevel: "mlf"}
-    return names[type(site)]
+    names = capabilities_of(site).names
+    if isinstance(names, NoForm):
+        raise ModelError(f"{names.reason}.")
+    return names.name_of(site)
 
 
 def continued(network: SNN, images: Images, settings: FinetuneSettings, *, progress: Progress = no_progress) -> SNN:
-    """A copy of an SNN that can be trained, with the neurons, T and L that the settings ask for.
+    """Return a copy of an SNN that can be trained, with the neurons, T and L that the settings ask for.
 
     Raises:
         ModelError: its sites cannot be those neurons, or cannot have another T or L.
@@ -80,103 +67,105 @@ def continued(network: SNN, images: Images, settings: FinetuneSettings, *, progr
 
 
 def _resized(network: SNN, images: Images, settings: FinetuneSettings, timesteps: int, progress: Progress) -> SNN:
-    """The same network at another T or L; where L is not asked for, each site keeps its own."""
+    """Return the same network at another T or L; where L is not asked for, each site keeps its own."""
     if network.input.timesteps is not None:
         raise InvalidValueError(
             f"The network takes {network.input.timesteps} frames a sample, so it stays at T={network.timesteps}, "
             f"L={network.levels}: leave --timesteps and --levels out."
         )
     sites = {str(node.target): site for node, site in iter_sites(network.graph) if isinstance(site, SpikingSite)}
-    multithreshold = all(isinstance(site, (MultiThreshold, LearnableMultiThreshold)) for site in sites.values())
-    if not multithreshold:
-        if settings.levels not in (None, network.levels):
-            kinds = ", ".join(sorted({kind_of(site) for site in sites.values()}))
-            raise ModelError(
-                f"The neurons of this file ({kinds}) keep their {network.levels} levels: only mht and lmht can be "
-                "calibrated for others. Leave --levels out."
-            )
-        return _with_timesteps(network, sites, timesteps)
+    fixed_levels = reasons_against([*sites.values()], "other_levels")
+    if fixed_levels and settings.levels not in (None, network.levels):
+        kinds = ", ".join(sorted({kind_of(site) for site in sites.values()}))
+        raise ModelError(
+            f"The neurons of this file ({kinds}) keep their {network.levels} levels: {fixed_levels[0]}. Leave --levels "
+            "out."
+        )
+    capability = "other_timesteps" if fixed_levels else "other_levels"
+    if reasons := reasons_against([*sites.values()], capability):
+        raise ModelError(f"The neurons of this file keep their T={network.timesteps} steps: {reasons[0]}.")
+    quantized = collapse(network)
+    if not fixed_levels:
+        quantized = _recalibrated(network, quantized, sites, images, settings, timesteps, progress)
+
+    def neuron(node: fx.Node, site: nn.Module) -> SpikingSite:
+        resized: SpikingSite = getattr(capabilities_of(sites[str(node.target)]), capability)(
+            sites[str(node.target)], site, timesteps
+        )
+        return resized
+
+    return unroll(quantized, neuron)
+
+
+def _recalibrated(
+    network: SNN,
+    quantized: QuantizedANN,
+    sites: dict[str, SpikingSite],
+    images: Images,
+    settings: FinetuneSettings,
+    timesteps: int,
+    progress: Progress,
+) -> QuantizedANN:
+    """Return the quantized network with ceilings calibrated for the N = L·T levels that are asked for."""
     if timesteps != network.timesteps and network.coupling is Coupling.LEARNED:
         warnings.warn(
             f"The learned coupling and leak belong to T={network.timesteps}; at T={timesteps} they start anew.",
             SnnconvWarning,
-            stacklevel=4,
+            stacklevel=5,
         )
     sample = images.sample(min(settings.calibration_images, len(images)), settings.seed)
     batches: list[Tensor] = [x for x, _ in sample.batches(BATCH)]
     totals = {name: timesteps * (settings.levels or site.levels) for name, site in sites.items()}
-    quantized = calibrate(collapse(network), batches, totals, anew=network, progress=progress)
-    coupling = Coupling.CAUSAL if network.coupling is Coupling.CAUSAL else Coupling.MEAN
-    resized = spike(quantized, timesteps, coupling=coupling)
-    if network.coupling is Coupling.LEARNED:
-        _to_learnable(resized, mpr=False)
-        if timesteps == network.timesteps:
-            _keep_coupling(resized, sites)
-    for node, site in iter_sites(resized.graph):
-        old = sites[str(node.target)]
-        assert isinstance(site, (MultiThreshold, LearnableMultiThreshold))
-        assert isinstance(old, (MultiThreshold, LearnableMultiThreshold))
-        site.rectified = old.rectified
-    return resized
-
-
-def _with_timesteps(network: SNN, sites: dict[str, SpikingSite], timesteps: int) -> SNN:
-    def neuron(node: fx.Node, _: nn.Module) -> SpikingSite:
-        made = copy.deepcopy(sites[str(node.target)])
-        made.timesteps = timesteps
-        return made
-
-    return unroll(collapse(network), neuron)
-
-
-def _keep_coupling(network: SNN, sites: dict[str, SpikingSite]) -> None:
-    for node, site in iter_sites(network.graph):
-        old = sites[str(node.target)]
-        assert isinstance(site, LearnableMultiThreshold)
-        assert isinstance(old, LearnableMultiThreshold)
-        site.mixing.data.copy_(old.mixing.data)
-        site.leakage.data.copy_(old.leakage.data)
+    return calibrate(quantized, batches, totals, anew=network, progress=progress)
 
 
 def _become(student: SNN, settings: FinetuneSettings) -> None:
     """Give the sites the neurons that are asked for, in place."""
     sites = [site for _, site in iter_sites(student.graph) if isinstance(site, SpikingSite)]
-    own = {kind_of(site) for site in sites}
-    wanted = settings.neuron or ("lmht" if own == {"mht"} and student.coupling is Coupling.MEAN else None)
-    if wanted is not None and own != {wanted}:
-        if not (wanted == "lmht" and own == {"mht"} and student.coupling is Coupling.MEAN):
-            raise ModelError(_why_not(own, wanted, student.coupling))
-        _to_learnable(student, mpr=settings.mpr)
+    kinds = {kind_of(site) for site in sites}
+    refusal = _why_not_lmht(sites)
+    target = settings.neuron or (LEARNED if refusal is None else None)
+    if target is not None and kinds != {target}:
+        if target != LEARNED or refusal is not None:
+            raise ModelError(_why_not(kinds, target, student.coupling, refusal))
+        _to_lmht(student, mpr=settings.mpr)
         return
     if not settings.mpr:
         return
+    if reasons := reasons_against(sites, "mpr"):
+        raise ModelError(f"{reasons[0]}. Leave --mpr out.")
     for site in sites:
-        if isinstance(site, MultiLevel):
-            raise ModelError("MPR is of neurons with one membrane; MLF neurons have several. Leave --mpr out.")
-        assert isinstance(site, (Leaky, MultiThreshold, LearnableMultiThreshold))
-        site.rectified = True
+        turn_on = capabilities_of(site).mpr
+        assert not isinstance(turn_on, NoForm)
+        turn_on(site)
 
 
-def _why_not(own: set[str], wanted: str, coupling: Coupling | None) -> str:
-    having = ", ".join(sorted(own))
-    if wanted == "lmht" and own == {"mht"}:
-        return (
-            "The network is causally coupled, and LM-HT's coupling starts as the mean of the window: continue it as it "
-            "is with --neuron mht, or convert with --coupling mean."
-        )
+def _why_not_lmht(sites: list[SpikingSite]) -> str | None:
+    """Return why these sites cannot become LM-HT; None where they can."""
+    if reasons := reasons_against(sites, "become_lmht"):
+        return reasons[0]
+    for site in sites:
+        become = capabilities_of(site).become_lmht
+        assert not isinstance(become, NoForm)
+        try:
+            become(site, False)
+        except Refusal as reason:
+            return str(reason)
+    return None
+
+
+def _why_not(kinds: set[str], target: str, coupling: Coupling | None, refusal: str | None) -> str:
+    reason = refusal if target == LEARNED and refusal is not None else "only mean-coupled mht can become lmht"
     return (
-        f"The network's neurons are {having} ({coupling} coupling) and cannot become {wanted}: only mean-coupled mht "
-        "can become lmht. Leave --neuron out to continue it as it is, or train one from scratch with "
-        f"`snnconv train --neuron {wanted}`."
+        f"The network's neurons are {', '.join(sorted(kinds))} ({coupling} coupling) and cannot become {target}: "
+        f"{reason}. Leave --neuron out to continue it as it is, or train one from scratch with "
+        f"`snnconv train --neuron {target}`."
     )
 
 
-def _to_learnable(network: SNN, *, mpr: bool) -> None:
-    """M-HT under mean coupling to LM-HT at its start, which computes the same."""
+def _to_lmht(network: SNN, *, mpr: bool) -> None:
+    """Turn neurons into LM-HT at its start, which computes the same, in place."""
     for node, site in list(iter_sites(network.graph)):
-        assert isinstance(site, MultiThreshold)
-        settings = NeuronSettings("lmht", network.timesteps, site.levels, mpr=mpr)
-        made = build_neuron(settings, site.ceiling, signed=site.signed, channel_axis=site.channel_axis)
-        assert isinstance(made, LearnableMultiThreshold)
-        made.rectified = mpr or site.rectified
-        swap(network.graph, node, made)
+        become = capabilities_of(site).become_lmht
+        assert not isinstance(become, NoForm)
+        swap(network.graph, node, become(site, mpr))

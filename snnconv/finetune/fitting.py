@@ -12,7 +12,7 @@ from snnconv.finetune.spiking import spiking_network
 from snnconv.graph.access import module_of
 from snnconv.graph.linear import NORMS
 from snnconv.model import ANN, SNN, InputSpec, Model
-from snnconv.neurons import QCFS
+from snnconv.neurons import QuantizedSite
 from snnconv.spiking.sites import iter_sites
 
 __all__ = ["check_batch", "check_data", "class_count", "prepare_training"]
@@ -73,7 +73,7 @@ def _quantized(model: Model, settings: TrainSettings) -> Model:
         return quantize_activations(
             model, settings.total_levels, settings.initial_ceiling, average_pool=settings.average_pool
         )
-    levels = {site.total_levels for _, site in iter_sites(model.graph) if isinstance(site, QCFS)}
+    levels = {site.total_levels for _, site in iter_sites(model.graph) if isinstance(site, QuantizedSite)}
     if levels != {settings.total_levels}:
         raise InvalidValueError(
             f"The network is quantized to {', '.join(map(str, sorted(levels)))} levels, total_levels is "

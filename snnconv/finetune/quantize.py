@@ -9,7 +9,7 @@ import torch
 from torch import fx
 
 from snnconv.errors import InvalidValueError, ModelError, UnsupportedNode, UnsupportedOperatorsError
-from snnconv.graph.access import module_of
+from snnconv.graph.access import display_name, module_of
 from snnconv.graph.modules import Arithmetic, AveragePool, MaxPool
 from snnconv.model import ANN, Model, QuantizedANN, typed
 from snnconv.neurons import QCFS
@@ -70,9 +70,7 @@ def average_pools(graph: fx.GraphModule) -> None:
     ]
     reason = "a dilated window has no mean; keep max-pooling (average_pool=False)"
     dilated = [
-        UnsupportedNode(str(node.meta.get("onnx_name", node.target)), "MaxPool", reason)
-        for node, pool in pools
-        if set(pool.dilation) != {1}
+        UnsupportedNode(display_name(node), "MaxPool", reason) for node, pool in pools if set(pool.dilation) != {1}
     ]
     if dilated:
         raise UnsupportedOperatorsError("Max-pooling that cannot be replaced by average pooling", dilated)

@@ -21,12 +21,12 @@ __all__ = [
 
 
 def calls(graph: fx.GraphModule) -> list[fx.Node]:
-    """The nodes that call modules, in the order of execution."""
+    """Return the nodes that call modules, in the order of execution."""
     return [node for node in graph.graph.nodes if node.op == "call_module"]
 
 
 def module_of(graph: fx.GraphModule, node: fx.Node) -> nn.Module:
-    """The module that a `call_module` node calls."""
+    """Return the module that a `call_module` node calls."""
     return graph.get_submodule(str(node.target))
 
 
@@ -36,7 +36,7 @@ def display_name(node: fx.Node) -> str:
 
 
 def operands(node: fx.Node) -> tuple[fx.Node, ...]:
-    """The nodes whose outputs a `call_module` node takes."""
+    """Return the nodes whose outputs a `call_module` node takes."""
     return tuple(arg for arg in node.args if isinstance(arg, fx.Node))
 
 
@@ -47,19 +47,20 @@ def input_of(graph: fx.GraphModule) -> fx.Node:
 
 
 def output_of(graph: fx.GraphModule) -> fx.Node:
-    """The `output` node."""
+    """Return the `output` node."""
     node: fx.Node = next(node for node in graph.graph.nodes if node.op == "output")
     return node
 
 
 def results(graph: fx.GraphModule) -> tuple[fx.Node, ...]:
-    """The nodes whose outputs the graph returns."""
-    found = output_of(graph).args[0]
-    return tuple(node for node in (found if isinstance(found, tuple) else (found,)) if isinstance(node, fx.Node))
+    """Return the nodes whose outputs the graph returns."""
+    returned = output_of(graph).args[0]
+    nodes = returned if isinstance(returned, tuple) else (returned,)
+    return tuple(node for node in nodes if isinstance(node, fx.Node))
 
 
 def free_target(graph: fx.GraphModule, name: str) -> str:
-    """A name for a new module: this one, with a number behind it where it is taken."""
+    """Return a name for a new module: this one, with a number behind it where it is taken."""
     target, count = name, 1
     while _has(graph, target):
         target, count = f"{name}_{count}", count + 1
@@ -75,7 +76,7 @@ def _has(graph: fx.GraphModule, target: str) -> bool:
 
 
 def finish(graph: fx.GraphModule, changed: bool) -> bool:
-    """After a rewrite: drop modules that nothing calls and renew the code; returns `changed`."""
+    """Drop modules that nothing calls and renew the code, after a rewrite that changed anything; returns `changed`."""
     if changed:
         graph.delete_all_unused_submodules()
         graph.recompile()

@@ -8,12 +8,12 @@ from torch import fx, nn
 
 from snnconv.graph.naming import Names
 from snnconv.graph.node import PROBES, Activation, Call, NodeView, Refusal
-from snnconv.graph.shapes import output_shape
+from snnconv.graph.operator import output_shape
 
-__all__ = ["Builder"]
+__all__ = ["GraphBuilder"]
 
 
-class Builder:
+class GraphBuilder:
     """Collects calls of modules into an fx.GraphModule."""
 
     def __init__(self) -> None:
@@ -22,7 +22,7 @@ class Builder:
         self._names = Names()
 
     def input(self, name: str, shape: Sequence[int], frames: int | None = None) -> Activation:
-        """The network's input, of one sample of this shape; of `frames` such in front of the batch's axis."""
+        """Add the network's input, of one sample of this shape; of `frames` such in front of the batch's axis."""
         node = self._graph.placeholder("input")
         node.meta["onnx_name"] = name
         node.meta["shape"] = tuple(shape)
@@ -36,7 +36,9 @@ class Builder:
         Raises:
             Refusal: an operand is no activation, or its shape does not fit the module.
         """
-        activations = tuple(view.activation(each) if isinstance(each, int) else each for each in call.operands)
+        activations = tuple(
+            view.activation(operand) if isinstance(operand, int) else operand for operand in call.operands
+        )
         for module in call.modules:
             activations = (self.call(view.name, module, activations),)
         return activations[0]
@@ -45,12 +47,12 @@ class Builder:
         """Call one module.
 
         Args:
-            onnx_name: of the node in the file; any text.
-            module: takes the operands.
-            operands: in order.
+            onnx_name: Name of the node in the file; any text.
+            module: Module that takes the operands.
+            operands: Activations that it takes, in order.
 
         Raises:
-            Refusal: the operands' shapes do not fit the module, or leave nothing of an axis.
+            Refusal: The operands' shapes do not fit the module, or leave nothing of an axis.
         """
         first, second = (_probe(module, operands, probe) for probe in range(len(PROBES)))
         target = self._names.unique(onnx_name)
@@ -61,7 +63,7 @@ class Builder:
         return Activation(node, (first, second), module, operands)
 
     def finish(self, outputs: Sequence[Activation]) -> fx.GraphModule:
-        """The module, without calls that no output depends on."""
+        """Return the module, without calls that no output depends on."""
         nodes = tuple(output.node for output in outputs)
         self._graph.output(nodes[0] if len(nodes) == 1 else nodes)
         graph = fx.GraphModule(self._root, self._graph)
@@ -76,15 +78,15 @@ def _probe(module: nn.Module, operands: tuple[Activation, ...], probe: int) -> t
     """Shape of a module's output at one probe batch size.
 
     Raises:
-        Refusal: the operands' shapes do not fit the module, or leave nothing of an axis.
+        Refusal: The operands' shapes do not fit the module, or leave nothing of an axis.
     """
     shapes = [operand.shapes[probe] for operand in operands]
     module.eval()
     try:
         shape = output_shape(module, shapes)
     except (RuntimeError, ValueError, IndexError, TypeError) as error:
-        given = ", ".join(str(list(shape[1:])) for shape in shapes)
-        raise Refusal(f"it cannot take inputs of shape {given} beside the batch: {error}") from error
+        stated = ", ".join(str(list(shape[1:])) for shape in shapes)
+        raise Refusal(f"it cannot take inputs of shape {stated} beside the batch: {error}") from error
     if 0 in shape:
         raise Refusal(f"its output has shape {list(shape[1:])} beside the batch: an axis of length 0 holds nothing")
     return shape

@@ -12,12 +12,14 @@ from collections.abc import Iterable, Sequence
 import onnx
 from torch import fx, nn
 
-import snnconv.graph.ops  # noqa: F401 - fills the registry
 from snnconv.errors import ModelError
 from snnconv.graph.emission import EMITTERS, Emission
 from snnconv.graph.lowering import Lowering, look_up
+from snnconv.graph.operator import NoForm, find_operator
 
 __all__ = ["OnnxLowering", "emit_graph", "tensor_info"]
+
+NO_ONNX = NoForm("it has no ONNX form")
 
 
 class OnnxLowering(Lowering[str]):
@@ -38,7 +40,9 @@ class OnnxLowering(Lowering[str]):
 
     def lower(self, node: fx.Node, module: nn.Module, inputs: list[str]) -> str:
         """Write the ONNX nodes of one module."""
-        emit = look_up(EMITTERS, module, "it has no ONNX form")
+        operator = find_operator(module)
+        without = operator.write if operator is not None and isinstance(operator.write, NoForm) else NO_ONNX
+        emit = look_up(EMITTERS, module, without.reason)
         name = self.fresh_name(node)
         self.emission.ranks[name] = len(node.meta["shape"]) + 1
         return emit(module, self.emission, inputs, name)

@@ -37,7 +37,7 @@ Array = NDArray[Any]
 
 
 def shape_of(view: NodeView) -> Constant:
-    """The `Shape` operator: known although its operand is not."""
+    """Return the result of `Shape`, which is known although its operand is not."""
     operand = view.operand(0)
     if isinstance(operand, Activation):
         shapes: Sequence[Sequence[int]] = operand.shapes
@@ -51,7 +51,7 @@ def shape_of(view: NodeView) -> Constant:
 
 
 def cast_like(view: NodeView) -> Constant:
-    """The `CastLike` operator of a constant to the type of an activation, which is 32-bit floating point."""
+    """Return the result of `CastLike` of a constant to the type of an activation, which is 32-bit floating point."""
     operand = view.operand(0)
     assert isinstance(operand, Constant)
     if operand.values[0].dtype == np.float32:
@@ -61,7 +61,7 @@ def cast_like(view: NodeView) -> Constant:
 
 
 def piece_of(view: NodeView) -> Activation:
-    """The `SequenceAt` operator: one part of an activation that was split."""
+    """Return the result of `SequenceAt`: one part of an activation that was split."""
     sequence, position = view.operand(0), int(view.need_constant(1))
     assert isinstance(sequence, Pieces)
     if not -len(sequence.parts) <= position < len(sequence.parts):
@@ -73,14 +73,14 @@ class Folder:
     """Computes nodes of known operands, within a budget of memory.
 
     Attributes:
-        left: bytes that may still be made.
+        left: Bytes that may still be made.
     """
 
     def __init__(self) -> None:
         self.left = MAX_BYTES
 
     def fold(self, node: onnx.NodeProto, view: NodeView) -> dict[str, Constant]:
-        """The node's outputs by name, computed at each probe batch size where they depend on it.
+        """Return the node's outputs by name, computed at each probe batch size where they depend on it.
 
         Raises:
             Refusal: the reference implementation cannot compute it, or the result is too large.
@@ -100,11 +100,11 @@ class Folder:
         }
 
     def _compute(self, node: onnx.NodeProto, view: NodeView, operands: Sequence[Array | None]) -> list[Array]:
-        given = {name: value for name, value in zip(node.input, operands, strict=True) if value is not None}
+        known = {name: value for name, value in zip(node.input, operands, strict=True) if value is not None}
         try:
             if node.op_type != "Constant":  # its value is in the file already
-                self._spend(_inferred_bytes(node, view.opset, given))
-            return _evaluate(node, view.opset, given)
+                self._spend(_inferred_bytes(node, view.opset, known))
+            return _evaluate(node, view.opset, known)
         except Refusal:
             raise
         except Exception as error:  # onnx raises what it likes on nodes that are wrong
@@ -117,15 +117,15 @@ class Folder:
         self.left -= needed
 
 
-def _inferred_bytes(node: onnx.NodeProto, opset: int, given: dict[str, Array]) -> int:
-    """What the outputs will take."""
+def _inferred_bytes(node: onnx.NodeProto, opset: int, known: dict[str, Array]) -> int:
+    """Size of the outputs, in bytes."""
     if node.op_type == "NonZero":  # at most an index for each axis of each element
-        return sum(8 * value.size * max(1, value.ndim) for value in given.values())
+        return sum(8 * value.size * max(1, value.ndim) for value in known.values())
     types = {
         name: onnx.helper.make_tensor_type_proto(onnx.helper.np_dtype_to_tensor_dtype(value.dtype), value.shape)
-        for name, value in given.items()
+        for name, value in known.items()
     }
-    data = {name: numpy_helper.from_array(value) for name, value in given.items() if value.size <= SMALL}
+    data = {name: numpy_helper.from_array(value) for name, value in known.items() if value.size <= SMALL}
     schema = onnx.defs.get_schema(node.op_type, opset)
     inferred = onnx.shape_inference.infer_node_outputs(
         schema, node, types, data, opset_imports=[onnx.helper.make_opsetid("", opset)]
@@ -136,14 +136,14 @@ def _inferred_bytes(node: onnx.NodeProto, opset: int, given: dict[str, Array]) -
 def _bytes_of(kind: onnx.TypeProto.Tensor) -> int:
     if not kind.HasField("shape") or not all(dim.HasField("dim_value") for dim in kind.shape.dim):
         raise Refusal("the size of its value cannot be told beforehand")
-    each: int = onnx.helper.tensor_dtype_to_np_dtype(kind.elem_type).itemsize
-    return each * math.prod(int(dim.dim_value) for dim in kind.shape.dim)
+    itemsize: int = onnx.helper.tensor_dtype_to_np_dtype(kind.elem_type).itemsize
+    return itemsize * math.prod(int(dim.dim_value) for dim in kind.shape.dim)
 
 
-def _evaluate(node: onnx.NodeProto, opset: int, given: dict[str, Array]) -> list[Array]:
-    inputs = [onnx.helper.make_value_info(name, onnx.TypeProto()) for name in given]
+def _evaluate(node: onnx.NodeProto, opset: int, known: dict[str, Array]) -> list[Array]:
+    inputs = [onnx.helper.make_value_info(name, onnx.TypeProto()) for name in known]
     outputs = [onnx.helper.make_value_info(name, onnx.TypeProto()) for name in node.output if name]
     graph = onnx.helper.make_graph([node], "fold", inputs, outputs)
     model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", opset)])
     with np.errstate(all="ignore"):
-        return [np.asarray(value) for value in ReferenceEvaluator(model).run(None, given)]
+        return [np.asarray(value) for value in ReferenceEvaluator(model).run(None, known)]

@@ -7,16 +7,15 @@ name in `meta["onnx_name"]` and its output's shape without the batch axis in `me
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import onnx
 from torch import fx, nn
 
-import snnconv.graph.ops  # noqa: F401 - fills the registry
 from snnconv.errors import ModelError, SnnconvWarning, UnsupportedNode, UnsupportedOperatorsError
-from snnconv.graph.building import Builder
+from snnconv.graph.building import GraphBuilder
 from snnconv.graph.folding import FOLDABLE, Folder, cast_like, piece_of, shape_of
 from snnconv.graph.inlining import inline_functions
 from snnconv.graph.naming import readable_name
@@ -30,7 +29,7 @@ from snnconv.graph.node import (
     Pieces,
     Refusal,
 )
-from snnconv.graph.reading import InputShape, read_initializers, read_input, read_opsets
+from snnconv.graph.reading import InputShape, live_values, read_initializers, read_input, read_opsets
 from snnconv.graph.refusals import named_refusals
 
 __all__ = ["Imported", "import_graph"]
@@ -45,16 +44,18 @@ class Imported:
     """An imported network.
 
     Attributes:
-        graph: the modules.
-        input_shape: of one input, without the batch axis; of one frame where the input changes over time.
-        outputs: names of the outputs.
-        frames: number T of the input's frames, `[T, B, *input_shape]`; None: a still input `[B, *input_shape]`.
+        graph: Modules and their calls.
+        input_shape: Shape of one input, without the batch axis; of one frame where the input changes over time.
+        outputs: Names of the outputs.
+        frames: Number T of the input's frames, `[T, B, *input_shape]`; None: a still input `[B, *input_shape]`.
+        channels_last: True where the input is an image `[H, W, C]`.
     """
 
     graph: fx.GraphModule
     input_shape: tuple[int, ...]
     outputs: tuple[str, ...]
     frames: int | None = None
+    channels_last: bool = False
 
 
 def _domain(node: onnx.NodeProto) -> str:
@@ -70,31 +71,13 @@ def _folds(node: onnx.NodeProto) -> bool:
     return not _domain(node) and node.op_type in FOLDABLE
 
 
-def _live(graph: onnx.GraphProto) -> set[str]:
-    """Names of the values that an output depends on."""
-    live = {value.name for value in graph.output}
-    for node in reversed(graph.node):
-        if not live.isdisjoint(node.output):
-            live.update(_reads(node))
-    return live - {""}
-
-
-def _reads(node: onnx.NodeProto) -> Iterator[str]:
-    """Names that a node reads, those in its subgraphs included."""
-    yield from node.input
-    for attribute in node.attribute:
-        for graph in (attribute.g, *attribute.graphs):
-            for inner in graph.node:
-                yield from _reads(inner)
-
-
 class _Importer:
     """Walks the nodes in order; every refusal is gathered, so that all are reported at once."""
 
     def __init__(self, model: onnx.ModelProto) -> None:
         self.proto = model.graph
         self.opsets = read_opsets(model)
-        self.live = _live(model.graph)
+        self.live = live_values(model.graph)
         self.named = named_refusals(model.graph)
         self.values: dict[str, Operand] = {}
         # Outputs of refused nodes, and what depends on them: what only fails because of them is not reported.
@@ -105,15 +88,15 @@ class _Importer:
         self.not_finite: list[str] = []
         self.narrowed: dict[str, list[str]] = {}  # nodes that round their output, by the type to which they round it
         self.folder = Folder()
-        self.builder = Builder()
+        self.builder = GraphBuilder()
         self.file_batch: int | None = None
 
     def run(self, size: int | None) -> Imported:
         """Import; `size` replaces open or other spatial sizes of the input."""
         self.values.update(read_initializers(self.proto))
-        given = read_input(self.proto, size)
-        self.file_batch = given.batch
-        self.values[given.name] = self.builder.input(given.name, given.shape, given.frames)
+        stated = read_input(self.proto, size)
+        self.file_batch = stated.batch
+        self.values[stated.name] = self.builder.input(stated.name, stated.shape, stated.frames)
         for node in self.proto.node:
             if self.live.isdisjoint(node.output):
                 continue
@@ -123,8 +106,8 @@ class _Importer:
             elif not self._take(node):
                 self.poisoned.update(node.output)
         self._raise_refused()
-        self._warn_of_narrowed(given.kind)
-        return self._finish(given)
+        self._warn_of_narrowed(stated.kind)
+        return self._finish(stated)
 
     def _raise_refused(self) -> None:
         if self.not_finite and len(self.not_finite) == len(self.refused):
@@ -248,7 +231,7 @@ class _Importer:
             if name:
                 self.values[name] = self.builder.chain(view, call)
 
-    def _finish(self, given: InputShape) -> Imported:
+    def _finish(self, stated: InputShape) -> Imported:
         names = tuple(value.name for value in self.proto.output)
         if not names:
             raise ModelError("The network has no output.")
@@ -256,11 +239,11 @@ class _Importer:
             raise ModelError(f"Two outputs have the same name: {', '.join(names)}.")
         outputs = []
         for name in names:
-            found = self.values.get(name)
-            if not isinstance(found, Activation):
+            value = self.values.get(name)
+            if not isinstance(value, Activation):
                 raise ModelError(f"The output {name!r} does not depend on the input.")
-            outputs.append(found)
-        return Imported(self.builder.finish(outputs), given.shape, names, given.frames)
+            outputs.append(value)
+        return Imported(self.builder.finish(outputs), stated.shape, names, stated.frames, stated.channels_last)
 
 
 def _all_finite(array: np.ndarray) -> bool:
@@ -289,8 +272,8 @@ def import_graph(model: onnx.ModelProto, *, size: int | None = None) -> Imported
     Functions that the file defines are inlined; those of the domain `ai.snnconv` have handlers of their own.
 
     Args:
-        model: weights included; it is not changed.
-        size: height and width of the input, where the file leaves them open or another size is wanted.
+        model: Model with its weights; it is not changed.
+        size: Height and width of the input, where the file leaves them open or another size is wanted.
 
     Raises:
         UnsupportedOperatorsError: lists every node that cannot be imported.

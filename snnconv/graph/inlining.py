@@ -18,7 +18,7 @@ Key = tuple[str, str]
 
 
 def inline_functions(model: onnx.ModelProto) -> onnx.ModelProto:
-    """A model without calls to functions of other domains than ours; the same object where there are none.
+    """Return a model without calls to functions of other domains than ours; the same object where there are none.
 
     Raises:
         ModelError: the functions call one another in a circle, grow beyond all measure, or cannot be inlined.
@@ -55,6 +55,6 @@ def _grown_size(model: onnx.ModelProto, functions: dict[Key, onnx.FunctionProto]
             stuck = ", ".join(sorted(name for domain, name in functions if (domain, name) not in sizes))
             raise ModelError(f"The file's functions call one another in a circle: {stuck}.")
         for key in ready:
-            own = len(functions[key].node)
-            sizes[key] = own + sum(count * sizes[called] for called, count in calls[key].items())
+            body = len(functions[key].node)
+            sizes[key] = body + sum(count * sizes[called] for called, count in calls[key].items())
     return sum(sizes.get((node.domain, node.op_type), 1) for node in model.graph.node)

@@ -16,9 +16,10 @@ from torch import fx, nn
 from snnconv.errors import UnsupportedNode, UnsupportedOperatorsError
 from snnconv.graph.access import display_name, input_of, module_of, operands, results
 from snnconv.graph.node import Refusal
+from snnconv.graph.operator import NoForm, find_operator
 from snnconv.registry import Registry
 
-__all__ = ["Lowering", "Refusals", "UniqueNames", "look_up"]
+__all__ = ["Lowering", "Refusals", "UniqueNames", "form_of", "look_up"]
 
 Value = TypeVar("Value")
 Handler = TypeVar("Handler")
@@ -85,6 +86,37 @@ def look_up(
         if handler is not None:
             return handler
     raise Refusal(reason)
+
+
+def form_of(
+    name: str,
+    handlers: Registry[type[nn.Module], Handler],
+    module: nn.Module,
+    reason: str,
+    *,
+    inherited: bool = False,
+) -> Handler:
+    """Return the handler that a format's registry has for a module, else the form in the record of its operator.
+
+    Args:
+        name: Name of the format in the records.
+        handlers: Registry of the format: neurons, and what is registered from outside.
+        module: Module to be lowered.
+        reason: Reason of the refusal where nothing is known of the module.
+        inherited: Flag that lets a handler of a class count which the module's class derives from.
+
+    Raises:
+        Refusal: There is none; where the record says why, with that reason.
+    """
+    operator = find_operator(module)
+    form = None if operator is None else operator.forms.get(name)
+    try:
+        return look_up(handlers, module, form.reason if isinstance(form, NoForm) else reason, inherited=inherited)
+    except Refusal:
+        if form is None or isinstance(form, NoForm):
+            raise
+    handler: Handler = form
+    return handler
 
 
 class Lowering(ABC, Generic[Value]):

@@ -20,8 +20,8 @@ from snnconv.graph.reductions import Extremum, ReduceMax, ReduceMean, ReduceSum
 from snnconv.graph.resampling import Expand, Gather, Resize, Tile
 
 __all__ = [
-    "MOVES",
     "Arithmetic",
+    "ArithmeticName",
     "AveragePool",
     "Concat",
     "Expand",
@@ -35,7 +35,7 @@ __all__ = [
     "ReduceSum",
     "Reshape",
     "Resize",
-    "Signal",
+    "SignalSite",
     "Slice",
     "Squeeze",
     "Tile",
@@ -43,8 +43,8 @@ __all__ = [
     "Unsqueeze",
 ]
 
-Operator = Literal["add", "sub", "mul", "div"]
-_FUNCTIONS: dict[Operator, Callable[[Tensor, Tensor], Tensor]] = {
+ArithmeticName = Literal["add", "sub", "mul", "div"]
+_FUNCTIONS: dict[ArithmeticName, Callable[[Tensor, Tensor], Tensor]] = {
     "add": torch.add,
     "sub": torch.sub,
     "mul": torch.mul,
@@ -56,19 +56,19 @@ class Arithmetic(nn.Module):
     """`x op y` of two activations, or of one activation and a constant.
 
     Args:
-        operator: which of the four.
-        constant: the constant operand, broadcast as numpy does; None where both operands are activations.
-        constant_first: whether the constant is the left operand.
+        operator: Name of one of the four.
+        constant: Constant operand, broadcast as numpy does; None where both operands are activations.
+        constant_first: True where the constant is the left operand.
 
     Attributes:
-        overwrites: the activation, 0 or 1, over which a sum may be written where no gradient is needed; None: neither.
+        overwrites: Activation, 0 or 1, over which a sum may be written where no gradient is needed; None: neither.
             Set by what knows that nothing else reads it (snnconv.runtime.inference).
     """
 
     constant: nn.Parameter | None
 
     def __init__(
-        self, operator: Operator, constant: nn.Parameter | None = None, *, constant_first: bool = False
+        self, operator: ArithmeticName, constant: nn.Parameter | None = None, *, constant_first: bool = False
     ) -> None:
         super().__init__()
         self.operator = operator
@@ -77,7 +77,7 @@ class Arithmetic(nn.Module):
         self.register_parameter("constant", constant)
 
     def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
-        """Broadcast as numpy does."""
+        """Compute it, broadcast as numpy does."""
         other = self.constant if y is None else y
         assert other is not None
         if self.overwrites is not None and not torch.is_grad_enabled():
@@ -86,7 +86,7 @@ class Arithmetic(nn.Module):
         return function(other, x) if self.constant_first else function(x, other)
 
     def extra_repr(self) -> str:
-        """Settings, for printing."""
+        """Return the settings, for printing."""
         return self.operator
 
 
@@ -98,7 +98,7 @@ class ParametricReLU(nn.Module):
         self.slope = slope
 
     def forward(self, x: Tensor) -> Tensor:
-        """Any shape, kept."""
+        """Map any shape to the same."""
         return torch.where(x > 0, x, self.slope * x)
 
 
@@ -106,9 +106,9 @@ class Pad(nn.Module):
     """Pads the trailing axes.
 
     Args:
-        pads: begins, then ends, of the trailing axes; in constant mode negative values crop.
-        mode: constant, reflect, edge or wrap, as in ONNX.
-        value: what is padded with in constant mode.
+        pads: Begins, then ends, of the trailing axes; in constant mode negative values crop.
+        mode: Constant, reflect, edge or wrap, as in ONNX.
+        value: Value that is padded with in constant mode.
     """
 
     MODES: ClassVar = ("constant", "reflect", "edge", "wrap")
@@ -120,7 +120,7 @@ class Pad(nn.Module):
         self.value = value
 
     def forward(self, x: Tensor) -> Tensor:
-        """`[B, ...]` to `[B, ...]`, the trailing axes longer or shorter."""
+        """Map `[B, ...]` to `[B, ...]`, the trailing axes longer or shorter."""
         if self.mode == "constant":
             return F.pad(x, torch_pads(self.pads), value=self.value)
         rank = len(self.pads) // 2
@@ -131,7 +131,7 @@ class Pad(nn.Module):
         return x
 
     def _index(self, x: Tensor, axis: int, begin: int, end: int) -> Tensor:
-        """Where along an axis of x each position of the padded axis comes from."""
+        """Positions along an axis of x that each position of the padded axis takes its value from."""
         size = x.shape[axis]
         index = torch.arange(-begin, size + end, device=x.device)
         if self.mode == "edge":
@@ -141,7 +141,7 @@ class Pad(nn.Module):
         return (size - 1) - ((size - 1) - index.abs()).abs()
 
     def extra_repr(self) -> str:
-        """Settings, for printing."""
+        """Return the settings, for printing."""
         return f"pads={self.pads}, mode={self.mode}, value={self.value}"
 
 
@@ -149,8 +149,8 @@ class Reshape(nn.Module):
     """Reshapes to `[batch_factor * x.shape[0], *trailing]`.
 
     Args:
-        batch_factor: size of the new axis 0 as a multiple of the old one.
-        trailing: the other sizes.
+        batch_factor: Size of the new axis 0 as a multiple of the old one.
+        trailing: Other sizes.
     """
 
     def __init__(self, batch_factor: Fraction, trailing: Sequence[int]) -> None:
@@ -159,21 +159,21 @@ class Reshape(nn.Module):
         self.trailing = tuple(trailing)
 
     def forward(self, x: Tensor) -> Tensor:
-        """`[B, ...]` to `[batch_factor * B, *trailing]`."""
+        """Map `[B, ...]` to `[batch_factor * B, *trailing]`."""
         batch = x.shape[0] * self.batch_factor.numerator // self.batch_factor.denominator
         return x.reshape(batch, *self.trailing)
 
     def extra_repr(self) -> str:
-        """Settings, for printing."""
+        """Return the settings, for printing."""
         return f"{self.batch_factor}*B, {self.trailing}"
 
 
-class Signal(nn.Module):
+class SignalSite(nn.Module):
     """Passes on what an activation puts out: the place of the neurons that will fire it.
 
     Args:
-        signed: it can be negative.
-        cap: the largest magnitude that it can have.
+        signed: True where it can be negative.
+        cap: Largest magnitude that it can have.
     """
 
     def __init__(self, *, signed: bool = True, cap: float = math.inf) -> None:
@@ -182,11 +182,11 @@ class Signal(nn.Module):
         self.cap = cap
 
     def forward(self, x: Tensor) -> Tensor:
-        """`[B, ...]` as it is."""
+        """Return `[B, ...]` as it is."""
         return x
 
     def extra_repr(self) -> str:
-        """Settings, for printing."""
+        """Return the settings, for printing."""
         return f"signed={self.signed}, cap={self.cap}"
 
 
@@ -198,11 +198,11 @@ class Transpose(nn.Module):
         self.order = tuple(order)
 
     def forward(self, x: Tensor) -> Tensor:
-        """`[B, ...]` to `[B, ...]`, permuted."""
+        """Map `[B, ...]` to `[B, ...]`, permuted."""
         return x.permute(self.order)
 
     def extra_repr(self) -> str:
-        """Settings, for printing."""
+        """Return the settings, for printing."""
         return f"{self.order}"
 
 
@@ -214,7 +214,7 @@ class Squeeze(nn.Module):
         self.axes = tuple(axes)
 
     def forward(self, x: Tensor) -> Tensor:
-        """`[B, ...]` to `[B, ...]` of lower rank."""
+        """Map `[B, ...]` to `[B, ...]` of lower rank."""
         return x.squeeze(self.axes)
 
 
@@ -226,7 +226,7 @@ class Unsqueeze(nn.Module):
         self.axes = tuple(sorted(axes))
 
     def forward(self, x: Tensor) -> Tensor:
-        """`[B, ...]` to `[B, ...]` of higher rank."""
+        """Map `[B, ...]` to `[B, ...]` of higher rank."""
         for axis in self.axes:
             x = x.unsqueeze(axis)
         return x
@@ -236,8 +236,8 @@ class Concat(nn.Module):
     """Joins activations along an axis other than the batch's; constants are repeated over the batch.
 
     Args:
-        axis: the axis.
-        constants: by position, the operands that are constants, `[1, ...]`.
+        axis: Axis along which they are joined.
+        constants: Operands that are constants, `[1, ...]`, by position.
     """
 
     def __init__(self, axis: int, constants: dict[int, Tensor] | None = None) -> None:
@@ -249,7 +249,7 @@ class Concat(nn.Module):
             self.register_buffer(f"constant{position}", constants[position])
 
     def forward(self, *xs: Tensor) -> Tensor:
-        """`[B, ...]` each, of one shape but for the axis, to `[B, ...]`."""
+        """Join `[B, ...]` each, of one shape but for the axis, to `[B, ...]`."""
         parts = list(xs)
         for position in self.positions:
             constant = self.get_buffer(f"constant{position}")
@@ -257,7 +257,7 @@ class Concat(nn.Module):
         return torch.cat(parts, self.axis)
 
     def extra_repr(self) -> str:
-        """Settings, for printing."""
+        """Return the settings, for printing."""
         return f"axis={self.axis}"
 
 
@@ -274,29 +274,12 @@ class Slice(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """`[B, ...]` to `[B, ...]`, shorter along the axes."""
+        """Map `[B, ...]` to `[B, ...]`, shorter along the axes."""
         index = [slice(None)] * x.dim()
         for axis, *bounds in zip(self.axes, self.starts, self.stops, self.steps, strict=True):
             index[axis] = slice(*bounds)
         return x[tuple(index)]
 
     def extra_repr(self) -> str:
-        """Settings, for printing."""
+        """Return the settings, for printing."""
         return f"axes={self.axes}, starts={self.starts}, stops={self.stops}, steps={self.steps}"
-
-
-# They compute nothing, whatever they move.
-MOVES: tuple[type[nn.Module], ...] = (
-    Concat,
-    Expand,
-    nn.Flatten,
-    Gather,
-    nn.Identity,
-    Pad,
-    Reshape,
-    Slice,
-    Squeeze,
-    Tile,
-    Transpose,
-    Unsqueeze,
-)

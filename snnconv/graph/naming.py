@@ -15,7 +15,7 @@ SCOPES = "pkg.torch.onnx.name_scopes"  # torch's exporter: the path of modules t
 
 
 def readable_name(node: onnx.NodeProto) -> str:
-    """The file's own name of a node; of a file by torch's exporter the path of the module it came from."""
+    """Return the file's own name of a node; of a file by torch's exporter the path of the module it came from."""
     text = next((prop.value for prop in node.metadata_props if prop.key == SCOPES), None)
     if text is not None:
         try:
@@ -44,7 +44,7 @@ class Names:
         self._counts: dict[str, int] = {}
 
     def unique(self, name: str) -> str:
-        """An identifier of ASCII letters, digits and underscores, as close to `name` as that allows."""
+        """Return an identifier of ASCII letters, digits and underscores, as close to `name` as that allows."""
         base = re.sub(r"\W+", "_", name, flags=re.ASCII).strip("_") or "node"
         if not base[0].isalpha() or base in RESERVED or keyword.iskeyword(base):
             base = f"n_{base}"

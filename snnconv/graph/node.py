@@ -1,4 +1,4 @@
-"""What an importer's handler sees of one ONNX node, and what it answers.
+"""The view that a reader of the importer has of one ONNX node, and the answer that it gives.
 
 A tensor in an ONNX graph is a `Constant` or an activation. Shapes and integer constants may depend on the
 batch size B: both are therefore known at two probe sizes of B, from which any multiple of B is told apart
@@ -49,8 +49,8 @@ class Constant:
     """A value known before any input is, at each probe batch size: one object where it does not depend on it.
 
     Attributes:
-        values: one array a probe.
-        source: name of the value in the file, of which there is one; parameters made of it are shared by this
+        values: One array a probe.
+        source: Name of the value in the file, of which there is one; parameters made of it are shared by this
             name.
     """
 
@@ -59,7 +59,7 @@ class Constant:
 
     @property
     def fixed(self) -> Array | None:
-        """The array, or None where it depends on the batch size."""
+        """Return the array, or None where it depends on the batch size."""
         first, second = self.values
         same = first is second or (first.shape == second.shape and bool((first == second).all()))
         return first if same else None
@@ -70,10 +70,10 @@ class Activation:
     """A tensor that depends on the input.
 
     Attributes:
-        node: the graph's.
-        shapes: at each probe batch size.
-        module: what made it; None of the input.
-        sources: what the module was given.
+        node: Node of the graph.
+        shapes: Shape at each probe batch size.
+        module: Module that made it; None of the input.
+        sources: Operands of the module.
     """
 
     node: fx.Node
@@ -97,9 +97,9 @@ class Call:
     """A handler's answer for one output: modules applied one after the other to the named operands.
 
     Attributes:
-        modules: applied in order; none stands for the identity.
-        operands: the arguments of the first module: activations, or positions of the node's own.
-        narrowed: floating-point type to which the file rounds the output and we do not; empty where there is none.
+        modules: Modules applied in order; none stands for the identity.
+        operands: Arguments of the first module: activations, or positions of the node's own.
+        narrowed: Floating-point type to which the file rounds the output and we do not; empty where there is none.
     """
 
     modules: tuple[nn.Module, ...]
@@ -108,7 +108,7 @@ class Call:
 
 
 def read_attributes(node: onnx.NodeProto) -> dict[str, Any]:
-    """Attributes by name, strings decoded."""
+    """Return attributes by name, strings decoded."""
     values = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
     return {name: v.decode() if isinstance(v, bytes) else v for name, v in values.items()}
 
@@ -128,13 +128,13 @@ class NodeView:
     """One node with its operands looked up.
 
     Attributes:
-        name: unique and readable.
+        name: Unique, readable name.
         operator: ONNX's op_type.
-        opset: version of the operator's domain in this file.
-        attributes: by name.
-        operands: constants and activations in order; None where an optional input is left out.
-        outputs: names; empty ones are not asked for.
-        file_batch: batch size that is written into the file, None where it is open.
+        opset: Version of the operator's domain in this file.
+        attributes: Attributes by name.
+        operands: Constants and activations in order; None where an optional input is left out.
+        outputs: Names; empty ones are not asked for.
+        file_batch: Batch size that is written into the file, None where it is open.
     """
 
     def __init__(
@@ -156,88 +156,87 @@ class NodeView:
         self._parameters = parameters
 
     def operand(self, position: int) -> Operand | None:
-        """The operand, None where it is left out."""
+        """Return the operand, None where it is left out."""
         return self.operands[position] if position < len(self.operands) else None
 
     def is_constant(self, position: int) -> bool:
-        """Whether the operand is a constant."""
+        """Return whether the operand is a constant."""
         return isinstance(self.operand(position), Constant)
 
     def activation(self, position: int = 0) -> Activation:
-        """The operand as an activation; a constant is refused."""
-        found = self.operand(position)
-        if not isinstance(found, Activation):
+        """Return the operand as an activation; a constant is refused."""
+        operand = self.operand(position)
+        if not isinstance(operand, Activation):
             raise Refusal(f"input {position} must be an activation, it is a constant, a sequence, or missing")
-        return found
+        return operand
 
     def shape(self, position: int = 0) -> Shape:
-        """Shape of an activation; axis 0 is the batch's and holds the first probe."""
+        """Return the shape of an activation; axis 0 is the batch's and holds the first probe."""
         return self.activation(position).shapes[0]
 
     def rank(self, position: int = 0) -> int:
-        """Number of axes of an activation, the batch's included."""
+        """Return the number of axes of an activation, the batch's included."""
         return len(self.shape(position))
 
     def file_length(self, position: int = 0) -> int | None:
-        """Length of an activation's axis 0 at the batch size that is written into the file; None where that is open.
+        """Return the length of an activation's axis 0 at the file's own batch size; None where that is open.
 
         It is the batch size itself, or where time is folded into the batch a multiple of it.
         """
         return None if self.file_batch is None else self.shape(position)[0] * self.file_batch // PROBES[0]
 
     def constant(self, position: int) -> Array | None:
-        """The operand's array, None where left out; what depends on input or batch size is refused."""
-        found = self.operand(position)
-        if found is None:
+        """Return the operand's array, None where left out; what depends on input or batch size is refused."""
+        operand = self.operand(position)
+        if operand is None:
             return None
-        if not isinstance(found, Constant):
+        if not isinstance(operand, Constant):
             raise Refusal(f"input {position} must be a constant, it depends on the network's input")
-        if found.fixed is None:
+        if operand.fixed is None:
             raise Refusal(f"input {position} must not depend on the batch size")
-        return found.fixed
+        return operand.fixed
 
     def need_constant(self, position: int) -> Array:
-        """The operand's array; refused where it is left out."""
-        found = self.constant(position)
-        if found is None:
+        """Return the operand's array; refused where it is left out."""
+        array = self.constant(position)
+        if array is None:
             raise Refusal(f"input {position} is missing")
-        return found
+        return array
 
     def parameter(
         self, position: int, layout: str = "", change: Callable[[Array], Array] = lambda array: array
     ) -> nn.Parameter:
-        """The constant as a parameter; nodes that name the same initializer in the same layout share it.
+        """Return the constant as a parameter; nodes that name the same initializer in the same layout share it.
 
         Args:
-            position: which operand.
-            layout: name of what `change` does, part of the key under which it is shared.
-            change: applied to the stored array.
+            position: Number of the operand.
+            layout: Name of what `change` does, part of the key under which it is shared.
+            change: Function applied to the stored array.
         """
-        found = self.operand(position)
-        array = self.need_constant(position)
-        assert isinstance(found, Constant)
-        key = (found.source, layout)
+        operand, array = self.operand(position), self.need_constant(position)
+        assert isinstance(operand, Constant)
+        key = (operand.source, layout)
         if key not in self._parameters:
             self._parameters[key] = nn.Parameter(_finite_float32(change(array), position))
         return self._parameters[key]
 
     def buffer(self, position: int) -> torch.Tensor:
-        """The constant as a tensor of its own."""
+        """Return the constant as a tensor of its own."""
         return _finite_float32(self.need_constant(position), position)
 
     def int_attribute(self, name: str, default: int) -> int:
-        """An integer attribute."""
+        """Return an integer attribute."""
         return int(self.attributes.get(name, default))
 
     def float_attribute(self, name: str, default: float) -> float:
-        """A finite number that is an attribute."""
+        """Return a finite number that is an attribute."""
         value = float(self.attributes.get(name, default))
         if not math.isfinite(value):
             raise Refusal(f"its {name} is {value}")
         return value
 
     def ints(self, name: str, position: int) -> list[int] | None:
-        """Integers that are an attribute in old opsets and an input in new ones; None where left out."""
+        """Return integers that are an attribute in old opsets and an input in new ones; None where left out."""
         if name in self.attributes:
             value = self.attributes[name]
             return [int(v) for v in (value if isinstance(value, (list, tuple)) else [value])]
@@ -245,7 +244,7 @@ class NodeView:
         return None if array is None else [int(v) for v in array.reshape(-1)]
 
     def number(self, name: str, position: int) -> float | None:
-        """A number that is an attribute in old opsets and an input in new ones; None where left out."""
+        """Return a number that is an attribute in old opsets and an input in new ones; None where left out."""
         if name in self.attributes:
             return float(self.attributes[name])
         array = self.constant(position)
@@ -254,7 +253,7 @@ class NodeView:
         return None if array is None else float(array.reshape(-1)[0])
 
     def axis(self, axis: int, rank: int | None = None) -> int:
-        """The axis counted from the front; the batch's own axis is refused."""
+        """Return the axis counted from the front; the batch's own axis is refused."""
         rank = self.rank() if rank is None else rank
         if not -rank <= axis < rank:
             raise Refusal(f"axis {axis} is outside a tensor of rank {rank}")
@@ -263,7 +262,7 @@ class NodeView:
         return axis % rank
 
     def refusal(self, reason: str) -> UnsupportedNode:
-        """The node as an entry of an error's list."""
+        """Return the node as an entry of an error's list."""
         return UnsupportedNode(self.name, self.operator, reason)
 
 

@@ -14,7 +14,7 @@ AVERAGE_POOLS: tuple[Callable[..., Tensor], ...] = (F.avg_pool1d, F.avg_pool2d, 
 
 
 def torch_pads(pads: Sequence[int]) -> list[int]:
-    """ONNX's pads (all begins, then all ends) in F.pad's order (last axis first, begin beside end)."""
+    """Return ONNX's pads (all begins, then all ends) in F.pad's order (last axis first, begin beside end)."""
     rank = len(pads) // 2
     return [value for axis in reversed(range(rank)) for value in (pads[axis], pads[axis + rank])]
 
@@ -46,7 +46,7 @@ class MaxPool(_Pool):
     """Maximum over windows of `[B, C, *spatial]`; padding never wins."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """`[B, C, *spatial]` to `[B, C, *windows]`."""
+        """Map `[B, C, *spatial]` to `[B, C, *windows]`."""
         rank = len(self.kernel)
         pool = MAX_POOLS[rank - 1]
         begins = self.pads[:rank]
@@ -71,7 +71,7 @@ class AveragePool(_Pool):
         self.count_include_pad = count_include_pad
 
     def forward(self, x: Tensor) -> Tensor:
-        """`[B, C, *spatial]` to `[B, C, *windows]`."""
+        """Map `[B, C, *spatial]` to `[B, C, *windows]`."""
         pool = AVERAGE_POOLS[len(self.kernel) - 1]
         if not any(self.pads):
             return pool(x, self.kernel, self.stride)

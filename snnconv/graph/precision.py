@@ -22,7 +22,7 @@ class ShiftedDepthwise(nn.Module):
     """A depthwise `nn.Conv2d` as a sum over the kernel's positions of shifted inputs times weights.
 
     Args:
-        convolution: with as many groups as input and output channels; its parameters are taken as they are.
+        convolution: Convolution of as many groups as input and output channels; its parameters are taken as they are.
     """
 
     def __init__(self, convolution: nn.Conv2d) -> None:
@@ -53,7 +53,7 @@ class ShiftedDepthwise(nn.Module):
 
 
 def to_double(graph: fx.GraphModule) -> fx.GraphModule:
-    """A copy in float64 that computes the same."""
+    """Return a copy in float64 that computes the same."""
     double = copy.deepcopy(graph).double()
     for node in calls(double):
         module = module_of(double, node)

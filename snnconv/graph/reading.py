@@ -1,7 +1,8 @@
-"""What a file states beside its nodes: versions, weights, and the shape of its input."""
+"""Read what a file states beside its nodes: versions, weights, and the shape of its input."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import onnx
@@ -12,10 +13,12 @@ from snnconv.graph.inlining import OWN_DOMAIN
 from snnconv.graph.naming import readable_name
 from snnconv.graph.node import Constant, read_attributes
 
-__all__ = ["OLDEST_OPSET", "InputShape", "read_initializers", "read_input", "read_opsets"]
+__all__ = ["OLDEST_OPSET", "InputShape", "live_values", "read_initializers", "read_input", "read_opsets"]
 
 OLDEST_OPSET = 7
 FOLD = "Fold"  # of our domain, and read by name: it alone may take an input `[T, B, ...]`
+PASSING = ("Cast", "CastLike", "Dropout", "Identity", FOLD)  # between an input and the transpose that turns it
+TURNS = [0, 3, 1, 2]  # perm of a transpose from channels last to channels first
 FLOATS = (TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.DOUBLE, TensorProto.BFLOAT16)
 
 
@@ -24,25 +27,27 @@ class InputShape:
     """The one input of a network.
 
     Attributes:
-        name: in the file.
-        shape: of one input, without the batch axis; of one frame where the input changes over time.
-        batch: the batch size that is written into the file, None where it is open.
-        frames: number T of frames, the leading axis of an input that is folded over time; None: a still input.
-        kind: floating-point type of its elements, as numpy names it.
+        name: Name in the file.
+        shape: Shape of one input, without the batch axis; of one frame where the input changes over time.
+        batch: Batch size that is written into the file, None where it is open.
+        frames: Number T of frames, the leading axis of an input that is folded over time; None: a still input.
+        channels_last: True where it is an image `[H, W, C]`.
+        kind: Floating-point type of its elements, as numpy names it.
     """
 
     name: str
     shape: tuple[int, ...]
     batch: int | None
     frames: int | None = None
+    channels_last: bool = False
     kind: str = "float32"
 
 
 def read_opsets(model: onnx.ModelProto) -> dict[str, int]:
-    """Version of each domain; that of standard operators is under the empty name.
+    """Return the version of each domain; that of standard operators is under the empty name.
 
     Raises:
-        ModelError: the standard operators' version is unknown.
+        ModelError: The standard operators' version is unknown.
     """
     newest = onnx.defs.onnx_opset_version()
     versions = {("" if o.domain == "ai.onnx" else o.domain): o.version for o in model.opset_import}
@@ -56,10 +61,10 @@ def read_opsets(model: onnx.ModelProto) -> dict[str, int]:
 
 
 def read_initializers(graph: onnx.GraphProto) -> dict[str, Constant]:
-    """The stored weights, by name.
+    """Return the stored weights, by name.
 
     Raises:
-        ModelError: a weight is sparse, damaged, or not loaded.
+        ModelError: A weight is sparse, damaged, or not loaded.
     """
     if graph.sparse_initializer:
         raise ModelError("The file stores sparse weights; store them densely.")
@@ -77,11 +82,11 @@ def read_initializers(graph: onnx.GraphProto) -> dict[str, Constant]:
 
 
 def read_input(graph: onnx.GraphProto, size: int | None) -> InputShape:
-    """The input that is no initializer; `size` replaces its height and width.
+    """Return the input that is no initializer; `size` replaces its height and width.
 
     Raises:
-        ModelError: there is not exactly one such input, or it is no batch of floating-point tensors.
-        InvalidValueError: its shape is open and `size` does not close it.
+        ModelError: There is not exactly one such input, or it is no batch of floating-point tensors.
+        InvalidValueError: Its shape is open and `size` does not close it.
     """
     stored = {tensor.name for tensor in graph.initializer}
     inputs = [value for value in graph.input if value.name not in stored]
@@ -92,15 +97,40 @@ def read_input(graph: onnx.GraphProto, size: int | None) -> InputShape:
     if kind.WhichOneof("value") != "tensor_type":
         raise ModelError(f"The input {name!r} is a {kind.WhichOneof('value') or 'value of no type'}, not a tensor.")
     if kind.tensor_type.elem_type not in FLOATS:
-        given = onnx.helper.tensor_dtype_to_string(kind.tensor_type.elem_type).removeprefix("TensorProto.")
-        raise ModelError(f"The input {name!r} holds {given}; floating-point numbers are needed.")
+        kind_name = onnx.helper.tensor_dtype_to_string(kind.tensor_type.elem_type).removeprefix("TensorProto.")
+        raise ModelError(f"The input {name!r} holds {kind_name}; floating-point numbers are needed.")
     if not kind.tensor_type.HasField("shape"):
         raise ModelError(f"The input {name!r} states no shape: export it with one.")
     sizes = [dim.dim_value if dim.HasField("dim_value") else 0 for dim in kind.tensor_type.shape.dim]
     frames = _frames(graph, name, sizes)
     batch, *rest = sizes if frames is None else sizes[1:]
+    channels_last = _is_channels_last(rest, turned=_is_turned(graph, name))
+    shape = _with_size(rest, size, channels_last=channels_last)
     element = str(onnx.helper.tensor_dtype_to_np_dtype(kind.tensor_type.elem_type))
-    return InputShape(name, _with_size(rest, size), batch if batch > 0 else None, frames, element)
+    return InputShape(name, shape, batch if batch > 0 else None, frames, channels_last, element)
+
+
+def _is_channels_last(sizes: Sequence[int], *, turned: bool) -> bool:
+    """Whether an image is `[H, W, C]`: it has as many channels as images have, and is turned or too high for channels.
+
+    Args:
+        sizes: Sizes without the batch axis, 0 where a size is open.
+        turned: True where the network turns its input to channels first.
+    """
+    return len(sizes) == 3 and sizes[2] in (1, 3, 4) and (turned or sizes[0] not in (1, 2, 3, 4))
+
+
+def _is_turned(graph: onnx.GraphProto, name: str) -> bool:
+    """Whether a node turns the input of this name to channels first, maybe behind others that pass it on."""
+    passed_on = {name}
+    for node in graph.node:
+        if not node.input or node.input[0] not in passed_on:
+            continue
+        if node.op_type == "Transpose" and read_attributes(node).get("perm") == TURNS:
+            return True
+        if node.op_type in PASSING and node.output:
+            passed_on.add(node.output[0])
+    return False
 
 
 def _frames(graph: onnx.GraphProto, name: str, sizes: list[int]) -> int | None:
@@ -123,8 +153,8 @@ def _frames(graph: onnx.GraphProto, name: str, sizes: list[int]) -> int | None:
         raise ModelError(
             f"The input {name!r} is a vector; time steps of a batch of inputs, [T, batch, ...], are needed."
         )
-    own = [read_attributes(node).get("timesteps") for node in graph.node if node.domain == OWN_DOMAIN]
-    steps = {str(value) for value in own if value is not None}
+    stated = [read_attributes(node).get("timesteps") for node in graph.node if node.domain == OWN_DOMAIN]
+    steps = {str(value) for value in stated if value is not None}
     if sizes[0] < 1 or steps != {str(sizes[0])}:
         raise ModelError(
             f"The input {name!r} has {sizes[0] or 'an open number of'} frames along its first axis, the nodes of "
@@ -134,12 +164,11 @@ def _frames(graph: onnx.GraphProto, name: str, sizes: list[int]) -> int | None:
     return sizes[0]
 
 
-def _with_size(sizes: list[int], size: int | None) -> tuple[int, ...]:
+def _with_size(sizes: list[int], size: int | None, *, channels_last: bool) -> tuple[int, ...]:
     """Fill in the spatial axes: of `[C, H, W]` the last two, of `[H, W, C]` the first two."""
     if size is not None and size < 1:
         raise InvalidValueError(f"size is {size}: it must be at least 1.")
     if size is not None and len(sizes) == 3:
-        channels_last = sizes[2] in (1, 3, 4) and sizes[0] not in (1, 2, 3, 4)
         spatial = (0, 1) if channels_last else (1, 2)
         sizes = [size if axis in spatial else value for axis, value in enumerate(sizes)]
     if all(value > 0 for value in sizes):
@@ -153,3 +182,21 @@ def _with_size(sizes: list[int], size: int | None) -> tuple[int, ...]:
         f"The input's shape is open, {shape}, and --size states only the height and width of images: "
         "export the network with every axis but the batch's fixed."
     )
+
+
+def live_values(graph: onnx.GraphProto) -> set[str]:
+    """Return the names of the values that an output depends on."""
+    live = {value.name for value in graph.output}
+    for node in reversed(graph.node):
+        if not live.isdisjoint(node.output):
+            live.update(_reads(node))
+    return live - {""}
+
+
+def _reads(node: onnx.NodeProto) -> Iterator[str]:
+    """Names that a node reads, those in its subgraphs included."""
+    yield from node.input
+    for attribute in node.attribute:
+        for graph in (attribute.g, *attribute.graphs):
+            for inner in graph.node:
+                yield from _reads(inner)

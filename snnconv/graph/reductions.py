@@ -21,7 +21,7 @@ class _Reduction(nn.Module):
         self.keepdims = keepdims
 
     def extra_repr(self) -> str:
-        """Settings, for printing."""
+        """Return the settings, for printing."""
         return f"axes={self.axes}, keepdims={self.keepdims}"
 
 
@@ -29,7 +29,7 @@ class ReduceMean(_Reduction):
     """Mean over axes other than the batch's."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """`[B, ...]` to `[B, ...]` without the axes, or with size 1 in their place."""
+        """Map `[B, ...]` to `[B, ...]` without the axes, or with size 1 in their place."""
         return x.mean(self.axes, keepdim=self.keepdims)
 
 
@@ -37,7 +37,7 @@ class ReduceSum(_Reduction):
     """Sum over axes other than the batch's."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """`[B, ...]` to `[B, ...]` without the axes, or with size 1 in their place."""
+        """Map `[B, ...]` to `[B, ...]` without the axes, or with size 1 in their place."""
         return x.sum(self.axes, keepdim=self.keepdims)
 
 
@@ -45,7 +45,7 @@ class ReduceMax(_Reduction):
     """Maximum over axes other than the batch's."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """`[B, ...]` to `[B, ...]` without the axes, or with size 1 in their place."""
+        """Map `[B, ...]` to `[B, ...]` without the axes, or with size 1 in their place."""
         return x.amax(self.axes, keepdim=self.keepdims)
 
 
@@ -57,9 +57,9 @@ class Extremum(nn.Module):
         self.kind = kind
 
     def forward(self, *xs: Tensor) -> Tensor:
-        """Broadcast as numpy does."""
+        """Compute it, broadcast as numpy does."""
         return reduce(_EXTREMA[self.kind], xs)
 
     def extra_repr(self) -> str:
-        """Settings, for printing."""
+        """Return the settings, for printing."""
         return self.kind

@@ -12,6 +12,7 @@ import onnx
 from torch import nn
 
 from snnconv.errors import UnsupportedNode
+from snnconv.graph.node import HANDLERS
 
 __all__ = ["module_refusals", "named_refusals"]
 
@@ -71,7 +72,7 @@ SHAPES = ("Shape", "Size")  # what they make is known, whatever they are given
 
 
 def module_refusals(network: nn.Module) -> list[UnsupportedNode]:
-    """What is refused by its class, for a network of which there is no graph."""
+    """Return what is refused by its class, for a network of which there is no graph."""
     return [
         UnsupportedNode(name, kind.__name__, reason)
         for name, module in network.named_modules()
@@ -81,7 +82,7 @@ def module_refusals(network: nn.Module) -> list[UnsupportedNode]:
 
 
 def named_refusals(graph: onnx.GraphProto) -> dict[str, str]:
-    """Reasons by the name of a node's first output, for the nodes that are refused whatever surrounds them."""
+    """Return reasons by the name of a node's first output, for the nodes that are refused whatever surrounds them."""
     made_by = {name: node for node in graph.node for name in node.output if name}
     changing = {value.name for value in graph.input} - {tensor.name for tensor in graph.initializer}
     reasons = {}
@@ -97,10 +98,13 @@ def named_refusals(graph: onnx.GraphProto) -> dict[str, str]:
 
 
 def _reason(node: onnx.NodeProto, made_by: dict[str, onnx.NodeProto], changing: set[str]) -> str | None:
+    """Reason to refuse a node; an operator that has a reader is refused only as part of a pattern."""
     if node.op_type == "Mul":
         return _gated_by_itself(node, made_by)
     if node.op_type == "MatMul":
         return ATTENTION if changing.issuperset(node.input) else None
+    if ("", node.op_type) in HANDLERS:
+        return None
     if node.op_type == "Sqrt":
         return LAYER_NORM if "ReduceMean" in _upstream(node, made_by, 3) else None
     if node.op_type == "Tanh":
@@ -115,7 +119,7 @@ def _reason(node: onnx.NodeProto, made_by: dict[str, onnx.NodeProto], changing: 
 
 
 def _gated_by_itself(node: onnx.NodeProto, made_by: dict[str, onnx.NodeProto]) -> str | None:
-    """Of x * sigmoid(x), and of x * sigmoid(1.702 x)."""
+    """Reason of `x * sigmoid(x)`, and of `x * sigmoid(1.702 x)`; None of other products."""
     for gated, gate in permutations(node.input, 2):
         sigmoid = made_by.get(gate)
         if sigmoid is None or sigmoid.op_type != "Sigmoid":
@@ -130,9 +134,9 @@ def _gated_by_itself(node: onnx.NodeProto, made_by: dict[str, onnx.NodeProto]) -
 
 def _upstream(node: onnx.NodeProto, made_by: dict[str, onnx.NodeProto], steps: int) -> set[str]:
     """Operators that a node's first-hand and further sources are, as far as so many steps up."""
-    found: set[str] = set()
+    operators: set[str] = set()
     level = [node]
     for _ in range(steps):
-        level = [made_by[name] for each in level for name in each.input if name in made_by]
-        found.update(each.op_type for each in level)
-    return found
+        level = [made_by[name] for one in level for name in one.input if name in made_by]
+        operators.update(one.op_type for one in level)
+    return operators

@@ -1,4 +1,4 @@
-"""What takes elements again and again along axes: expand, tile, gather, resize. All are affine; axis 0 stays."""
+"""Modules that take elements again and again along axes: expand, tile, gather, resize. All are affine; axis 0 stays."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ class Expand(nn.Module):
         self.trailing = tuple(trailing)
 
     def forward(self, x: Tensor) -> Tensor:
-        """`[B, ...]` to `[B, ...]` of the same rank."""
+        """Map `[B, ...]` to `[B, ...]` of the same rank."""
         sizes = [old if new == 1 else new for old, new in zip(x.shape[1:], self.trailing, strict=True)]
         return x.expand(x.shape[0], *sizes)
 
     def extra_repr(self) -> str:
-        """Settings, for printing."""
+        """Return the settings, for printing."""
         return f"{self.trailing}"
 
 
@@ -37,11 +37,11 @@ class Tile(nn.Module):
         self.repeats = tuple(repeats)
 
     def forward(self, x: Tensor) -> Tensor:
-        """`[B, ...]` to `[B, ...]`, longer along the axes."""
+        """Map `[B, ...]` to `[B, ...]`, longer along the axes."""
         return x.repeat(1, *self.repeats)
 
     def extra_repr(self) -> str:
-        """Settings, for printing."""
+        """Return the settings, for printing."""
         return f"{self.repeats}"
 
 
@@ -54,11 +54,11 @@ class Gather(nn.Module):
         self.indices = tuple(indices)
 
     def forward(self, x: Tensor) -> Tensor:
-        """`[B, ...]` to `[B, ...]`, the axis as long as the indices are many."""
+        """Map `[B, ...]` to `[B, ...]`, the axis as long as the indices are many."""
         return x.index_select(self.axis, torch.tensor(self.indices, device=x.device))
 
     def extra_repr(self) -> str:
-        """Settings, for printing."""
+        """Return the settings, for printing."""
         return f"axis={self.axis}, indices={self.indices}"
 
 
@@ -66,11 +66,11 @@ class Resize(nn.Module):
     """Makes trailing axes longer or shorter: the nearest element, or a straight line between the two nearest.
 
     Args:
-        lengths: of the trailing axes that change: their sizes, or with `scaled` factors to the sizes they have.
+        lengths: Sizes of the trailing axes that change, or with `scaled` factors to the sizes they have.
         mode: nearest or linear.
         positions: ONNX's coordinate_transformation_mode.
         rounding: ONNX's nearest_mode.
-        scaled: whether the lengths are factors.
+        scaled: True where the lengths are factors.
     """
 
     MODES: ClassVar = ("nearest", "linear")
@@ -94,7 +94,7 @@ class Resize(nn.Module):
         self.scaled = scaled
 
     def forward(self, x: Tensor) -> Tensor:
-        """`[B, ...]` to `[B, ...]`, the last axes longer or shorter."""
+        """Map `[B, ...]` to `[B, ...]`, the last axes longer or shorter."""
         rank = len(self.lengths)
         for i, length in enumerate(self.lengths):
             axis = i - rank
@@ -134,5 +134,5 @@ class Resize(nn.Module):
         return (positions - 0.5).ceil() if self.rounding == "round_prefer_floor" else (positions + 0.5).floor()
 
     def extra_repr(self) -> str:
-        """Settings, for printing."""
+        """Return the settings, for printing."""
         return f"{self.lengths}, scaled={self.scaled}, {self.mode}, {self.positions}, {self.rounding}"

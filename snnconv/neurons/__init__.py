@@ -1,31 +1,52 @@
-"""What a site can be. Each file: equation, symbols, pure function, module."""
+"""The kinds of sites, one folder each, and what they have in common.
 
-from snnconv.neurons.catalogue import NEURONS, NeuronSettings, build_neuron
+A folder holds the kind's equation and function, its module, its ONNX functions, and its other forms. Folders of this
+package register themselves when it is imported; another package's kinds do so with `register_neuron`.
+"""
+
+from importlib import import_module
+from pkgutil import iter_modules
+
+from snnconv.neurons.capabilities import (
+    KINDS,
+    NEURONS,
+    Capabilities,
+    capabilities_of,
+    no_forms,
+    reasons_against,
+    register_neuron,
+)
+from snnconv.neurons.catalogue import NeuronSettings, build_neuron
 from snnconv.neurons.coupling import Coupling, couple
-from snnconv.neurons.integrate import IntegrateAndFire, integrate_and_fire
-from snnconv.neurons.leaky import Leaky, leaky
-from snnconv.neurons.learnable import LearnableMultiThreshold, coupling_matrix, leak_factor
-from snnconv.neurons.multilevel import MultiLevel, multilevel
-from snnconv.neurons.multithreshold import MultiThreshold, multithreshold
-from snnconv.neurons.quantized import QCFS, qcfs
+from snnconv.neurons.forms import NoForm
+from snnconv.neurons.lif import LIF
+from snnconv.neurons.lmht import LearnableMultiThreshold, coupling_matrix, leak_factor
+from snnconv.neurons.mht import MultiThreshold, multithreshold
+from snnconv.neurons.mlf import MultiLevel, multilevel
+from snnconv.neurons.nir_if import NIRNeuron, integrate_and_fire
+from snnconv.neurons.qcfs import QCFS
 from snnconv.neurons.rectifier import rectify
-from snnconv.neurons.site import Site, SpikingSite
+from snnconv.neurons.site import QuantizedSite, Site, SpikingSite
 from snnconv.neurons.surrogate import SURROGATES, Surrogate, fire, parse_surrogate, spike
 from snnconv.neurons.threshold_norm import scale_to_threshold
 from snnconv.neurons.time import Fold, Repeat, Steps, TimeMean, fold_time, unfold_time
 
 __all__ = [
+    "KINDS",
+    "LIF",
     "NEURONS",
     "QCFS",
     "SURROGATES",
+    "Capabilities",
     "Coupling",
     "Fold",
-    "IntegrateAndFire",
-    "Leaky",
     "LearnableMultiThreshold",
     "MultiLevel",
     "MultiThreshold",
+    "NIRNeuron",
     "NeuronSettings",
+    "NoForm",
+    "QuantizedSite",
     "Repeat",
     "Site",
     "SpikingSite",
@@ -33,19 +54,25 @@ __all__ = [
     "Surrogate",
     "TimeMean",
     "build_neuron",
+    "capabilities_of",
     "couple",
     "coupling_matrix",
     "fire",
     "fold_time",
     "integrate_and_fire",
     "leak_factor",
-    "leaky",
     "multilevel",
     "multithreshold",
+    "no_forms",
     "parse_surrogate",
-    "qcfs",
+    "reasons_against",
     "rectify",
+    "register_neuron",
     "scale_to_threshold",
     "spike",
     "unfold_time",
 ]
+
+for _folder in iter_modules(__path__):
+    if _folder.ispkg:
+        import_module(f"{__name__}.{_folder.name}")

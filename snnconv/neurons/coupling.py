@@ -1,4 +1,4 @@
-"""What a neuron receives of its window of T steps before it fires.
+"""Coupling: the part of its window of T steps that a neuron receives before it fires.
 
     I_t = sum_j ω_tj x_j
 
@@ -19,7 +19,7 @@ __all__ = ["Coupling", "couple", "uncouple"]
 
 
 class Coupling(StrEnum):
-    """What a neuron sees of its window of T steps before it fires.
+    """The part of its window of T steps that a neuron sees before it fires.
 
     MEAN: every step receives the time mean of the input currents (ω = 1/T, LM-HT's T-GIM as it is initialised):
     exact, but a layer waits for its whole window. CAUSAL: step t receives the current of step t (ω = identity, the
@@ -32,7 +32,7 @@ class Coupling(StrEnum):
     LEARNED = "learned"
 
     def matrix(self, timesteps: int) -> Tensor:
-        """ω, `[T, T]`, float32; rows sum to 1.
+        """Return ω, `[T, T]`, float32; rows sum to 1.
 
         Raises:
             InvalidValueError: ω is learned, so each layer has its own.
@@ -66,7 +66,7 @@ def couple(currents: Tensor, coupling: Coupling | Tensor) -> Tensor:
 
 
 def uncouple(gradients: Tensor, coupling: Coupling | Tensor) -> Tensor:
-    """The way back of `couple`: dL/dI `[T, ...]` to dL/dx `[T, ...]`."""
+    """Compute the gradient of `couple`: dL/dI `[T, ...]` to dL/dx `[T, ...]`."""
     if isinstance(coupling, Tensor):
         return _matrix_product(coupling.T.to(gradients.dtype), gradients)
     if coupling is Coupling.MEAN:
@@ -75,7 +75,7 @@ def uncouple(gradients: Tensor, coupling: Coupling | Tensor) -> Tensor:
 
 
 def _matrix_product(omega: Tensor, currents: Tensor) -> Tensor:
-    """`[T, T]` times `[T, ...]`, in the memory layout of the currents: images may lie channels last."""
+    """Multiply `[T, T]` by `[T, ...]`, in the memory layout of the currents: images may lie channels last."""
     if currents.dim() == 5 and not currents.is_contiguous():
         last = currents.movedim(2, -1)
         return (omega @ last.flatten(1)).view(last.shape).movedim(-1, 2)

@@ -13,8 +13,8 @@ def sum_of_products(a: Tensor, b: Tensor, shape: torch.Size) -> Tensor:
 
     Args:
         a: any shape.
-        b: of the shape of `a`.
-        shape: of the parameter; `[]` sums everything.
+        b: Tensor of the shape of `a`.
+        shape: Shape of the parameter; `[]` sums everything.
 
     >>> sum_of_products(torch.tensor([[1.0, 2.0]]), torch.tensor([[3.0, 4.0]]), torch.Size([]))
     tensor(11.)

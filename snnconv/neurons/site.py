@@ -1,4 +1,4 @@
-"""What every site with a ceiling has in common."""
+"""The base classes of sites: any with a ceiling, quantized activations, and layers of neurons."""
 
 from __future__ import annotations
 
@@ -14,9 +14,19 @@ from snnconv.errors import InvalidValueError
 from snnconv.neurons.coupling import Coupling
 from snnconv.neurons.time import fold_time, unfold_time
 
-__all__ = ["Observer", "Site", "SpikingSite", "along_channels", "in_single", "require_positive_int"]
+__all__ = [
+    "HALF",
+    "Observer",
+    "QuantizedSite",
+    "Site",
+    "SpikingSite",
+    "along_channels",
+    "in_single",
+    "require_positive_int",
+]
 
 Observer: TypeAlias = Callable[[Tensor], None]
+HALF = 0.5  # v_0 in units of θ at which levels round to the nearest
 
 
 def require_positive_int(name: str, value: int) -> int:
@@ -38,12 +48,12 @@ class Site(nn.Module):
 
     Args:
         ceiling: λ > 0, scalar `[]` or one a channel `[C]`, in units of the activation.
-        signed: whether its values lie within -λ..λ; else within 0..λ.
-        channel_axis: the axis of the channels in an input `[B, ...]`, the batch's axis counted.
+        signed: Values within -λ..λ instead of 0..λ.
+        channel_axis: Axis of the channels in an input `[B, ...]`, the batch's axis counted.
 
     Attributes:
-        overwrites: whether it may write its output over its input, where no gradient is needed. Set by what knows that
-            nothing else reads the input (snnconv.runtime.inference).
+        overwrites: Permission to write its output over its input, where no gradient is needed. It is set by code that
+            knows that nothing else reads the input (snnconv.runtime.inference).
     """
 
     def __init__(self, ceiling: Tensor, *, signed: bool = False, channel_axis: int = 1) -> None:
@@ -65,6 +75,26 @@ class Site(nn.Module):
         return along_channels(self.ceiling, x.dim(), self.channel_axis)
 
 
+class QuantizedSite(Site):
+    """A site of a quantized ANN: an activation of N levels above 0 (signed: and N below), multiples of λ/N.
+
+    Args:
+        ceiling: λ, scalar or `[C]`.
+        total_levels: N.
+        signed: Levels from -N to N instead of 0 to N.
+        channel_axis: Axis of the channels.
+    """
+
+    def __init__(self, ceiling: Tensor, total_levels: int, *, signed: bool = False, channel_axis: int = 1) -> None:
+        super().__init__(ceiling, signed=signed, channel_axis=channel_axis)
+        self.total_levels = require_positive_int("total_levels", total_levels)
+
+    def extra_repr(self) -> str:
+        """Describe the site in a printed graph."""
+        sign = "±" if self.signed else ""
+        return f"total_levels={sign}{self.total_levels}, ceilings={self.ceiling.numel()}"
+
+
 def in_single(currents: Tensor) -> Tensor:
     """The currents that potentials are computed of: shorter floats in single precision, others as they are."""
     return currents.float() if currents.dtype in (torch.bfloat16, torch.float16) else currents
@@ -83,12 +113,12 @@ class SpikingSite(Site):
         ceiling: λ, scalar or `[C]`.
         timesteps: T.
         levels: L, the highest level that one step can fire.
-        coupling: what a neuron sees of its window.
-        signed: whether levels from -L to L are fired, or from 0 to L.
+        coupling: Part of its window that a neuron sees.
+        signed: Levels from -L to L instead of 0 to L.
         channel_axis: axis of the channels.
 
     Attributes:
-        still: whether its input is `[B, ...]`, the same current at each step. Set by snnconv.runtime.inference.
+        still: Flag of an input `[B, ...]`, the same current at each step. It is set by snnconv.runtime.inference.
         observer: given the membrane potential u of each step before it fires, `[B, ...]` in units of θ and shifted so
             that level k begins at k - 1/2; set by what regularises potentials, and called in training only.
     """
@@ -110,6 +140,11 @@ class SpikingSite(Site):
         self.still = False
         self.observer: Observer | None = None
 
+    @property
+    def total_levels(self) -> int:
+        """N = L·T, the most levels that a window fires."""
+        return self.timesteps * self.levels
+
     def forward(self, x: Tensor) -> Tensor:
         """Input currents `[T*B, ...]`, time-major, to output currents of the same shape and type."""
         currents = x.expand(self.timesteps, *x.shape) if self.still else unfold_time(x, self.timesteps)
@@ -118,7 +153,7 @@ class SpikingSite(Site):
             return fold_time(self.run(currents, self._threshold(x), observe))
 
     def memory_for(self, currents: Tensor) -> Tensor | None:
-        """Where `run` may write its output: over its input, or into memory of its own (None)."""
+        """Return the memory that `run` may write its output to: its input, or None for memory of its own."""
         free = self.overwrites and not self.still and not torch.is_grad_enabled()
         return currents if free else None
 

@@ -9,18 +9,18 @@ __all__ = ["Fold", "Repeat", "Steps", "TimeMean", "fold_time", "mean_of_steps", 
 
 
 def unfold_time(x: Tensor, timesteps: int) -> Tensor:
-    """`[T*B, ...]` to `[T, B, ...]`."""
+    """Unfold `[T*B, ...]` to `[T, B, ...]`."""
     steps: Tensor = x.unflatten(0, (timesteps, -1))  # type: ignore[no-untyped-call]
     return steps
 
 
 def fold_time(x: Tensor) -> Tensor:
-    """`[T, B, ...]` to `[T*B, ...]`."""
+    """Fold `[T, B, ...]` to `[T*B, ...]`."""
     return x.flatten(0, 1)
 
 
 def sum_of_steps(steps: Tensor) -> Tensor:
-    """`[T, ...]` to its sum `[...]`, without a gradient: slice by slice, in a third of a reduction's time or less."""
+    """Reduce `[T, ...]` to its sum `[...]`, without a gradient: slice by slice, in at most a third of the time."""
     if len(steps) == 1:
         return steps[0]
     total = steps[0] + steps[1]
@@ -30,7 +30,7 @@ def sum_of_steps(steps: Tensor) -> Tensor:
 
 
 def mean_of_steps(steps: Tensor) -> Tensor:
-    """`[T, ...]` to its mean `[...]`."""
+    """Reduce `[T, ...]` to its mean `[...]`."""
     if torch.is_grad_enabled() and steps.requires_grad:
         return steps.mean(0)
     return steps[0] if len(steps) == 1 else sum_of_steps(steps).div_(len(steps))
@@ -53,7 +53,7 @@ class Fold(_Time):
 
 
 class Repeat(_Time):
-    """What does not depend on time, given to every step: `[B, ...]` to `[T*B, ...]`."""
+    """Repeat what does not depend on time for every step: `[B, ...]` to `[T*B, ...]`."""
 
     def forward(self, x: Tensor) -> Tensor:
         return fold_time(x.unsqueeze(0).expand(self.timesteps, *x.shape))

@@ -91,8 +91,8 @@ def gather(
     if not len(opened):
         raise DataError(f"{opened.spec!r} holds no {opened.input.noun}.")
     classes = classes_of(model)
-    images = _first(opened, chosen.limit)
-    few = _first(images, chosen.site_images)
+    images = opened.first(chosen.limit)
+    few = images.first(chosen.site_images)
     # This also refuses data and pairs of networks that do not fit, before any other work.
     counted = evaluate(
         model,
@@ -132,10 +132,6 @@ def gather(
         noun=model.input.noun,
         thumbnails={index: thumbnail(images, index) for index in shown},
     )
-
-
-def _first(images: Images, count: int | None) -> Images:
-    return images if count is None or count >= len(images) else images.subset(range(count))
 
 
 def _names(model: Model, against: Model | None) -> tuple[str, str | None]:

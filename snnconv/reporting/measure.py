@@ -11,6 +11,7 @@ from torch import Tensor, fx, nn
 
 from snnconv.data.images import Images
 from snnconv.evaluation.inputs import adapt
+from snnconv.graph.access import display_name
 from snnconv.graph.precision import to_double
 from snnconv.model import SNN, Model
 from snnconv.neurons import SpikingSite
@@ -54,7 +55,7 @@ def measure(
     plain = None if against is None or model.input.timesteps is not None else plain_form(against)
     theirs = {} if plain is None else _by_name(plain.graph)
     recorders = {
-        node: Recorder(number, _name(node), node, site, cap=_cap(theirs.get(_name(node))))
+        node: Recorder(number, display_name(node), node, site, cap=_cap(theirs.get(display_name(node))))
         for number, (node, site) in enumerate(iter_sites(watched.graph), 1)
     }
     if plain is not None and precision == "float64":
@@ -78,12 +79,8 @@ def plain_form(against: Model) -> Model:
     return model
 
 
-def _name(node: fx.Node) -> str:
-    return str(node.meta.get("onnx_name", node.target))
-
-
 def _by_name(graph: fx.GraphModule) -> dict[str, tuple[fx.Node, nn.Module]]:
-    return {_name(node): (node, site) for node, site in iter_sites(graph)}
+    return {display_name(node): (node, site) for node, site in iter_sites(graph)}
 
 
 def _cap(found: tuple[fx.Node, nn.Module] | None) -> float:
@@ -105,7 +102,7 @@ def _activations(plain: Model, x: Tensor) -> dict[str, Tensor]:
     handles = []
     for node, site in iter_sites(plain.graph):
 
-        def keep(_: nn.Module, __: tuple[Tensor, ...], out: Tensor, name: str = _name(node)) -> None:
+        def keep(_: nn.Module, __: tuple[Tensor, ...], out: Tensor, name: str = display_name(node)) -> None:
             found[name] = out
 
         handles.append(site.register_forward_hook(keep))

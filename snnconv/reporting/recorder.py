@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, fx, nn
 
 from snnconv.finetune.losses import potential_loss
-from snnconv.neurons import QCFS, MultiLevel, Site, SpikingSite, unfold_time
+from snnconv.neurons import NoForm, QuantizedSite, Site, SpikingSite, capabilities_of, unfold_time
 from snnconv.reporting.histogram import Tally
 from snnconv.reporting.numbers import SiteStatistics
 from snnconv.spiking.site_errors import SiteErrors, site_errors
@@ -54,11 +54,11 @@ class Recorder:
     """Everything that a report says of one site.
 
     Args:
-        number: its place in the network, from 1.
-        name: of its node in the file.
-        node: in the graph.
-        site: a plain activation, its quantized form, or neurons.
-        cap: where the plain activation saturates by itself.
+        number: Place in the network, from 1.
+        name: Name of its node in the file.
+        node: Node in the graph.
+        site: A plain activation, its quantized form, or neurons.
+        cap: Value at which the plain activation saturates by itself.
 
     Attributes:
         wanted: what the plain network's activation was for the batch that comes next, `[B, ...]`.
@@ -82,7 +82,7 @@ class Recorder:
             steps = (out * module.levels / module.ceiling_for(out)).round()
             self._count(unfold_time(steps.abs(), module.timesteps).sum(0), steps)
             current, mean = (unfold_time(x, module.timesteps).mean(0) for x in (given[0], out))
-        elif isinstance(module, QCFS):
+        elif isinstance(module, QuantizedSite):
             levels = (out * module.total_levels / module.ceiling_for(out)).round()
             self._count(levels.abs(), levels)
             current, mean = given[0], out
@@ -98,12 +98,12 @@ class Recorder:
         assert isinstance(self.site, SpikingSite)
         assert self.potentials is not None
         self.potentials.add(u)
-        if not isinstance(self.site, MultiLevel):
+        if not isinstance(capabilities_of(self.site).rmp_loss, NoForm):
             self.loss += float(potential_loss(u, self.site.levels, self.site.signed)) * u.numel()
             self.potentials_seen += u.numel()
 
     def statistics(self) -> SiteStatistics:
-        """What was found."""
+        """Return everything that was recorded."""
         site, values = self.site, max(1, self.values)
         spiking, leveled = isinstance(site, SpikingSite), self.total_levels is not None
         timesteps = site.timesteps if isinstance(site, SpikingSite) else 1
@@ -146,27 +146,26 @@ class Recorder:
 
     def _add_errors(self, site: Site, current: Tensor, mean: Tensor) -> None:
         assert self.total_levels is not None
-        found: SiteErrors = site_errors(
+        errors: SiteErrors = site_errors(
             current, mean, site.ceiling_for(current), self.total_levels, signed=site.signed, cap=self.cap
         )
-        parts = (found.activation, found.clipping, found.quantization, found.unevenness)
+        parts = (errors.activation, errors.clipping, errors.quantization, errors.unevenness)
         self.errors = [total + part for total, part in zip(self.errors, parts, strict=True)]
 
     def _compare(self, mean: Tensor) -> None:
-        wanted, self.wanted = self.wanted, None
-        if wanted is not None and wanted.shape == mean.shape:
-            self.correlation.add(mean, wanted)
+        activation, self.wanted = self.wanted, None
+        if activation is not None and activation.shape == mean.shape:
+            self.correlation.add(mean, activation)
 
 
 def _highest(site: nn.Module) -> int | None:
-    """The highest spike value among potentials; the observed one of several membranes fires 0 or 1."""
-    if not isinstance(site, SpikingSite):
-        return None
-    return 1 if isinstance(site, MultiLevel) else site.levels
+    """Return the highest level that the observed potentials of neurons fire; None where none are observed."""
+    form = capabilities_of(site).observed_levels if isinstance(site, SpikingSite) else None
+    return None if form is None or isinstance(form, NoForm) else form(site)
 
 
 def _tally_of_levels(site: nn.Module) -> Tally | None:
-    """Of each level a bin, or of several where there are many."""
+    """Return a tally with a bin for each level, or for several where there are many."""
     highest = site.levels if isinstance(site, SpikingSite) else total_levels_of(site)
     if highest is None:
         return None

@@ -5,7 +5,7 @@ r"""Sites that fire levels: what reaches a site is added up in units of its leve
     s_t = floor(1/2 + t·d) - floor(1/2 + (t-1)·d)    mean coupling, d = clip(time mean of a, 0, L)
     m_t = v_{t-1} + a_t,  s_t = floor(clip(m_t, 0, L)),  v_t = m_t - s_t          causal coupling
 
-The rules are those of quantized.py and multithreshold.py. The potential is where the inputs add up: a convolution of
+The rules are those of QCFS and of M-HT (snnconv/neurons). The potential is where the inputs add up: a convolution of
 levels adds to it as it computes. Under mean coupling all T steps add to one memory of the size of a step.
 """
 
@@ -16,9 +16,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from snnconv.neurons import QCFS, Coupling, MultiThreshold, SpikingSite, fold_time, unfold_time
-from snnconv.neurons.multithreshold import HALF
-from snnconv.neurons.site import along_channels
+from snnconv.neurons import Coupling, QuantizedSite, SpikingSite, capabilities_of, fold_time, unfold_time
+from snnconv.neurons.forms import LevelRule
+from snnconv.neurons.site import HALF, along_channels
 from snnconv.runtime.levels import Input, Weighted, laid_out
 
 __all__ = ["FiringSite", "firing_of"]
@@ -32,7 +32,7 @@ class FiringSite(nn.Module):
         bias: `[C]`, of all inputs together, in units of θ.
         timesteps: T.
         levels: the most that are fired at a step.
-        still: whether inputs are `[B, ...]`, the same at each step, or `[T*B, ...]`.
+        still: Inputs `[B, ...]`, the same at each step, instead of `[T*B, ...]`.
     """
 
     def __init__(
@@ -48,33 +48,33 @@ class FiringSite(nn.Module):
         self.still = still
 
     def _windows(self, given: Sequence[Tensor]) -> list[tuple[Input, Tensor]]:
-        """Each input with its steps, `[T, B, ...]`; `[1, B, ...]` of a still site."""
+        """Return each input with its steps, `[T, B, ...]`; `[1, B, ...]` of a still site."""
         steps = 1 if self.still else self.timesteps
         return [(self.inputs[place], unfold_time(laid_out(given[place]), steps)) for place in self.order]
 
     def _sum(
         self, windows: list[tuple[Input, Tensor]], total: Tensor | None = None, bias: Tensor | None = None
     ) -> Tensor:
-        """All inputs and all their steps, and the bias once, added to `total`, `[B, ...]`."""
+        """Add all inputs and all their steps, and the bias once, to `total`, `[B, ...]`."""
         bias = self.bias if bias is None else bias
-        for each, steps in windows:
-            total, bias = each.add_steps(steps, total, bias), None
+        for source, steps in windows:
+            total, bias = source.add_steps(steps, total, bias), None
         assert total is not None
         return total
 
     def _room(self, like: Tensor) -> Tensor:
-        """Memory for levels, `[T*B, ...]`, laid out as a potential `[B, ...]`."""
+        """Return memory for levels, `[T*B, ...]`, laid out as a potential `[B, ...]`."""
         shape = (self.timesteps * like.shape[0], *like.shape[1:])
         layout = torch.channels_last if like.dim() == 4 else torch.contiguous_format
         return torch.empty(shape, dtype=torch.uint8, memory_format=layout)
 
     def extra_repr(self) -> str:
         """Shown in a printed graph."""
-        return f"T={self.timesteps}, levels={self.levels}, inputs={[type(each).__name__ for each in self.inputs]}"
+        return f"T={self.timesteps}, levels={self.levels}, inputs={[type(source).__name__ for source in self.inputs]}"
 
 
 class Rounding(FiringSite):
-    """QCFS, or neurons of one step that start at 1/2. The bias holds the 1/2."""
+    """Quantized activations, or neurons of one step that start at 1/2. The bias holds the 1/2."""
 
     def forward(self, *given: Tensor) -> Tensor:
         """`[B, ...]` to levels of the same shape."""
@@ -112,7 +112,7 @@ class CausalFiring(FiringSite):
         potential = out = None
         for step in range(self.timesteps):
             if drive is None:
-                now = [(each, steps[step : step + 1]) for each, steps in windows]
+                now = [(source, steps[step : step + 1]) for source, steps in windows]
                 potential = self._sum(now, potential, self.bias if step else self.bias + self.initial)
             elif potential is None:
                 potential = drive + along_channels(self.initial, drive.dim(), 1)
@@ -141,24 +141,28 @@ class OwnFiring(FiringSite):
         return laid_out(fold_time(self.site.run(steps, total.new_tensor(1.0), None))).to(torch.uint8)
 
 
-def firing_of(site: QCFS | SpikingSite, inputs: Sequence[Input], bias: Tensor) -> FiringSite:
-    """The form of a site that fires levels.
+def firing_of(site: QuantizedSite | SpikingSite, inputs: Sequence[Input], bias: Tensor) -> FiringSite:
+    """Return the form of a site that fires levels.
 
     Args:
-        site: not signed.
-        inputs: in units of θ, under mean coupling of T·θ where the site is not still.
-        bias: `[C]`, of a step, in units of θ.
+        site: A site without negative levels, whose kind has a rule by which it fires levels.
+        inputs: Inputs in units of θ, under mean coupling of T·θ where the site is not still.
+        bias: Bias of a step, `[C]`, in units of θ.
     """
-    if isinstance(site, QCFS):
-        return Rounding(inputs, bias + HALF, levels=site.total_levels)
-    if not isinstance(site, MultiThreshold):
-        own = OwnFiring(inputs, bias, timesteps=site.timesteps, levels=site.levels, still=site.still)
-        own.site = site
-        return own
-    if site.timesteps == 1 and bool((site.initial == HALF).all()):
+    rule = capabilities_of(site).engine
+    assert isinstance(rule, LevelRule)
+    initial = None if rule.initial is None else rule.initial(site)
+    if isinstance(site, QuantizedSite):
+        assert initial is not None
+        return Rounding(inputs, bias + float(initial), levels=site.total_levels)
+    if initial is None:
+        by_module = OwnFiring(inputs, bias, timesteps=site.timesteps, levels=site.levels, still=site.still)
+        by_module.site = site
+        return by_module
+    if site.timesteps == 1 and bool((initial == HALF).all()):
         return Rounding(inputs, bias + HALF, levels=site.levels)
     if site.coupling is Coupling.MEAN:
         return MeanFiring(inputs, bias, timesteps=site.timesteps, levels=site.levels, still=site.still)
     causal = CausalFiring(inputs, bias, timesteps=site.timesteps, levels=site.levels, still=site.still)
-    causal.initial = site.initial.clone()
+    causal.initial = initial.clone()
     return causal

@@ -18,7 +18,7 @@ from torch import Tensor, fx, nn
 
 from snnconv.graph.access import calls, finish, free_target, module_of, operands, results
 from snnconv.graph.modules import Arithmetic, MaxPool
-from snnconv.neurons import QCFS, Coupling, SpikingSite
+from snnconv.neurons import Coupling, NoForm, QuantizedSite, SpikingSite, capabilities_of
 from snnconv.neurons.site import Site
 from snnconv.runtime.firing import firing_of
 from snnconv.runtime.levels import MOST, Added, Currents, Input, Weighted, WeightedLevels
@@ -119,7 +119,7 @@ class _Rewriter:
         top = operands(node)[0]
         node.args = tuple(sources)
         self._erase(top)
-        self.levels[node] = _Levels(step, _most(site))
+        self.levels[node] = _Levels(step, site.total_levels)
 
     def _weights(self, linear: Any, source: fx.Node, unit: Tensor, timesteps: int = 1) -> SplitWeights:
         """Weights of what `source` puts out; of a site that adds up T steps, as many of them together as pays."""
@@ -210,21 +210,18 @@ class _Rewriter:
             self._erase(each)
 
 
-def _has_levels(site: nn.Module) -> TypeGuard[QCFS | SpikingSite]:
+def _has_levels(site: nn.Module) -> TypeGuard[QuantizedSite | SpikingSite]:
     """Whether a site's output is a whole number of levels that 8 bits hold, with the channels on axis 1."""
-    if not isinstance(site, (QCFS, SpikingSite)) or site.signed or (site.ceiling.dim() and site.channel_axis != 1):
+    if not isinstance(site, (QuantizedSite, SpikingSite)) or isinstance(capabilities_of(site).engine, NoForm):
+        return False
+    if site.signed or (site.ceiling.dim() and site.channel_axis != 1):
         return False
     if isinstance(site, SpikingSite) and site.coupling is not Coupling.MEAN:
         return site.levels <= MOST
-    return _most(site) <= MOST
+    return site.total_levels <= MOST
 
 
-def _step(site: QCFS | SpikingSite) -> Tensor:
+def _step(site: QuantizedSite | SpikingSite) -> Tensor:
     """What a level is worth, float64."""
     per_step = site.levels if isinstance(site, SpikingSite) else site.total_levels
     return site.ceiling.detach().double() / per_step
-
-
-def _most(site: QCFS | SpikingSite) -> int:
-    """To how much levels add up over the steps."""
-    return site.timesteps * site.levels if isinstance(site, SpikingSite) else site.total_levels

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from torch import fx, nn
 
 from snnconv.model import SNN, Model
-from snnconv.neurons import Coupling, LearnableMultiThreshold, MultiThreshold, SpikingSite
-from snnconv.neurons.multithreshold import HALF
+from snnconv.neurons import Coupling, NoForm, SpikingSite, capabilities_of, reasons_against
 from snnconv.spiking.plan import make_plan
 from snnconv.spiking.sites import iter_sites
 from snnconv.spiking.unrolling import of_one_frame, unroll
@@ -37,20 +36,18 @@ class Variant:
 
 
 def variants(model: Model) -> tuple[Variant, ...]:
-    """The network itself, and what it would be under the other couplings; nothing of a network without time."""
+    """Return the network itself, and what it would be under the other couplings; nothing of a network without time."""
     if not isinstance(model, SNN):
         return ()
-    own = Variant(model.coupling, model, STREAMS if model.coupling is Coupling.CAUSAL else WAITS)
+    itself = Variant(model.coupling, model, STREAMS if model.coupling is Coupling.CAUSAL else WAITS)
     others = (Coupling.MEAN, Coupling.CAUSAL)
-    return (own, *(_other(model, coupling) for coupling in others if coupling is not model.coupling))
+    return (itself, *(_other(model, coupling) for coupling in others if coupling is not model.coupling))
 
 
 def _other(model: Model, coupling: Coupling) -> Variant:
     sites = [site for _, site in iter_sites(model.graph)]
-    if not all(isinstance(site, (MultiThreshold, LearnableMultiThreshold)) for site in sites):
-        return Variant(
-            coupling, None, "Neurons of this kind leak or reset in their own way, and have no other coupling."
-        )
+    if reasons := reasons_against(sites, "other_coupling"):
+        return Variant(coupling, None, f"{reasons[0][0].upper()}{reasons[0][1:]}.")
     if model.timesteps == 1:
         return Variant(coupling, None, "Of one step both couplings are the same.")
     unsupported = make_plan(of_one_frame(model), coupling).unsupported
@@ -67,7 +64,7 @@ def _other(model: Model, coupling: Coupling) -> Variant:
 
 
 def with_coupling(model: Model, coupling: Coupling) -> Model:
-    """A copy of an SNN of multi-threshold neurons under mean or causal coupling; nothing else differs.
+    """Return a copy of an SNN of multi-threshold neurons under mean or causal coupling; nothing else differs.
 
     Args:
         model: causal, mean-coupled or of learned coupling, whose ω and leak the copy has not.
@@ -77,31 +74,24 @@ def with_coupling(model: Model, coupling: Coupling) -> Model:
 
     def neuron(node: fx.Node, _: nn.Module) -> SpikingSite:
         site = sites[str(node.target)]
-        assert isinstance(site, (MultiThreshold, LearnableMultiThreshold))
-        return MultiThreshold(
-            site.ceiling,
-            site.timesteps,
-            site.levels,
-            coupling=coupling,
-            signed=site.signed,
-            initial=site.initial if coupling is Coupling.CAUSAL else HALF,
-            channel_axis=site.channel_axis,
-        )
+        form = capabilities_of(site).other_coupling
+        assert not isinstance(form, NoForm)
+        return form(site, coupling)
 
     return unroll(of_one_frame(model), neuron)
 
 
 def depth_of(graph: fx.GraphModule) -> int:
-    """How many sites the longest way through a network passes."""
+    """Return how many sites the longest way through a network passes."""
     sites = {node for node, _ in iter_sites(graph)}
     depth: dict[fx.Node, int] = {}
     for node in graph.graph.nodes:
-        depth[node] = max((depth[each] for each in node.all_input_nodes), default=0) + (node in sites)
+        depth[node] = max((depth[before] for before in node.all_input_nodes), default=0) + (node in sites)
     return max(depth.values())
 
 
 def latency_of(model: Model) -> int | None:
-    """Time steps until the whole answer is out: T, and where each layer waits for its window, depth times T."""
+    """Return the time steps until the answer is out: T, or depth times T where each layer waits for its window."""
     if model.timesteps is None:
         return None
     waits = model.coupling is not Coupling.CAUSAL

@@ -16,9 +16,9 @@ from torch import fx, nn
 
 from snnconv.errors import InvalidValueError, ModelError
 from snnconv.model import ANN, Model, QuantizedANN
-from snnconv.neurons import Coupling, LearnableMultiThreshold, MultiThreshold, SpikingSite
-from snnconv.neurons.multithreshold import HALF
-from snnconv.neurons.site import require_positive_int
+from snnconv.neurons import Coupling, NoForm, QuantizedSite, SpikingSite, capabilities_of, reasons_against
+from snnconv.neurons.forms import StartForm
+from snnconv.neurons.site import HALF, require_positive_int
 from snnconv.spiking.plan import make_plan
 from snnconv.spiking.sites import MOST_LEVELS, in_words, iter_sites, total_levels_of
 from snnconv.spiking.unrolling import collapse, spike, unroll
@@ -36,7 +36,7 @@ class Setting:
 
 @dataclass(frozen=True)
 class Grid:
-    """What is chosen anew; None: as the network has it.
+    """The settings that are chosen anew; None: as the network has it.
 
     Attributes:
         timesteps: the T to try.
@@ -60,7 +60,7 @@ class Grid:
                 raise InvalidValueError(f"coupling is {coupling!r}: it must be 'mean' or 'causal'.")
 
     def settings(self, model: Model) -> Iterator[Setting]:
-        """The network at every setting, one after the other; itself alone where nothing is chosen anew.
+        """Yield the network at every setting, one after the other; itself alone where nothing is chosen anew.
 
         Raises:
             ModelError: it is a plain network, its neurons have no other setting, its input changes over time, or its
@@ -74,7 +74,7 @@ class Grid:
         quantized = _quantized(model)
         if model.timesteps is None and self.timesteps is None:
             raise InvalidValueError("The network is quantized and has no time yet: say at which T with --timesteps.")
-        own = (model.timesteps or 1,)
+        present = (model.timesteps or 1,)
         couplings = tuple(map(Coupling, self.couplings)) if self.couplings else (model.coupling or Coupling.MEAN,)
         if Coupling.LEARNED in couplings:
             self._require_learned_timesteps(model)
@@ -82,7 +82,7 @@ class Grid:
             if coupling is not Coupling.LEARNED:
                 make_plan(quantized, coupling).require()
         totals = in_words(total for _, site in iter_sites(quantized.graph) if (total := total_levels_of(site)))
-        for timesteps, levels, coupling in product(self.timesteps or own, self.levels or (None,), couplings):
+        for timesteps, levels, coupling in product(self.timesteps or present, self.levels or (None,), couplings):
             if levels is not None and levels * timesteps > MOST_LEVELS:
                 raise InvalidValueError(
                     f"N = L*T = {levels * timesteps} levels; at most {MOST_LEVELS} are allowed. Give less."
@@ -113,12 +113,14 @@ def _at(model: Model, quantized: Model, timesteps: int, levels: int | None, coup
         return spike(quantized, timesteps, levels, coupling)
     sites = {str(node.target): site for node, site in iter_sites(model.graph)}
 
-    def neuron(node: fx.Node, _: nn.Module) -> SpikingSite:
-        site = copy.deepcopy(sites[str(node.target)])
-        assert isinstance(site, LearnableMultiThreshold)
-        assert levels is not None
-        site.levels = levels
-        return site
+    def neuron(node: fx.Node, activation: nn.Module) -> SpikingSite:
+        site, resized = sites[str(node.target)], copy.deepcopy(activation)
+        other_levels = capabilities_of(site).other_levels
+        assert isinstance(resized, QuantizedSite)
+        assert not isinstance(other_levels, NoForm)
+        if levels is not None:
+            resized.total_levels = levels * timesteps
+        return other_levels(site, resized, timesteps)
 
     return unroll(quantized, neuron)
 
@@ -127,9 +129,14 @@ def _left_out(model: Model, coupling: Coupling) -> str:
     """Return what neurons of a setting have not that the network's own have, in words; empty: nothing."""
     if model.coupling is Coupling.LEARNED and coupling is not Coupling.LEARNED:
         return "without the learned coupling and leak"
-    sites = [site for _, site in iter_sites(model.graph) if isinstance(site, MultiThreshold)]
-    moved = any(bool((site.initial != HALF).any()) for site in sites)
+    moved = any(_starts_elsewhere(site) for _, site in iter_sites(model.graph))
     return "without the calibrated initial potentials" if moved else ""
+
+
+def _starts_elsewhere(site: nn.Module) -> bool:
+    """Return whether the neurons of a site have calibrated initial potentials."""
+    start = capabilities_of(site).start if isinstance(site, SpikingSite) else None
+    return isinstance(start, StartForm) and bool((start.initial(site) != HALF).any())
 
 
 def _quantized(model: Model) -> Model:
@@ -141,9 +148,9 @@ def _quantized(model: Model) -> Model:
     if isinstance(model, QuantizedANN):
         return model
     sites = [site for _, site in iter_sites(model.graph)]
-    if not all(isinstance(site, (MultiThreshold, LearnableMultiThreshold)) for site in sites):
+    if reasons := reasons_against(sites, "other_coupling"):
         raise ModelError(
-            "The neurons of this network have no other T, L or coupling (only multi-threshold neurons have): leave "
-            "--timesteps, --levels and --coupling out."
+            f"The neurons of this network have no other T, L or coupling: {reasons[0]}. Leave --timesteps, --levels "
+            "and --coupling out."
         )
     return collapse(model)

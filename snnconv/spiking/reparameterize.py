@@ -8,13 +8,12 @@ others see uneven spikes, between which nothing averages here: the network is ru
 
 from __future__ import annotations
 
-import copy
-
 from torch import fx, nn
 
 from snnconv.errors import ModelError, UnsupportedNode, UnsupportedOperatorsError
+from snnconv.graph.node import Refusal
 from snnconv.model import SNN, Model
-from snnconv.neurons import Coupling, IntegrateAndFire, Leaky, MultiThreshold, SpikingSite
+from snnconv.neurons import Coupling, NoForm, SpikingSite, capabilities_of
 from snnconv.spiking.sites import iter_sites
 from snnconv.spiking.unrolling import collapse, unroll
 
@@ -22,30 +21,23 @@ __all__ = ["single_threshold", "why_not_single"]
 
 
 def why_not_single(site: SpikingSite) -> str | None:
-    """Why a layer of neurons is not written with one threshold; None where it is."""
+    """Return why a layer of neurons is not written with one threshold; None where it is."""
+    form = capabilities_of(site).single_threshold
     if site.coupling is Coupling.MEAN:
         return "under mean coupling its neurons wait for the mean of their window: convert with --coupling causal"
-    if site.coupling is Coupling.LEARNED:
-        return (
-            "its learned coupling mixes the steps of a window: convert with --coupling causal, or train with "
-            "--neuron if, lif or mht"
-        )
+    if isinstance(form, NoForm):
+        return form.reason
     if site.signed:
         return "its neurons fire negative spikes too: use a network of rectifiers (ReLU, ReLU6)"
-    if isinstance(site, (MultiThreshold, IntegrateAndFire)):
-        return None
-    if not isinstance(site, Leaky):
-        return f"neurons of the kind {type(site).__name__} have several membranes: train with --neuron if or lif"
-    if site.levels > 1 and (site.decay != 1 or site.reset != "soft"):
-        return (
-            f"neurons that leak, or reset to zero, have no form with one threshold at L={site.levels} levels: train "
-            "with --levels 1"
-        )
+    try:
+        form(site, site.total_levels)
+    except Refusal as reason:
+        return str(reason)
     return None
 
 
 def single_threshold(snn: Model) -> Model:
-    """A causally coupled SNN whose neurons fire one level a step, in T' = L·T steps.
+    """Return a causally coupled SNN whose neurons fire one level a step, in T' = L·T steps.
 
     Where sites have several L, all run for as many steps as the one of the most levels needs.
 
@@ -60,7 +52,7 @@ def single_threshold(snn: Model) -> Model:
         raise ModelError(f"Only an SNN has neurons; this network is at the stage {snn.stage.value}: convert it first.")
     sites = {str(node.target): site for node, site in iter_sites(snn.graph) if isinstance(site, SpikingSite)}
     refused = [
-        UnsupportedNode(name, type(site).__name__, reason)
+        UnsupportedNode(name, capabilities_of(site).written_as, reason)
         for name, site in sites.items()
         if (reason := why_not_single(site)) is not None
     ]
@@ -76,8 +68,9 @@ def single_threshold(snn: Model) -> Model:
     steps = snn.levels * snn.timesteps
 
     def neuron(node: fx.Node, _: nn.Module) -> SpikingSite:
-        made = copy.deepcopy(sites[str(node.target)])
-        made.timesteps, made.levels = steps, 1
-        return made
+        site = sites[str(node.target)]
+        form = capabilities_of(site).single_threshold
+        assert not isinstance(form, NoForm)
+        return form(site, steps)
 
     return unroll(collapse(snn), neuron)

@@ -14,9 +14,9 @@ import math
 
 from torch import fx, nn
 
-from snnconv.graph.access import calls, finish, module_of
-from snnconv.graph.linear import LINEAR
-from snnconv.graph.modules import Signal
+from snnconv.graph.access import calls, display_name, finish, module_of
+from snnconv.graph.modules import SignalSite
+from snnconv.graph.operator import has_synapses
 from snnconv.graph.passes import SIMPLIFY, Pass, Property, guaranteed
 from snnconv.spiking.sites import insert_after, is_site, is_transfer
 
@@ -32,8 +32,9 @@ def _place_signals(graph: fx.GraphModule) -> bool:
         if not is_transfer(module) or node not in synapses or not users:
             continue
         low, high = (module.min_val, module.max_val) if isinstance(module, nn.Hardtanh) else (-math.inf, math.inf)
-        signal = insert_after(graph, node, Signal(signed=low < 0, cap=float(max(-low, high))), f"{node.target}_signal")
-        signal.meta["onnx_name"] = node.meta.get("onnx_name", node.target)
+        site = SignalSite(signed=low < 0, cap=float(max(-low, high)))
+        signal = insert_after(graph, node, site, f"{node.target}_signal")
+        signal.meta["onnx_name"] = display_name(node)
         for user in users:
             user.replace_input_with(node, signal)
         changed = True
@@ -41,18 +42,18 @@ def _place_signals(graph: fx.GraphModule) -> bool:
 
 
 def _unfired(graph: fx.GraphModule, node: fx.Node) -> list[fx.Node]:
-    """What takes a node's output as it is: its users that are no sites themselves."""
+    """Users of a node that are no sites themselves, and so take its output as it is."""
     return [user for user in node.users if user.op != "call_module" or not is_site(module_of(graph, user))]
 
 
 def _leads_to_synapse(graph: fx.GraphModule) -> set[fx.Node]:
     """Nodes whose output reaches a linear operator further on."""
-    found: set[fx.Node] = set()
+    upstream: set[fx.Node] = set()
     for node in reversed(list(graph.graph.nodes)):
         for user in node.users:
-            if user in found or (user.op == "call_module" and isinstance(module_of(graph, user), LINEAR)):
-                found.add(node)
-    return found
+            if user in upstream or (user.op == "call_module" and has_synapses(module_of(graph, user))):
+                upstream.add(node)
+    return upstream
 
 
 SIGNALS_PLACED = Property(

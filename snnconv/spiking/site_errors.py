@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from snnconv.neurons import qcfs
+from snnconv.neurons.qcfs import qcfs
 
 __all__ = ["SiteErrors", "site_errors"]
 

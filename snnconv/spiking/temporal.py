@@ -4,7 +4,8 @@ A tensor is temporal where it depends on a site's output, or on an input that ch
 passes time through: the time mean of its output is its output for the time mean. Any other operator that is not a site
 (a maximum, a sigmoid, the product of two temporal tensors) is computed once, on the time means of its inputs; under
 mean coupling that is exact, because a site sees only the mean of its window anyway. What depends on an input's frames
-and on no site yet is computed frame by frame, whatever the operator is: no neuron waits for that.
+and on no site yet is computed frame by frame, whatever the operator is: no neuron waits for that. How an operator
+behaves in time is stated in its record (`snnconv.operators`); a module of no record raises.
 """
 
 from __future__ import annotations
@@ -14,24 +15,20 @@ from dataclasses import dataclass
 from torch import fx, nn
 
 from snnconv.graph.access import calls, module_of, operands
-from snnconv.graph.linear import LINEAR, NORMS
-from snnconv.graph.modules import MOVES, Arithmetic, AveragePool, MaxPool, ReduceMean, ReduceSum, Resize
-from snnconv.neurons import Coupling, Fold, TimeMean
-from snnconv.spiking.sites import is_site, is_transfer
+from snnconv.graph.operator import Time, find_operator, time_of
+from snnconv.neurons import Coupling, Fold, Steps, TimeMean
+from snnconv.spiking.sites import is_site
 
-__all__ = ["AFFINE", "Timing", "analyse", "bends", "leads_to_site"]
-
-# Affine whatever their operands are.
-AFFINE: tuple[type[nn.Module], ...] = (*LINEAR, *NORMS, *MOVES, AveragePool, ReduceMean, ReduceSum, Resize)
+__all__ = ["Timing", "analyse", "bends", "leads_to_site"]
 
 
 @dataclass(frozen=True)
 class Timing:
-    """What `analyse` found.
+    """The part that time plays in a graph.
 
     Attributes:
-        temporal: nodes whose output changes from step to step.
-        on_means: nodes that are not affine in their temporal operands, and so take those operands' time means.
+        temporal: Nodes whose output changes from step to step.
+        on_means: Nodes that are not affine in their temporal operands, and so take those operands' time means.
     """
 
     temporal: frozenset[fx.Node]
@@ -42,9 +39,12 @@ def analyse(graph: fx.GraphModule, coupling: Coupling = Coupling.MEAN, *, frames
     """Follow time through a graph whose sites are in place.
 
     Args:
-        graph: of any stage.
-        coupling: of the neurons that the sites are or will be.
-        frames: the input changes over time; known without saying where the graph folds it.
+        graph: Graph of any stage.
+        coupling: Coupling of the neurons that the sites are or will be.
+        frames: True where the input changes over time; needed only where the graph does not fold it.
+
+    Raises:
+        ModelError: An operator that takes what changes has no record.
     """
     analog = {node for node in graph.graph.nodes if frames and node.op == "placeholder"}  # frames, before any site
     temporal: set[fx.Node] = set(analog)
@@ -62,23 +62,15 @@ def analyse(graph: fx.GraphModule, coupling: Coupling = Coupling.MEAN, *, frames
         elif changing and coupling is Coupling.CAUSAL and _feeds_sites(graph, node):
             temporal.add(node)
         elif changing:
-            (temporal if _is_affine(module, node, temporal, len(changing)) else on_means).add(node)
+            (temporal if _is_affine(module, node, temporal) else on_means).add(node)
     return Timing(frozenset(temporal), frozenset(on_means))
 
 
-def _is_affine(module: nn.Module, node: fx.Node, temporal: set[fx.Node], changing: int) -> bool:
-    """Whether a module is affine in its temporal operands taken together."""
-    if isinstance(module, AFFINE):
-        return True
-    if not isinstance(module, Arithmetic):
+def _is_affine(module: nn.Module, node: fx.Node, temporal: set[fx.Node]) -> bool:
+    """Whether a module is affine in its temporal operands taken together; the read-out takes the whole window."""
+    if isinstance(module, Steps):
         return False
-    if module.operator in ("add", "sub"):
-        return True
-    if module.operator == "mul":
-        return changing == 1
-    # a quotient is affine in its numerator only
-    numerator_changes = not module.constant_first and operands(node)[0] in temporal
-    return changing == 1 and numerator_changes
+    return time_of(module, [arg in temporal for arg in operands(node)]) is Time.AFFINE
 
 
 def _feeds_sites(graph: fx.GraphModule, node: fx.Node) -> bool:
@@ -96,15 +88,16 @@ def _feeds_sites(graph: fx.GraphModule, node: fx.Node) -> bool:
 
 
 def bends(module: nn.Module) -> bool:
-    """Whether a module between currents and the neurons that receive them is not affine."""
-    return isinstance(module, MaxPool) or is_transfer(module)
+    """Return whether a module between currents and the neurons that receive them is not affine."""
+    operator = find_operator(module)
+    return operator is not None and operator.of_steps and not is_site(module)
 
 
 def leads_to_site(graph: fx.GraphModule) -> frozenset[fx.Node]:
-    """Nodes whose output reaches a site further on."""
-    found: set[fx.Node] = set()
+    """Return the nodes whose output reaches a site further on."""
+    upstream: set[fx.Node] = set()
     for node in reversed(list(graph.graph.nodes)):
         for user in node.users:
-            if user in found or (user.op == "call_module" and is_site(module_of(graph, user))):
-                found.add(node)
-    return frozenset(found)
+            if user in upstream or (user.op == "call_module" and is_site(module_of(graph, user))):
+                upstream.add(node)
+    return frozenset(upstream)

@@ -10,7 +10,18 @@ from torch import fx, nn
 from snnconv.errors import InvalidValueError, ModelError
 from snnconv.graph.access import calls, module_of, operands, output_of, results
 from snnconv.model import SNN, Model, QuantizedANN, typed
-from snnconv.neurons import QCFS, Coupling, Fold, IntegrateAndFire, MultiThreshold, Repeat, SpikingSite, Steps, TimeMean
+from snnconv.neurons import (
+    Coupling,
+    Fold,
+    NoForm,
+    QuantizedSite,
+    Repeat,
+    SpikingSite,
+    Steps,
+    TimeMean,
+    capabilities_of,
+    reasons_against,
+)
 from snnconv.neurons.site import require_positive_int
 from snnconv.spiking.sites import insert_after, iter_sites, swap
 from snnconv.spiking.temporal import analyse
@@ -37,22 +48,24 @@ def spike(quantized: Model, timesteps: int, levels: int | None = None, coupling:
     """
     require_positive_int("timesteps", timesteps)
     if not isinstance(quantized, QuantizedANN):
+        sites = [site for _, site in iter_sites(quantized.graph)]
+        why = "".join(f": {reason}" for reason in reasons_against(sites, "spiking")[:1])
         raise ModelError(
-            f"Only a quantized ANN can be given spikes; this network is at the stage {quantized.stage.value}."
+            f"Only a quantized ANN can be given spikes; this network is at the stage {quantized.stage.value}{why}."
         )
 
     def neuron(node: fx.Node, site: nn.Module) -> SpikingSite:
-        if not isinstance(site, QCFS):
+        if not isinstance(site, QuantizedSite):
             raise ModelError(f"{node.target} is a {type(site).__name__}, not QCFS: quantize the network first.")
-        own = _levels_of(node, site, timesteps) if levels is None else levels
-        return MultiThreshold(
-            site.ceiling, timesteps, own, coupling=coupling, signed=site.signed, channel_axis=site.channel_axis
-        )
+        form = capabilities_of(site).spiking
+        if isinstance(form, NoForm):
+            raise ModelError(f"{node.target} does not become neurons: {form.reason}.")
+        return form.build(site, timesteps, _levels_of(node, site, timesteps) if levels is None else levels, coupling)
 
     return unroll(quantized, neuron)
 
 
-def _levels_of(node: fx.Node, site: QCFS, timesteps: int) -> int:
+def _levels_of(node: fx.Node, site: QuantizedSite, timesteps: int) -> int:
     """L that gives a site its own N."""
     levels, left = divmod(site.total_levels, timesteps)
     if left:
@@ -156,10 +169,6 @@ def collapse(snn: Model) -> QuantizedANN:
             f"The network's input changes over time ({snn.input.timesteps} frames a sample): no quantized network, "
             "which takes one still input, equals it. Run the spiking network itself."
         )
-    if any(isinstance(site, IntegrateAndFire) for _, site in iter_sites(snn.graph)):
-        raise ModelError(
-            "The neurons of a NIR file have no quantized form: their ceilings are not known. Run the spiking network."
-        )
     return of_one_frame(snn)
 
 
@@ -172,16 +181,21 @@ def of_one_frame(snn: Model) -> QuantizedANN:
     """The quantized ANN of an SNN's weights and ceilings; of an input that changes over time it takes one frame.
 
     Raises:
-        ModelError: the network is not an SNN.
+        ModelError: the network is not an SNN, or its neurons have no quantized form.
     """
     if not isinstance(snn, SNN):
         raise ModelError(f"Only an SNN collapses; this network is at the stage {snn.stage.value}.")
+    neurons = [site for _, site in iter_sites(snn.graph) if isinstance(site, SpikingSite)]
+    if reasons := reasons_against(neurons, "collapse"):
+        raise ModelError(f"{reasons[0]}. Run the spiking network.")
     model = snn.copy()
     graph = model.graph
     for node, site in list(iter_sites(graph)):
-        if isinstance(site, SpikingSite):
-            total_levels = site.timesteps * site.levels
-            swap(graph, node, QCFS(site.ceiling, total_levels, signed=site.signed, channel_axis=site.channel_axis))
+        if not isinstance(site, SpikingSite):
+            continue
+        form = capabilities_of(site).collapse
+        assert not isinstance(form, NoForm)
+        swap(graph, node, form(site))
     for node in calls(graph):
         if isinstance(module_of(graph, node), (Fold, Repeat, TimeMean, Steps)):
             node.replace_all_uses_with(operands(node)[0])

@@ -50,14 +50,14 @@ def test_exact_reset(run, here, causal):
 @pytest.mark.parametrize("words", [(), ("--exact-reset",), ("--unit-thresholds",)])
 def test_what_is_compared_is_what_is_written(run, here, causal, words, monkeypatch):
     """A file that is wrong by the option alone must show it."""
-    from snnconv.formats.onnx import nir_writer
+    from snnconv.formats.nir import forms
 
     right = run("export", causal, "--to", "nir", *words, "--data", "npz:data.npz", "--json").json["comparison"]
     file = run("evaluate", "net-snn.nir", "--data", "npz:data.npz", "--against", causal, "--json").json
     assert (file["accuracy"], file["agreement"]) == (right["accuracy"], right["agreement"])
     spoilt = {"--exact-reset": "loop", "--unit-thresholds": "in_thresholds"}
     for word in words:
-        monkeypatch.setattr(nir_writer, "neurons_of", _spoilt(spoilt[word]))
+        monkeypatch.setattr(forms, "neurons_of", _spoilt(spoilt[word]))
         wrong = run("export", causal, "--to", "nir", *words, "--data", "npz:data.npz", "--json").json["comparison"]
         assert wrong["agreement"] < right["agreement"]
 

@@ -200,15 +200,15 @@ def test_options_of_neurons_need_a_neuron(option: str, value: str | None, refuse
     ("options", "said"),
     [
         (("--neuron", "lmth"), "'lmth'"),
-        (("--neuron", "if", "--decay", "0.5"), "decay is 0.5, which a neuron if has not"),
-        (("--neuron", "mlf", "--mpr"), "mpr is True, which a neuron mlf has not"),
+        (("--neuron", "if", "--decay", "0.5"), "neuron 'if' has no option 'decay'; it belongs to: lif, mlf"),
+        (("--neuron", "mlf", "--mpr"), "neuron 'mlf' has no option 'mpr'"),
         (("--neuron", "lif", "--decay", "1.5"), "decay is 1.5: it must be a number from 0 to 1"),
         (("--neuron", "lif", "--ceiling", "0"), "ceiling is 0.0: it must be a finite number above 0"),
         (("--neuron", "lif", "--surrogate", "arktan"), "arctan"),
         (("--neuron", "lif", "--timesteps", "0"), "--timesteps"),
         (
             ("--neuron", "mlf", "--rmp-loss", "0.1"),
-            "--rmp-loss does not work with --neuron mlf, which has several membranes.",
+            "--rmp-loss does not work with --neuron mlf: RMP-Loss is of neurons with one membrane",
         ),
         (("--rmp-loss", "0.1"), "--rmp-loss: it regularises membrane potentials, which only neurons have"),
         (("--neuron", "lif", "--rmp-loss", "0.1"), "let it take all (--rmp-sites all)"),

@@ -10,7 +10,7 @@ from tiny_networks import build, node, quantize, weights
 from snnconv.costs.activity import measure
 from snnconv.costs.operations import MemoryAccesses
 from snnconv.costs.updates import Update, update_of
-from snnconv.neurons import QCFS, Coupling, Leaky, LearnableMultiThreshold, MultiLevel, MultiThreshold
+from snnconv.neurons import LIF, QCFS, Coupling, LearnableMultiThreshold, MultiLevel, MultiThreshold, NIRNeuron
 from snnconv.spiking.sites import iter_sites, swap
 from snnconv.spiking.unrolling import collapse, spike
 
@@ -106,15 +106,18 @@ def test_operators_on_real_values():
 @pytest.mark.parametrize(
     ("site", "additions", "multiplications", "reads", "writes"),
     [
-        (Leaky(ONE, 4, 1), 3, 0, 1, 1),  # IF: integrate, compare, reset
-        (Leaky(ONE, 4, 1, decay=0.5), 3, 1, 1, 1),
-        (Leaky(ONE, 4, 1, decay=0.5, reset="hard"), 2, 1, 1, 1),
-        (Leaky(ONE, 4, 3), 5, 0, 1, 1),
+        (LIF(ONE, 4, 1), 3, 0, 1, 1),  # IF: integrate, compare, reset
+        (LIF(ONE, 4, 1, decay=0.5), 3, 1, 1, 1),
+        (LIF(ONE, 4, 1, decay=0.5, reset="hard"), 2, 1, 1, 1),
+        (LIF(ONE, 4, 3), 5, 0, 1, 1),
         (MultiThreshold(ONE, 4, 2, coupling=Coupling.CAUSAL), 4, 0, 1, 1),
         (MultiThreshold(ONE, 4, 2), 4, 0, 2, 1),
         (MultiThreshold(ONE, 4, 2, signed=True), 6, 0, 2, 1),
         (LearnableMultiThreshold(ONE, 4, 2), 4 + 3, 4 + 1, 5, 1),  # ω: 4 products and 3 sums; leak
         (MultiLevel(ONE, 4, 3), 3 + 3, 3, 4, 3),  # 3 membranes: integrate, compare, leak
+        (NIRNeuron(4, ONE, reset="soft"), 3, 0, 1, 1),  # NIR's IF: integrate, compare, reset
+        (NIRNeuron(4, ONE, decay=0.5, reset="soft"), 3, 1, 1, 1),
+        (NIRNeuron(4, ONE, decay=0.5, reset="hard"), 2, 1, 1, 1),
         (QCFS(ONE, 8), 4, 0, 2, 1),  # collapsed: L = 8/4
         (QCFS(ONE, 8, signed=True), 6, 0, 2, 1),
     ],
@@ -129,7 +132,7 @@ def test_neurons_of_another_kind_are_updated_at_every_step(timesteps):
     model = build([node("Relu", ["input"], "out")], {}, (2,))
     snn = spike(quantize(model, timesteps), timesteps, 1, Coupling.CAUSAL)
     place = next(place for place, _ in iter_sites(snn.graph))
-    swap(snn.graph, place, Leaky(ONE, timesteps, 1, decay=0.5))
+    swap(snn.graph, place, LIF(ONE, timesteps, 1, decay=0.5))
     activity = measure(snn.graph, [torch.rand(5, 2)], timesteps=timesteps)
     (layer,) = activity.layers
     assert layer.operator == "Leaky"

@@ -17,8 +17,8 @@ from snnconv.formats.onnx import save
 from snnconv.loading import load, load_module
 from snnconv.model import Stage
 from snnconv.neurons import (
+    LIF,
     Coupling,
-    Leaky,
     LearnableMultiThreshold,
     MultiLevel,
     MultiThreshold,
@@ -30,7 +30,7 @@ from snnconv.spiking.sites import channel_axis, iter_sites
 from snnconv.spiking.unrolling import collapse
 
 AS_IT_IS = FinetuneSettings(epochs=1)
-CLASSES = {"mht": MultiThreshold, "lmht": LearnableMultiThreshold, "if": Leaky, "lif": Leaky, "mlf": MultiLevel}
+CLASSES = {"mht": MultiThreshold, "lmht": LearnableMultiThreshold, "if": LIF, "lif": LIF, "mlf": MultiLevel}
 
 
 def _sites(model):

@@ -77,7 +77,7 @@ def test_a_file_in_a_file_out(spiking, few_digits, tmp_path):
     assert not same(again, tuned)
 
 
-@pytest.mark.parametrize("kind", NEURONS)
+@pytest.mark.parametrize("kind", list(NEURONS))
 def test_every_neuron_is_trained_further(kind, small_cnn, few_digits, tmp_path):
     snn = spiking_network(small_cnn, NeuronSettings(kind, 2))  # with batch-norm
     log = []

@@ -72,7 +72,7 @@ def test_every_activation_becomes_neurons(
     torch.testing.assert_close(model(x)[1].mean(0), model.logits(x))
 
 
-@pytest.mark.parametrize("kind", NEURONS)
+@pytest.mark.parametrize("kind", list(NEURONS))
 def test_thresholds_are_trained_on_request(kind, small_cnn, few_digits):
     settings = replace(SHORT, neuron=NeuronSettings(kind, 2), train_ceilings=True)
     sites = _sites(train(small_cnn, few_digits, settings, device="cpu"))
@@ -81,7 +81,7 @@ def test_thresholds_are_trained_on_request(kind, small_cnn, few_digits):
     assert all(site.ceiling.item() == pytest.approx(start, rel=0.2) for site in sites)
 
 
-@pytest.mark.parametrize("kind", NEURONS)
+@pytest.mark.parametrize("kind", list(NEURONS))
 def test_a_gradient_reaches_every_layer(kind, small_cnn, few_digits):
     graph = spiking_network(small_cnn, NeuronSettings(kind, 2)).graph.train()
     x, y = first_batch(few_digits, 100)
@@ -172,17 +172,17 @@ def test_activations_of_both_signs_are_trained_with_neurons_of_both_signs(few_di
 @pytest.mark.parametrize("kind", ["if", "lif", "mlf"])
 def test_neurons_without_negative_spikes_are_refused_where_activations_have_both_signs(kind):
     ann = load_module(nn.Sequential(*BOTH_SIGNS), (1, 8, 8))
-    with pytest.raises(InvalidValueError, match=f"neuron is '{kind}', which fires no negative spikes.* mht, lmht"):
+    with pytest.raises(InvalidValueError, match=f"neuron is '{kind}': it fires no negative spikes.* mht, lmht"):
         spiking_network(ann, NeuronSettings(kind, 2))
 
 
 @pytest.mark.parametrize(
     ("choices", "said"),
     [
-        ({"kind": "lmth"}, "neuron is 'lmth'"),
-        ({"kind": "if", "decay": 0.5}, "decay is 0.5, which a neuron if has not: lif, mlf have"),
-        ({"kind": "mlf", "mpr": True}, "mpr is True, which a neuron mlf has not"),
-        ({"kind": "lif", "coupling": "mean"}, "coupling is 'mean', which a neuron lif has not"),
+        ({"kind": "lmth"}, "Unknown neuron 'lmth': did you mean lmht"),
+        ({"kind": "if", "decay": 0.5}, "neuron 'if' has no option 'decay'; it belongs to: lif, mlf"),
+        ({"kind": "mlf", "mpr": True}, "neuron 'mlf' has no option 'mpr'; it belongs to: if, lif, mht, lmht"),
+        ({"kind": "lif", "coupling": "mean"}, "neuron 'lif' has no option 'coupling'; it belongs to: mht"),
         ({"kind": "lif", "surrogate": "arktan"}, "arctan"),
         ({"kind": "lif", "timesteps": 0}, "timesteps"),
     ],

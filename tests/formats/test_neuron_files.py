@@ -22,8 +22,8 @@ from snnconv.graph.importer import import_graph
 from snnconv.loading import load
 from snnconv.model import Model
 from snnconv.neurons import (
+    LIF,
     Coupling,
-    Leaky,
     LearnableMultiThreshold,
     MultiLevel,
     MultiThreshold,
@@ -31,7 +31,7 @@ from snnconv.neurons import (
     SpikingSite,
     build_neuron,
 )
-from snnconv.neurons.functions import DOMAIN, functions
+from snnconv.neurons.onnx_functions import DOMAIN, functions
 from snnconv.spiking.sites import channel_axis
 from snnconv.spiking.unrolling import unroll
 
@@ -166,9 +166,9 @@ def test_onnxruntime_fires_the_same_spikes_at_every_step(kind, tmp_path, capfd):
         lambda one: MultiThreshold(one * 2, 4, 2, coupling=Coupling.CAUSAL, signed=True),
         lambda one: MultiThreshold(one * 2, 4, 2, coupling=Coupling.MEAN, signed=True),
         lambda one: LearnableMultiThreshold(one * 2, 4, 2, signed=True),
-        lambda one: Leaky(one * 2, 4, 2),
-        lambda one: Leaky(one * 2, 4, 2, reset="hard"),
-        lambda one: Leaky(one, 4, decay=0.5),
+        lambda one: LIF(one * 2, 4, 2),
+        lambda one: LIF(one * 2, 4, 2, reset="hard"),
+        lambda one: LIF(one, 4, decay=0.5),
         lambda one: MultiLevel(one * 2, 4, 2, first=0.75),
     ],
 )
@@ -199,9 +199,9 @@ def test_one_step_and_one_ceiling_come_back(kind, tmp_path):
         lambda ceiling, axis: LearnableMultiThreshold(ceiling, T, 2, initial=0.3, channel_axis=axis),
         lambda ceiling, axis: LearnableMultiThreshold(ceiling, T, 2, signed=True, channel_axis=axis),
         lambda ceiling, axis: MultiThreshold(ceiling, T, 3, signed=True, channel_axis=axis),
-        lambda ceiling, axis: Leaky(ceiling, T, 2, decay=0.9, reset="hard", channel_axis=axis),
-        lambda ceiling, axis: Leaky(ceiling, T, 2, surrogate="arctan:0.125", rectified=True, channel_axis=axis),
-        lambda ceiling, axis: Leaky(ceiling, T, surrogate="rectangular:0.1234567", channel_axis=axis),
+        lambda ceiling, axis: LIF(ceiling, T, 2, decay=0.9, reset="hard", channel_axis=axis),
+        lambda ceiling, axis: LIF(ceiling, T, 2, surrogate="arctan:0.125", rectified=True, channel_axis=axis),
+        lambda ceiling, axis: LIF(ceiling, T, surrogate="rectangular:0.1234567", channel_axis=axis),
     ],
 )
 def test_choices_that_no_kind_has_by_default_come_back(make, tmp_path):

@@ -19,7 +19,7 @@ from snnconv.errors import ModelError, UnsupportedOperatorsError
 from snnconv.formats.nir import NirReading, read_network
 from snnconv.formats.nir.writing import nir_bytes, save_nir, to_nir
 from snnconv.loading import load_module
-from snnconv.neurons import Leaky, MultiThreshold
+from snnconv.neurons import LIF, MultiThreshold
 from snnconv.spiking.reparameterize import single_threshold
 from snnconv.spiking.sites import iter_sites
 
@@ -170,7 +170,7 @@ def test_trained_neurons(reset, decay):
     """IF and LIF of one level, soft and hard reset, at a threshold a channel, plain and exact."""
     snn, x = converted(timesteps=5, levels=1)
     for node, site in list(iter_sites(snn.graph)):
-        snn.graph.add_submodule(str(node.target), Leaky(site.ceiling, 5, 1, decay=decay, reset=reset))
+        snn.graph.add_submodule(str(node.target), LIF(site.ceiling, 5, 1, decay=decay, reset=reset))
     wanted = spikes_of(snn, x)
     for exact in (False, True):
         graph = to_nir(snn, exact_reset=exact)
@@ -253,7 +253,7 @@ def test_neurons_without_one_threshold():
     with pytest.raises(ModelError, match="convert it first"):
         to_nir(ann)
     for node, site in list(iter_sites(snn.graph)):
-        snn.graph.add_submodule(str(node.target), Leaky(site.ceiling, 2, 2, decay=0.5))
+        snn.graph.add_submodule(str(node.target), LIF(site.ceiling, 2, 2, decay=0.5))
     with pytest.raises(UnsupportedOperatorsError, match="--levels 1"):
         single_threshold(snn)
 

@@ -21,7 +21,7 @@ from snnconv.formats.onnx.writing import save, to_onnx
 from snnconv.loading import load
 from snnconv.model import InputSpec, Stage
 from snnconv.neurons import Coupling
-from snnconv.neurons.functions import DOMAIN, functions
+from snnconv.neurons.onnx_functions import DOMAIN, functions
 from snnconv.spiking.unrolling import spike
 
 RUNTIME = 1e-5  # of the largest magnitude of an output, in float32

@@ -16,7 +16,7 @@ from snnconv.errors import ModelError
 from snnconv.evaluation import run_onnx
 from snnconv.formats.onnx import to_int8, to_onnx
 from snnconv.loading import load_module
-from snnconv.neurons import Coupling, Leaky, MultiThreshold
+from snnconv.neurons import LIF, Coupling, MultiThreshold
 from snnconv.runtime.onnxruntime import OnnxNetwork
 from snnconv.spiking.plan import prepare
 from snnconv.spiking.sites import iter_sites, swap
@@ -120,6 +120,6 @@ def test_what_cannot_be_written():
 def test_neurons_without_an_8_bit_form_are_named():
     snn = spike(quantize(prepared("chain"), 16), T, 4, Coupling.CAUSAL)
     for node, site in list(iter_sites(snn.graph)):
-        swap(snn.graph, node, Leaky(site.ceiling, T, 4, channel_axis=site.channel_axis))
-    with pytest.raises(ModelError, match=r"Only M-HT neurons .* the network's are Leaky"):
+        swap(snn.graph, node, LIF(site.ceiling, T, 4, channel_axis=site.channel_axis))
+    with pytest.raises(ModelError, match="No neurons of the network fire levels of 8 bits"):
         to_int8(snn, stepped=True)

@@ -7,9 +7,9 @@ import torch
 
 from snnconv.errors import InvalidValueError
 from snnconv.neurons import (
+    LIF,
     NEURONS,
     Coupling,
-    Leaky,
     LearnableMultiThreshold,
     MultiLevel,
     MultiThreshold,
@@ -17,15 +17,15 @@ from snnconv.neurons import (
     build_neuron,
     parse_surrogate,
 )
-from snnconv.neurons.multilevel import FIRST
+from snnconv.neurons.mlf.function import FIRST
 
 # values that are not the defaults
 CHOICES = {"decay": 0.5, "reset": "hard", "mpr": True, "surrogate": "tanh:3", "coupling": "mean", "initial": 0.25}
 HAVE = {
-    "mht": {"mpr", "coupling"},
-    "lmht": {"mpr", "initial"},
     "if": {"reset", "mpr", "surrogate"},
     "lif": {"reset", "mpr", "surrogate", "decay"},
+    "mht": {"mpr", "coupling"},
+    "lmht": {"mpr", "initial"},
     "mlf": {"surrogate", "decay"},
 }
 EVERY = [(kind, choice) for kind in HAVE for choice in CHOICES]
@@ -40,25 +40,32 @@ def build(channel_axis: int = 1, **choices: object):
 
 def test_the_kinds():
     assert list(NEURONS) == list(HAVE)
-    assert all(kind.words for kind in NEURONS.values())
+    assert all(NEURONS[kind].description for kind in NEURONS)
 
 
 @pytest.mark.parametrize("kind", ["", "LIF", "qcfs"])
 def test_unknown_kinds_are_refused(kind):
-    with pytest.raises(InvalidValueError, match="one of mht, lmht, if, lif, mlf"):
+    with pytest.raises(
+        InvalidValueError, match=f"Unknown neuron '{kind}': did you mean if or lif or lmht or mht or mlf"
+    ):
         NeuronSettings(kind=kind)
+
+
+def test_the_nearest_kinds_are_named():
+    with pytest.raises(InvalidValueError, match=r"Unknown neuron 'lhmt': did you mean lmht\?"):
+        NeuronSettings(kind="lhmt")
 
 
 @pytest.mark.parametrize(("kind", "choice"), REFUSED)
 def test_a_choice_that_a_kind_has_not_names_the_kinds_that_have_it(kind, choice):
     having = ", ".join(each for each in HAVE if choice in HAVE[each])
-    with pytest.raises(InvalidValueError, match=f"{choice} is .*neuron {kind} has not: {having} have"):
+    with pytest.raises(InvalidValueError, match=f"neuron '{kind}' has no option '{choice}'; it belongs to: {having}"):
         NeuronSettings(kind=kind, **{choice: CHOICES[choice]})
 
 
 @pytest.mark.parametrize("kind", ["mht", "lmht", "if"])
 def test_a_decay_of_0_is_a_choice_too(kind):
-    with pytest.raises(InvalidValueError, match=r"decay is 0\.0.*lif, mlf have"):
+    with pytest.raises(InvalidValueError, match="has no option 'decay'; it belongs to: lif, mlf"):
         NeuronSettings(kind=kind, decay=0.0)
 
 
@@ -144,7 +151,7 @@ def test_batch_norms_of_integrating_kinds_are_scaled_to_where_the_first_spike_be
 
 @pytest.mark.parametrize(
     ("kind", "made"),
-    [("mht", MultiThreshold), ("lmht", LearnableMultiThreshold), ("if", Leaky), ("lif", Leaky), ("mlf", MultiLevel)],
+    [("mht", MultiThreshold), ("lmht", LearnableMultiThreshold), ("if", LIF), ("lif", LIF), ("mlf", MultiLevel)],
 )
 def test_every_kind_is_its_layer(kind, made):
     site = build(kind=kind, timesteps=3, levels=4, channel_axis=2)

@@ -16,16 +16,16 @@ from reference import multithreshold as reference
 from reference.single_threshold import single_threshold
 
 from snnconv.neurons import (
+    LIF,
     Coupling,
-    Leaky,
     LearnableMultiThreshold,
     MultiLevel,
     MultiThreshold,
-    leaky,
     multilevel,
     multithreshold,
-    qcfs,
 )
+from snnconv.neurons.lif import lif
+from snnconv.neurons.qcfs import qcfs
 
 few = settings(max_examples=25, deadline=None)
 steps = st.integers(1, 6)
@@ -216,21 +216,21 @@ def test_soft_if_is_causal_mht_away_from_decision_levels_exactly(timesteps, top,
     theta = 2.0 ** rng.integers(-2, 3)
     x = torch.tensor((rng.integers(-20, 60, (timesteps, 50)) / 16 + 1 / 1024) * theta)
     lam = _double(theta * top)
-    found = Leaky(lam, timesteps, top)(x.flatten(0, 1))
+    found = LIF(lam, timesteps, top)(x.flatten(0, 1))
     assert torch.equal(found, MultiThreshold(lam, timesteps, top, coupling=Coupling.CAUSAL)(x.flatten(0, 1)))
 
 
 def test_on_a_decision_level_mht_fires_and_if_does_not():
     x, theta = torch.tensor([[0.5, 1.5, 2.5]]), torch.tensor(1.0)
     assert multithreshold(x, theta, 2).tolist() == [[1.0, 2.0, 2.0]]
-    assert leaky(x, theta, 2).tolist() == [[0.0, 1.0, 2.0]]
+    assert lif(x, theta, 2).tolist() == [[0.0, 1.0, 2.0]]
 
 
 @few
 @given(steps, seeds, st.sampled_from([1.0, 0.5, 0.25, 0.0]), st.sampled_from(["soft", "hard"]), st.booleans())
 def test_one_level_is_the_neuron_of_guo(timesteps, seed, decay, reset, rectified):
     x, theta = _draw(timesteps, seed, per_channel=True)
-    found = leaky(x * theta, theta, decay=decay, reset=reset, rectified=rectified)
+    found = lif(x * theta, theta, decay=decay, reset=reset, rectified=rectified)
     expected = leaky_reference.unit_spikes(x.numpy(), decay, reset) * theta.numpy()
     np.testing.assert_allclose(found.numpy(), expected, **CLOSE)
 
@@ -240,7 +240,7 @@ def test_one_level_is_the_neuron_of_guo(timesteps, seed, decay, reset, rectified
 def test_one_membrane_decided_at_a_half_is_hard_lif(timesteps, seed, decay):
     x, lam = _draw(timesteps, seed, per_channel=True)
     of_mlf = MultiLevel(lam, timesteps, 1, decay=decay, first=0.5)
-    of_lif = Leaky(lam, timesteps, 1, decay=decay, reset="hard")
+    of_lif = LIF(lam, timesteps, 1, decay=decay, reset="hard")
     assert torch.equal(of_mlf(x.flatten(0, 1)), of_lif(x.flatten(0, 1)))
 
 
@@ -250,7 +250,7 @@ def test_without_memory_membranes_are_levels(timesteps, top, seed):
     x, theta = _draw(timesteps, seed)
     found = multilevel(x, theta, top, decay=0.0, first=0.5)
     for reset in ("soft", "hard"):
-        assert torch.equal(found, leaky(x, theta, top, decay=0.0, reset=reset))
+        assert torch.equal(found, lif(x, theta, top, decay=0.0, reset=reset))
 
 
 @few

@@ -9,17 +9,10 @@ import pytest
 import torch
 
 from snnconv.errors import InvalidValueError
-from snnconv.neurons import (
-    Coupling,
-    Leaky,
-    LearnableMultiThreshold,
-    MultiThreshold,
-    leaky,
-    multithreshold,
-    qcfs,
-    surrogate,
-)
+from snnconv.neurons import LIF, Coupling, LearnableMultiThreshold, MultiThreshold, multithreshold, surrogate
 from snnconv.neurons.kernels import chosen, use_kernels
+from snnconv.neurons.lif import lif
+from snnconv.neurons.qcfs import qcfs
 
 needs_triton = pytest.mark.skipif(
     importlib.util.find_spec("triton") is None, reason="Triton is not installed: its kernels cannot be run"
@@ -122,7 +115,7 @@ def test_leaky_choices(name, reset, levels, rectified, trained):
     kind = surrogate.SURROGATES[name]() if name != "rectangular" else surrogate.Rectangular(1.5)
 
     def compute(x, theta):
-        return leaky(x, theta, levels, decay=0.5, reset=reset, rectified=rectified, surrogate=kind)
+        return lif(x, theta, levels, decay=0.5, reset=reset, rectified=rectified, surrogate=kind)
 
     _both(compute, currents, [theta])
 
@@ -132,7 +125,7 @@ def test_leaky_choices(name, reset, levels, rectified, trained):
 @pytest.mark.parametrize("timesteps", [1, 8, 9])
 def test_leaky_layouts(layout, timesteps):
     theta = torch.tensor(0.5)
-    _both(lambda x: leaky(x, theta.to(DEVICE), decay=0.25), _currents(layout, timesteps, seed=4), [])
+    _both(lambda x: lif(x, theta.to(DEVICE), decay=0.25), _currents(layout, timesteps, seed=4), [])
 
 
 @needs_triton
@@ -174,7 +167,7 @@ def test_short_floats_are_computed_in_single_precision(dtype):
     theta = torch.tensor(0.3, device=DEVICE)
     for compute in (
         lambda x: multithreshold(x, theta, 4, coupling=Coupling.MEAN),
-        lambda x: leaky(x, theta, decay=0.25),
+        lambda x: lif(x, theta, decay=0.25),
     ):
         results = {}
         for kernels in ("eager", "triton"):
@@ -196,7 +189,7 @@ def test_sites_take_the_chosen_kernel(kind):
     site = {
         "mht": lambda: MultiThreshold(ceiling, 4, 2, coupling=Coupling.CAUSAL, initial=torch.tensor([0.0, 0.5, 0.25])),
         "lmht": lambda: LearnableMultiThreshold(ceiling, 4, 2),
-        "lif": lambda: Leaky(ceiling, 4, decay=0.25),
+        "lif": lambda: LIF(ceiling, 4, decay=0.25),
     }[kind]().to(DEVICE)
     x = _currents("channels last", 4, seed=8).flatten(0, 1).to(DEVICE)
     outputs, gradients = [], []
@@ -238,14 +231,14 @@ def test_the_environment_chooses(monkeypatch):
 def test_what_a_kernel_does_not_take_is_eager(given):
     with use_kernels("triton"):
         assert chosen(given) == "eager"
-        assert leaky(given, torch.tensor(1.0, dtype=given.dtype)).shape == given.shape
+        assert lif(given, torch.tensor(1.0, dtype=given.dtype)).shape == given.shape
 
 
 @needs_triton
 def test_thresholds_of_several_axes_are_eager():
     x, theta = _dyadic(2, 3, 4, seed=1).to(DEVICE), torch.rand(3, 4, device=DEVICE) + 0.5
     with use_kernels("eager"):
-        wanted = multithreshold(x, theta, 2), leaky(x, theta)
+        wanted = multithreshold(x, theta, 2), lif(x, theta)
     with use_kernels("triton"):
         assert torch.equal(multithreshold(x, theta, 2), wanted[0])
-        assert torch.equal(leaky(x, theta), wanted[1])
+        assert torch.equal(lif(x, theta), wanted[1])

@@ -12,19 +12,19 @@ from reference.rectifier import phi_of_levels, slope_of_levels
 from reference.surrogate import rectangular_slope, sigmoid_slope
 
 from snnconv.neurons import (
+    LIF,
     Coupling,
-    Leaky,
     LearnableMultiThreshold,
     MultiLevel,
     MultiThreshold,
     couple,
     coupling_matrix,
     leak_factor,
-    leaky,
     multilevel,
     multithreshold,
     parse_surrogate,
 )
+from snnconv.neurons.lif import lif
 
 
 class MultiThresholdLaws(SoftResetLaws):
@@ -205,7 +205,7 @@ class LeakyLaws(CausalLaws, OneMembraneLaws):
     surrogate = "rectangular:1"
 
     def make(self, ceiling, timesteps, channel_axis=1):
-        return Leaky(
+        return LIF(
             ceiling,
             timesteps,
             self.levels,
@@ -217,7 +217,7 @@ class LeakyLaws(CausalLaws, OneMembraneLaws):
         )
 
     def function(self, site, currents, threshold):
-        return leaky(currents, threshold, self.levels, decay=self.decay, reset=self.reset)
+        return lif(currents, threshold, self.levels, decay=self.decay, reset=self.reset)
 
     def reference(self, site, currents, theta):
         did = leaky_reference.trace(currents, theta, self.levels, self.decay, self.reset)
@@ -331,7 +331,7 @@ class TestMultiLevelOfThreeMembranes(TestMultiLevelOfOneMembrane):
 
 def test_the_surrogate_of_a_neuron_is_the_one_that_was_asked_for():
     for site in (
-        Leaky(torch.tensor(1.0), 2, surrogate="tanh:2"),
+        LIF(torch.tensor(1.0), 2, surrogate="tanh:2"),
         MultiLevel(torch.tensor(1.0), 2, surrogate="tanh:2"),
     ):
         assert site.surrogate == parse_surrogate("tanh:2")

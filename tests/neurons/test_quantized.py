@@ -9,7 +9,8 @@ from reference import qcfs as reference
 from torch import nn
 
 from snnconv.errors import InvalidValueError
-from snnconv.neurons import QCFS, qcfs
+from snnconv.neurons import QCFS
+from snnconv.neurons.qcfs import qcfs
 
 few = settings(max_examples=25, deadline=None)
 shapes = st.lists(st.integers(1, 4), min_size=2, max_size=4).map(tuple)

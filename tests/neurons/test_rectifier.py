@@ -10,16 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from reference import rectifier as reference
 
-from snnconv.neurons import (
-    Coupling,
-    Leaky,
-    LearnableMultiThreshold,
-    MultiThreshold,
-    fire,
-    leaky,
-    multithreshold,
-    rectify,
-)
+from snnconv.neurons import LIF, Coupling, LearnableMultiThreshold, MultiThreshold, fire, multithreshold, rectify
+from snnconv.neurons.lif import lif
 
 few = settings(max_examples=25, deadline=None)
 levels = st.integers(1, 6)
@@ -158,9 +150,9 @@ def test_no_spike_of_an_integrating_neuron_changes(top, reset, dtype, kind):
     for theta in (1.0, 0.7):
         for decay in (1.0, 0.25):
             threshold = torch.tensor(theta, dtype=dtype)
-            fired = leaky(currents * threshold, threshold, top, decay=decay, reset=reset)
+            fired = lif(currents * threshold, threshold, top, decay=decay, reset=reset)
             assert fired.unique().numel() == top + 1
-            rectified = leaky(currents * threshold, threshold, top, decay=decay, reset=reset, rectified=True)
+            rectified = lif(currents * threshold, threshold, top, decay=decay, reset=reset, rectified=True)
             assert torch.equal(rectified, fired)
 
 
@@ -171,8 +163,8 @@ def test_no_spike_of_an_integrating_neuron_changes(top, reset, dtype, kind):
         lambda lam: MultiThreshold(lam, 4, 3, coupling=Coupling.CAUSAL, rectified=True),
         lambda lam: LearnableMultiThreshold(lam, 4, 3, rectified=True),
         lambda lam: LearnableMultiThreshold(lam, 4, 3, initial=0.0, rectified=True),
-        lambda lam: Leaky(lam, 4, 3, rectified=True),
-        lambda lam: Leaky(lam, 4, 3, decay=0.25, reset="hard", rectified=True),
+        lambda lam: LIF(lam, 4, 3, rectified=True),
+        lambda lam: LIF(lam, 4, 3, decay=0.25, reset="hard", rectified=True),
     ],
 )
 def test_layers_fire_in_training_as_in_inference(make):
@@ -191,6 +183,6 @@ def test_it_is_the_gradient_that_changes():
     grads = []
     for rectified in (False, True):
         given = x.clone().requires_grad_()
-        Leaky(torch.tensor(1.0), 1, rectified=rectified)(given).sum().backward()
+        LIF(torch.tensor(1.0), 1, rectified=rectified)(given).sum().backward()
         grads.append(given.grad)
     assert not torch.equal(*grads)

@@ -213,9 +213,15 @@ def test_whole_numbers_are_numbers(mine):
             ("[train]", "[convert]\ntimesteps = 2\nlevels = 2\ncoupling = 'no'\n[train]"),
             r"coupling .*one of mean, causal",
         ),
-        (("[train]", "[train.neuron]\nkind = 'lmth'\n[train]"), r"\[train.neuron\]: neuron is 'lmth'"),
+        (
+            ("[train]", "[train.neuron]\nkind = 'lmth'\n[train]"),
+            r"\[train.neuron\]: Unknown neuron 'lmth': did you mean lmht",
+        ),
         (("[train]", "[train.neuron]\nlevel = 2\n[train]"), r"'level' in \[train.neuron\]: did you mean 'levels'"),
-        (("[train]", "[train.neuron]\nkind = 'mlf'\nmpr = true\n[train]"), r"\[train.neuron\]: mpr is True, which"),
+        (
+            ("[train]", "[train.neuron]\nkind = 'mlf'\nmpr = true\n[train]"),
+            r"\[train.neuron\]: neuron 'mlf' has no option 'mpr'",
+        ),
     ],
 )
 def test_what_is_wrong_is_named_with_its_table(mine, change, message):

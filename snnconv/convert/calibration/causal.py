@@ -27,7 +27,8 @@ from snnconv.convert.calibration.bias import add_bias, bias_carrier
 from snnconv.convert.calibration.frontier import Frontier
 from snnconv.graph.access import calls, display_name, module_of, operands, samples_within
 from snnconv.model import SNN, Model, QuantizedANN
-from snnconv.neurons import MultiThreshold, multithreshold, unfold_time
+from snnconv.neurons import SpikingSite, capabilities_of, unfold_time
+from snnconv.neurons.forms import StartForm
 from snnconv.neurons.site import along_channels
 from snnconv.progress import Progress, no_progress
 from snnconv.spiking.sites import channel_axis, swap
@@ -89,12 +90,13 @@ class _Record:
     threshold: Tensor
     levels: int
     signed: bool
+    form: StartForm
 
     def fired(self, initial: Tensor, bias: Tensor) -> Tensor:
         """Return time means of the output, `[C, M]`, given v_0 and an added current of each channel, `[C]`."""
         currents = self.currents + bias.unsqueeze(1)
         start = initial.unsqueeze(1)
-        spikes = multithreshold(currents, self.threshold, self.levels, initial=start, signed=self.signed)
+        spikes = self.form.run(currents, self.threshold, self.levels, start, self.signed)
         return spikes.mean(0)
 
     def errors(self, initial: Tensor, bias: Tensor) -> Tensor:
@@ -129,9 +131,10 @@ def calibrate_causal(
         nodes = calls(spiking.graph)
         for node in progress(nodes, "calibrating steps", len(nodes)):
             module = module_of(spiking.graph, node)
-            if isinstance(module, MultiThreshold):
+            form = capabilities_of(module).start if isinstance(module, SpikingSite) else None
+            if isinstance(module, SpikingSite) and isinstance(form, StartForm):
                 activations = ann_walk.values(_reach(ann_walk, ann_nodes, node))
-                record = _observe(spiking.graph, node, module, walk, activations, generator)
+                record = _observe(spiking.graph, node, module, form, walk, activations, generator)
                 sites.append(_calibrate_site(spiking.graph, reference.graph, node, module, record, walk))
             walk.run(node)
     for graph in (spiking.graph, reference.graph):
@@ -143,21 +146,23 @@ def _calibrate_site(
     graph: fx.GraphModule,
     reference: fx.GraphModule,
     node: fx.Node,
-    module: MultiThreshold,
+    module: SpikingSite,
     record: _Record,
     walk: Frontier,
 ) -> CausalSite:
     """Give a site its v_0, and the operator before it its bias, in both networks."""
     carrier, axis = bias_carrier(graph, node), channel_axis(graph, node)
-    initial, bias = _fit(record, module.initial, biased=carrier is not None)
-    _start_at(graph, node, module, initial, axis)
+    before = record.form.initial(module)
+    initial, bias = _fit(record, before, biased=carrier is not None)
+    start, start_axis = (initial[0], module.channel_axis) if axis is None else (initial, axis)
+    swap(graph, node, record.form.moved(module, start, start_axis))
     if carrier is not None:
         assert axis is not None
         for x in walk.values(operands(node)[0]):
             x += along_channels(bias, x.dim(), axis)
         add_bias(graph, carrier, bias)
         add_bias(reference, next(twin for twin in calls(reference) if twin.target == carrier.target), bias)
-    return _site(node, record, module.initial, initial, bias, biased=carrier is not None)
+    return _site(node, record, before, initial, bias, biased=carrier is not None)
 
 
 def _parts(ann: Model, batches: Sequence[Tensor], timesteps: int) -> list[Tensor]:
@@ -180,7 +185,8 @@ def _reach(walk: Frontier, ann_nodes: Iterator[fx.Node], node: fx.Node) -> fx.No
 def _observe(
     graph: fx.GraphModule,
     node: fx.Node,
-    module: MultiThreshold,
+    module: SpikingSite,
+    form: StartForm,
     walk: Frontier,
     targets: Iterator[Tensor],
     generator: torch.Generator,
@@ -191,6 +197,7 @@ def _observe(
         graph: Graph of the spiking network.
         node: Node of the site.
         module: Neurons of the site.
+        form: Initial potentials that they may have.
         walk: Walk that has reached the site.
         targets: Activations of the ANN, batch by batch.
         generator: Source of the draw.
@@ -212,7 +219,7 @@ def _observe(
         currents.append(steps)
         activations.append(values)
     threshold = (module.ceiling.detach() / module.levels).expand(channels).unsqueeze(1)
-    return _Record(torch.cat(currents, 2), torch.cat(activations, 1), threshold, module.levels, module.signed)
+    return _Record(torch.cat(currents, 2), torch.cat(activations, 1), threshold, module.levels, module.signed, form)
 
 
 def _fit(record: _Record, initial: Tensor, *, biased: bool) -> tuple[Tensor, Tensor]:
@@ -234,21 +241,6 @@ def _fit(record: _Record, initial: Tensor, *, biased: bool) -> tuple[Tensor, Ten
         moved = bias + (record.activations - record.fired(now, bias)).mean(1)
         bias = torch.where(record.errors(now, moved) <= first, moved, bias)
     return now, bias
-
-
-def _start_at(graph: fx.GraphModule, node: fx.Node, module: MultiThreshold, initial: Tensor, axis: int | None) -> None:
-    """Give a site its v_0."""
-    neurons = MultiThreshold(
-        module.ceiling,
-        module.timesteps,
-        module.levels,
-        coupling=module.coupling,
-        rectified=module.rectified,
-        signed=module.signed,
-        initial=initial[0] if axis is None else initial,
-        channel_axis=module.channel_axis if axis is None else axis,
-    )
-    swap(graph, node, neurons)
 
 
 def _site(node: fx.Node, record: _Record, before: Tensor, initial: Tensor, bias: Tensor, *, biased: bool) -> CausalSite:

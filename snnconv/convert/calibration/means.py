@@ -21,7 +21,8 @@ from snnconv.convert.calibration.bias import add_bias, bias_carrier
 from snnconv.convert.calibration.frontier import Frontier
 from snnconv.graph.access import operands
 from snnconv.graph.hooks import hooked
-from snnconv.neurons import QCFS, qcfs
+from snnconv.neurons import QCFS
+from snnconv.neurons.qcfs import qcfs
 from snnconv.neurons.site import along_channels
 from snnconv.progress import Progress
 from snnconv.spiking.sites import channel_axis, iter_sites

@@ -6,7 +6,7 @@ put out, so that errors do not pile up unseen, and is moved towards what the ANN
     minimise  sum over outputs o of  E|o_quantized - o_ANN|² / Var(o_ANN)
 
 over log λ, the biases and, where asked for, the weights, with straight-through gradients through the levels
-(neurons/quantized.py). After BRECQ (Li et al., ICLR 2021) and AdaRound (Nagel et al., ICML 2020), which learn how
+(neurons/qcfs). After BRECQ (Li et al., ICLR 2021) and AdaRound (Nagel et al., ICML 2020), which learn how
 weights are rounded; here weights are real and activations are what is rounded. A block that did not get better keeps
 what it had; of one that did, the best epoch is kept.
 """

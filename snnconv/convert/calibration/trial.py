@@ -12,7 +12,7 @@ from torch import Tensor, fx, nn
 
 from snnconv.graph.access import module_of, operands
 from snnconv.graph.linear import LINEAR
-from snnconv.neurons import QCFS
+from snnconv.neurons import QuantizedSite
 from snnconv.spiking.blocks import Block
 
 __all__ = ["Trial", "spread"]
@@ -50,7 +50,7 @@ class Trial:
         self.modules = {node: module_of(graph, node) for node in block.nodes}
         self.moved: dict[fx.Node, list[_Moved]] = {}
         for node, module in self.modules.items():
-            names: tuple[str, ...] = ("ceiling",) if isinstance(module, QCFS) else ()
+            names: tuple[str, ...] = ("ceiling",) if isinstance(module, QuantizedSite) else ()
             if isinstance(module, LINEAR):
                 names = ("bias", "weight") if weights else ("bias",)
             parameters = [_moved(module, name) for name in names if id(getattr(module, name)) not in fixed]

@@ -23,7 +23,7 @@ from snnconv.convert.calibration.shrinkage import shrunken
 from snnconv.errors import ModelError, SnnconvWarning
 from snnconv.graph.access import calls, display_name, module_of, operands
 from snnconv.model import Model, QuantizedANN, typed
-from snnconv.neurons import QCFS
+from snnconv.neurons import QCFS, QuantizedSite
 from snnconv.progress import Progress, no_progress
 from snnconv.spiking.sites import cap_of, channel_axis, is_rectifier, is_signed, iter_sites, swap
 
@@ -41,7 +41,7 @@ def with_total_levels(model: Model, total_levels: Levels) -> Model:
     """Return a copy whose quantized sites have N levels below the same ceilings; other sites stay as they are."""
     copy = model.copy()
     for node, site in list(iter_sites(copy.graph)):
-        if isinstance(site, QCFS):
+        if isinstance(site, QuantizedSite):
             levels = levels_of(total_levels, node)
             swap(copy.graph, node, QCFS(site.ceiling, levels, signed=site.signed, channel_axis=site.channel_axis))
     return copy
@@ -89,7 +89,7 @@ def calibrate(
     with Frontier(graph, batches) as frontier:
         for node in progress(nodes, "calibrating", len(nodes)):
             module = module_of(graph, node)
-            if is_rectifier(module) or (anew is not None and isinstance(module, QCFS)):
+            if is_rectifier(module) or (anew is not None and isinstance(module, QuantizedSite)):
                 levels = levels_of(total_levels, node)
                 axis = ceiling_axis(graph, node, by_channel=by_channel)
                 observation = observed(graph, node, list(frontier.values(operands(node)[0])), axis)
@@ -115,7 +115,7 @@ def calibrate(
 
 def _unfitted(module: nn.Module, total_levels: int) -> QCFS:
     """Return a site about which nothing is known: with the ceilings that it has, else 1."""
-    if isinstance(module, QCFS):
+    if isinstance(module, QuantizedSite):
         return QCFS(module.ceiling, total_levels, signed=module.signed, channel_axis=module.channel_axis)
     return QCFS(torch.tensor(1.0), total_levels, signed=is_signed(module))
 
@@ -141,7 +141,7 @@ def _drawn(x: Tensor, axis: int | None, places: Tensor) -> Tensor:
 def ceiling_axis(graph: fx.GraphModule, node: fx.Node, *, by_channel: bool) -> int | None:
     """Return the axis of a site's ceilings; None where it has one for all channels."""
     module = module_of(graph, node)
-    if isinstance(module, QCFS) and module.ceiling.dim():
+    if isinstance(module, QuantizedSite) and module.ceiling.dim():
         return module.channel_axis
     return channel_axis(graph, node) if by_channel else None
 
@@ -159,7 +159,7 @@ def observed(graph: fx.GraphModule, node: fx.Node, received: Sequence[Tensor], a
         ModelError: An input is not finite.
     """
     module = module_of(graph, node)
-    cap = module.ceiling.detach() if isinstance(module, QCFS) else cap_of(module)
+    cap = module.ceiling.detach() if isinstance(module, QuantizedSite) else cap_of(module)
     signed = is_signed(module)
     largest = torch.stack([_largest(x.abs() if signed else x, axis) for x in received]).amax(0)
     if not bool(torch.isfinite(largest).all()):

@@ -19,7 +19,7 @@ from torch import Tensor, fx
 
 from snnconv.errors import ModelError
 from snnconv.finetune.recomputation import recomputing
-from snnconv.neurons import MultiLevel, SpikingSite
+from snnconv.neurons import SpikingSite, reasons_against
 from snnconv.spiking.sites import iter_sites
 
 __all__ = ["PotentialLoss", "potential_loss", "triangle"]
@@ -31,7 +31,7 @@ def potential_loss(u: Tensor, levels: int = 1, signed: bool = False) -> Tensor:
     Args:
         u: potentials before firing, in units of the threshold, level k beginning at k - 1/2; any shape.
         levels: L >= 1.
-        signed: whether levels go from -L to L, or from 0 to L.
+        signed: Levels from -L to L instead of 0 to L.
 
     Returns:
         A scalar, at least 0.
@@ -54,27 +54,24 @@ def triangle(epoch: int, epochs: int, peak: float) -> float:
 
 
 class PotentialLoss:
-    """Watches the neurons of a network; `take` gives the loss of what they computed since.
+    """Watch the neurons of a network; `take` gives the loss of what they computed since.
 
     Args:
-        graph: of a spiking network.
-        sites: inner: all sites but the first and the last; all.
+        graph: Graph of a spiking network.
+        sites: `inner` for all sites but the first and the last, or `all`.
 
     Raises:
-        ModelError: there is no such site, or its neurons have several membranes (MLF).
+        ModelError: there is no such site, or a kind of its neurons does not train with it.
     """
 
     def __init__(self, graph: fx.GraphModule, sites: str = "inner") -> None:
-        found = [site for _, site in iter_sites(graph) if isinstance(site, SpikingSite)]
-        if any(isinstance(site, MultiLevel) for site in found):
-            raise ModelError(
-                "RMP-Loss (--rmp-loss, in Python rmp_loss) does not work with MLF neurons, which have several "
-                "membranes. Leave it out."
-            )
-        self.sites = found[1:-1] if sites == "inner" else found
+        neurons = [site for _, site in iter_sites(graph) if isinstance(site, SpikingSite)]
+        if reasons := reasons_against(neurons, "rmp_loss"):
+            raise ModelError(f"{reasons[0]}. Leave it out.")
+        self.sites = neurons[1:-1] if sites == "inner" else neurons
         if not self.sites:
             raise ModelError(
-                f"RMP-Loss leaves out the first and the last of {len(found)} sites, and so all of them: let it take "
+                f"RMP-Loss leaves out the first and the last of {len(neurons)} sites, and so all of them: let it take "
                 "all (--rmp-sites all)."
             )
         self.losses: list[Tensor] = []

@@ -9,16 +9,16 @@ from torch import fx
 from snnconv.formats.hardware.layers import Array
 from snnconv.graph.access import module_of
 from snnconv.graph.linear import LINEAR
-from snnconv.neurons import QCFS, Site, SpikingSite
+from snnconv.neurons import QuantizedSite, Site, SpikingSite
 from snnconv.neurons.site import along_channels
 
 __all__ = ["thresholds_ahead", "thresholds_of"]
 
 
 def thresholds_of(site: Site, rank: int) -> Array:
-    """Return θ of a site, broadcastable to a sample of this rank: λ/L of neurons at a step, λ/N of QCFS."""
-    assert isinstance(site, (QCFS, SpikingSite))
-    levels = site.total_levels if isinstance(site, QCFS) else site.levels
+    """Return θ of a site for a sample of this rank: λ/L of neurons at a step, λ/N of a quantized activation."""
+    assert isinstance(site, (QuantizedSite, SpikingSite))
+    levels = site.total_levels if isinstance(site, QuantizedSite) else site.levels
     ceiling = along_channels(site.ceiling.detach().to(torch.float64), rank + 1, site.channel_axis).cpu().numpy()
     threshold = np.asarray(ceiling / levels)
     return threshold.reshape((1,) * (rank - threshold.ndim) + threshold.shape)

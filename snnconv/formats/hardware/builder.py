@@ -19,12 +19,13 @@ from snnconv.formats.hardware.layers import (
     whole,
 )
 from snnconv.graph.access import display_name
-from snnconv.graph.lowering import Lowering, look_up
+from snnconv.graph.lowering import Lowering, form_of
 from snnconv.graph.node import Refusal
 from snnconv.model import InputSpec
+from snnconv.neurons import Site
 from snnconv.registry import Registry
 
-__all__ = ["HARDWARE_FORMS", "HardwareBuilder", "HardwareForm"]
+__all__ = ["HARDWARE_FORMS", "NO_FORM", "HardwareBuilder", "HardwareForm"]
 
 OUTPUT_FINE = 10  # binary digits at least of the factors that bring an output's channels to one scale
 NO_FORM = "integers have no form of it; linear operators, sums, pooling and IF or M-HT neurons have one"
@@ -54,7 +55,9 @@ class HardwareBuilder(Lowering[HardwareSignal]):
 
     def lower(self, node: fx.Node, module: nn.Module, inputs: list[HardwareSignal]) -> HardwareSignal:
         """Append the layers of one module."""
-        return look_up(HARDWARE_FORMS, module, NO_FORM)(self, node, module, inputs)
+        if isinstance(module, Site):  # a site's kind says itself how integers hold it
+            return HARDWARE_FORMS[Site](self, node, module, inputs)
+        return form_of("hardware", HARDWARE_FORMS, module, NO_FORM)(self, node, module, inputs)
 
     def stand_in(self, node: fx.Node) -> HardwareSignal:
         """Return a signal of the right shape."""

@@ -10,47 +10,20 @@ import numpy as np
 from torch import fx, nn
 
 from snnconv.formats.hardware.ahead import thresholds_ahead
-from snnconv.formats.hardware.builder import HARDWARE_FORMS, HardwareBuilder
+from snnconv.formats.hardware.builder import HardwareBuilder
 from snnconv.formats.hardware.layers import Array, HardwareSignal, Integers, compact, whole
 from snnconv.formats.hardware.rounding import FINE, FINEST, USUAL, extent, rounded_weights, shift_for
-from snnconv.formats.hardware.sums import total
-from snnconv.formats.onnx.integers import in_units
 from snnconv.graph.access import display_name
-from snnconv.graph.linear import CONVOLUTIONS, NORMS
-from snnconv.graph.modules import Arithmetic
 from snnconv.graph.node import Refusal
 from snnconv.graph.passes.affine import affine_of
 
-__all__ = ["affine"]
+__all__ = ["affine", "weighted"]
 
 MOST_BIAS = 2.0**30  # in units of a weight
 READ_OUT = 10  # binary digits of a weight and its shift together, where no neurons follow
 
 
-@HARDWARE_FORMS.register(*CONVOLUTIONS)
-def _convolution(builder: HardwareBuilder, node: fx.Node, module: Any, inputs: list[HardwareSignal]) -> HardwareSignal:
-    if module.padding_mode != "zeros" or isinstance(module.padding, str):
-        raise Refusal(f"it pads with {module.padding_mode!r}: pad with zeros")
-    step, offset = inputs[0].along(0)
-    attributes = {
-        "strides": list(module.stride),
-        "pads": [*module.padding, *module.padding],
-        "dilations": list(module.dilation),
-        "groups": module.groups,
-    }
-    return _weighted(
-        builder, node, module, inputs[0], "convolution", in_units(module, step, np.ones(())), offset, attributes
-    )
-
-
-@HARDWARE_FORMS.register(nn.Linear)
-def _linear(builder: HardwareBuilder, node: fx.Node, module: nn.Linear, inputs: list[HardwareSignal]) -> HardwareSignal:
-    step, offset = inputs[0].along(len(inputs[0].shape) - 1)
-    weight = module.weight.detach().double().cpu().numpy() * step
-    return _weighted(builder, node, module, inputs[0], "linear", weight, offset, {})
-
-
-def _weighted(
+def weighted(
     builder: HardwareBuilder,
     node: fx.Node,
     module: Any,
@@ -96,7 +69,6 @@ def _of_offset(weight: Array, offset: Array, groups: int) -> Array:
     return np.asarray((summed * offset.reshape(groups, 1, -1)).sum(2).reshape(-1))
 
 
-@HARDWARE_FORMS.register(*NORMS)
 def affine(builder: HardwareBuilder, node: fx.Node, module: nn.Module, inputs: list[HardwareSignal]) -> HardwareSignal:
     """Write `gain·x + shift`: the gain becomes part of the scale, its sign a multiplier, the shift a constant."""
     channel_map = affine_of(builder.graph, node)
@@ -133,12 +105,3 @@ def affine(builder: HardwareBuilder, node: fx.Node, module: nn.Module, inputs: l
         for name, values in (("multipliers", multipliers), ("constants", constants))
     }
     return builder.add(display_name(node), "affine", [signal], unit, reached, shape, offset=left, arrays=arrays)
-
-
-@HARDWARE_FORMS.register(Arithmetic)
-def _arithmetic(
-    builder: HardwareBuilder, node: fx.Node, module: Arithmetic, inputs: list[HardwareSignal]
-) -> HardwareSignal:
-    return (
-        affine(builder, node, module, inputs) if module.constant is not None else total(builder, node, module, inputs)
-    )

@@ -6,9 +6,7 @@ import os
 from pathlib import Path
 
 from snnconv.errors import InvalidValueError, ModelError
-
-# each fills the registry
-from snnconv.formats.hardware import linear, moves, neurons, sums  # noqa: F401
+from snnconv.formats.hardware import neurons  # noqa: F401 - fills the registry
 from snnconv.formats.hardware.builder import HardwareBuilder
 from snnconv.formats.hardware.folder import HardwareFolder, folder_of
 from snnconv.formats.hardware.writing import write_hardware

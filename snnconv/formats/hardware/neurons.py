@@ -24,8 +24,7 @@ from snnconv.formats.hardware.layers import Array, HardwareSignal, Integers, com
 from snnconv.formats.hardware.rounding import shift_for
 from snnconv.graph.access import display_name
 from snnconv.graph.node import Refusal
-from snnconv.neurons import QCFS, Leaky, LearnableMultiThreshold, MultiLevel, MultiThreshold, Site
-from snnconv.neurons.multithreshold import HALF
+from snnconv.neurons import NoForm, Site, capabilities_of
 from snnconv.neurons.site import along_channels
 
 __all__ = ["DECAY_BITS"]
@@ -33,74 +32,55 @@ __all__ = ["DECAY_BITS"]
 DECAY_BITS = 12  # behind the point of a decay
 
 
-@HARDWARE_FORMS.register(QCFS)
-def _window(builder: HardwareBuilder, node: fx.Node, site: QCFS, given: list[HardwareSignal]) -> HardwareSignal:
-    return _neurons(builder, node, site, given[0], site.total_levels, np.asarray(HALF))
-
-
-@HARDWARE_FORMS.register(MultiThreshold)
-def _multithreshold(
-    builder: HardwareBuilder, node: fx.Node, site: MultiThreshold, given: list[HardwareSignal]
-) -> HardwareSignal:
-    rank = len(node.meta["shape"])
-    initial = along_channels(site.initial.detach().double(), rank + 1, site.channel_axis).cpu().numpy()
-    return _neurons(builder, node, site, given[0], site.levels, initial)
-
-
-@HARDWARE_FORMS.register(Leaky)
-def _leaky(builder: HardwareBuilder, node: fx.Node, site: Leaky, given: list[HardwareSignal]) -> HardwareSignal:
-    decay = None if site.decay == 1 else round(site.decay * 2**DECAY_BITS)
-    return _neurons(builder, node, site, given[0], site.levels, None, reset=site.reset, decay=decay)
-
-
-@HARDWARE_FORMS.register(MultiLevel, LearnableMultiThreshold)
-def _others(builder: HardwareBuilder, node: fx.Node, site: Site, given: list[HardwareSignal]) -> HardwareSignal:
-    raise Refusal("only IF, LIF and M-HT neurons have an integer form: train or convert with --neuron mht, if or lif")
-
-
-def _neurons(
-    builder: HardwareBuilder,
-    node: fx.Node,
-    site: Site,
-    given: HardwareSignal,
-    levels: int,
-    initial: Array | None,
-    *,
-    reset: str = "soft",
-    decay: int | None = None,
-) -> HardwareSignal:
-    """A layer of neurons; `initial` is v_0 in units of θ, None of neurons that fire above k - 1/2."""
+@HARDWARE_FORMS.register(Site)
+def _neurons(builder: HardwareBuilder, node: fx.Node, site: Site, given: list[HardwareSignal]) -> HardwareSignal:
+    """Add a layer of neurons, as its kind says that integers hold it."""
+    form = capabilities_of(site).integers
+    if isinstance(form, NoForm):
+        raise Refusal(form.reason)
+    neurons, (received,) = form(site), given
     shape = tuple(node.meta["shape"])
     real = thresholds_of(site, len(shape))
-    shift = shift_for(real, given.scale)
-    unit = given.scale / 2**shift
+    shift = shift_for(real, received.scale)
+    unit = received.scale / 2**shift
     threshold = 2 * whole(real / unit / 2)
-    start = np.zeros(()) if initial is None else initial
+    start = np.zeros(())
+    if neurons.initial is not None:
+        values = along_channels(neurons.initial.detach().double(), len(shape) + 1, site.channel_axis)
+        start = values.cpu().numpy()
     potential = whole(start * threshold)
     arrays = {
         "thresholds": _with_real(threshold, real, shape),
         "initial": _with_real(potential, np.asarray(start * real), shape),
     }
-    if initial is None:
+    strict = neurons.initial is None  # fires strictly above k - 1/2
+    if strict:
         arrays["offsets"] = Integers(*compact(threshold // 2 - 1, shape))
-    lowest = -levels if site.signed else 0
-    attributes = {"lowest": lowest, "highest": levels, "reset": reset, "shift": shift, "decay": decay}
-    low, high = given.low * 2**shift, given.high * 2**shift
+    levels, lowest = neurons.levels, -neurons.levels if site.signed else 0
+    decay = None if neurons.decay == 1 else round(neurons.decay * 2**DECAY_BITS)
+    attributes = {"lowest": lowest, "highest": levels, "reset": neurons.reset, "shift": shift, "decay": decay}
+    low, high = received.low * 2**shift, received.high * 2**shift
     held = (int(min(0, potential.min())) + builder.passes * low, int(max(0, potential.max())) + builder.passes * high)
-    state = (held[0], held[1] + (int(threshold.max()) if initial is None else 0))
-    scale = np.asarray(threshold * unit)
-    name = display_name(node)
+    state = (held[0], held[1] + (int(threshold.max()) if strict else 0))
     return builder.add(
-        name, "neurons", [given], scale, (lowest, levels), shape, attributes=attributes, arrays=arrays, state=state
+        display_name(node),
+        "neurons",
+        [received],
+        np.asarray(threshold * unit),
+        (lowest, levels),
+        shape,
+        attributes=attributes,
+        arrays=arrays,
+        state=state,
     )
 
 
 def _with_real(values: Array, real: Array, shape: tuple[int, ...]) -> Integers:
-    """An array with what it was rounded from, in one shape."""
+    """Return an array with what it was rounded from, in one shape."""
     ranked = np.broadcast_to(real, np.broadcast_shapes(real.shape, (1,) * len(shape)))
     joint = np.broadcast_arrays(shrunk(values), shrunk(ranked))
     wide = [axis for axis, size in enumerate(joint[0].shape) if size != 1]
     if len(wide) > 1:
         return Integers(np.broadcast_to(values, shape), None, np.broadcast_to(ranked, shape))
-    integers, own = (each.reshape(-1) for each in joint)
-    return Integers(integers, wide[0] if wide else None, own)
+    integers, numbers = (array.reshape(-1) for array in joint)
+    return Integers(integers, wide[0] if wide else None, numbers)

@@ -19,7 +19,7 @@ from snnconv.errors import InvalidValueError
 from snnconv.formats.nir.hdf5 import Array, NirNode
 from snnconv.formats.nir.nodes import Shape, broadcast, numbers, scaled
 from snnconv.graph.node import Refusal
-from snnconv.neurons import IntegrateAndFire
+from snnconv.neurons import NIRNeuron
 
 __all__ = ["NEURONS", "Stepping", "neurons_of"]
 
@@ -30,7 +30,7 @@ RESET = "reset"  # of a node's metadata, and of the graph's
 
 @dataclass(frozen=True)
 class Stepping:
-    """What the neurons of a network have in common.
+    """The settings that the neurons of a network have in common.
 
     Attributes:
         timesteps: T.
@@ -46,7 +46,7 @@ class Stepping:
 
 
 def neurons_of(node: NirNode, shape: Shape, stepping: Stepping) -> list[nn.Module]:
-    """The modules of an IF or LIF node.
+    """Return the modules of an IF or LIF node.
 
     Raises:
         Refusal: its arrays do not fit its input, a time constant is shorter than a step, or dt is not known.
@@ -68,7 +68,7 @@ def neurons_of(node: NirNode, shape: Shape, stepping: Stepping) -> list[nn.Modul
     reset_to = _parameter(node, "v_reset", shape) if "v_reset" in node.values else np.zeros(())
     initial = _initial(node, shape)
     try:
-        neurons = IntegrateAndFire(
+        neurons = NIRNeuron(
             stepping.timesteps,
             _tensor(threshold),
             decay=_tensor(decay),

@@ -21,42 +21,22 @@ Here u is the potential less v_0 (with leak: the potential that decides at λ/2)
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from snnconv.graph.node import Refusal
-from snnconv.neurons import IntegrateAndFire, Leaky, MultiThreshold, SpikingSite
+from snnconv.neurons import NoForm, SpikingSite, capabilities_of
+from snnconv.neurons.forms import PointNeurons, Shape
 
 __all__ = ["Neurons", "neurons_of"]
 
 Array = NDArray[np.float64]
-Shape = tuple[int, ...]
 
 
-@dataclass(frozen=True)
-class Neurons:
-    """A layer in units of the current; every array is of the shape of one sample.
-
-    Attributes:
-        threshold: θ; a neuron fires strictly above it.
-        worth: `[]` or `[C]`: what a spike is worth.
-        decay: share of the potential that is left after a step.
-        leak_to: v_leak.
-        initial: v_0.
-        reset_to: v_reset of a hard reset; None: θ is taken away.
-        gain: `[]` or `[C]`: what the current is multiplied with before.
-    """
-
-    threshold: Array
-    worth: Array
-    decay: Array
-    leak_to: Array
-    initial: Array
-    reset_to: Array | None
-    gain: Array = field(default_factory=lambda: np.ones(()))
+class Neurons(PointNeurons):
+    """A layer as nodes of a NIR file."""
 
     def in_thresholds(self) -> Neurons:
         """The same neurons with θ = 1: their currents divided by θ.
@@ -134,30 +114,16 @@ def _single(values: Array) -> NDArray[np.float32]:
 
 
 def neurons_of(site: SpikingSite, shape: Shape) -> Neurons:
-    """A layer that fires one level a step.
+    """Return a layer that fires one level a step.
 
     Args:
-        site: of one level, not signed, and not coupled over time.
-        shape: of one sample.
+        site: Neurons of one level, without negative levels, and not coupled over time.
+        shape: Shape of one sample.
+
+    Raises:
+        Refusal: its kind has no form in NIR.
     """
-
-    def whole(values: Any) -> Array:
-        """`[]`, `[C]` along the site's axis of channels, or what broadcasts over a sample."""
-        array = values.detach().double().cpu().numpy() if hasattr(values, "detach") else np.asarray(values, float)
-        if array.ndim == 1 and not isinstance(site, IntegrateAndFire):
-            array = array.reshape(-1, *(1,) * (len(shape) - site.channel_axis))
-        return np.broadcast_to(array, shape).copy()
-
-    zero = np.zeros(shape)
-    if isinstance(site, IntegrateAndFire):
-        reset_to = whole(site.reset_to) if site.reset == "hard" else None
-        return Neurons(whole(site.threshold), np.ones(()), whole(site.decay), zero, whole(site.initial), reset_to)
-    worth: Array = site.ceiling.detach().double().cpu().numpy()
-    ceiling = whole(site.ceiling)
-    if isinstance(site, MultiThreshold):
-        return Neurons(ceiling, worth, np.ones(shape), zero, whole(site.initial) * ceiling, None)
-    assert isinstance(site, Leaky)
-    decay = whole(site.decay)
-    if site.reset == "hard":
-        return Neurons(ceiling / 2, worth, decay, zero, zero, zero)
-    return Neurons(ceiling, worth, decay, ceiling / 2 if site.decay != 1 else zero, ceiling / 2, None)
+    form = capabilities_of(site).nir
+    if isinstance(form, NoForm):
+        raise Refusal(form.reason)
+    return Neurons(**vars(form(site, shape)))

@@ -19,7 +19,7 @@ from snnconv.formats.nir.hdf5 import Array, NirNode, read_tree
 from snnconv.formats.nir.loops import without_loops
 from snnconv.formats.nir.nodes import LAYERS
 from snnconv.formats.nir.settings import RESETS, NirReading
-from snnconv.graph.building import Builder
+from snnconv.graph.building import GraphBuilder
 from snnconv.graph.lowering import Refusals
 from snnconv.graph.modules import Arithmetic
 from snnconv.graph.node import Activation, Refusal
@@ -150,7 +150,7 @@ class _Assembly:
 
     def __init__(self, graph: FlatGraph, stepping: Stepping, spec: InputSpec, path: Path) -> None:
         self.graph, self.stepping, self.spec, self.path = graph, stepping, spec, path
-        self.builder = Builder()
+        self.builder = GraphBuilder()
         self.signals: dict[str, _ReadSignal] = {}
         self.repeated: dict[str, _ReadSignal] = {}
 

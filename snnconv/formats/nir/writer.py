@@ -11,15 +11,17 @@ from torch import fx, nn
 from snnconv.formats.nir.draft import INPUT, OUTPUT, NirDraft
 from snnconv.formats.nir.signals import NirSignal
 from snnconv.graph.access import module_of, operands
-from snnconv.graph.lowering import Lowering, look_up
+from snnconv.graph.lowering import Lowering, form_of
 from snnconv.graph.modules import Transpose
+from snnconv.graph.node import Refusal
 from snnconv.model import Model
 from snnconv.neurons import Fold, Repeat, Steps, TimeMean
 from snnconv.registry import Registry
 
-__all__ = ["NIR_FORMS", "PASSING", "NirForm", "NirWriter"]
+__all__ = ["NIR_FORMS", "NO_FORM", "TIME", "NirForm", "NirWriter"]
 
-PASSING = (Fold, Repeat, Steps, TimeMean, nn.Identity, nn.Dropout)
+TIME = (Fold, Repeat, Steps, TimeMean)
+PASSING = (*TIME, nn.Identity, nn.Dropout)
 NO_FORM = "NIR has no node for it"
 OF_THE_WINDOW = "it takes the mean over all time steps, for which NIR has no node: end the network before it"
 
@@ -75,7 +77,10 @@ class NirWriter(Lowering[NirSignal]):
 
     def lower(self, node: fx.Node, module: nn.Module, inputs: list[NirSignal]) -> NirSignal:
         """Write one module."""
-        form = look_up(NIR_FORMS, module, self._reason(node), inherited=True)
+        try:
+            form = form_of("nir", NIR_FORMS, module, NO_FORM, inherited=True)
+        except Refusal as refusal:
+            raise self.no_form(node, str(refusal)) from refusal
         return form(self, node, module, inputs).read_by(len(node.users))
 
     def stand_in(self, node: fx.Node) -> NirSignal:
@@ -90,10 +95,10 @@ class NirWriter(Lowering[NirSignal]):
         """Return the modules that read a node."""
         return [module_of(self.graph, user) for user in node.users if user.op == "call_module"]
 
-    def _reason(self, node: fx.Node) -> str:
-        """Return the reason why a module without a form is refused."""
+    def no_form(self, node: fx.Node, reason: str = NO_FORM) -> Refusal:
+        """Return the refusal of a module without a form: what takes the mean of the window is refused for that."""
         waits = any(isinstance(module, TimeMean) for module in self.modules_before(node))
-        return OF_THE_WINDOW if waits else NO_FORM
+        return Refusal(OF_THE_WINDOW if waits else reason)
 
     def _turns(self, node: fx.Node) -> bool:
         """Return whether a node, or all that read what it passes on, turn the network's input to channels first."""

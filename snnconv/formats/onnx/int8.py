@@ -19,7 +19,7 @@ from snnconv.formats.onnx.writing import metadata_of, output_tensors, wrapped
 from snnconv.graph.exporter import tensor_info
 from snnconv.graph.passes import fold_affine, run_passes, split_calls
 from snnconv.model import ANN, SNN, Model
-from snnconv.neurons import QCFS, MultiThreshold
+from snnconv.neurons import QuantizedSite, SpikingSite, reasons_against
 from snnconv.spiking.plan import make_plan, prepare
 from snnconv.spiking.sites import iter_sites, total_levels_of
 from snnconv.spiking.unrolling import collapse
@@ -91,9 +91,9 @@ def _with_two_levels(network: Model) -> Model:
     """Return a copy whose sites have the levels 0 and 1 alone, which is not to be run."""
     copy = network.copy()
     for _, site in iter_sites(copy.graph):
-        if isinstance(site, QCFS):
+        if isinstance(site, QuantizedSite):
             site.total_levels = 1
-        elif isinstance(site, MultiThreshold):
+        elif isinstance(site, SpikingSite):
             site.levels = 1
     return copy
 
@@ -106,9 +106,8 @@ def _without_convolutions(network: Model, stepped: bool) -> str:
             f"No convolution takes levels that fit into 8 bits ({levels} <= {MOST[False]}): convert with fewer levels."
         )
     sites = [site for _, site in iter_sites(network.graph)]
-    if stepped and not any(isinstance(site, MultiThreshold) for site in sites):
-        kinds = ", ".join(sorted({type(site).__name__ for site in sites}))
-        return f"Only M-HT neurons are written in 8 bits, the network's are {kinds}: export it without --int8."
+    if len(reasons := reasons_against(sites, "int8")) and all(reasons_against([site], "int8") for site in sites):
+        return f"No neurons of the network fire levels of 8 bits: {reasons[0]}. Export it without --int8."
     return (
         "No convolution takes levels from one neuron to the next, and nothing else is written in 8 bits: linear "
         "layers, and the layers before the first neurons and behind the last, stay in float, whatever the number of "

@@ -17,8 +17,9 @@ All else (a convolution of real values, a read-out behind a mean) stays in float
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from enum import Enum
 from typing import Any
 
 import numpy as np
@@ -30,11 +31,20 @@ from torch import fx, nn
 from snnconv.graph.access import calls, module_of, operands
 from snnconv.graph.emission import EMITTERS, Emission
 from snnconv.graph.exporter import OnnxLowering
-from snnconv.graph.linear import CONVOLUTIONS
-from snnconv.graph.modules import Arithmetic, MaxPool
+from snnconv.graph.operator import NoForm, find_operator
 from snnconv.neurons import Site
 
-__all__ = ["MOST", "MOST_WINDOWS", "Array", "IntegerLowering", "LevelTensor", "in_units", "rounded"]
+__all__ = [
+    "MOST",
+    "MOST_WINDOWS",
+    "Array",
+    "IntegerLowering",
+    "LevelForm",
+    "LevelTensor",
+    "in_units",
+    "level_form",
+    "rounded",
+]
 
 Array = NDArray[Any]
 MOST = {False: 255, True: 127}  # levels that 8 bits hold, unsigned and signed
@@ -60,6 +70,25 @@ class LevelTensor:
     most: int
 
 
+class LevelForm(Enum):
+    """Treatment of levels by an operator; an operator with no form for them is computed in 32-bit floats."""
+
+    CONVOLVED = "weights of 8 bits, as QLinearConv"
+    ADDED = "summand of a convolution of levels"
+    PASSED_ON = "its ONNX operator, on levels"
+
+
+def level_form(module: nn.Module) -> LevelForm | None:
+    """Return how an operator treats levels; None where it is computed in floats."""
+    operator = find_operator(module)
+    if operator is None:
+        return None
+    form: LevelForm | NoForm | Callable[[nn.Module], LevelForm | None] = operator.forms["int8"]
+    if isinstance(form, NoForm):
+        return None
+    return form if isinstance(form, LevelForm) else form(module)
+
+
 class IntegerLowering(OnnxLowering):
     """Walk that writes the sites in order, and what a site needs when it needs it: as levels, as floats, or as both.
 
@@ -83,10 +112,10 @@ class IntegerLowering(OnnxLowering):
             module = module_of(self.graph, node)
             if isinstance(module, Site) and self.takes(module):
                 self.write_site(node, module)
-            elif isinstance(module, MaxPool) and operands(node)[0] in self.levels:
-                pooled = self.levels[operands(node)[0]]
-                name = EMITTERS[MaxPool](module, self.emission, [pooled.name], self.fresh_name(node))
-                self.levels[node] = replace(pooled, name=name)
+            elif level_form(module) is LevelForm.PASSED_ON and operands(node)[0] in self.levels:
+                levels = self.levels[operands(node)[0]]
+                name = EMITTERS[type(module)](module, self.emission, [levels.name], self.fresh_name(node))
+                self.levels[node] = replace(levels, name=name)
         return self.results()
 
     @abstractmethod
@@ -109,7 +138,7 @@ class IntegerLowering(OnnxLowering):
 
     def of_levels(self, node: fx.Node) -> bool:
         """Return whether it is a convolution of levels that nobody reads but the node that asks."""
-        if node.op != "call_module" or not isinstance(module_of(self.graph, node), CONVOLUTIONS):
+        if node.op != "call_module" or level_form(module_of(self.graph, node)) is not LevelForm.CONVOLVED:
             return False
         return operands(node)[0] in self.levels and self.private(node)
 
@@ -139,7 +168,7 @@ class IntegerLowering(OnnxLowering):
     def added(self, node: fx.Node) -> tuple[fx.Node, fx.Node] | None:
         """Return the two activations of one shape that a node adds for one reader."""
         module = module_of(self.graph, node) if node.op == "call_module" and self.private(node) else None
-        if not isinstance(module, Arithmetic) or module.operator != "add" or len(operands(node)) != 2:
+        if module is None or level_form(module) is not LevelForm.ADDED or len(operands(node)) != 2:
             return None
         one, other = operands(node)
         return (one, other) if one.meta["shape"] == other.meta["shape"] else None

@@ -26,7 +26,7 @@ from torch import fx
 
 from snnconv.formats.onnx.integers import MOST, MOST_WINDOWS, Array, IntegerLowering, LevelTensor
 from snnconv.graph.access import module_of, operands
-from snnconv.neurons import QCFS, Site
+from snnconv.neurons import NoForm, QuantizedSite, Site, capabilities_of
 
 __all__ = ["CollapsedLowering"]
 
@@ -37,11 +37,13 @@ class CollapsedLowering(IntegerLowering):
     """Writes a quantized network."""
 
     def takes(self, site: Site) -> bool:
-        if not isinstance(site, QCFS) or site.total_levels > MOST[site.signed]:
+        if not isinstance(site, QuantizedSite) or isinstance(capabilities_of(site).int8, NoForm):
+            return False
+        if site.total_levels > MOST[site.signed]:
             return False
         return site.ceiling.dim() == 0 or site.channel_axis == 1
 
-    def write_site(self, node: fx.Node, site: QCFS) -> None:
+    def write_site(self, node: fx.Node, site: QuantizedSite) -> None:
         """Quantize what a site receives, or what a convolution makes for it in units of its levels."""
         name, source = self.fresh_name(node), operands(node)[0]
         step = (site.ceiling.detach().double() / site.total_levels).cpu().numpy()
@@ -63,7 +65,7 @@ class CollapsedLowering(IntegerLowering):
         behind = self.convolution_behind(node)
         return None if behind is None else self.convolution(*behind, step)
 
-    def _with_residual(self, node: fx.Node, step: Array, site: QCFS) -> str | None:
+    def _with_residual(self, node: fx.Node, step: Array, site: QuantizedSite) -> str | None:
         """Write a site's input in units of its levels: a residual, and a convolution of levels in windows of 8 bits."""
         pair = self.added(node)
         if pair is None or site.signed:

@@ -14,7 +14,7 @@ exact as a window of the collapsed form; potentials are floats:
     d = mean over t of I_t/θ,  c_t = clip(round(t·d), 0, t·L),  s_t = c_t - c_{t-1}      mean coupling, T·L <= 255
     m_t = v_{t-1} + I_t/θ,  s_t = clip(round(m_t - 1/2), 0, L),  v_t = m_t - s_t         causal coupling, or beyond 255
 
-T steps of one current are c_t of it (neurons/multithreshold.py). Rounding is to the nearest even level where neurons
+T steps of one current are c_t of it (neurons/mht/function.py). Rounding is to the nearest even level where neurons
 fire at the threshold. What does not change from step to step runs once.
 """
 
@@ -28,11 +28,19 @@ from typing import Any
 import numpy as np
 from torch import fx
 
-from snnconv.formats.onnx.integers import MOST, MOST_WINDOWS, Array, IntegerLowering, LevelTensor, in_units
+from snnconv.formats.onnx.integers import (
+    MOST,
+    MOST_WINDOWS,
+    Array,
+    IntegerLowering,
+    LevelForm,
+    LevelTensor,
+    in_units,
+    level_form,
+)
 from snnconv.graph.access import calls, module_of, operands
 from snnconv.graph.emission import EMITTERS
-from snnconv.graph.modules import MaxPool
-from snnconv.neurons import Coupling, Fold, MultiThreshold, Repeat, Site, TimeMean
+from snnconv.neurons import Coupling, Fold, NoForm, Repeat, Site, SpikingSite, TimeMean, capabilities_of
 
 __all__ = ["SteppedLowering"]
 
@@ -56,12 +64,13 @@ class SteppedLowering(IntegerLowering):
         self._of_time = _of_time(graph)
 
     def takes(self, site: Site) -> bool:
-        if not isinstance(site, MultiThreshold) or site.levels > MOST[site.signed]:
+        form = capabilities_of(site).int8
+        if not isinstance(site, SpikingSite) or isinstance(form, NoForm) or site.levels > MOST[site.signed]:
             return False
-        by_channel = site.ceiling.dim() or site.initial.dim()
+        by_channel = site.ceiling.dim() or form(site).dim()
         return not by_channel or site.channel_axis == 1
 
-    def write_site(self, node: fx.Node, site: MultiThreshold) -> None:
+    def write_site(self, node: fx.Node, site: SpikingSite) -> None:
         """Write the levels that a site fires."""
         name = self.fresh_name(node)
         step = (site.ceiling.detach().double() / site.levels).cpu().numpy()
@@ -75,7 +84,7 @@ class SteppedLowering(IntegerLowering):
             levels = self.emission.node("Concat", fired, f"{name}:spikes", axis=0)
         self.levels[node] = LevelTensor(levels, step, -site.levels if site.signed else 0, site.levels)
 
-    def _of_one_current(self, currents: _Currents, site: MultiThreshold, node: fx.Node, name: str) -> list[str]:
+    def _of_one_current(self, currents: _Currents, site: SpikingSite, node: fx.Node, name: str) -> list[str]:
         """Write s_t = c_t - c_{t-1}, in integers: -c is the complement of c, less that of 0."""
         kind = np.dtype(np.int8 if site.signed else np.uint8)
         zero = self.constant(np.zeros((), kind), "zero", 0)
@@ -98,10 +107,12 @@ class SteppedLowering(IntegerLowering):
             before = count
         return fired
 
-    def _step_by_step(self, currents: _Currents, site: MultiThreshold, node: fx.Node, name: str) -> list[str]:
+    def _step_by_step(self, currents: _Currents, site: SpikingSite, node: fx.Node, name: str) -> list[str]:
         """Write potentials m_t - 1/2, one step after the other."""
         zero = self.constant(np.zeros((), np.int8 if site.signed else np.uint8), "zero", 0)
-        start = site.initial.detach().double().cpu().numpy() - 0.5
+        form = capabilities_of(site).int8
+        assert not isinstance(form, NoForm)
+        start = form(site).detach().double().cpu().numpy() - 0.5
         left = ""
         if np.any(start):
             axes = len(node.meta["shape"]) - 1 if start.ndim else 0
@@ -133,7 +144,7 @@ class SteppedLowering(IntegerLowering):
         axis = self.constant(np.zeros(1, np.int64), "axis", 0)
         return _Currents(self.emission.node("ReduceMean", [steps, axis], f"{name}:mean", keepdims=0), False)
 
-    def _currents(self, node: fx.Node, step: Array, site: MultiThreshold, name: str) -> _Currents:
+    def _currents(self, node: fx.Node, step: Array, site: SpikingSite, name: str) -> _Currents:
         """Write a site's input, in units of its θ."""
         if node in self.levels:
             return _Currents(self._in_thresholds(node, step, f"{name}:received"), True)
@@ -143,9 +154,9 @@ class SteppedLowering(IntegerLowering):
         if isinstance(module, TimeMean):
             within = self._currents(operands(node)[0], step, site, f"{name}:within")
             return self._mean(within, node, site.timesteps, name)
-        if isinstance(module, MaxPool):
+        if module is not None and level_form(module) is LevelForm.PASSED_ON:
             before = self._currents(operands(node)[0], step, site, f"{name}:before")
-            pooled = EMITTERS[MaxPool](module, self.emission, [before.name], self.fresh_name(node))
+            pooled = EMITTERS[type(module)](module, self.emission, [before.name], self.fresh_name(node))
             return replace(before, name=pooled)
         of_integers = self._of_integers(node, step, site, name)
         if of_integers is not None:
@@ -157,7 +168,7 @@ class SteppedLowering(IntegerLowering):
         drive = self.emission.node("Div", [self.value(source), scale], f"{name}:drive")
         return _Currents(drive, source in self._of_time)
 
-    def _of_integers(self, node: fx.Node, step: Array, site: MultiThreshold, name: str) -> str | None:
+    def _of_integers(self, node: fx.Node, step: Array, site: SpikingSite, name: str) -> str | None:
         """Write the output of a convolution of levels, by itself or with another site's levels added."""
         behind = self.convolution_behind(node)
         if behind is not None:
@@ -178,7 +189,7 @@ class SteppedLowering(IntegerLowering):
         module: Any,
         source: LevelTensor,
         step: Array,
-        site: MultiThreshold,
+        site: SpikingSite,
         added: LevelTensor | None,
         name: str,
     ) -> str:

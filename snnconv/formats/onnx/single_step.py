@@ -29,13 +29,14 @@ from snnconv.errors import FileError, InvalidValueError, ModelError
 from snnconv.files import write_atomically
 from snnconv.formats.onnx.metadata import SINGLE_STEP, metadata_in
 from snnconv.formats.onnx.reading import read_proto
-from snnconv.formats.onnx.step_neurons import STEPS, State, state_of
+from snnconv.formats.onnx.step_neurons import State, state_of
 from snnconv.formats.onnx.writing import metadata_of, wrapped
 from snnconv.graph.access import calls, display_name, input_of, module_of
 from snnconv.graph.exporter import OnnxLowering, tensor_info
-from snnconv.graph.lowering import UniqueNames, look_up
+from snnconv.graph.lowering import UniqueNames
+from snnconv.graph.node import Refusal
 from snnconv.model import Model
-from snnconv.neurons import SpikingSite
+from snnconv.neurons import NoForm, SpikingSite, capabilities_of
 from snnconv.spiking.one_step import one_step
 
 __all__ = ["initial_state", "save_single_step", "to_single_step"]
@@ -90,16 +91,22 @@ class SingleStepLowering(OnnxLowering):
         for node in calls(graph):
             name = names.take(display_name(node))
             if isinstance(site := module_of(graph, node), SpikingSite):
-                self.states[node] = state_of(site, name, tuple(node.meta["shape"]), taken)
+                form = capabilities_of(site).step
+                if isinstance(form, NoForm):  # refused in `lower`, with all others
+                    continue
+                self.states[node] = state_of(site, form, name, tuple(node.meta["shape"]), taken)
         super().__init__(graph, taken)
 
     def lower(self, node: fx.Node, module: nn.Module, inputs: list[str]) -> str:
         """Write one module, of neurons one step."""
-        if node not in self.states:
+        if not isinstance(module, SpikingSite):
             return super().lower(node, module, inputs)
-        step, name = look_up(STEPS, module, "it has no form of a single step"), self.fresh_name(node)
+        form = capabilities_of(module).step
+        if isinstance(form, NoForm):
+            raise Refusal(f"it has no form of a single step: {form.reason}")
+        name = self.fresh_name(node)
         self.emission.ranks[name] = len(node.meta["shape"]) + 1
-        spikes, potential = step(module, self.emission, inputs[0], self.states[node].input, name)
+        spikes, potential = form.emit(module, self.emission, inputs[0], self.states[node].input, name)
         output = self.states[node].output
         self.emission.nodes.append(onnx.helper.make_node("Identity", [potential], [output], f"{name}:state"))
         return spikes

@@ -16,7 +16,7 @@ from snnconv.graph.access import results
 from snnconv.graph.emission import OPSET
 from snnconv.graph.exporter import emit_graph
 from snnconv.model import SNN, Model
-from snnconv.neurons.functions import DOMAIN, VERSION, functions
+from snnconv.neurons.onnx_functions import DOMAIN, VERSION, functions
 
 __all__ = ["metadata_of", "output_tensors", "save", "to_onnx", "wrapped"]
 

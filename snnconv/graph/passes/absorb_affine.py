@@ -51,7 +51,7 @@ def _match(graph: fx.GraphModule, node: fx.Node) -> list[_Intake] | None:
 
 def _intakes(graph: fx.GraphModule, node: fx.Node, affine: Affine) -> list[_Intake] | None:
     """How every user of a node takes in a map of its output; None where one cannot."""
-    found: list[_Intake] = []
+    intakes: list[_Intake] = []
     for user in node.users:
         if user.op != "call_module" or len(user.args) != 1:
             return None
@@ -64,8 +64,8 @@ def _intakes(graph: fx.GraphModule, node: fx.Node, affine: Affine) -> list[_Inta
             more = None if passed is None else _intakes(graph, user, passed)
         if more is None:
             return None
-        found += more
-    return found or None
+        intakes += more
+    return intakes or None
 
 
 def _intake(linear: nn.Module, affine: Affine, shape: tuple[int, ...]) -> _Intake | None:

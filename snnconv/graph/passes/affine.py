@@ -17,7 +17,7 @@ from snnconv.graph.access import module_of
 from snnconv.graph.linear import NORMS, TRANSPOSED
 from snnconv.graph.modules import Arithmetic
 
-__all__ = ["Affine", "affine_of", "per_channel", "scale_input", "scale_output"]
+__all__ = ["Affine", "affine_of", "affine_of_norm", "per_channel", "scale_input", "scale_output"]
 
 
 @dataclass(frozen=True)
@@ -25,8 +25,8 @@ class Affine:
     """A map in double precision.
 
     Attributes:
-        scale: of the rank of x without the batch axis, and broadcast to it; None: 1.
-        shift: likewise; None: 0.
+        scale: Factor of the rank of x without the batch axis, broadcast to it; None: 1.
+        shift: Summand of the same kind; None: 0.
     """
 
     scale: Tensor | None
@@ -34,17 +34,17 @@ class Affine:
 
     @property
     def tensors(self) -> tuple[Tensor, ...]:
-        """Those there are."""
+        """Return scale and shift, as far as they are set."""
         return tuple(values for values in (self.scale, self.shift) if values is not None)
 
     def map(self, change: Callable[[Tensor], Tensor]) -> Affine:
-        """Both tensors changed alike."""
+        """Return the map with both tensors changed alike."""
         scale, shift = (None if values is None else change(values) for values in (self.scale, self.shift))
         return Affine(scale, shift)
 
 
 def affine_of(graph: fx.GraphModule, node: fx.Node) -> Affine | None:
-    """What a node does to its only operand at inference; None where that is not of the form, or has another shape."""
+    """Return what a node does to its operand at inference; None where that is no such map, or changes the shape."""
     if node.op != "call_module" or len(node.args) != 1:
         return None
     source, shape = node.args[0], node.meta["shape"]
@@ -52,14 +52,19 @@ def affine_of(graph: fx.GraphModule, node: fx.Node) -> Affine | None:
         return None
     module = module_of(graph, node)
     if isinstance(module, NORMS):
-        return _of_norm(module, len(shape))
+        affine = affine_of_norm(module)
+        along_channels = (-1, *(1,) * (len(shape) - 1))
+        return None if affine is None else affine.map(lambda values: values.reshape(along_channels))
     if isinstance(module, Arithmetic) and module.constant is not None:
         return _of_arithmetic(module, _broadcast(module.constant, len(shape)))
     return None
 
 
-def _of_norm(module: Any, rank: int) -> Affine | None:
-    """BN(x) = γ/σ·x + (β - γ/σ·μ), σ = sqrt(var + eps); None where it has no statistics of its own."""
+def affine_of_norm(module: Any) -> Affine | None:
+    """Return what a batch-norm does at inference, `[C]` each; None where it has no statistics of its own.
+
+    BN(x) = γ/σ·x + (β - γ/σ·μ), σ = sqrt(var + eps)
+    """
     if module.running_var is None or module.running_mean is None:
         return None
     scale = torch.rsqrt(module.running_var.double() + module.eps)
@@ -68,8 +73,7 @@ def _of_norm(module: Any, rank: int) -> Affine | None:
     shift = -module.running_mean.double() * scale
     if module.bias is not None:
         shift = shift + module.bias.double()
-    shape = (-1, *(1,) * (rank - 1))
-    return Affine(scale.detach().reshape(shape), shift.detach().reshape(shape))
+    return Affine(scale.detach(), shift.detach())
 
 
 def _of_arithmetic(module: Arithmetic, constant: Tensor) -> Affine | None:
@@ -96,12 +100,12 @@ def _broadcast(constant: Tensor, rank: int) -> Tensor:
 
 
 def per_channel(affine: Affine, axis: int, size: int) -> Affine | None:
-    """The map with tensors `[size]` along one axis; None where it changes along another too.
+    """Return the map with tensors `[size]` along one axis; None where it changes along another too.
 
     Args:
-        affine: of values of some rank.
-        axis: of the channels.
-        size: number of channels.
+        affine: Map of values of some rank.
+        axis: Axis of the channels.
+        size: Number of channels.
     """
     if any(length != 1 for values in affine.tensors for at, length in enumerate(values.shape) if at != axis):
         return None

@@ -1,4 +1,4 @@
-"""What a pass needs of a graph, what it gives, and what it leaves as it was; a runner that checks the order."""
+"""The contract of a pass: needs, results, and all that it leaves as it was; a runner that checks the order."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ class Property:
     """Something a graph can be.
 
     Attributes:
-        name: in words, after "the graph has".
-        holds: whether a graph is so.
+        name: Words after "the graph has".
+        holds: Test of a graph.
     """
 
     name: str
@@ -30,11 +30,11 @@ class Pass:
     What a pass does not name is taken to be lost: a new pass cannot break by silence what a later one builds on.
 
     Attributes:
-        name: of its function.
-        run: the rewrite; answers whether it modified anything.
-        requires: what the graph must be before.
-        ensures: what the graph is afterwards.
-        keeps: what the graph still is afterwards if it was before.
+        name: Name of its function.
+        run: Rewrite; answers whether it modified anything.
+        requires: What the graph must be before.
+        ensures: What the graph is afterwards.
+        keeps: What the graph still is afterwards if it was before.
     """
 
     name: str
@@ -44,28 +44,28 @@ class Pass:
     keeps: frozenset[Property] = frozenset()
 
     def __call__(self, graph: fx.GraphModule) -> bool:
-        """Run it alone; returns whether it modified anything."""
+        """Run the pass alone; returns whether it modified anything."""
         for needed in self.requires:
             assert needed.holds(graph), f"{self.name} needs a graph with {needed.name}"
         return self.run(graph)
 
 
 def guaranteed(passes: Sequence[Pass], given: frozenset[Property] = frozenset()) -> frozenset[Property]:
-    """What every graph is after the passes.
+    """Return what every graph is after the passes.
 
     Args:
-        passes: in order.
-        given: what the graph is before them.
+        passes: Passes in order.
+        given: What the graph is before them.
 
     Raises:
         ValueError: a pass requires what none before it ensures, or what one after that has lost.
     """
     held = given
-    for each in passes:
-        if missing := each.requires - held:
+    for one in passes:
+        if missing := one.requires - held:
             names = ", ".join(sorted(needed.name for needed in missing))
-            raise ValueError(f"The pass {each.name} requires {names}: put a pass that ensures it before.")
-        held = (held & each.keeps) | each.ensures
+            raise ValueError(f"The pass {one.name} requires {names}: put a pass that ensures it before.")
+        held = (held & one.keeps) | one.ensures
     return held
 
 
@@ -77,6 +77,6 @@ def run_passes(graph: fx.GraphModule, passes: Sequence[Pass]) -> bool:
     """
     guaranteed(passes)
     changed = False
-    for each in passes:
-        changed |= each(graph)
+    for one in passes:
+        changed |= one(graph)
     return changed

@@ -48,9 +48,9 @@ def _match(graph: fx.GraphModule, node: fx.Node) -> _Fold | None:
 def _fold(graph: fx.GraphModule) -> bool:
     changed = False
     for node in calls(graph):
-        if (found := _match(graph, node)) is not None:
-            scale_output(found.linear, found.affine)
-            node.replace_all_uses_with(found.source)
+        if (match := _match(graph, node)) is not None:
+            scale_output(match.linear, match.affine)
+            node.replace_all_uses_with(match.source)
             graph.graph.erase_node(node)
             changed = True
     return finish(graph, changed)

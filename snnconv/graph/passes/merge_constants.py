@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, fx, nn
 
 from snnconv.graph.access import calls, finish, module_of, operands
-from snnconv.graph.modules import Arithmetic, Operator
+from snnconv.graph.modules import Arithmetic, ArithmeticName
 from snnconv.graph.passes.contract import Pass, Property
 from snnconv.graph.passes.remove_identities import NO_IDENTITIES
 from snnconv.graph.passes.split_calls import SEPARATE_CALLS
@@ -72,11 +72,11 @@ def _merged(graph: fx.GraphModule, node: fx.Node) -> Arithmetic | None:
         return None
     assert first.constant is not None
     assert second.constant is not None
-    made = _composed(first, second)
+    composed = _composed(first, second)
     # Constants along different axes broadcast to one larger than both, which would cost more than it saves.
-    if made is None or made[1].numel() > first.constant.numel() + second.constant.numel():
+    if composed is None or composed[1].numel() > first.constant.numel() + second.constant.numel():
         return None
-    operator, values, constant_first = made
+    operator, values, constant_first = composed
     constant = values.to(first.constant.dtype)
     # A product can leave the range of floating point where its factors do not.
     if not torch.isfinite(constant).all() or (operator == "mul" and bool(((constant == 0) & (values != 0)).any())):
@@ -84,7 +84,7 @@ def _merged(graph: fx.GraphModule, node: fx.Node) -> Arithmetic | None:
     return Arithmetic(operator, nn.Parameter(constant, requires_grad=False), constant_first=constant_first)
 
 
-def _composed(first: Arithmetic, second: Arithmetic) -> tuple[Operator, Tensor, bool] | None:
+def _composed(first: Arithmetic, second: Arithmetic) -> tuple[ArithmeticName, Tensor, bool] | None:
     """Operator, constant, and whether it comes first."""
     one, two = _signed(first), _signed(second)
     if one is not None and two is not None:
@@ -99,9 +99,9 @@ def _composed(first: Arithmetic, second: Arithmetic) -> tuple[Operator, Tensor, 
 def _merge(graph: fx.GraphModule) -> bool:
     changed = False
     for node in calls(graph):
-        if (made := _merged(graph, node)) is not None:
+        if (merged := _merged(graph, node)) is not None:
             (before,) = operands(node)
-            graph.add_submodule(str(node.target), made)
+            graph.add_submodule(str(node.target), merged)
             node.args = before.args
             graph.graph.erase_node(before)
             changed = True

@@ -73,9 +73,9 @@ def _positions(node: fx.Node, linear: nn.Module) -> int:
 def _linear(first: Any, second: Any) -> nn.Module:
     weight, carried = second.weight.double(), first.bias
     with torch.device("meta"):
-        made = nn.Linear(first.in_features, second.out_features)
+        merged = nn.Linear(first.in_features, second.out_features)
     bias = None if carried is None else weight @ carried.double()
-    return _filled(made, weight @ first.weight.double(), bias, second)
+    return _filled(merged, weight @ first.weight.double(), bias, second)
 
 
 def _convolution(first: Any, second: Any) -> nn.Module:
@@ -94,7 +94,7 @@ def _convolution(first: Any, second: Any) -> nn.Module:
         bias = (after.flatten(3).sum(3) * carried).sum(2).reshape(-1)
     kernel = first if behind else second
     with torch.device("meta"):
-        made = type(first)(
+        merged = type(first)(
             first.in_channels,
             second.out_channels,
             kernel.kernel_size,
@@ -104,26 +104,26 @@ def _convolution(first: Any, second: Any) -> nn.Module:
             groups,
             padding_mode=kernel.padding_mode,
         )
-    return _filled(made, weight.flatten(0, 1), bias, second)
+    return _filled(merged, weight.flatten(0, 1), bias, second)
 
 
-def _filled(made: Any, weight: Tensor, carried: Tensor | None, second: Any) -> nn.Module:
+def _filled(merged: Any, weight: Tensor, carried: Tensor | None, second: Any) -> nn.Module:
     """The module with its tensors: the bias is what is carried through the second operator, and that one's own."""
     dtype = second.weight.dtype
     parts = [part for part in (carried, None if second.bias is None else second.bias.double()) if part is not None]
-    made.weight = nn.Parameter(weight.to(dtype))
-    made.bias = nn.Parameter(sum(parts[1:], parts[0]).to(dtype, copy=True)) if parts else None
-    module: nn.Module = made.train(second.training)
+    merged.weight = nn.Parameter(weight.to(dtype))
+    merged.bias = nn.Parameter(sum(parts[1:], parts[0]).to(dtype, copy=True)) if parts else None
+    module: nn.Module = merged.train(second.training)
     return module
 
 
 def _merge(graph: fx.GraphModule) -> bool:
     changed = False
-    while found := next(((node, made) for node in calls(graph) if (made := _match(graph, node)) is not None), None):
-        node, made = found
+    while pair := next(((node, module) for node in calls(graph) if (module := _match(graph, node)) is not None), None):
+        node, merged = pair
         source = node.args[0]
         assert isinstance(source, fx.Node)
-        graph.add_submodule(str(node.target), made)
+        graph.add_submodule(str(node.target), merged)
         node.args = source.args
         graph.graph.erase_node(source)
         graph.delete_all_unused_submodules()  # whose parameters would count as shared

@@ -72,7 +72,7 @@ def _with_convolution(stays: Any, other: Any) -> tuple[Tensor, Tensor | None] | 
     steps = [
         step if taps > 1 else None for step, taps in zip(other.dilation, other.kernel_size, strict=True)
     ]  # of one tap the dilation means nothing
-    if any(step not in (None, own) for step, own in zip(steps, stays.dilation, strict=True)):
+    if any(step not in (None, spread) for step, spread in zip(steps, stays.dilation, strict=True)):
         return None
     place = _place(stays, other.padding, other.kernel_size)
     if place is None:
@@ -100,7 +100,7 @@ def _with_affine(graph: fx.GraphModule, stays: Any, goes: fx.Node) -> tuple[Tens
 
 
 def _place(stays: Any, padding: tuple[int, ...], kernel: tuple[int, ...]) -> tuple[slice, ...] | None:
-    """Where a kernel lies in a larger one: tap j of it sees the input at `-padding + dilation·j`."""
+    """Place of a kernel in a larger one: tap j of it sees the input at `-padding + dilation·j`."""
     slices = []
     axes = zip(stays.padding, stays.dilation, stays.kernel_size, padding, kernel, strict=True)
     for own_padding, dilation, own_taps, other_padding, taps in axes:
@@ -119,9 +119,9 @@ def _sum(one: Tensor | None, two: Tensor | None) -> Tensor | None:
 def _merge(graph: fx.GraphModule) -> bool:
     changed = False
     for node in calls(graph):
-        if (found := _match(graph, node)) is None:
+        if (match := _match(graph, node)) is None:
             continue
-        stays, goes, weight, bias = found
+        stays, goes, weight, bias = match
         module: Any = module_of(graph, stays)
         dtype = module.weight.dtype
         module.weight = nn.Parameter(weight.to(dtype))

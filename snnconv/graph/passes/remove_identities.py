@@ -23,15 +23,15 @@ NOTHING = (
 
 
 def _is_identity(graph: fx.GraphModule, node: fx.Node) -> bool:
-    module, given = module_of(graph, node), operands(node)
-    if len(given) != 1:
+    module, sources = module_of(graph, node), operands(node)
+    if len(sources) != 1:
         return False
     if isinstance(module, NOTHING):
         return True
     if isinstance(module, (nn.Flatten, Squeeze, Unsqueeze)):  # these keep the order of the values
-        return bool(given[0].meta["shape"] == node.meta["shape"])
+        return bool(sources[0].meta["shape"] == node.meta["shape"])
     if isinstance(module, Reshape):
-        return module.batch_factor == 1 and module.trailing == given[0].meta["shape"]
+        return module.batch_factor == 1 and module.trailing == sources[0].meta["shape"]
     if isinstance(module, Transpose):
         return module.order == tuple(range(len(module.order)))
     if isinstance(module, Pad):

@@ -1,4 +1,4 @@
-"""Which program computes a layer of neurons: torch's operators, or one kernel over all time steps on a GPU.
+"""The program that computes a layer of neurons: torch's operators, or one kernel over all time steps on a GPU.
 
     currents [T, ...] -> chosen(currents) -> torch's operators (eager: the reference, always there)
                                           -> one Triton kernel forward, one backward
@@ -62,16 +62,16 @@ def _installed() -> bool:
 
 
 def chosen(currents: Tensor) -> Literal["eager", "triton"]:
-    """The program that computes neurons of these currents `[T, ...]`.
+    """Return the program that computes neurons of these currents `[T, ...]`.
 
     Raises:
         InvalidValueError: SNNCONV_KERNELS is none of auto, eager and triton, or Triton is asked for and missing.
     """
-    wanted = _override or _checked(VARIABLE, os.environ.get(VARIABLE, "auto"))
+    program = _override or _checked(VARIABLE, os.environ.get(VARIABLE, "auto"))
     fits = currents.dtype in DTYPES and len(currents) <= LONGEST and currents.numel() > 0
-    if wanted == "eager" or not fits:
+    if program == "eager" or not fits:
         return "eager"
-    if wanted == "triton":
+    if program == "triton":
         if not _installed():
             raise InvalidValueError("kernels is 'triton', which is not installed: pip install triton, or choose eager.")
         return "triton"

@@ -1,4 +1,4 @@
-"""How the elements of `[T, ...]` lie in memory, as the kernels read them: every step one block, the same in each."""
+"""The memory of `[T, ...]` as the kernels read it: every step one block, the same in each."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Spread(NamedTuple):
 
     Attributes:
         values: `[channels]`, float32.
-        stride: of the channels in a step's memory.
+        stride: Distance of two channels in a step's memory.
         channels: 1 or C.
     """
 
@@ -30,7 +30,7 @@ class Spread(NamedTuple):
 
 
 def in_steps(x: Tensor) -> Tensor:
-    """`[T, ...]` itself where each step is one block of memory and all are in line, or are the same; else a copy."""
+    """Return `[T, ...]` itself where each step is one block of memory and all are in line or the same, else a copy."""
     step = x[0]
     last = step.dim() == 4 and step.is_contiguous(memory_format=torch.channels_last)
     if (step.is_contiguous() or last) and x.stride(0) in (0, step.numel()):
@@ -39,28 +39,28 @@ def in_steps(x: Tensor) -> Tensor:
 
 
 def like_steps(x: Tensor, like: Tensor) -> Tensor:
-    """`x` in the memory layout of `like`'s steps."""
-    wanted = (like[0].numel(), *like[0].stride())
-    if x.stride() == wanted:
+    """Return `x` in the memory layout of `like`'s steps."""
+    strides = (like[0].numel(), *like[0].stride())
+    if x.stride() == strides:
         return x
     return empty_steps(like, x.dtype).copy_(x)
 
 
 def empty_steps(like: Tensor, dtype: torch.dtype) -> Tensor:
-    """New memory of the shape of `[T, ...]`, its steps in line."""
+    """Return new memory of the shape of `[T, ...]`, its steps in line."""
     strides = (like[0].numel(), *like[0].stride())
     return torch.empty_strided(like.shape, strides, dtype=dtype, device=like.device)
 
 
 @lru_cache(maxsize=64)
 def _constant(value: float, device: torch.device) -> Tensor:
-    """`[1]`; made once, since making it takes a GPU as long as a small layer."""
+    """Return a constant `[1]`, made once, since making it takes a GPU as long as a small layer."""
     with torch.inference_mode(False):
         return torch.full((1,), value, device=device)
 
 
 def spread(values: Tensor | float, like: Tensor) -> Spread | None:
-    """A number, or a tensor that broadcasts to the steps of `like` and differs along one axis; else None."""
+    """Return the spread of a number, or of a tensor that broadcasts to steps and differs along one axis; else None."""
     if not isinstance(values, Tensor):
         return Spread(_constant(values, like.device), 1, 1)
     flat = values.detach().reshape(-1).to(like.device, torch.float32)
@@ -73,7 +73,7 @@ def spread(values: Tensor | float, like: Tensor) -> Spread | None:
 
 
 def block_of(dtype: torch.dtype) -> int:
-    """Neurons of one program: as many a thread as it reads at once.
+    """Return how many neurons a program takes: as many a thread as it reads at once.
 
     With more, what is kept in single bytes would lie otherwise among the threads than the currents, and be moved.
     """
@@ -81,6 +81,6 @@ def block_of(dtype: torch.dtype) -> int:
 
 
 def at_device(x: Tensor) -> AbstractContextManager[object]:
-    """Kernels are launched on the device of their tensors."""
+    """Return the context in which kernels are launched on the device of their tensors."""
     elsewhere = x.is_cuda and x.device.index != torch.cuda.current_device()
     return torch.cuda.device(x.device) if elsewhere else nullcontext()

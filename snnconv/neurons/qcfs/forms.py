@@ -1,0 +1,45 @@
+"""QCFS in other formats: it counts as M-HT neurons over their whole window, which start at θ/2."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from snnconv.neurons.coupling import Coupling
+from snnconv.neurons.forms import IntegerNeurons, SpikingForm, Update
+from snnconv.neurons.qcfs.module import QCFS
+from snnconv.neurons.site import HALF, SpikingSite
+
+__all__ = ["SPIKING", "collapsed", "integers", "start", "update"]
+
+
+def start(site: QCFS) -> Tensor:
+    """Return v_0 in units of λ/N: at 1/2 levels round to the nearest."""
+    return torch.tensor(HALF, dtype=torch.float64)
+
+
+def integers(site: QCFS) -> IntegerNeurons:
+    """Return the neurons of one window."""
+    return IntegerNeurons(site.total_levels, start(site))
+
+
+def _spiking(site: QCFS, timesteps: int, levels: int, coupling: Coupling) -> SpikingSite:
+    from snnconv.neurons.mht.module import MultiThreshold  # which collapses to this kind, and so needs it first
+
+    return MultiThreshold(
+        site.ceiling, timesteps, levels, coupling=coupling, signed=site.signed, channel_axis=site.channel_axis
+    )
+
+
+SPIKING = SpikingForm("MultiThreshold", _spiking)
+
+
+def update(site: QCFS, timesteps: int) -> Update:
+    """Return the cost of an update of the mean-coupled neurons that it stands for, of N/T levels."""
+    levels = site.total_levels // timesteps
+    return Update(2 + (2 * levels if site.signed else levels), 0, 2, 1)
+
+
+def collapsed(site: SpikingSite) -> QCFS:
+    """Return the quantized activation that neurons equal under mean coupling."""
+    return QCFS(site.ceiling, site.total_levels, signed=site.signed, channel_axis=site.channel_axis)

@@ -1,0 +1,89 @@
+"""Parts that the forms of several kinds are made of."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any, TypeVar
+
+import numpy as np
+from torch import Tensor
+
+from snnconv.graph.emission import Emission
+from snnconv.neurons.forms import Array, NoForm, Shape
+from snnconv.neurons.onnx_attributes import emit_ceiling
+from snnconv.neurons.site import QuantizedSite, SpikingSite
+
+__all__ = [
+    "FIXED_LEVELS",
+    "NOT_MHT",
+    "NO_BYTES",
+    "ONE_COUPLING",
+    "SPIKES_ALREADY",
+    "STARTS_AT_0",
+    "UNSIGNED",
+    "emit_number",
+    "emit_threshold",
+    "highest_level",
+    "over_sample",
+    "retimed",
+    "retimed_alone",
+    "turn_mpr_on",
+]
+
+S = TypeVar("S", bound=SpikingSite)
+
+SPIKES_ALREADY = NoForm("it spikes already")
+UNSIGNED = NoForm("it fires no negative spikes")
+NO_BYTES = NoForm("8-bit levels are written of M-HT neurons only: convert a network, or train with --neuron mht")
+ONE_COUPLING = NoForm("neurons of this kind leak or reset in their own way, and have no other coupling")
+FIXED_LEVELS = NoForm("only mht and lmht can be calibrated for other levels")
+NOT_MHT = NoForm("only mean-coupled mht can become lmht")
+STARTS_AT_0 = NoForm("it starts at 0")
+
+
+def retimed(site: S, timesteps: int, levels: int | None = None) -> S:
+    """Return a copy of a layer with another T, and another L where it is stated."""
+    layer = copy.deepcopy(site)
+    layer.timesteps = timesteps
+    layer.levels = site.levels if levels is None else levels
+    return layer
+
+
+def retimed_alone(site: SpikingSite, quantized: QuantizedSite, timesteps: int) -> SpikingSite:
+    """Return a copy of a layer with another T, whose ceilings and levels stay whatever the quantized activation is."""
+    return retimed(site, timesteps)
+
+
+def turn_mpr_on(site: Any) -> None:
+    """Let a layer train with the membrane potential rectifier."""
+    site.rectified = True
+
+
+def highest_level(site: SpikingSite) -> int:
+    """Return L, for neurons whose observed potential fires all levels."""
+    return site.levels
+
+
+def over_sample(values: Tensor | float, shape: Shape, axis: int | None) -> Array:
+    """Return a value for each neuron of a sample, of this shape.
+
+    Args:
+        values: A number, one value a channel `[C]`, or what broadcasts to a sample.
+        shape: Shape of one sample.
+        axis: Axis of the channels, the batch's axis counted; None where `[C]` broadcasts as it is.
+    """
+    array = values.detach().double().cpu().numpy() if isinstance(values, Tensor) else np.asarray(values, float)
+    if array.ndim == 1 and axis is not None:
+        array = array.reshape(-1, *(1,) * (len(shape) - axis))
+    return np.broadcast_to(array, shape).copy()
+
+
+def emit_number(emission: Emission, value: float) -> str:
+    """Write a number as an initializer that all layers share; return its name."""
+    return emission.once(float(value), f"number.{value:g}")
+
+
+def emit_threshold(site: SpikingSite, emission: Emission, name: str) -> str:
+    """Write θ = λ/L of a layer; return its name."""
+    ceiling = emit_ceiling(site, emission, name)
+    return emission.node("Div", [ceiling, emit_number(emission, site.levels)], f"{name}:threshold")

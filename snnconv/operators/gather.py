@@ -1,0 +1,49 @@
+"""Elements along an axis, in any order and any number of times."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+
+from snnconv.graph.emission import Emission
+from snnconv.graph.modules import Gather, Reshape, Slice, Squeeze
+from snnconv.graph.node import Call, NodeView, Refusal
+from snnconv.graph.operator import FREE, NeuronPlace, Operator, Time, moved, register_operator
+from snnconv.operators.forms import IN_FLOAT, NO_INTEGERS, NO_NIR
+
+
+def _read(node: NodeView) -> Call:
+    axis = node.axis(node.int_attribute("axis", 0))
+    places, size = node.need_constant(1), node.shape()[axis]
+    if places.size == 0 or places.min() < -size or places.max() >= size:
+        raise Refusal(f"its indices leave an axis of size {size}, or there are none")
+    indices = [int(index) % size for index in places.reshape(-1)]
+    run = indices == list(range(indices[0], indices[0] + len(indices)))
+    take = Slice([axis], [indices[0]], [indices[-1] + 1], [1]) if run else Gather(axis, indices)
+    if places.ndim == 0:
+        return Call((take, Squeeze([axis])))
+    if places.ndim == 1:
+        return Call((take,))
+    shape = node.shape()
+    return Call((take, Reshape(Fraction(1), [*shape[1:axis], *places.shape, *shape[axis + 1 :]])))
+
+
+def _write(module: Gather, emission: Emission, inputs: Sequence[str], name: str) -> str:
+    indices = emission.ints(module.indices, f"{name}.indices")
+    return emission.node("Gather", [*inputs, indices], name, axis=module.axis)
+
+
+GATHER = register_operator(
+    Operator(
+        modules=(Gather,),
+        reads={("", "Gather"): _read},
+        write=_write,
+        time=Time.AFFINE,
+        activation=NeuronPlace.NONE,
+        of_steps=False,
+        cost=FREE,
+        routes=moved,
+        shape=None,
+        forms={"hardware": NO_INTEGERS, "int8": IN_FLOAT, "nir": NO_NIR},
+    )
+)
