@@ -26,7 +26,7 @@ def open_accelerator(device: torch.device | str | None = None) -> Any:
             because accelerate keeps the first one for as long as the process lives.
 
     Raises:
-        InvalidValueError: accelerate was set up for one process before, although several were launched.
+        InvalidValueError: Accelerate was set up for one process before, although several were launched.
     """
     from accelerate import Accelerator
 

@@ -55,8 +55,8 @@ class DSResNet(nn.Module):
     Args:
         channels: Channels C of the images.
         classes: Number of classes.
-        width: channels of the stem and the first stage; each later stage has twice those of the one before.
-        n: number of blocks of each stage.
+        width: Channels of the stem and the first stage; each later stage has twice those of the one before.
+        n: Number of blocks of each stage.
         input_norm: True for a batch-norm without weight and bias on the input.
     """
 
