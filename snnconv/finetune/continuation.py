@@ -32,7 +32,7 @@ def kind_of(site: SpikingSite) -> str:
     """Return the name of a neuron, as `--neuron` takes it.
 
     Raises:
-        ModelError: The site has none, because it was read from a NIR file and is not trained, or its kind is not registered.
+        ModelError: The site has none: it was read from a NIR file and is not trained, or its kind is not registered.
     """
     names = capabilities_of(site).names
     if isinstance(names, NoForm):
