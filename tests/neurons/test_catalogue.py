@@ -99,7 +99,7 @@ def test_values_outside_what_is_allowed_are_refused(name, values):
 
 @pytest.mark.parametrize("coupling", ["", "learned", "Mean", "local"])
 def test_couplings_of_mht_are_mean_and_causal(coupling):
-    with pytest.raises(InvalidValueError, match="mean or causal"):
+    with pytest.raises(InvalidValueError, match="one of mean, causal"):
         NeuronSettings(kind="mht", coupling=coupling)
 
 
