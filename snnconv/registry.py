@@ -72,13 +72,21 @@ class Registry(Generic[K, V]):
         """
 
         def decorate(entry: V) -> V:
-            for key in keys:
-                if key in self._entries:
-                    raise ValueError(f"{self.what} {key!r} is registered already")
-                self._entries[key] = entry
+            self.require_free(*keys)
+            self._entries.update(dict.fromkeys(keys, entry))
             return entry
 
         return decorate
+
+    def require_free(self, *keys: K) -> None:
+        """Refuse keys that are registered so far; nothing is imported for it.
+
+        Raises:
+            ValueError: One of them is registered already.
+        """
+        for key in keys:
+            if key in self._entries:
+                raise ValueError(f"{self.what} {key!r} is registered already")
 
     def get(self, key: K) -> V | None:
         """Return the entry, or None."""
