@@ -196,7 +196,8 @@ def _allowed(settings: type[Any], entry: Field[Any]) -> str:
         return "true or false" if hint is bool else "text"
     words = (("least", "of at least"), ("above", "above"), ("most", "at most"), ("below", "below"))
     bounds = [f"{word} {entry.metadata[key]}" for key, word in words if entry.metadata[key] is not None]
-    return " ".join([f"{'an integer' if hint is int else 'a finite number'}", " and ".join(bounds)]).rstrip()
+    number, text = "an integer" if hint is int else "a finite number", " and ".join(bounds)
+    return f"{number} {'of ' if text.startswith('at most') else ''}{text}".rstrip()
 
 
 def _sentences(settings: type[Any], entry: Field[Any]) -> str:

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from snnconv.cli.names import NameChoice
 from snnconv.cli.options import require
+from snnconv.finetune.settings import neuron_names
 from snnconv.options import MOST_LEVELS, MOST_TIMESTEPS
 
 if TYPE_CHECKING:
@@ -26,9 +28,8 @@ def neuron_options(command: Command) -> Command:
         (
             click.option(
                 "--neuron",
-                metavar="NAME",
-                help="Neurons of a spiking network that is trained from scratch: mht, lmht, if, lif or mlf.  "
-                "[default: none, a quantized network]",
+                type=NameChoice(neuron_names),
+                help="Neurons of a spiking network that is trained from scratch.  [default: none, a quantized network]",
             ),
             click.option(
                 "-T",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from snnconv.errors import FileError, InvalidValueError, SnnconvWarning
+from snnconv.options import MOST_LEVELS
 
 if TYPE_CHECKING:
     from snnconv.evaluation import ExportedNetwork
@@ -39,7 +40,6 @@ __all__ = [
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 LARGEST_SEED = 2**32 - 1
-MOST_LEVELS = 65536  # far beyond what is of use, yet carried by memory and float32
 
 
 def examples(*lines: str) -> str:

@@ -57,7 +57,7 @@ def _option(settings: type[Any], name: str, field: Field[Any]) -> Callable[[Comm
     )
 
 
-def option_type(field: Field[Any], hint: Any) -> tuple[click.ParamType, str | None]:
+def option_type(field: Field[Any], hint: Any) -> tuple[click.ParamType[Any], str | None]:
     """Return the type of an option and the word for its value in the help.
 
     Args:

@@ -28,7 +28,7 @@ from snnconv.cli.training_options import (
     resume_option,
 )
 from snnconv.cli.training_run import carry_out, is_main_process, tell_finished
-from snnconv.finetune.settings import TrainSettings
+from snnconv.finetune.settings import TrainSettings, why_no_rmp_loss
 
 OF_NEURONS = ("threshold_norm", "train_ceilings")
 OF_QUANTIZED = ("total_levels", "initial_ceiling")
@@ -103,7 +103,8 @@ def _settings(options: dict[str, Any]) -> TrainSettings:
         potentials = "it regularises membrane potentials, which only neurons have; give --neuron too, or leave it out"
         require(not options["rmp_loss"], f"--rmp-loss: {potentials}.")
     else:
-        several = "--rmp-loss does not work with --neuron mlf, which has several membranes."
-        require(neuron.kind != "mlf" or not options["rmp_loss"], f"{several} Leave one of them out.")
+        refusal = why_no_rmp_loss(neuron.kind)
+        kind = f"--rmp-loss does not work with --neuron {neuron.kind}"
+        require(refusal is None or not options["rmp_loss"], f"{kind}: {refusal}. Leave one of them out.")
         refuse(OF_QUANTIZED, f"only a quantized network has that; leave it out, or --neuron {neuron.kind}")
     return TrainSettings.chosen(options, neuron=neuron)

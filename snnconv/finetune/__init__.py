@@ -5,8 +5,9 @@ Names are imported when they are first used, so that the command line reads the 
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from snnconv.lazy import lazy_names
 
 if TYPE_CHECKING:
     from snnconv.errors import DivergenceError
@@ -34,23 +35,20 @@ __all__ = [
     "train",
 ]
 
-_HOMES = {
-    "DivergenceError": "snnconv.errors",
-    "EpochMetrics": "snnconv.finetune.metrics",
-    "FinetuneSettings": "snnconv.finetune.settings",
-    "LoopSettings": "snnconv.finetune.settings",
-    "RunFiles": "snnconv.finetune.run",
-    "TrainSettings": "snnconv.finetune.settings",
-    "build_network": "snnconv.finetune.build",
-    "demo_settings": "snnconv.finetune.settings",
-    "finetune": "snnconv.finetune.tuning",
-    "quantize_activations": "snnconv.finetune.quantize",
-    "spiking_network": "snnconv.finetune.spiking",
-    "train": "snnconv.finetune.training",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "DivergenceError": "snnconv.errors",
+        "EpochMetrics": ".metrics",
+        "FinetuneSettings": ".settings",
+        "LoopSettings": ".settings",
+        "RunFiles": ".run",
+        "TrainSettings": ".settings",
+        "build_network": ".build",
+        "demo_settings": ".settings",
+        "finetune": ".tuning",
+        "quantize_activations": ".quantize",
+        "spiking_network": ".spiking",
+        "train": ".training",
+    },
+)

@@ -208,7 +208,7 @@ def test_options_of_neurons_need_a_neuron(option: str, value: str | None, refuse
         (("--neuron", "lif", "--timesteps", "0"), "--timesteps"),
         (
             ("--neuron", "mlf", "--rmp-loss", "0.1"),
-            "--rmp-loss does not work with --neuron mlf, which has several membranes.",
+            "--rmp-loss does not work with --neuron mlf: RMP-Loss is of neurons with one membrane",
         ),
         (("--rmp-loss", "0.1"), "--rmp-loss: it regularises membrane potentials, which only neurons have"),
         (("--neuron", "lif", "--rmp-loss", "0.1"), "let it take all (--rmp-sites all)"),
@@ -300,15 +300,15 @@ def test_a_damaged_checkpoint(damage: bytes | None, stopped: Any, here: Path, re
 def test_a_training_that_diverges_keeps_its_checkpoint(
     run: Callable[..., Any], here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from snnconv.finetune import loop
+    from snnconv.finetune import trainer
 
-    lost, objective = iter([False] * 3 + [True]), loop.Objective.__call__  # two steps an epoch
+    lost, objective = iter([False] * 3 + [True]), trainer.Objective.__call__  # two steps an epoch
 
     def diverging(self: Any, *given: Any) -> Any:
         loss, *rest = objective(self, *given)
         return (loss * float("nan") if next(lost) else loss, *rest)
 
-    monkeypatch.setattr(loop.Objective, "__call__", diverging)
+    monkeypatch.setattr(trainer.Objective, "__call__", diverging)
     ran = run(*TRAIN)
     assert ran.code == 2
     assert re.search(r"error: The loss is nan in epoch 2, step 2 \(a batch of the images (\d+, ){7}\d+ of", ran.err)

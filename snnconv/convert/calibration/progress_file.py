@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
+from snnconv.digest import digest_of
 from snnconv.errors import unreadable
 from snnconv.files import require_regular, write_atomically
 from snnconv.spiking.blocks import BlockError
@@ -22,12 +21,8 @@ KEY = "snnconv_reconstruction"
 
 
 def fingerprint(tensors: Iterable[Tensor], settings: Mapping[str, Any]) -> str:
-    """Return the SHA-256 of tensors and of settings that are ready for JSON."""
-    digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
-    for tensor in tensors:
-        digest.update(str(tuple(tensor.shape)).encode())
-        digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()
+    """Return the SHA-256 of tensors, with their shapes, and of settings that are ready for JSON."""
+    return digest_of(json.dumps(settings, sort_keys=True), ((str(tuple(tensor.shape)), tensor) for tensor in tensors))
 
 
 class ProgressFile:

@@ -5,6 +5,21 @@ A setting is one field here. Its check, its option on the command line and its d
 
 from snnconv.finetune.settings.loop import LoopSettings
 from snnconv.finetune.settings.optimizer import OptimizerSettings, optimizer_name
-from snnconv.finetune.settings.verbs import FinetuneSettings, TrainSettings, demo_settings
+from snnconv.finetune.settings.verbs import (
+    FinetuneSettings,
+    TrainSettings,
+    demo_settings,
+    neuron_names,
+    why_no_rmp_loss,
+)
 
-__all__ = ["FinetuneSettings", "LoopSettings", "OptimizerSettings", "TrainSettings", "demo_settings", "optimizer_name"]
+__all__ = [
+    "FinetuneSettings",
+    "LoopSettings",
+    "OptimizerSettings",
+    "TrainSettings",
+    "demo_settings",
+    "neuron_names",
+    "optimizer_name",
+    "why_no_rmp_loss",
+]

@@ -12,7 +12,27 @@ from snnconv.options import MOST_LEVELS, MOST_TIMESTEPS, documented, option, wit
 if TYPE_CHECKING:  # the command line makes its options of these settings without torch
     from snnconv.neurons import NeuronSettings
 
-__all__ = ["FinetuneSettings", "TrainSettings", "demo_settings"]
+__all__ = ["FinetuneSettings", "TrainSettings", "demo_settings", "neuron_names", "why_no_rmp_loss"]
+
+
+def neuron_names() -> tuple[str, ...]:
+    """Return the names of the neurons that a network can be trained with."""
+    from snnconv.neurons import NEURONS
+
+    return tuple(NEURONS)
+
+
+def why_no_rmp_loss(neuron: str) -> str | None:
+    """Return the reason why a neuron is not trained with RMP-Loss; None where it can be.
+
+    Args:
+        neuron: Name of the neuron.
+    """
+    from snnconv.neurons import NoForm
+    from snnconv.neurons.capabilities import capabilities_named
+
+    form = capabilities_named(neuron).rmp_loss
+    return form.reason if isinstance(form, NoForm) else None
 
 
 @documented
@@ -65,10 +85,11 @@ class TrainSettings(LoopSettings):
                 f"rmp_loss is {self.rmp_loss!r}, but it regularises membrane potentials, which only neurons have: give "
                 "neuron too, as NeuronSettings('lif', 4), or leave rmp_loss out."
             )
-        if self.rmp_loss and self.neuron is not None and self.neuron.kind == "mlf":
+        refusal = None if self.neuron is None else why_no_rmp_loss(self.neuron.kind)
+        if self.rmp_loss and self.neuron is not None and refusal is not None:
             raise InvalidValueError(
-                f"rmp_loss is {self.rmp_loss!r}, but it does not work with neurons of the kind mlf, which have several "
-                "membranes: leave it out."
+                f"rmp_loss is {self.rmp_loss!r}, but it does not work with neurons of the kind {self.neuron.kind}: "
+                f"{refusal}. Leave it out."
             )
 
 
@@ -85,8 +106,8 @@ class FinetuneSettings(LoopSettings):
     lr: float = with_default(LoopSettings, "lr", 5e-4)
     neuron: str | None = option(
         None,
-        "Neuron that the sites become: mht, lmht, if, lif or mlf.",
-        metavar="NAME",
+        "Neuron that the sites become.",
+        choices=neuron_names,
         otherwise="lmht of a mean-coupled file, else the file's own",
     )
     timesteps: int | None = option(
