@@ -115,8 +115,13 @@ class Registry(Generic[K, V]):
         if self._package is None:
             return
         with _lock:
-            if (package := self._package) is None:
-                return
-            self._package = None  # a module that looks keys up comes here again
-            for module in iter_modules(import_module(package).__path__, f"{package}."):
-                import_module(module.name)
+            package, self._package = self._package, None  # a module that looks keys up comes here again
+            for module in _modules(package):
+                import_module(module)
+
+
+def _modules(package: str | None) -> list[str]:
+    """Return the names of a package's modules; none where there is no package."""
+    if package is None:
+        return []
+    return [module.name for module in iter_modules(import_module(package).__path__, f"{package}.")]
