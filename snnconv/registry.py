@@ -72,13 +72,21 @@ class Registry(Generic[K, V]):
         """
 
         def decorate(entry: V) -> V:
-            for key in keys:
-                if key in self._entries:
-                    raise ValueError(f"{self.what} {key!r} is registered already")
-                self._entries[key] = entry
+            self.require_free(*keys)
+            self._entries.update(dict.fromkeys(keys, entry))
             return entry
 
         return decorate
+
+    def require_free(self, *keys: K) -> None:
+        """Refuse keys that are registered so far; nothing is imported for it.
+
+        Raises:
+            ValueError: One of them is registered already.
+        """
+        for key in keys:
+            if key in self._entries:
+                raise ValueError(f"{self.what} {key!r} is registered already")
 
     def get(self, key: K) -> V | None:
         """Return the entry, or None."""
@@ -107,8 +115,13 @@ class Registry(Generic[K, V]):
         if self._package is None:
             return
         with _lock:
-            if (package := self._package) is None:
-                return
-            self._package = None  # a module that looks keys up comes here again
-            for module in iter_modules(import_module(package).__path__, f"{package}."):
-                import_module(module.name)
+            package, self._package = self._package, None  # a module that looks keys up comes here again
+            for module in _modules(package):
+                import_module(module)
+
+
+def _modules(package: str | None) -> list[str]:
+    """Return the names of a package's modules; none where there is no package."""
+    if package is None:
+        return []
+    return [module.name for module in iter_modules(import_module(package).__path__, f"{package}.")]

@@ -13,6 +13,9 @@ import numpy as np
 import pytest
 from graph_cases import classifier, conv, node
 
+from snnconv.convert.calibration import METHODS
+from snnconv.data.scheme import ordered_schemes
+
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "extending.md"
 SECTIONS = ("An operator", "A neuron", "A calibration method", "An export format", "A data scheme")
 MOST_LINES = 20
@@ -122,3 +125,11 @@ def test_a_name_that_is_nearly_right(outside):
     )
     assert ran.returncode == 2
     assert "Did you mean 'stripes:COUNT'?" in ran.stderr
+
+
+def test_the_lists_of_the_documentation_are_the_registries():
+    methods = re.findall(r"^\| `(\w+)`", (PAGE.parent / "calibration.md").read_text(), re.M)
+    assert sorted(set(methods) & set(METHODS)) == sorted(METHODS)
+    cells = re.findall(r"^\| (`.*?) \|", (PAGE.parent / "data.md").read_text(), re.M)
+    forms = {form.replace("…", "...") for cell in cells for form in re.findall(r"`(.+?)`", cell)}
+    assert {scheme.form for scheme in ordered_schemes().values()} <= forms

@@ -16,6 +16,7 @@ from torch import Tensor, fx, nn
 from snnconv.data.images import Images
 from snnconv.finetune.losses.objective import first_output
 from snnconv.graph.access import module_of
+from snnconv.graph.hooks import hooked
 from snnconv.model import Model
 
 __all__ = ["scale_first_layers", "unit_scale"]
@@ -47,9 +48,12 @@ def unit_scale(models: list[Model], images: Images) -> float:
 def _size(model: Model, x: Tensor) -> float:
     """Return the root mean square of the inputs of the first layers."""
     copy, squares = model.copy(), []
-    for layer in _first_layers(copy.graph):
-        layer.register_forward_pre_hook(lambda _, inputs: squares.append(float(inputs[0].square().mean())))
-    copy.graph.eval()(x)
+
+    def measure(_: nn.Module, inputs: tuple[Tensor]) -> None:
+        squares.append(float(inputs[0].square().mean()))
+
+    with hooked(((layer, measure) for layer in _first_layers(copy.graph)), before=True):
+        copy.graph.eval()(x)
     return math.sqrt(sum(squares) / len(squares)) if squares else 1.0
 
 

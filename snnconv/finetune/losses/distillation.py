@@ -10,6 +10,7 @@ of the activation that it came from.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 
 import torch
 import torch.nn.functional as F
@@ -17,6 +18,7 @@ from torch import Tensor, fx, nn
 
 from snnconv.errors import ModelError
 from snnconv.finetune.recomputation import recomputing
+from snnconv.graph.hooks import hooked
 from snnconv.model import Model
 from snnconv.neurons import SpikingSite, unfold_time
 from snnconv.spiking.sites import iter_sites
@@ -78,17 +80,17 @@ class Distillation:
             )
 
     def __enter__(self) -> Distillation:
-        self.handles = []
+        self.watching = ExitStack()
         if self.features:
-            for name, site in self.sites.items():
-                self.handles.append(site.register_forward_hook(_storing(self.activations, name, training=True)))
-            for name, site in self.teacher_sites.items():
-                self.handles.append(site.register_forward_hook(_storing(self.targets, name, training=False)))
+            students = [(site, _storing(self.activations, name, training=True)) for name, site in self.sites.items()]
+            teachers = [
+                (site, _storing(self.targets, name, training=False)) for name, site in self.teacher_sites.items()
+            ]
+            self.watching.enter_context(hooked([*students, *teachers]))
         return self
 
     def __exit__(self, *_: object) -> None:
-        for handle in self.handles:
-            handle.remove()
+        self.watching.close()
 
     def loss(self, x: Tensor, logits: Tensor) -> Tensor:
         """Return the weighted sum for a batch `x` and the `logits` that the student has just computed for it."""
