@@ -55,6 +55,14 @@ def _numbers(text: str) -> tuple[float, ...]:
         raise click.BadParameter(f"{text!r} is not a list of numbers like 0.485,0.456,0.406.") from error
 
 
+def _size(text: str) -> int | tuple[int, int]:
+    """Parse `N`, which stands for both sides, or `H,W`."""
+    sides = tuple(int(part) if part.strip().isdecimal() else 0 for part in text.split(","))
+    if len(sides) not in (1, 2) or min(sides) < 1:
+        raise click.BadParameter(f"{text!r} is no size: give N, or height and width H,W, of at least 1.")
+    return sides[0] if len(sides) == 1 else (sides[0], sides[1])
+
+
 def pretrained_option(default: bool) -> Callable[[Command], Command]:
     """`--pretrained/--no-pretrained`."""
     word = "pretrained" if default else "random"
@@ -69,7 +77,7 @@ def input_options(command: Command) -> Command:
     """What a network expects of an image, where the file does not say it or says it otherwise."""
     for option in (
         click.option("--resize", type=click.IntRange(1), metavar="N", help="Short side before the centre crop."),
-        click.option("--size", type=click.IntRange(1), metavar="N", help="Height and width of the centre crop."),
+        click.option("--size", type=_size, metavar="N|H,W", help="Height and width of the centre crop."),
         click.option(
             "--std",
             type=_numbers,

@@ -80,13 +80,13 @@ def report(file: str, data: str, against: str | None, output: Path, as_json: boo
     from snnconv.data import open_data
     from snnconv.evaluation import EnergyModel
     from snnconv.loading import load
-    from snnconv.reporting import Options
+    from snnconv.reporting import ReportOptions
     from snnconv.reporting import report as run
 
     refuse_pretrained(file, against)
     _check_paths(output, data, file, against)
     path = options["energy_model"]
-    chosen = Options(
+    chosen = ReportOptions(
         limit=options["limit"],
         site_images=options["site_images"],
         shown=options["shown"],

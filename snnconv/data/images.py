@@ -6,7 +6,7 @@ import hashlib
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 import torch
@@ -34,18 +34,22 @@ def normalise(x: Tensor, input: InputSpec) -> Tensor:  # noqa: A002 - the name t
     out = x.to(torch.float32, copy=True, memory_format=torch.contiguous_format)
     if x.dtype == torch.uint8:
         out.div_(_constants((255.0,), x.device))  # by a number a GPU would multiply with its inverse, rounded
+    axes = 1 if input.layout == "NC" else 3
     if input.mean is not None:
-        out.sub_(_constants(tuple(input.mean), x.device))
+        out.sub_(_constants(tuple(input.mean), x.device, axes))
     if input.std is not None:
-        out.div_(_constants(tuple(input.std), x.device))
+        out.div_(_constants(tuple(input.std), x.device, axes))
     return out.movedim(-3, -1).contiguous() if input.layout == "NHWC" else out
 
 
 @lru_cache(maxsize=64)
-def _constants(values: tuple[float, ...], device: torch.device) -> Tensor:
-    """Numbers `[C, 1, 1]`, or one for all channels, that go to a device once: whoever copies waits for what it does."""
+def _constants(values: tuple[float, ...], device: torch.device, axes: int = 3) -> Tensor:
+    """Numbers `[C, 1, 1]`, or one for all channels, that go to a device once: whoever copies waits for what it does.
+
+    Those of a flat input are `[F]`, on one axis.
+    """
     with torch.inference_mode(False):
-        return torch.tensor(values, device=device).view(-1, 1, 1)
+        return torch.tensor(values, device=device).view(-1, *(1,) * (axes - 1))
 
 
 class Images(Dataset[tuple[Tensor, int]]):
@@ -56,7 +60,6 @@ class Images(Dataset[tuple[Tensor, int]]):
     Attributes:
         spec: the data spec that was opened.
         input: what the network expects, height and width filled in.
-        labels: class indices `[n]`, int64, read-only, -1 where an image has none; None where none has.
         classes: class names by index, or None.
     """
 
@@ -75,9 +78,14 @@ class Images(Dataset[tuple[Tensor, int]]):
         self.input = input
         self.spec = spec
         self.classes: tuple[str, ...] | None = source.classes
-        self.labels: Labels | None = None if source.labels is None else source.labels[indices]
-        if self.labels is not None:
-            self.labels.setflags(write=False)
+
+    @cached_property
+    def labels(self) -> Labels | None:
+        """Class indices `[n]`, int64, read-only, -1 where an image has none; None where none has."""
+        labels = self._source.labels_of(self._indices)
+        if labels is not None:
+            labels.setflags(write=False)
+        return labels
 
     @property
     def sample_shape(self) -> tuple[int, ...]:
@@ -118,7 +126,7 @@ class Images(Dataset[tuple[Tensor, int]]):
 
         Of several recordings `[B, T, C, H, W]` time becomes the leading axis, `[T, B, *sample_shape]`.
         """
-        if self.input.timesteps is not None and x.dim() == 5:
+        if self.input.timesteps is not None and x.dim() == len(self.sample_shape) + 2:
             x = x.transpose(0, 1)
         return normalise(x, self.input)
 
@@ -158,7 +166,7 @@ class Images(Dataset[tuple[Tensor, int]]):
         if chosen.size == 0 or chosen.min() < 0 or chosen.max() >= len(self):
             given = f"{chosen.min()}..{chosen.max()}" if chosen.size else "no positions"
             raise InvalidValueError(f"subset was given {given}: allowed is one or more in 0..{len(self) - 1}.")
-        return Images(self._source, self.input, self._geometry, spec=self.spec, indices=self._indices[chosen])
+        return type(self)(self._source, self.input, self._geometry, spec=self.spec, indices=self._indices[chosen])
 
     def first(self, count: int | None) -> Images:
         """Return the first images, at most so many; None: all.
@@ -172,7 +180,7 @@ class Images(Dataset[tuple[Tensor, int]]):
         """The same images, whose inputs are `1/scale` of what they are."""
         std = tuple(value * scale for value in self.input.std or (1.0,) * self.input.channels)
         scaled = replace(self.input, std=std)
-        return Images(self._source, scaled, self._geometry, spec=self.spec, indices=self._indices)
+        return type(self)(self._source, scaled, self._geometry, spec=self.spec, indices=self._indices)
 
     def sample(self, n: int, seed: int) -> Images:
         """`n` images drawn without replacement, in ascending order; the same seed draws the same.

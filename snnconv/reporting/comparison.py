@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from snnconv.costs.energy import DEFAULT, EnergyModel
-from snnconv.data.datasets import open_data
+from snnconv.data.opening import DataLike, as_images
 from snnconv.errors import DataError, InvalidValueError
 from snnconv.evaluation import Evaluation, ann_energy, evaluate
 from snnconv.evaluation.accuracy import standard_error, standard_error_of_difference
@@ -141,7 +141,7 @@ class Comparison:
 
 def gather_comparison(
     models: Sequence[tuple[str, Model]],
-    data: str,
+    data: DataLike,
     *,
     against: tuple[str, Model] | None = None,
     grid: Grid | None = None,
@@ -156,7 +156,7 @@ def gather_comparison(
 
     Args:
         models: what to call each network, and itself; it is not changed.
-        data: a data spec, opened for each of them.
+        data: Data in any form that `compare` takes.
         against: the reference.
         grid: T, L and couplings to try with each; by default each as it is.
         limit: the first so many images; None: all.
@@ -189,13 +189,14 @@ def gather_comparison(
         )
         if result.accuracy is None and result.agreement is None:
             raise DataError(
-                f"{data!r} has no labels, and there is no network to compare with, so that nothing says how good these "
-                "are: give labelled data, or the network that they were made from with --against."
+                f"{as_images(data, setting.model.input, 'eval').spec!r} has no labels, and there is no network to "
+                "compare with, so that nothing says how good these are: give labelled data, or the network that they "
+                "were made from with --against."
             )
         found.append((_contender(number, name, setting, result), result))
     score = "agreement" if found[0][1].accuracy is None else "accuracy"
     first = found[0][1]
-    images = open_data(data, models[0][1].input, purpose="eval")
+    images = as_images(data, models[0][1].input, "eval")
     return Comparison(
         score,
         _with_fronts([contender for contender, _ in found], score),
@@ -252,7 +253,9 @@ def _contender(number: int, name: str, setting: Setting, result: Evaluation) -> 
     )
 
 
-def _energy_of(model: Model, data: str, counted_images: int, precision: Precision, energy_model: EnergyModel) -> float:
+def _energy_of(
+    model: Model, data: DataLike, counted_images: int, precision: Precision, energy_model: EnergyModel
+) -> float:
     """Return the estimated energy of the reference, in picojoules an image; spikes are counted on data."""
     if not isinstance(model, SNN):
         return ann_energy(model, energy_model=energy_model).energy_pj_per_image

@@ -9,8 +9,7 @@ import torch
 from torch import Tensor
 
 from snnconv.costs.energy import DEFAULT, EnergyModel
-from snnconv.data.datasets import open_data
-from snnconv.data.images import Images
+from snnconv.data.opening import DataLike, as_images
 from snnconv.errors import DataError, InvalidValueError
 from snnconv.evaluation import Evaluation, ann_energy, evaluate
 from snnconv.evaluation.accuracy import standard_error
@@ -27,7 +26,7 @@ from snnconv.reporting.thumbnails import thumbnail
 from snnconv.runtime.running import Precision
 from snnconv.spiking.couplings import Variant, depth_of, latency_of, variants
 
-__all__ = ["LIMIT", "SITE_IMAGES", "Options", "gather"]
+__all__ = ["LIMIT", "SITE_IMAGES", "ReportOptions", "gather"]
 
 LIMIT = 1024  # images to classify, unless told otherwise
 SITE_IMAGES = 64  # images to watch sites and count operations on
@@ -35,7 +34,7 @@ SHOWN = 12  # images of each kind that are shown
 
 
 @dataclass(frozen=True)
-class Options:
+class ReportOptions:
     """How much a report looks at.
 
     Attributes:
@@ -66,10 +65,10 @@ class Options:
 
 def gather(
     model: Model,
-    data: Images | str,
+    data: DataLike,
     *,
     against: Model | None = None,
-    options: Options | None = None,
+    options: ReportOptions | None = None,
     names: tuple[str, str | None] | None = None,
     progress: Progress = no_progress,
 ) -> Report:
@@ -77,7 +76,7 @@ def gather(
 
     Args:
         model: of any stage; it is not changed.
-        data: images opened for it, or a data spec. Labels are optional.
+        data: Data in any form that `report` takes. Labels are optional.
         against: the network that it was made from, or another of the same outputs.
         options: how much to look at.
         names: what to call the two networks; by default what their provenance says.
@@ -86,8 +85,8 @@ def gather(
     Raises:
         DataError, ModelError, InvalidValueError: as `evaluate` does.
     """
-    chosen = options or Options()
-    opened = open_data(data, model.input, purpose="eval") if isinstance(data, str) else data
+    chosen = options or ReportOptions()
+    opened = as_images(data, model.input, "eval")
     if not len(opened):
         raise DataError(f"{opened.spec!r} holds no {opened.input.noun}.")
     classes = classes_of(model)

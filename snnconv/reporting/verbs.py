@@ -6,14 +6,17 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from torch import nn
+
 from snnconv.costs.energy import DEFAULT, EnergyModel
-from snnconv.data.images import Images
-from snnconv.loading import load
+from snnconv.data.opening import DataLike
+from snnconv.errors import InvalidValueError
+from snnconv.loading import ModelLike, load_beside, load_for
 from snnconv.model import Model
 from snnconv.progress import Progress, no_progress
 from snnconv.reporting.comparison import Comparison, gather_comparison
 from snnconv.reporting.comparison_view import comparison_view
-from snnconv.reporting.gather import Options, gather
+from snnconv.reporting.gather import ReportOptions, gather
 from snnconv.reporting.numbers import Report
 from snnconv.reporting.page import render
 from snnconv.reporting.view import report_view
@@ -23,25 +26,24 @@ from snnconv.spiking.grid import Grid
 
 __all__ = ["compare", "report"]
 
-Network = Model | str | os.PathLike[str]
-
 
 def report(
-    model: Network,
-    data: Images | str,
+    model: ModelLike,
+    data: DataLike,
     output: str | os.PathLike[str] = "report.html",
     *,
-    against: Network | None = None,
-    options: Options | None = None,
+    against: ModelLike | None = None,
+    options: ReportOptions | None = None,
     progress: Progress = no_progress,
 ) -> Report:
     """Write one self-contained page about a network, and its numbers as JSON beside it.
 
     Args:
-        model: of any stage, or its file.
-        data: images opened for it, or a data spec. Labels are optional.
-        output: the page, which ends in .html; the numbers get the same name with .json.
-        against: the network it was made from, or another of the same outputs.
+        model: Network of any stage, in any form that `load` takes; the data tell the shape of an `nn.Module`'s input.
+        data: Data spec, samples `[n, ...]` as the network takes them, `(x, y)`, Dataset, DataLoader, or images opened
+            for the network. Labels are optional.
+        output: Page, which ends in .html; the numbers get the same name with .json.
+        against: Network it was made from, or another of the same outputs, in any of these forms.
         options: how much to look at.
         progress: told of each batch.
 
@@ -51,8 +53,8 @@ def report(
     """
     page = Path(output)
     check_output(page, _files(model, against))
-    network = load(model)
-    other = None if against is None else load(against)
+    network = load_for(model, data, "eval")
+    other = None if against is None else load_beside(against, network.input)
     names = (_name(model, network), None if against is None or other is None else _name(against, other))
     found = gather(network, data, against=other, options=options, names=names, progress=progress)
     write(page, render("report.html.j2", report_view(found)), found.to_dict())
@@ -60,11 +62,11 @@ def report(
 
 
 def compare(
-    models: Sequence[Network],
-    data: str,
+    models: Sequence[ModelLike],
+    data: DataLike,
     output: str | os.PathLike[str] = "compare.html",
     *,
-    against: Network | None = None,
+    against: ModelLike | None = None,
     grid: Grid | None = None,
     limit: int | None = None,
     precision: Precision = "auto",
@@ -75,10 +77,11 @@ def compare(
     """Write one self-contained page that sets networks side by side, and its numbers as JSON beside it.
 
     Args:
-        models: networks of any stage, or their files.
-        data: a data spec.
-        output: the page, which ends in .html; the numbers get the same name with .json.
-        against: the reference whose answers are compared; needed where the data have no labels.
+        models: Networks of any stage, each in any form that `load` takes.
+        data: Data in any form that `report` takes. A data spec is opened for each network's own input; samples in
+            memory and opened images are given to all of them as they are.
+        output: Page, which ends in .html; the numbers get the same name with .json.
+        against: Reference whose answers are compared; needed where the data have no labels.
         grid: T, L and couplings to try with each.
         limit: the first so many images; None: all.
         precision: as in `evaluate`.
@@ -90,10 +93,12 @@ def compare(
         FileError: a file is missing or damaged, or the page cannot be written; then nothing is.
         DataError, ModelError, InvalidValueError: as `evaluate` does, or a setting cannot be.
     """
+    if isinstance(models, (str, os.PathLike, nn.Module, Model)):
+        raise InvalidValueError("models is one network: give a list of one or more, as in compare([model], data).")
     page = Path(output)
     check_output(page, _files(*models, against))
-    networks = [(_name(each, loaded), loaded) for each in models for loaded in (load(each),)]
-    other = None if against is None else load(against)
+    networks = [(_name(source, loaded), loaded) for source in models for loaded in (load_for(source, data, "eval"),)]
+    other = None if against is None or not networks else load_beside(against, networks[0][1].input)
     found = gather_comparison(
         networks,
         data,
@@ -109,11 +114,11 @@ def compare(
     return found
 
 
-def _files(*networks: Network | None) -> list[str]:
+def _files(*networks: ModelLike | None) -> list[str]:
     return [os.fspath(each) for each in networks if isinstance(each, (str, os.PathLike))]
 
 
-def _name(given: Network, model: Model) -> str:
+def _name(given: ModelLike, model: Model) -> str:
     """A file's own name, or what a network's provenance calls it."""
     if isinstance(given, (str, os.PathLike)):
         text = os.fspath(given)

@@ -14,7 +14,7 @@ from reference.qcfs import qcfs as reference_qcfs
 
 from snnconv.evaluation import ann_energy, evaluate
 from snnconv.neurons import Coupling, NeuronSettings, build_neuron
-from snnconv.reporting import Options, gather
+from snnconv.reporting import ReportOptions, gather
 from snnconv.reporting.histogram import Tally
 from snnconv.reporting.measure import measure
 from snnconv.reporting.predictions import Answers
@@ -184,7 +184,7 @@ def test_every_kind_of_neuron_has_a_report(kind, ann, images):
 
     settings = NeuronSettings(kind, timesteps=T)
     snn = unroll(prepared("chain"), lambda _, __: build_neuron(settings, torch.tensor(1.0)))
-    found = gather(snn, images, against=ann, options=Options(site_images=8))
+    found = gather(snn, images, against=ann, options=ReportOptions(site_images=8))
     assert found.curves[0].own
     assert len(found.curves[0].settled_at) == T
     assert all(site.potentials is not None for site in found.sites)

@@ -19,7 +19,7 @@ from report_cases import COUNT, NASTY, labelled
 from snnconv.errors import DataError, InvalidValueError
 from snnconv.model import InputSpec, Stage
 from snnconv.neurons import NeuronSettings, build_neuron
-from snnconv.reporting import Options, gather, report
+from snnconv.reporting import ReportOptions, gather, report
 from snnconv.reporting.page import render
 from snnconv.reporting.thumbnails import thumbnail
 from snnconv.reporting.view import report_view
@@ -63,7 +63,7 @@ def test_nasty_names_stay_text(nasty, tmp_path):
     images.classes = (*NASTY, "<img src=x onerror=alert(1)>")
     folder = tmp_path / "written"
     folder.mkdir()
-    report(snn, images, folder / "report.html", against=source, options=Options(command=f"snnconv {NASTY[0]}"))
+    report(snn, images, folder / "report.html", against=source, options=ReportOptions(command=f"snnconv {NASTY[0]}"))
     html = (folder / "report.html").read_text()
     found = check(html)
     assert "<script" not in html
@@ -113,7 +113,7 @@ def test_every_tangled_network(case, tmp_path):
     snn = spike(quantize(prepared(case), 4), 2)
     try:
         images = labelled(ann, tmp_path / "i.npz", labels=False)
-        found = gather(snn, images, against=ann, options=Options(limit=4, site_images=2, shown=1))
+        found = gather(snn, images, against=ann, options=ReportOptions(limit=4, site_images=2, shown=1))
     except Exception as error:
         if "classes are one axis" in str(error):
             pytest.skip("its output is no vector of classes")
@@ -199,7 +199,7 @@ def test_many_sites_stay_small(found):
 @pytest.mark.parametrize("options", [{"limit": 0}, {"site_images": 0}, {"shown": -1}])
 def test_numbers_out_of_range(options):
     with pytest.raises(InvalidValueError, match="must be at least"):
-        Options(**options)
+        ReportOptions(**options)
 
 
 def test_labels_that_do_not_fit_are_refused(snn, tmp_path):
@@ -209,7 +209,7 @@ def test_labels_that_do_not_fit_are_refused(snn, tmp_path):
 
 
 def test_all_images_or_the_first(snn, images):
-    found = gather(snn, images, options=Options(limit=10, site_images=3, shown=0))
+    found = gather(snn, images, options=ReportOptions(limit=10, site_images=3, shown=0))
     assert (found.summary.images, found.summary.images_available, found.site_images) == (10, COUNT, 3)
     assert found.summary.counted_images == 3
     assert found.thumbnails == {}
