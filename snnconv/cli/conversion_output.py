@@ -1,4 +1,4 @@
-"""What `snnconv convert` prints of a conversion."""
+"""The printed form of a conversion."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ __all__ = ["applied_once", "print_conversion"]
 
 
 def print_conversion(report: ConversionReport, snn: SNN, target: Path) -> None:
-    """Print what a conversion did and where it was written.
+    """Print the report of a conversion and the place of its file.
 
     Args:
-        report: the conversion.
+        report: Report of the conversion.
         snn: SNN that the conversion made.
-        target: the file that holds it.
+        target: File that holds it.
     """
     from snnconv.spiking.site_labels import site_labels
     from snnconv.spiking.sites import in_words
@@ -83,8 +83,8 @@ def applied_once(names: Sequence[str], graph: fx.GraphModule) -> str:
     """Return the sentence about operators that see the average over time alone, kind by kind.
 
     Args:
-        names: one or more of the graph's nodes, as they are named in the user's file.
-        graph: holds the nodes.
+        names: One or more of the graph's nodes, as they are named in the user's file.
+        graph: Graph that holds the nodes.
     """
     from snnconv.spiking.plan import nonlinear_operators
 
