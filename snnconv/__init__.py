@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from snnconv.convert import CalibrationSettings, ConversionReport, Verification, convert
-    from snnconv.convert.verify import verify
+    from snnconv.convert.verification import verify
     from snnconv.data import DataLike, Images, open_data
     from snnconv.errors import (
         DataError,

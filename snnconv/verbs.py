@@ -11,10 +11,22 @@ __all__ = ["make_callable"]
 
 
 class CallablePackage(ModuleType):
-    """A package whose call is that of the function of the same name in it."""
+    """Package whose call is that of the function in it that has its name, which is imported when it is needed."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return _verb_of(self)(*args, **kwargs)
+
+    @property
+    def __signature__(self) -> inspect.Signature:
+        return inspect.signature(_verb_of(self))
+
+
+def _documentation(package: ModuleType) -> str | None:
+    documentation: str | None = _verb_of(package).__doc__
+    return documentation
+
+
+setattr(CallablePackage, "__doc__", property(_documentation))  # noqa: B010 - a class body keeps its own docstring
 
 
 def make_callable(name: str) -> None:
@@ -25,12 +37,8 @@ def make_callable(name: str) -> None:
     Args:
         name: Name of the package, `__name__` in its own file.
     """
-    package = sys.modules[name]
-    verb = _verb_of(package)
-    package.__class__ = CallablePackage
-    package.__doc__ = verb.__doc__
-    vars(package)["__signature__"] = inspect.signature(verb)
+    sys.modules[name].__class__ = CallablePackage
 
 
 def _verb_of(package: ModuleType) -> Any:
-    return vars(package)[package.__name__.rpartition(".")[2]]
+    return getattr(package, package.__name__.rpartition(".")[2])

@@ -1,4 +1,4 @@
-"""What `snnconv convert` prints of a conversion."""
+"""The printed form of a conversion."""
 
 from __future__ import annotations
 
@@ -7,25 +7,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from snnconv.cli.output import print_line, print_table
-from snnconv.model import SNN
 
 if TYPE_CHECKING:
     from torch import fx
 
     from snnconv.convert import CalibrationReport, CausalReport, ConversionReport
     from snnconv.convert.allocation import PrecisionPoint, PrecisionReport
+    from snnconv.model import SNN
 
 __all__ = ["applied_once", "print_conversion"]
 
 
 def print_conversion(report: ConversionReport, snn: SNN, target: Path) -> None:
-    """Print what a conversion did and where it was written.
+    """Print the report of a conversion and the place of its file.
 
     Args:
-        report: the conversion.
+        report: Report of the conversion.
         snn: SNN that the conversion made.
-        target: the file that holds it.
+        target: File that holds it.
     """
+    from snnconv.spiking.site_labels import site_labels
     from snnconv.spiking.sites import in_words
 
     check, noun = report.verification, snn.input.noun
@@ -53,7 +54,7 @@ def print_conversion(report: ConversionReport, snn: SNN, target: Path) -> None:
         ),
         [
             (
-                site.name,
+                label,
                 site.total_levels,
                 site.ceilings,
                 f"{site.ceiling_min:.4g}",
@@ -61,7 +62,7 @@ def print_conversion(report: ConversionReport, snn: SNN, target: Path) -> None:
                 *(f"{100 * error:.2f}" for error in (site.clipping, site.quantization, site.unevenness)),
                 f"{site.difference:.1e}",
             )
-            for site in check.sites
+            for label, site in zip(site_labels(snn.graph), check.sites, strict=True)
         ],
     )
     if report.coupling == "mean":
@@ -82,8 +83,8 @@ def applied_once(names: Sequence[str], graph: fx.GraphModule) -> str:
     """Return the sentence about operators that see the average over time alone, kind by kind.
 
     Args:
-        names: one or more of the graph's nodes, as they are named in the user's file.
-        graph: holds the nodes.
+        names: One or more of the graph's nodes, as they are named in the user's file.
+        graph: Graph that holds the nodes.
     """
     from snnconv.spiking.plan import nonlinear_operators
 

@@ -109,7 +109,7 @@ def evaluate(
     opened = as_images(data, model.input, "eval")
     if not len(opened):
         raise DataError(f"{opened.spec!r} holds no {opened.input.noun}.")
-    images = opened if limit is None or limit >= len(opened) else opened.subset(range(limit))
+    images = opened.first(limit)
     check_data(images.input, model.input)
     plain = in_precision(_runnable(model, mode), precision)
     running: list[Model | OnnxNetwork] = [for_inference(plain) if backend == "torch" else exported(plain, backend)]
@@ -217,7 +217,7 @@ def _activity(
     if not count:
         return None
     graph = counted_form(model)
-    counted = images if count >= len(images) else images.subset(range(count))
+    counted = images.first(count)
     total = math.ceil(len(counted) / size)
     batches = progress(
         (x.to(device(model), dtype(model)) for x, _ in counted.batches(size)), "Counting operations", total

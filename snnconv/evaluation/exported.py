@@ -145,7 +145,7 @@ def evaluate_exported(
     opened = as_images(data, file.input, "eval")
     if not len(opened):
         raise DataError(f"{opened.spec!r} holds no {opened.input.noun}.")
-    images = opened if limit is None or limit >= len(opened) else opened.subset(range(limit))
+    images = opened.first(limit)
     check_data(images.input, file.input)
     running: list[Model | OnnxNetwork] = [file.network]
     size = BATCH

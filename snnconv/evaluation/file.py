@@ -122,8 +122,7 @@ def compare_file(
         DataError: there is no image, the data do not fit the network, or only some have labels.
         FileError: onnxruntime cannot read the file.
     """
-    images = as_images(data, model.input, "eval")
-    images = images if limit is None or limit >= len(images) else images.subset(range(limit))
+    images = as_images(data, model.input, "eval").first(limit)
     if not len(images):
         raise DataError(f"{images.spec!r} holds no {images.input.noun}.")
     fast = for_inference(collapse(model) if collapses(model) else model)

@@ -1,4 +1,4 @@
-"""What there is to train: a network that fits the data, from a name, a module or a file."""
+"""Build a network that fits the data, from a name, a module or a file."""
 
 from __future__ import annotations
 
@@ -38,20 +38,20 @@ def build_network(
 
     Args:
         name: `timm:NAME`, `zoo:NAME`, or the path of an ONNX file, whose network is taken as it is.
-        info: what `describe_data` says of the data.
-        pretrained: of a timm name, whether to start from timm's trained weights.
-        size: height and width in pixels; by default the images' own, where they share one, else timm's.
-        resize: what the images' short side is scaled to before the centre is cropped.
-        mean: of pixels in 0..1; by default timm's where it has as many channels, else 0.
-        std: likewise, by default 1.
-        timesteps: T that event data are cut into; of images it has no meaning.
-        seed: of random weights.
+        info: Description of the data, from `describe_data`.
+        pretrained: True to start from timm's trained weights, for a timm name.
+        size: Height and width in pixels; by default the images' own, where they share one, else timm's.
+        resize: Pixels that the images' short side is scaled to before the centre is cropped.
+        mean: Mean of pixels in 0..1; by default timm's where it has as many channels, else 0.
+        std: Standard deviation of pixels in 0..1; by default timm's where it has as many channels, else 1.
+        timesteps: T that event data are cut into; it has no meaning for images.
+        seed: Seed of random weights.
 
     Raises:
-        InvalidValueError: the name is unknown, or the size is not known.
-        ModelError: the network cannot be built or imported.
-        DataError: the data have no labels, by which the classes would be known.
-        FileError: the file cannot be read.
+        InvalidValueError: The name is unknown, or the size is not known.
+        ModelError: The network cannot be built or imported.
+        DataError: The data have no labels, by which the classes would be known.
+        FileError: The file cannot be read.
     """
     name = os.fspath(name)
     if info.temporal and timesteps is None:
@@ -66,9 +66,9 @@ def build_network(
         return model
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        module, known = _module(name, info, pretrained)
-    own = known.get("input_size", (None, None, None))
-    height, width = (info.height or own[1], info.width or own[2]) if size is None else sides_of(size)
+        module, config = _module(name, info, pretrained)
+    timm_size = config.get("input_size", (None, None, None))
+    height, width = (info.height or timm_size[1], info.width or timm_size[2]) if size is None else sides_of(size)
     if height is None or width is None:
         raise InvalidValueError(f"The images are of several sizes, and {name} takes any: give size=N.")
     model = load_module(module, (info.channels, height, width), source=name)
@@ -76,8 +76,8 @@ def build_network(
         info.channels,
         height,
         width,
-        mean=_of_channels(known.get("mean"), info.channels, 0.0),
-        std=_of_channels(known.get("std"), info.channels, 1.0),
+        mean=_of_channels(config.get("mean"), info.channels, 0.0),
+        std=_of_channels(config.get("std"), info.channels, 1.0),
         classes=info.class_names,
         timesteps=timesteps if info.temporal else None,
     )
@@ -85,9 +85,9 @@ def build_network(
     return _overridden(model, mean, std, resize)
 
 
-def _of_channels(known: tuple[float, ...] | None, channels: int, otherwise: float) -> tuple[float, ...]:
-    """The network's own values where they are one a channel."""
-    return tuple(known) if known is not None and len(known) == channels else (otherwise,)
+def _of_channels(values: tuple[float, ...] | None, channels: int, otherwise: float) -> tuple[float, ...]:
+    """Return the network's own values where there is one a channel, else another value for all."""
+    return tuple(values) if values is not None and len(values) == channels else (otherwise,)
 
 
 def _overridden(
@@ -97,7 +97,7 @@ def _overridden(
 
 
 def _module(name: str, info: DataInfo, pretrained: bool) -> tuple[nn.Module, dict[str, Any]]:
-    """A module for the data, and what timm knows of its input."""
+    """Return a module for the data, and timm's description of its input."""
     if info.classes is None:
         raise DataError(f"The data have no labels: the number of classes for {name} is not known. Give labels.")
     if name.startswith(TIMM):
@@ -125,9 +125,9 @@ def _info(images: Images) -> DataInfo:
     classes = None if images.labels is None else int(images.labels.max()) + 1
     if images.classes is not None:
         classes = len(images.classes)
-    given = images.input
-    temporal = given.timesteps is not None
-    return DataInfo(given.channels, given.height, given.width, classes, images.classes, len(images), temporal)
+    spec = images.input
+    temporal = spec.timesteps is not None
+    return DataInfo(spec.channels, spec.height, spec.width, classes, images.classes, len(images), temporal)
 
 
 def open_training(
@@ -137,17 +137,17 @@ def open_training(
     seed: int = 0,
     timesteps: int | None = None,
 ) -> tuple[Model, Images]:
-    """Return the network and the images that `train` was given, each in whatever form.
+    """Return the network and the images of a training, whose user may name either in any form.
 
     Args:
-        model: Model; module for images of the data's own size; or name as `build_network` takes it.
+        model: Model; a module for images of the data's own size; or a name as `build_network` takes it.
         data: Data in any form that `as_images` takes, opened for training.
         seed: Seed of random weights.
         timesteps: T that event data are cut into.
 
     Raises:
         InvalidValueError: The size of the images is not known.
-        SnnconvError: Raised as by `build_network` and `as_images`.
+        SnnconvError: `build_network` or `as_images` refuses.
     """
     require_source(model)
     if isinstance(model, Model):

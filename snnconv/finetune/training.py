@@ -41,27 +41,28 @@ def train(
     """Train a quantized ANN, which converts to a spiking network without loss, or a spiking network from scratch.
 
     Args:
-        model: ANN, or a quantized ANN with N = `settings.total_levels` to go on with; an `nn.Module`; `timm:NAME` or
-            `zoo:NAME`, built for the data with random weights; or the path of an ONNX file. It is not changed.
+        model: ANN, or a quantized ANN with N = `settings.total_levels` to go on with; an `nn.Module`;
+            `timm:NAME` or `zoo:NAME`, built for the data with random weights; or the path of an ONNX file. It
+            is not changed.
         data: Labelled images: a data spec, `(x, y)` with samples `[n, ...]` as the network takes them, a Dataset, a
             DataLoader, or opened images.
-        settings: by default the QCFS recipe; with `neuron` a spiking network is trained.
+        settings: Settings, by default the QCFS recipe; with `neuron` a spiking network is trained.
         eval_data: Data in any of these forms that are classified after every epoch; they do not influence the training.
         teacher: ANN of the same classes to distil from, in any form that `load` takes.
-        progress: shows the steps of each epoch.
-        on_epoch: called after every epoch.
-        device: where to train; by default a GPU where there is one. The result is on the CPU.
-        files: where checkpoint and metrics are kept, and whether to go on from there; None: nowhere.
+        progress: Display of the steps of each epoch.
+        on_epoch: Function that is called after every epoch.
+        device: Device to train on; by default a GPU where there is one. The result is on the CPU.
+        files: Files for checkpoint and metrics, and whether to go on from them; None: none.
 
     Returns:
         The quantized ANN or SNN in evaluation mode, its settings, data and last metrics in the provenance.
 
     Raises:
-        UnsupportedOperatorsError: lists every activation that cannot become a neuron.
-        DataError: labels are missing, or the data's classes or shape are not the network's.
-        DivergenceError: the loss or a parameter is no longer finite.
-        FileError: a checkpoint is missing or damaged.
-        InvalidValueError: settings do not fit the network, the data, or the checkpoint.
+        UnsupportedOperatorsError: Activations cannot become neurons; all are listed.
+        DataError: Labels are missing, or the data's classes or shape are not the network's.
+        DivergenceError: The loss or a parameter is no longer finite.
+        FileError: A checkpoint is missing or damaged.
+        InvalidValueError: Settings do not fit the network, the data, or the checkpoint.
     """
     TrainSettings.require(settings)
     timesteps = None if settings.neuron is None else settings.neuron.timesteps
@@ -87,7 +88,7 @@ def train(
 def origin(
     settings: LoopSettings, images: Images, eval_data: Images | None, log: list[dict[str, Any]]
 ) -> dict[str, Any]:
-    """JSON-ready; without times, so that the same training writes the same file."""
+    """Return the facts about a training for the provenance, without times: the same training writes the same file."""
     final = {name: value for name, value in log[-1].items() if name not in ("wall_s", "images_per_s")}
     return {
         "settings": settings.to_dict(),

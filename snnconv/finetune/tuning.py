@@ -39,30 +39,30 @@ def finetune(
     device: torch.device | str | None = None,
     files: RunFiles | None = None,
 ) -> SNN:
-    """Train a spiking network further: weights, and of LM-HT neurons coupling and leak.
+    """Train a spiking network further: its weights, and the coupling and leak of LM-HT neurons.
 
     Args:
         model: SNN, or the path of its ONNX file. It is not changed.
         data: Labelled images: a data spec, `(x, y)` with samples `[n, ...]` as the network takes them, a Dataset, a
             DataLoader, or opened images.
-        settings: by default the hybrid recipe of LM-HT. Another T or L than the network's starts from the equivalent
-            with ceilings calibrated anew.
+        settings: Settings, by default the hybrid recipe of LM-HT. Another T or L than the network's starts from its
+            equivalent with ceilings calibrated anew.
         eval_data: Data in any of these forms that are classified after every epoch; they do not influence the training.
         teacher: ANN to distil from, in any form that `load` takes.
-        progress: shows the steps of each epoch.
-        on_epoch: called after every epoch.
-        device: where to train; by default a GPU where there is one. The result is on the CPU.
-        files: where checkpoint and metrics are kept, and whether to go on from there; None: nowhere.
+        progress: Display of the steps of each epoch.
+        on_epoch: Function that is called after every epoch.
+        device: Device to train on; by default a GPU where there is one. The result is on the CPU.
+        files: Files for checkpoint and metrics, and whether to go on from them; None: none.
 
     Returns:
         The SNN in evaluation mode, its settings, data and last metrics in the provenance.
 
     Raises:
-        ModelError: the network is no SNN, or its sites cannot be the neurons that are asked for.
-        DataError: labels are missing, or the data's classes or shape are not the network's.
-        DivergenceError: the loss or a parameter is no longer finite.
-        FileError: a file or a checkpoint is missing or damaged.
-        InvalidValueError: settings do not fit the network, the data, or the checkpoint.
+        ModelError: The network is no SNN, or its sites cannot be the neurons that are asked for.
+        DataError: Labels are missing, or the data's classes or shape are not the network's.
+        DivergenceError: The loss or a parameter is no longer finite.
+        FileError: A file or a checkpoint is missing or damaged.
+        InvalidValueError: Settings do not fit the network, the data, or the checkpoint.
     """
     FinetuneSettings.require(settings)
     network = load_for(model, data, "train")

@@ -8,7 +8,7 @@ from typing import TypeGuard
 from torch import fx, nn
 
 from snnconv.errors import InvalidValueError, ModelError
-from snnconv.graph.access import calls, module_of, operands, output_of, results
+from snnconv.graph.access import calls, input_of, module_of, operands, output_of, results
 from snnconv.model import SNN, Model, QuantizedANN, typed
 from snnconv.neurons import (
     Coupling,
@@ -102,8 +102,8 @@ def unroll(model: Model, neuron: Callable[[fx.Node, nn.Module], SpikingSite]) ->
             )
         _fold_input(graph, first.timesteps)
     timing = analyse(graph, first.coupling)
-    for node, made in neurons:
-        swap(graph, node, made)
+    for node, layer in neurons:
+        swap(graph, node, layer)
     _let_time_in(graph, timing.temporal, first.timesteps)
     _take_means(graph, timing.temporal, timing.on_means, first.timesteps)
     _read_out(graph, timing.temporal, first.timesteps)
@@ -113,11 +113,11 @@ def unroll(model: Model, neuron: Callable[[fx.Node, nn.Module], SpikingSite]) ->
 
 def _fold_input(graph: fx.GraphModule, timesteps: int) -> None:
     """Let the network take `[T, B, ...]`."""
-    given = next(node for node in graph.graph.nodes if node.op == "placeholder")
-    readers = list(given.users)
-    folded = insert_after(graph, given, Fold(timesteps), f"{given.target}_folded")
+    source = input_of(graph)
+    readers = list(source.users)
+    folded = insert_after(graph, source, Fold(timesteps), f"{source.target}_folded")
     for reader in readers:
-        reader.replace_input_with(given, folded)
+        reader.replace_input_with(source, folded)
 
 
 def _let_time_in(graph: fx.GraphModule, temporal: frozenset[fx.Node], timesteps: int) -> None:
@@ -200,8 +200,8 @@ def of_one_frame(snn: Model) -> QuantizedANN:
         if isinstance(module_of(graph, node), (Fold, Repeat, TimeMean, Steps)):
             node.replace_all_uses_with(operands(node)[0])
             graph.graph.erase_node(node)
-    found = results(graph)
-    means = found[: len(found) // 2]
+    outputs = results(graph)
+    means = outputs[: len(outputs) // 2]
     output_of(graph).args = (means[0] if len(means) == 1 else means,)
     graph.delete_all_unused_submodules()
     graph.recompile()
