@@ -227,7 +227,7 @@ def _fit(record: _Record, initial: Tensor, *, biased: bool) -> tuple[Tensor, Ten
 
     Args:
         record: Currents and activations of the site.
-        initial: v_0 that the site has.
+        initial: Potential v_0 that the site has.
         biased: True where a bias can carry an added current.
     """
     now = initial.expand(len(record.activations)).clone()
