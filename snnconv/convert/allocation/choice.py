@@ -77,7 +77,7 @@ class AllocatedLevels:
                 f"After the final calibration it is {beyond}, which the calibration that chose the levels met. "
                 "Give a margin, or that calibration: --calibration bias.",
                 SnnconvWarning,
-                stacklevel=3,
+                stacklevel=4,
             )
         return replace(self.report, result=result)
 
