@@ -20,7 +20,7 @@ from snnconv.formats.onnx import save
 from snnconv.loading import load
 from snnconv.model import Model
 from snnconv.progress import Progress, no_progress
-from snnconv.reporting import Options, report
+from snnconv.reporting import ReportOptions, report
 
 __all__ = ["Demo", "DemoRow", "run_demo"]
 
@@ -98,7 +98,7 @@ def _run(folder: Path, progress: Progress) -> Demo:
         _row_of_onnxruntime(snn_file, ann, test),
     )
     page = folder / REPORT_FILE
-    report(snn_file, test, page, against=ann_file, options=Options(command="snnconv demo"), progress=progress)
+    report(snn_file, test, page, against=ann_file, options=ReportOptions(command="snnconv demo"), progress=progress)
     return Demo(rows, len(test), TIMESTEPS, converted.levels, str(ann_file), str(snn_file), str(page))
 
 

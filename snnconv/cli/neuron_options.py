@@ -9,8 +9,10 @@ import click
 
 from snnconv.cli.names import NameChoice
 from snnconv.cli.options import require
+from snnconv.cli.setting_options import setting_options
 from snnconv.finetune.settings import neuron_names
-from snnconv.options import MOST_LEVELS, MOST_TIMESTEPS
+from snnconv.neuron_options import NeuronOptions
+from snnconv.options import options_of
 
 if TYPE_CHECKING:
     from snnconv.neurons import NeuronSettings
@@ -19,63 +21,13 @@ __all__ = ["neuron_options", "neuron_settings"]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-OPTIONS = ("timesteps", "levels", "ceiling", "decay", "reset", "mpr", "surrogate", "coupling", "initial")
+NEURON_HELP = "Neurons of a spiking network that is trained from scratch.  [default: none, a quantized network]"
 
 
 def neuron_options(command: Command) -> Command:
     """Add `--neuron` and the options of `NeuronSettings`."""
-    for option in reversed(
-        (
-            click.option(
-                "--neuron",
-                type=NameChoice(neuron_names),
-                help="Neurons of a spiking network that is trained from scratch.  [default: none, a quantized network]",
-            ),
-            click.option(
-                "-T",
-                "--timesteps",
-                type=click.IntRange(1, MOST_TIMESTEPS),
-                metavar="T",
-                help="Time steps of the neurons.  [default: 4]",
-            ),
-            click.option(
-                "-L",
-                "--levels",
-                type=click.IntRange(1, MOST_LEVELS),
-                metavar="L",
-                help="Firing levels of a step.  [default: mht, lmht 2; if, lif 1; mlf 3]",
-            ),
-            click.option("--reset", type=click.Choice(["soft", "hard"]), help="Reset of if and lif.  [default: soft]"),
-            click.option(
-                "--initial",
-                type=float,
-                metavar="V",
-                help="Membrane potential of lmht that a window starts with, in thresholds.  [default: 0.5]",
-            ),
-            click.option(
-                "--decay",
-                type=float,
-                help="Share of the potential of lif and mlf that is left after a step.  [default: 0.25]",
-            ),
-            click.option(
-                "--mpr", is_flag=True, help="Training with the membrane potential rectifier, for all neurons but mlf."
-            ),
-            click.option(
-                "--surrogate",
-                metavar="NAME[:NUMBER]",
-                help="Surrogate of if, lif and mlf: rectangular, triangular, tanh, arctan or sigmoid.  [default: "
-                "rectangular:1]",
-            ),
-            click.option(
-                "--coupling", type=click.Choice(["mean", "causal"]), help="Coupling of mht.  [default: causal]"
-            ),
-            click.option(
-                "--ceiling", type=float, help="Largest mean output of a neuron.  [default: mht, lmht 2; else L]"
-            ),
-        )
-    ):
-        command = option(command)
-    return command
+    command = setting_options(NeuronOptions, without=("kind",), unset=True)(command)
+    return click.option("--neuron", type=NameChoice(neuron_names), help=NEURON_HELP)(command)
 
 
 def neuron_settings(options: dict[str, Any]) -> NeuronSettings | None:
@@ -86,7 +38,8 @@ def neuron_settings(options: dict[str, Any]) -> NeuronSettings | None:
     """
     from snnconv.neurons import NeuronSettings
 
-    stated = {name: options[name] for name in OPTIONS if options[name] is not None and options[name] is not False}
+    values = {name: options[name] for name in options_of(NeuronOptions) if name in options}
+    stated = {name: value for name, value in values.items() if value is not None and value is not False}
     if options["neuron"] is not None:
         return NeuronSettings(options["neuron"], **stated)
     named = ", ".join(f"--{name}" for name in stated)

@@ -17,7 +17,11 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def setting_options(
-    settings: type[Any], *, only: Container[str] | None = None, without: Container[str] = ()
+    settings: type[Any],
+    *,
+    only: Container[str] | None = None,
+    without: Container[str] = (),
+    unset: bool = False,
 ) -> Callable[[Command], Command]:
     """Return a decorator that adds an option to a command for each field of settings that has a help text.
 
@@ -25,34 +29,44 @@ def setting_options(
         settings: Settings class, whose defaults are the options'.
         only: Names of the fields that get an option; by default all.
         without: Names of fields that get none.
+        unset: True for options that are None where the user leaves them out; the help still tells their defaults.
     """
     fields = options_of(settings).items()
     chosen = [(name, field) for name, field in fields if (only is None or name in only) and name not in without]
 
     def decorate(command: Command) -> Command:
         for name, field in reversed(chosen):
-            command = _option(settings, name, field)(command)
+            command = _option(settings, name, field, unset)(command)
         return command
 
     return decorate
 
 
-def _option(settings: type[Any], name: str, field: Field[Any]) -> Callable[[Command], Command]:
-    """Return the decorator of one option."""
+def _option(settings: type[Any], name: str, field: Field[Any], unset: bool) -> Callable[[Command], Command]:
+    """Return the decorator of one option.
+
+    Args:
+        settings: Settings class of the field.
+        name: Name of the field.
+        field: Field of the option.
+        unset: True for a default of None.
+    """
     facts, hint = field.metadata, type_of(settings, name)
     names = facts["names"] or (f"--{name.replace('_', '-')}",)
-    text = facts["help"] if facts["otherwise"] is None else f"{facts['help']}  [default: {facts['otherwise']}]"
+    default = None if unset and hint is not bool else field.default
+    otherwise = facts["otherwise"] or (field.default if default != field.default else None)
+    text = facts["help"] if otherwise is None else f"{facts['help']}  [default: {otherwise}]"
     if hint is bool:
         shown = any("/" in flag for flag in names)  # a flag without an opposite is off by default
-        return click.option(*names, name, is_flag=True, default=field.default, show_default=shown, help=text)
+        return click.option(*names, name, is_flag=True, default=default, show_default=shown, help=text)
     kind, word = option_type(field, hint)
     return click.option(
         *names,
         name,
         type=kind,
         metavar=facts["metavar"] or word,
-        default=field.default,
-        show_default=field.default is not None,
+        default=default,
+        show_default=default is not None,
         help=text,
     )
 

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from snnconv.lazy import lazy_names
+from snnconv.verbs import make_callable
 
 if TYPE_CHECKING:
     from snnconv.convert.allocation import PrecisionReport
@@ -53,3 +54,4 @@ __getattr__ = lazy_names(
         "verify": ".verification",
     },
 )
+make_callable(__name__)

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, nn
 
 from snnconv.convert.allocation import AllocatedLevels, choose_levels
 from snnconv.convert.allocation.request import LevelsSettings, read_request
@@ -26,9 +25,9 @@ from snnconv.convert.calibration.method import AUTO
 from snnconv.convert.report import CalibrationReport, CausalReport, ConversionReport, Verification
 from snnconv.convert.task import DEFAULT_NEURON, ConversionChoices, ConversionTask, prepare_task
 from snnconv.convert.verification import verify
-from snnconv.data.images import Images
-from snnconv.loading import load
-from snnconv.model import SNN, Model, QuantizedANN, typed
+from snnconv.data.opening import DataLike
+from snnconv.loading import ModelLike, load_for
+from snnconv.model import SNN, QuantizedANN, typed
 from snnconv.neurons import Coupling
 from snnconv.neurons.site import require_positive_int
 from snnconv.progress import Progress, no_progress
@@ -39,7 +38,7 @@ __all__ = ["convert"]
 
 
 def convert(
-    model: str | os.PathLike[str] | nn.Module | Model,
+    model: ModelLike,
     *,
     timesteps: int = 4,
     levels: int | None = None,
@@ -48,7 +47,7 @@ def convert(
     budget_accuracy: float | None = None,
     coupling: Coupling | str = Coupling.MEAN,
     neuron: str = DEFAULT_NEURON,
-    calibration_data: str | Images | Tensor | None = None,
+    calibration_data: DataLike | None = None,
     calibration_images: int = DEFAULT_IMAGES,
     calibration: str | CalibrationSettings = AUTO,
     keep: str | os.PathLike[str] | None = None,
@@ -60,7 +59,7 @@ def convert(
 
     Args:
         model: Anything that `load` takes: an ANN, which is calibrated, or a quantized ANN, which needs no data; a few
-            images of data that are given for it serve to verify.
+            images of data that are given for it serve to verify. The data tell the shape of an `nn.Module`'s input.
         timesteps: T >= 1.
         levels: L >= 1, firing levels per step; 4 by default, of a quantized ANN its own N divided by T.
         total_levels: N = L*T of all sites, which T divides, in the place of `levels`; or "auto:FLOOR": N of each site
@@ -72,7 +71,8 @@ def convert(
             biases are calibrated, initial potentials and biases are then moved to suit the steps).
         neuron: Name of the neurons, as `NeuronSettings` takes it. "mht" fires what the quantized network computes;
             others have a coupling of their own, mostly causal, and fire as their own rule says.
-        calibration_data: Unlabelled images: a data spec, opened data, or normalised images `[n, ...]`.
+        calibration_data: Unlabelled images: a data spec, samples `[n, ...]` as the network takes them, a Dataset, a
+            DataLoader, or opened images. Labels beside them are not looked at.
         calibration_images: Most images that are used, drawn by `seed`.
         calibration: Name of the method that finds ceilings and biases, such as "mse", "bias" or "reconstruct"; "auto"
             chooses between the last two by what they would take; or all choices as CalibrationSettings.
@@ -102,7 +102,7 @@ def convert(
     request = read_request(LevelsSettings(timesteps, levels, total_levels, budget_energy_pj, budget_accuracy))
     choices = ConversionChoices.of(timesteps, request, coupling, neuron, calibration, keep, seed, progress)
     require_positive_int("calibration_images", calibration_images)
-    task = prepare_task(load(model), choices, merge_linear=merge_linear)
+    task = prepare_task(load_for(model, calibration_data, "calibration"), choices, merge_linear=merge_linear)
     images = images_for(task.source, task.ann, calibration_data, calibration_images, task.checked, seed, progress)
     allocated = _allocated(task, images)
     networks = _networks(task, images, allocated)

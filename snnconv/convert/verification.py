@@ -20,10 +20,12 @@ from torch import Tensor, fx, nn
 from snnconv.convert.calibration.cost import forward_seconds
 from snnconv.convert.report import Verification
 from snnconv.convert.site_comparison import TOLERANCE, SiteComparison, largest_magnitude, site_report
+from snnconv.data.opening import DataLike, as_images
 from snnconv.errors import InvalidValueError, ModelError, VerificationError
 from snnconv.graph.access import display_name, module_of, operands, samples_within
 from snnconv.graph.hooks import hooked
 from snnconv.graph.precision import to_double
+from snnconv.loading import ModelLike, load
 from snnconv.model import SNN, Model, QuantizedANN, rows_of
 from snnconv.neurons import Coupling, QuantizedSite, Site, SpikingSite, unfold_time
 from snnconv.spiking.sites import cap_of, is_rectifier, iter_sites
@@ -51,15 +53,15 @@ def affordable_images(ann: Model, timesteps: int) -> int:
 
 
 @torch.inference_mode()
-def verify(quantized: Model, snn: Model, x: Tensor, *, ann: Model | None = None) -> Verification:
+def verify(quantized: ModelLike, snn: ModelLike, x: DataLike, *, ann: ModelLike | None = None) -> Verification:
     """Run both networks on the same images in double precision and compare every site.
 
     Args:
-        quantized: The quantized ANN.
-        snn: The SNN made from it. One whose biases were moved to suit its steps is compared with the quantized ANN of
+        quantized: Quantized ANN, in any form that `load` takes.
+        snn: SNN made from it. One whose biases were moved to suit its steps is compared with the quantized ANN of
             the same biases, which `calibrate_causal` returns beside it; the effect of other initial potentials counts
             as unevenness.
-        x: Normalised images, `[B, ...]`.
+        x: Samples `[n, ...]` as the network takes them, or data in any other form that `convert` takes.
         ann: Network before quantization, which knows where its activations saturate by themselves.
 
     Returns:
@@ -73,7 +75,12 @@ def verify(quantized: Model, snn: Model, x: Tensor, *, ann: Model | None = None)
         ModelError: The models are not at these stages, or the SNN's input changes over time.
         InvalidValueError: `x` holds no image.
     """
-    quantized, snn = _comparable(quantized, snn)
+    with torch.inference_mode(False):
+        quantized, snn = _comparable(load(quantized), load(snn))
+        ann = None if ann is None else load(ann)
+    if not isinstance(x, Tensor) or not x.is_floating_point():
+        images = as_images(x, quantized.input, "calibration", name="x")
+        x = torch.cat([batch for batch, _ in images.batches(len(images))])
     if not x.shape[0]:
         raise InvalidValueError("There is no image to compare on.")
     comparison = _Comparison(quantized, snn, ann)

@@ -22,7 +22,7 @@ from snnconv.data.images import Images
 from snnconv.data.recordings import Recordings
 from snnconv.data.scheme import SCHEMES, Purpose, recording_forms
 from snnconv.data.sources import Source
-from snnconv.errors import DataError
+from snnconv.errors import DataError, InvalidValueError
 from snnconv.model import InputSpec
 
 __all__ = ["DataInfo", "Images", "Purpose", "describe_data", "open_data"]
@@ -93,10 +93,12 @@ def open_data(spec: str, input: InputSpec, *, purpose: Purpose) -> Images:  # no
     >>> tuple(x.shape), y
     ((1, 8, 8), 4)
     """
+    if not isinstance(input, InputSpec):
+        raise InvalidValueError(f"input is a {type(input).__name__}: give the network's own, as in model.input.")
     if input.layout == "NC":
         raise DataError(
-            f"{spec!r} names images, the network takes a flat input of {input.channels} values. In Python, convert "
-            "takes such inputs as a tensor."
+            f"{spec!r} names images, the network takes a flat input of {input.channels} values. In Python, give its "
+            "samples as an array [n, values], or as (x, y)."
         )
     source, parsed = _read(spec, purpose)
     source = _in_time(source, input, spec).with_channels(input.channels)

@@ -49,7 +49,7 @@ class DataSpec:
         return chosen
 
 
-def parse_spec(text: str) -> DataSpec:
+def parse_spec(text: object) -> DataSpec:
     """Take a data spec apart; opens nothing.
 
     Raises:
@@ -60,6 +60,9 @@ def parse_spec(text: str) -> DataSpec:
     >>> parse_spec("digits[::2]").scheme
     'digits'
     """
+    if not isinstance(text, str):
+        forms = ", ".join(scheme.form for scheme in ordered_schemes().values())
+        raise DataError(f"A data spec is a text, not a {type(text).__name__}: write one of {forms}.")
     body, window = _split_window(text)
     scheme, colon, where = body.partition(":")
     if scheme not in SCHEMES:

@@ -73,6 +73,10 @@ class Source(ABC):
         for chunk in chunks:
             yield self.load(chunk, fit)
 
+    def labels_of(self, indices: Indices) -> Labels | None:
+        """Return the labels of some images `[B]`, or None where there are none."""
+        return None if self.labels is None else self.labels[indices]
+
     def class_count(self) -> int | None:
         """Return the number of classes: of the names, else the largest label + 1, else None."""
         if self.classes is not None:

@@ -12,8 +12,8 @@ from torch import fx
 from snnconv.costs.activity import Activity, measure
 from snnconv.costs.energy import DEFAULT, EnergyModel
 from snnconv.costs.operations import Operations
-from snnconv.data.datasets import open_data
 from snnconv.data.images import Images
+from snnconv.data.opening import DataLike, as_images
 from snnconv.errors import DataError, InvalidValueError, ModelError
 from snnconv.evaluation.accuracy import Scores, standard_error
 from snnconv.evaluation.differences import OutputError, class_count
@@ -22,7 +22,8 @@ from snnconv.evaluation.inputs import check_data
 from snnconv.evaluation.result import Evaluation, Mode
 from snnconv.evaluation.scoring import check_pair, differences_of, has_labels, score, shapes_of
 from snnconv.graph.passes import fold_affine, run_passes, split_calls
-from snnconv.loading import load
+from snnconv.graph.size import Size
+from snnconv.loading import ModelLike, load_beside, load_for
 from snnconv.model import SNN, Model, QuantizedANN
 from snnconv.neurons import Coupling
 from snnconv.progress import Progress, no_progress
@@ -46,10 +47,10 @@ __all__ = ["ann_activity", "ann_energy", "counted_form", "evaluate"]
 
 
 def evaluate(
-    model: Model | ExportedNetwork | str | os.PathLike[str],
-    data: Images | str,
+    model: ModelLike | ExportedNetwork,
+    data: DataLike,
     *,
-    against: Model | str | os.PathLike[str] | None = None,
+    against: ModelLike | None = None,
     simulate: bool = False,
     limit: int | None = None,
     batch_size: int | None = None,
@@ -66,11 +67,13 @@ def evaluate(
     collapsed may differ where a value lies on the border of two levels.
 
     Args:
-        model: of any stage, or the path of its file, which may be one of 8-bit integers; it is not changed.
-        data: images opened with `model.input`, or a data spec. Labels are optional.
-        against: a network of the same outputs, whose arg-max is compared on the same images (whose outputs, where they
-            name no classes), in its own layout and normalisation; where it states none, it is given what `model` is
-            given. A mean-coupled spiking one is collapsed.
+        model: Network of any stage: a Model, the path of its file, which may be one of 8-bit integers, `timm:NAME`, or
+            an `nn.Module`, the shape of whose input the data tell. It is not changed.
+        data: Data spec, samples `[n, ...]` as the network takes them, `(x, y)`, Dataset, DataLoader, or images opened
+            with `model.input`. Labels are optional.
+        against: Network of the same outputs, in any of these forms, whose arg-max is compared on the same images (whose
+            outputs, where they name no classes), in its own layout and normalisation; where it states none, it is given
+            what `model` is given. A mean-coupled spiking one is collapsed.
         simulate: step through time also where that is not needed.
         limit: evaluate the first so many images; None: all.
         batch_size: images at a time; None: as many as keep the largest activation modest.
@@ -93,21 +96,20 @@ def evaluate(
     """
     _check_options(limit, batch_size, activity_images)
     if isinstance(model, (str, os.PathLike)):
-        model = open_exported(model) or load(model)
+        model = open_exported(model) or load_for(model, data, "eval")
     if isinstance(model, ExportedNetwork):
         check_choice(precision, backend)
         check_exported(model, simulate, precision, backend, energy_model)
         return evaluate_exported(model, data, against, limit, batch_size, progress)
-    model = load(model)
-    against = None if against is None else load(against)
+    model = load_for(model, data, "eval")
+    against = None if against is None else load_beside(against, model.input)
     backend = "torch" if backend == "auto" else backend
     mode = _mode(model, simulate)
     precision = resolve(precision, model, backend)
-    if isinstance(data, str):
-        data = open_data(data, model.input, purpose="eval")
-    if not len(data):
-        raise DataError(f"{data.spec!r} holds no {data.input.noun}.")
-    images = data.first(limit)
+    opened = as_images(data, model.input, "eval")
+    if not len(opened):
+        raise DataError(f"{opened.spec!r} holds no {opened.input.noun}.")
+    images = opened.first(limit)
     check_data(images.input, model.input)
     plain = in_precision(_runnable(model, mode), precision)
     running: list[Model | OnnxNetwork] = [for_inference(plain) if backend == "torch" else exported(plain, backend)]
@@ -140,7 +142,7 @@ def evaluate(
     )
 
 
-def ann_energy(model: Model, *, size: int | None = None, energy_model: EnergyModel = DEFAULT) -> Operations:
+def ann_energy(model: Model, *, size: Size | None = None, energy_model: EnergyModel = DEFAULT) -> Operations:
     """Operations of one image in the plain network, for comparison: every operator once, batch-norm folded.
 
     Of data that change over time every operator counts once a frame: the plain network is run on each of them.
@@ -157,7 +159,7 @@ def ann_energy(model: Model, *, size: int | None = None, energy_model: EnergyMod
     return ann_activity(model, size=size, energy_model=energy_model).operations
 
 
-def ann_activity(model: Model, *, size: int | None = None, energy_model: EnergyModel = DEFAULT) -> Activity:
+def ann_activity(model: Model, *, size: Size | None = None, energy_model: EnergyModel = DEFAULT) -> Activity:
     """`ann_energy` by layer: the same operations, and each node's; no sites, for nothing is shown to the network.
 
     Layers have the names of a spiking network's made from it, as far as conversion keeps them.

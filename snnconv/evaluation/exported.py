@@ -10,8 +10,7 @@ from typing import Literal
 import onnx
 
 from snnconv.costs.energy import DEFAULT, EnergyModel
-from snnconv.data.datasets import open_data
-from snnconv.data.images import Images
+from snnconv.data.opening import DataLike, as_images
 from snnconv.errors import DataError, FileError, InvalidValueError
 from snnconv.evaluation.accuracy import standard_error
 from snnconv.evaluation.differences import Shape, class_count
@@ -20,7 +19,7 @@ from snnconv.evaluation.result import Evaluation, Mode
 from snnconv.evaluation.scoring import check_pair, differences_of, has_labels, score, shapes_of
 from snnconv.formats.onnx.metadata import INT8, metadata_in
 from snnconv.formats.onnx.reading import read_proto
-from snnconv.loading import TIMM, is_nir_file, load
+from snnconv.loading import TIMM, ModelLike, is_nir_file, load_beside
 from snnconv.model import InputSpec, Model
 from snnconv.progress import Progress
 from snnconv.runtime.inference import batch_that_fits, for_inference
@@ -130,8 +129,8 @@ def check_exported(
 
 def evaluate_exported(
     file: ExportedNetwork,
-    data: Images | str,
-    against: Model | str | os.PathLike[str] | None,
+    data: DataLike,
+    against: ModelLike | None,
     limit: int | None,
     batch_size: int | None,
     progress: Progress,
@@ -143,17 +142,16 @@ def evaluate_exported(
         FileError: likewise.
         ModelError: likewise.
     """
-    if isinstance(data, str):
-        data = open_data(data, file.input, purpose="eval")
-    if not len(data):
-        raise DataError(f"{data.spec!r} holds no {data.input.noun}.")
-    images = data.first(limit)
+    opened = as_images(data, file.input, "eval")
+    if not len(opened):
+        raise DataError(f"{opened.spec!r} holds no {opened.input.noun}.")
+    images = opened.first(limit)
     check_data(images.input, file.input)
     running: list[Model | OnnxNetwork] = [file.network]
     size = BATCH
     classes, differences = class_count(file.shapes[0]), None
     if against is not None:
-        against = load(against)
+        against = load_beside(against, file.input)
         check_pair(file.shapes, against, images)
         differences = differences_of(file.outputs, file.shapes, shapes_of(against))
         other = collapse(against) if collapses(against) else against

@@ -12,8 +12,8 @@ import onnx
 import torch
 from torch import Tensor
 
-from snnconv.data.datasets import open_data
 from snnconv.data.images import Images
+from snnconv.data.opening import DataLike, as_images
 from snnconv.errors import DataError
 from snnconv.evaluation.differences import OutputError, class_count
 from snnconv.evaluation.scoring import differences_of, labels_of, outputs_of, shapes_of
@@ -104,7 +104,7 @@ def _percent(classes: Tensor, wanted: Tensor) -> float:
 def compare_file(
     source: str | os.PathLike[str] | onnx.ModelProto | Callable[[Tensor], tuple[Tensor, ...]],
     model: Model,
-    data: str,
+    data: DataLike,
     *,
     limit: int | None = None,
     progress: Progress = no_progress,
@@ -114,7 +114,7 @@ def compare_file(
     Args:
         source: ONNX file, the network in it, or a function from a batch to the outputs.
         model: what it was written from; a mean-coupled SNN runs collapsed.
-        data: a data spec; labels are optional.
+        data: Data in any form that `evaluate` takes; labels are optional.
         limit: the first so many images; None: all.
         progress: told of each batch.
 
@@ -122,10 +122,9 @@ def compare_file(
         DataError: there is no image, the data do not fit the network, or only some have labels.
         FileError: onnxruntime cannot read the file.
     """
-    images = open_data(data, model.input, purpose="eval")
-    images = images.first(limit)
+    images = as_images(data, model.input, "eval").first(limit)
     if not len(images):
-        raise DataError(f"{data!r} holds no {images.input.noun}.")
+        raise DataError(f"{images.spec!r} holds no {images.input.noun}.")
     fast = for_inference(collapse(model) if collapses(model) else model)
     file = source if callable(source) else _in_onnxruntime(source)
     scores = FileScores(model, images)

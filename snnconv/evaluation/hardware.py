@@ -10,8 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from snnconv.data.datasets import open_data
-from snnconv.data.images import Images
+from snnconv.data.opening import DataLike, as_images
 from snnconv.errors import DataError
 from snnconv.evaluation.file import FileComparison, FileScores
 from snnconv.evaluation.scoring import outputs_of
@@ -48,7 +47,7 @@ def integers_of(pixels: Tensor, spec: InputSpec) -> NDArray[np.int64]:
 def compare_hardware(
     files: Mapping[str, bytes] | HardwareNetwork,
     model: Model,
-    data: Images | str,
+    data: DataLike,
     *,
     limit: int | None = None,
     progress: Progress = no_progress,
@@ -58,7 +57,7 @@ def compare_hardware(
     Args:
         files: Files of the folder by name, or the network of integers that they hold.
         model: what it was made from; a mean-coupled SNN runs collapsed.
-        data: a data spec, or images opened with `model.input`; labels are optional.
+        data: Data in any form that `evaluate` takes; labels are optional.
         limit: the first so many images; None: all.
         progress: told of each batch.
 
@@ -66,8 +65,7 @@ def compare_hardware(
         DataError: there is no image, the data do not fit the network, or only some have labels.
         FileError: the folder is damaged.
     """
-    images = open_data(data, model.input, purpose="eval") if isinstance(data, str) else data
-    images = images.first(limit)
+    images = as_images(data, model.input, "eval").first(limit)
     if not len(images):
         raise DataError(f"{images.spec!r} holds no {images.input.noun}.")
     fast = for_inference(collapse(model) if collapses(model) else model)

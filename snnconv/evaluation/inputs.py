@@ -35,10 +35,11 @@ def adapt(x: Tensor, source: InputSpec, target: InputSpec) -> Tensor:
 
 
 def _normalisation(spec: InputSpec) -> tuple[Tensor, Tensor]:
-    """Mean and std, `[C, 1, 1]` float64."""
+    """Mean and std, `[C, 1, 1]` float64; of a flat input `[F]`."""
     mean = torch.tensor(spec.mean or (0.0,), dtype=torch.float64)
     std = torch.tensor(spec.std or (1.0,), dtype=torch.float64)
-    return mean.expand(spec.channels).view(-1, 1, 1), std.expand(spec.channels).view(-1, 1, 1)
+    axes = (-1,) if spec.layout == "NC" else (-1, 1, 1)
+    return mean.expand(spec.channels).view(axes), std.expand(spec.channels).view(axes)
 
 
 def check_data(given: InputSpec, wanted: InputSpec) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from snnconv.lazy import lazy_names
+from snnconv.verbs import make_callable
 
 if TYPE_CHECKING:
     from snnconv.errors import DivergenceError
@@ -52,3 +53,4 @@ __getattr__ = lazy_names(
         "train": ".training",
     },
 )
+make_callable(__name__)

@@ -64,13 +64,18 @@ class Augmentation:
     """
 
     def __init__(self, input: InputSpec, settings: LoopSettings) -> None:  # noqa: A002 - the name this has everywhere
+        flat = input.layout == "NC"
+        if flat and (settings.cutout or settings.auto_augment != "none"):
+            raise InvalidValueError(
+                "cutout and auto_augment change images, and the network takes flat inputs: leave them out."
+            )
         height, width = input.height or 0, input.width or 0
         if settings.cutout and settings.cutout >= min(height, width):
             raise InvalidValueError(
                 f"cutout is {settings.cutout}, the images are {height} x {width} pixels: give less."
             )
         self.seed = settings.seed
-        self.augment = settings.augment
+        self.augment = settings.augment and not flat
         self.cutout = settings.cutout
         self.shifts = max(height, width) <= SMALL or input.timesteps is not None  # frames count events
         self.flips = input.channels > 1 and input.timesteps is None
@@ -92,6 +97,8 @@ class Augmentation:
             pixels: Pixels `[B, C, H, W]`, or frames `[B, T, C, H, W]`, which are changed alike within a sample.
             draws: Random numbers of the images, on the device of the pixels.
         """
+        if not (self.augment or self.policy or self.cutout):
+            return pixels
         x = pixels.flatten(1, -3)
         if self.augment:
             x = shift(x, draws.places[:, :2]) if self.shifts else resized_crop(x, draws.places[:, :4])

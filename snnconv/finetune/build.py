@@ -9,9 +9,11 @@ from typing import Any
 import torch
 from torch import nn
 
-from snnconv.data.datasets import DataInfo, Images, describe_data, open_data
+from snnconv.data.datasets import DataInfo, Images, describe_data
+from snnconv.data.opening import DataLike, as_images, input_of, sample_shape_of
 from snnconv.errors import DataError, InvalidValueError, ModelError
-from snnconv.loading import load, load_module
+from snnconv.graph.size import Size, sides_of
+from snnconv.loading import ModelLike, load, load_module, require_source
 from snnconv.model import ANN, InputSpec, Model
 from snnconv.networks import NETWORKS
 
@@ -25,7 +27,7 @@ def build_network(
     info: DataInfo,
     *,
     pretrained: bool = False,
-    size: int | None = None,
+    size: Size | None = None,
     resize: int | None = None,
     mean: tuple[float, ...] | None = None,
     std: tuple[float, ...] | None = None,
@@ -66,7 +68,7 @@ def build_network(
         torch.manual_seed(seed)
         module, config = _module(name, info, pretrained)
     timm_size = config.get("input_size", (None, None, None))
-    height, width = size or info.height or timm_size[1], size or info.width or timm_size[2]
+    height, width = (info.height or timm_size[1], info.width or timm_size[2]) if size is None else sides_of(size)
     if height is None or width is None:
         raise InvalidValueError(f"The images are of several sizes, and {name} takes any: give size=N.")
     model = load_module(module, (info.channels, height, width), source=name)
@@ -129,8 +131,8 @@ def _info(images: Images) -> DataInfo:
 
 
 def open_training(
-    model: Model | nn.Module | str | os.PathLike[str],
-    data: Images | str,
+    model: ModelLike,
+    data: DataLike,
     *,
     seed: int = 0,
     timesteps: int | None = None,
@@ -139,22 +141,38 @@ def open_training(
 
     Args:
         model: Model; a module for images of the data's own size; or a name as `build_network` takes it.
-        data: Images, or a data spec, which is opened for training.
+        data: Data in any form that `as_images` takes, opened for training.
         seed: Seed of random weights.
         timesteps: T that event data are cut into.
 
     Raises:
         InvalidValueError: The size of the images is not known.
-        SnnconvError: `build_network` or `open_data` refuses.
+        SnnconvError: `build_network` or `as_images` refuses.
     """
+    require_source(model)
     if isinstance(model, Model):
-        return model, open_data(data, model.input, purpose="train") if isinstance(data, str) else data
-    info = describe_data(data, purpose="train") if isinstance(data, str) else _info(data)
+        return model, as_images(data, model.input, "train")
+    info = describe_data(data, purpose="train") if isinstance(data, str) else _info_of_samples(model, data)
     if not isinstance(model, nn.Module):
         network = build_network(model, info, timesteps=timesteps, seed=seed)
-    elif info.height is None or info.width is None:
+    elif isinstance(data, str) and (info.height is None or info.width is None):
         raise InvalidValueError("The images are of several sizes: load the module with load_module and its shape.")
     else:
-        network = load_module(model, (info.channels, info.height, info.width))
+        shape = sample_shape_of(data, "train")
+        network = load_module(model, shape[1:] if info.temporal and not isinstance(data, (str, Images)) else shape)
         network.input = replace(network.input, timesteps=timesteps if info.temporal else None)
-    return network, open_data(data, network.input, purpose="train") if isinstance(data, str) else data
+    return network, as_images(data, network.input, "train")
+
+
+def _info_of_samples(model: nn.Module | str | os.PathLike[str], data: DataLike) -> DataInfo:
+    """Say what samples hold: images, feature vectors, or recordings of either."""
+    if isinstance(data, Images):
+        return _info(data)
+    shape = sample_shape_of(data, "train")
+    images = as_images(data, input_of(shape, temporal=len(shape) in (2, 4)), "train")
+    if images.input.layout == "NC" and isinstance(model, str) and model.startswith((TIMM, ZOO)):
+        raise DataError(
+            f"The samples are flat, of {images.input.channels} values each, and {model} takes images: give an "
+            "nn.Module, or a file, whose network takes flat samples."
+        )
+    return _info(images)

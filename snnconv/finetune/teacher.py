@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import os
-
 from snnconv.errors import ModelError
 from snnconv.finetune.fitting import class_count
 from snnconv.finetune.losses.distillation import sites_that_differ
-from snnconv.loading import load
+from snnconv.loading import ModelLike, load_beside
 from snnconv.model import SNN, Model
 from snnconv.spiking.plan import prepare
 
 __all__ = ["open_teacher"]
 
 
-def open_teacher(source: Model | str | os.PathLike[str] | None, student: Model) -> Model | None:
+def open_teacher(source: ModelLike | None, student: Model) -> Model | None:
     """Load a teacher for a student, prepared as the student was, so that its sites are the student's.
 
     Args:
@@ -29,7 +27,7 @@ def open_teacher(source: Model | str | os.PathLike[str] | None, student: Model) 
         return None
     if student.input.timesteps is not None:
         raise ModelError("An ANN takes still images and cannot teach a network that takes frames: leave it out.")
-    teacher = load(source)
+    teacher = load_beside(source, student.input)
     if isinstance(teacher, SNN):
         raise ModelError("The teacher is a spiking network: give the ANN that knowledge is to be distilled from.")
     classes, teacher_classes = class_count(student), class_count(teacher)

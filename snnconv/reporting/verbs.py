@@ -6,15 +6,20 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from torch import nn
+
 from snnconv.costs.energy import DEFAULT, EnergyModel
-from snnconv.data.images import Images
-from snnconv.loading import load
+from snnconv.data.opening import DataLike
+from snnconv.errors import InvalidValueError
+from snnconv.loading import ModelLike, load_beside, load_for
 from snnconv.model import Model
 from snnconv.progress import Progress, no_progress
-from snnconv.reporting.comparison import Comparison, gather_comparison
+from snnconv.reporting.comparison import Comparison
 from snnconv.reporting.comparison_view import comparison_view
-from snnconv.reporting.gather import Options, gather
+from snnconv.reporting.gather import gather, name_of
+from snnconv.reporting.gather_comparison import gather_comparison
 from snnconv.reporting.numbers import Report
+from snnconv.reporting.options import ReportOptions
 from snnconv.reporting.page import render
 from snnconv.reporting.view import report_view
 from snnconv.reporting.write import check_output, write
@@ -23,27 +28,29 @@ from snnconv.spiking.grid import Grid
 
 __all__ = ["compare", "report"]
 
-Network = Model | str | os.PathLike[str]
-
 
 def report(
-    model: Network,
-    data: Images | str,
+    model: ModelLike,
+    data: DataLike,
     output: str | os.PathLike[str] = "report.html",
     *,
-    against: Network | None = None,
-    options: Options | None = None,
+    against: ModelLike | None = None,
+    options: ReportOptions | None = None,
     progress: Progress = no_progress,
 ) -> Report:
     """Write one self-contained page about a network, and its numbers as JSON beside it.
 
     Args:
-        model: of any stage, or its file.
-        data: images opened for it, or a data spec. Labels are optional.
-        output: the page, which ends in .html; the numbers get the same name with .json.
-        against: the network it was made from, or another of the same outputs.
-        options: how much to look at.
-        progress: told of each batch.
+        model: Network of any stage, in any form that `load` takes; the data tell the shape of an `nn.Module`'s input.
+        data: Data spec, samples `[n, ...]` as the network takes them, `(x, y)`, Dataset, DataLoader, or images opened
+            for the network. Labels are optional.
+        output: Path of the page, which ends in .html; the numbers get the same name with .json.
+        against: Network that it was made from, or another one of the same outputs; None: compare with nothing.
+        options: Choices of the report; None: the defaults.
+        progress: Callable around each batch, for a progress bar.
+
+    Returns:
+        The numbers of the page.
 
     Raises:
         FileError: a file is missing or damaged, or the page cannot be written; then nothing is.
@@ -51,20 +58,20 @@ def report(
     """
     page = Path(output)
     check_output(page, _files(model, against))
-    network = load(model)
-    other = None if against is None else load(against)
+    network = load_for(model, data, "eval")
+    other = None if against is None else load_beside(against, network.input)
     names = (_name(model, network), None if against is None or other is None else _name(against, other))
-    found = gather(network, data, against=other, options=options, names=names, progress=progress)
-    write(page, render("report.html.j2", report_view(found)), found.to_dict())
-    return found
+    numbers = gather(network, data, against=other, options=options, names=names, progress=progress)
+    write(page, render("report.html.j2", report_view(numbers)), numbers.to_dict())
+    return numbers
 
 
 def compare(
-    models: Sequence[Network],
-    data: str,
+    models: Sequence[ModelLike],
+    data: DataLike,
     output: str | os.PathLike[str] = "compare.html",
     *,
-    against: Network | None = None,
+    against: ModelLike | None = None,
     grid: Grid | None = None,
     limit: int | None = None,
     precision: Precision = "auto",
@@ -75,26 +82,32 @@ def compare(
     """Write one self-contained page that sets networks side by side, and its numbers as JSON beside it.
 
     Args:
-        models: networks of any stage, or their files.
-        data: a data spec.
-        output: the page, which ends in .html; the numbers get the same name with .json.
-        against: the reference whose answers are compared; needed where the data have no labels.
-        grid: T, L and couplings to try with each.
-        limit: the first so many images; None: all.
-        precision: as in `evaluate`.
-        energy_model: what operations cost.
-        command: the command line, for the provenance.
-        progress: told of each batch.
+        models: Networks of any stage, each in any form that `load` takes.
+        data: Data in any form that `report` takes. A data spec is opened for each network's own input; samples in
+            memory and opened images are given to all of them as they are.
+        output: Path of the page, which ends in .html; the numbers get the same name with .json.
+        against: Reference whose predictions are compared; needed where the data have no labels.
+        grid: T, L and couplings to try with each network; None: every network at its own.
+        limit: Number of images to classify, the first of the data; None: all.
+        precision: Arithmetic, as `evaluate` takes it.
+        energy_model: Costs of operations.
+        command: The command line, for the provenance.
+        progress: Callable around each batch, for a progress bar.
+
+    Returns:
+        The numbers of the page.
 
     Raises:
         FileError: a file is missing or damaged, or the page cannot be written; then nothing is.
         DataError, ModelError, InvalidValueError: as `evaluate` does, or a setting cannot be.
     """
+    if isinstance(models, (str, os.PathLike, nn.Module, Model)):
+        raise InvalidValueError("models is one network: give a list of one or more, as in compare([model], data).")
     page = Path(output)
     check_output(page, _files(*models, against))
-    networks = [(_name(each, loaded), loaded) for each in models for loaded in (load(each),)]
-    other = None if against is None else load(against)
-    found = gather_comparison(
+    networks = [(_name(source, network), network) for source in models for network in (load_for(source, data, "eval"),)]
+    other = None if against is None or not networks else load_beside(against, networks[0][1].input)
+    numbers = gather_comparison(
         networks,
         data,
         against=None if against is None or other is None else (_name(against, other), other),
@@ -105,17 +118,17 @@ def compare(
         command=command,
         progress=progress,
     )
-    write(page, render("compare.html.j2", comparison_view(found)), found.to_dict())
-    return found
+    write(page, render("compare.html.j2", comparison_view(numbers)), numbers.to_dict())
+    return numbers
 
 
-def _files(*networks: Network | None) -> list[str]:
-    return [os.fspath(each) for each in networks if isinstance(each, (str, os.PathLike))]
+def _files(*networks: ModelLike | None) -> list[str]:
+    return [os.fspath(network) for network in networks if isinstance(network, (str, os.PathLike))]
 
 
-def _name(given: Network, model: Model) -> str:
-    """A file's own name, or what a network's provenance calls it."""
-    if isinstance(given, (str, os.PathLike)):
-        text = os.fspath(given)
-        return text if ":" in text and not os.path.exists(text) else Path(text).name
-    return str(model.provenance.get("source", f"a network at the stage {model.stage.value}"))
+def _name(source: ModelLike, model: Model) -> str:
+    """Return the name of a network: that of its file, or what its provenance calls it."""
+    if not isinstance(source, (str, os.PathLike)):
+        return name_of(model)
+    text = os.fspath(source)
+    return text if ":" in text and not os.path.exists(text) else Path(text).name

@@ -202,8 +202,8 @@ def test_options_of_neurons_need_a_neuron(option: str, value: str | None, refuse
         (("--neuron", "lmth"), "'lmth'"),
         (("--neuron", "if", "--decay", "0.5"), "neuron 'if' has no option 'decay'; it belongs to: lif, mlf"),
         (("--neuron", "mlf", "--mpr"), "neuron 'mlf' has no option 'mpr'"),
-        (("--neuron", "lif", "--decay", "1.5"), "decay is 1.5: it must be a number from 0 to 1"),
-        (("--neuron", "lif", "--ceiling", "0"), "ceiling is 0.0: it must be a finite number above 0"),
+        (("--neuron", "lif", "--decay", "1.5"), "'--decay': 1.5 is not in the range 0<=x<=1"),
+        (("--neuron", "lif", "--ceiling", "0"), "'--ceiling': 0.0 is not in the range x>0"),
         (("--neuron", "lif", "--surrogate", "arktan"), "arctan"),
         (("--neuron", "lif", "--timesteps", "0"), "--timesteps"),
         (

@@ -10,7 +10,7 @@ from report_cases import COUNT, NASTY, labelled, nasty_network
 
 from snnconv.convert import convert
 from snnconv.loading import load
-from snnconv.reporting import Options, gather
+from snnconv.reporting import ReportOptions, gather
 from snnconv.spiking.unrolling import spike
 
 
@@ -36,7 +36,7 @@ def images(ann, tmp_path):
 
 @pytest.fixture
 def found(snn, ann, images):
-    return gather(snn, images, against=ann, options=Options(site_images=COUNT))
+    return gather(snn, images, against=ann, options=ReportOptions(site_images=COUNT))
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import shutil
 import pytest
 from report_cases import labelled
 
-from snnconv.reporting import Grid, Options, compare, report
+from snnconv.reporting import Grid, ReportOptions, compare, report
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 ARGUMENTS = [
@@ -63,7 +63,9 @@ def browser():
 def pages(tmp_path_factory, ann, snn):
     folder = tmp_path_factory.mktemp("pages")
     images = labelled(ann, folder / "images.npz")
-    report(snn, images, folder / "report.html", against=ann, options=Options(site_images=8, command="snnconv report"))
+    report(
+        snn, images, folder / "report.html", against=ann, options=ReportOptions(site_images=8, command="snnconv report")
+    )
     compare([snn], images.spec, folder / "compare.html", against=ann, grid=Grid((1, 4, 8), None, ("mean", "causal")))
     return folder
 

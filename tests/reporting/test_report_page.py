@@ -17,9 +17,9 @@ from PIL import Image
 from report_cases import COUNT, NASTY, labelled
 
 from snnconv.errors import DataError, InvalidValueError
-from snnconv.model import InputSpec, Stage
+from snnconv.model import InputSpec
 from snnconv.neurons import NeuronSettings, build_neuron
-from snnconv.reporting import Options, gather, report
+from snnconv.reporting import ReportOptions, gather, report
 from snnconv.reporting.page import render
 from snnconv.reporting.thumbnails import thumbnail
 from snnconv.reporting.view import report_view
@@ -39,7 +39,7 @@ def sections(html):
 def test_everything_is_there(found):
     html = page_of(found)
     check(html)
-    assert sections(html) == ["time", "sites", "energy", "images", "provenance", "words"]
+    assert sections(html) == ["time", "sites", "energy", "images", "provenance", "glossary"]
     assert html.count("<svg") == 2 + 2 + 2 * len(found.sites) + 1
     assert "clip-path" in html
     assert len(html) < 1_000_000
@@ -63,7 +63,7 @@ def test_nasty_names_stay_text(nasty, tmp_path):
     images.classes = (*NASTY, "<img src=x onerror=alert(1)>")
     folder = tmp_path / "written"
     folder.mkdir()
-    report(snn, images, folder / "report.html", against=source, options=Options(command=f"snnconv {NASTY[0]}"))
+    report(snn, images, folder / "report.html", against=source, options=ReportOptions(command=f"snnconv {NASTY[0]}"))
     html = (folder / "report.html").read_text()
     found = check(html)
     assert "<script" not in html
@@ -78,7 +78,7 @@ def test_nasty_names_stay_text(nasty, tmp_path):
 def test_without_labels(snn, ann, tmp_path):
     html = page_of(gather(snn, labelled(ann, tmp_path / "i.npz", labels=False), against=ann))
     check(html)
-    assert sections(html) == ["time", "sites", "energy", "images", "provenance", "words"]
+    assert sections(html) == ["time", "sites", "energy", "images", "provenance", "glossary"]
     assert "Accuracy</dt>" not in html
 
 
@@ -90,7 +90,7 @@ def test_without_anything_to_compare_with(snn, ann, tmp_path):
     html = page_of(found)
     check(html)
     assert "nothing says how good it is" in html
-    assert sections(html) == ["time", "sites", "energy", "images", "provenance", "words"]
+    assert sections(html) == ["time", "sites", "energy", "images", "provenance", "glossary"]
 
 
 @pytest.mark.parametrize("stage", ["ann", "quantized"])
@@ -113,7 +113,7 @@ def test_every_tangled_network(case, tmp_path):
     snn = spike(quantize(prepared(case), 4), 2)
     try:
         images = labelled(ann, tmp_path / "i.npz", labels=False)
-        found = gather(snn, images, against=ann, options=Options(limit=4, site_images=2, shown=1))
+        found = gather(snn, images, against=ann, options=ReportOptions(limit=4, site_images=2, shown=1))
     except Exception as error:
         if "classes are one axis" in str(error):
             pytest.skip("its output is no vector of classes")
@@ -161,7 +161,7 @@ def events_network(random):
     ]
     weights = {"w1": (4, 2, 3, 3), "b1": (4,), "fc": (4, 144)}
     made = model_of(proto_of(nodes, {name: random.normal(size=shape) for name, shape in weights.items()}, (2, 6, 6)))
-    return replace(made, input=InputSpec(2, 6, 6, timesteps=4), stage=Stage.ANN)
+    return replace(made, input=InputSpec(2, 6, 6, timesteps=4))
 
 
 @pytest.mark.parametrize(
@@ -199,7 +199,7 @@ def test_many_sites_stay_small(found):
 @pytest.mark.parametrize("options", [{"limit": 0}, {"site_images": 0}, {"shown": -1}])
 def test_numbers_out_of_range(options):
     with pytest.raises(InvalidValueError, match="must be at least"):
-        Options(**options)
+        ReportOptions(**options)
 
 
 def test_labels_that_do_not_fit_are_refused(snn, tmp_path):
@@ -209,7 +209,7 @@ def test_labels_that_do_not_fit_are_refused(snn, tmp_path):
 
 
 def test_all_images_or_the_first(snn, images):
-    found = gather(snn, images, options=Options(limit=10, site_images=3, shown=0))
+    found = gather(snn, images, options=ReportOptions(limit=10, site_images=3, shown=0))
     assert (found.summary.images, found.summary.images_available, found.site_images) == (10, COUNT, 3)
     assert found.summary.counted_images == 3
     assert found.thumbnails == {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import snnconv
-from snnconv.reporting import Options, report
+from snnconv.reporting import ReportOptions, report
 from snnconv.reporting.write import numbers_beside
 
 pytestmark = pytest.mark.shared
@@ -20,7 +20,7 @@ def test_resnet20(shared, tmp_path):
     )
     page = tmp_path / "report.html"
     test = f"npz:{shared / 'data/cifar10_test_1017.npz'}"
-    found = report(snn, test, page, against=ann, options=Options(limit=96, site_images=16))
+    found = report(snn, test, page, against=ann, options=ReportOptions(limit=96, site_images=16))
     assert page.stat().st_size < 2_000_000
     assert numbers_beside(page).exists()
     assert found.summary.agreement > 90

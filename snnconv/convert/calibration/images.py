@@ -13,9 +13,9 @@ from snnconv.convert.calibration.cost import forward_seconds
 from snnconv.convert.calibration.image_checks import check_images
 from snnconv.convert.calibration.synthesis import STEPS, holds_statistics, synthesise
 from snnconv.convert.calibration.synthetic import synthetic_images
-from snnconv.data.datasets import open_data
-from snnconv.data.images import Images
-from snnconv.errors import DataError, InvalidValueError, SnnconvWarning
+from snnconv.data.opening import DataLike, as_images
+from snnconv.data.samples import Samples
+from snnconv.errors import DataError, SnnconvWarning
 from snnconv.graph.access import samples_within
 from snnconv.model import Model
 from snnconv.progress import Progress, no_progress
@@ -63,7 +63,7 @@ class CalibrationImages:
 def images_for(
     source: Model,
     ann: Model,
-    data: str | Images | Tensor | None,
+    data: DataLike | None,
     count: int,
     checked: int,
     seed: int,
@@ -74,7 +74,7 @@ def images_for(
     Args:
         source: Network as it was given, its batch-norms not folded.
         ann: Network as `plan.prepare` returns it.
-        data: Data spec, opened data, or normalised images `[n, ...]`; None: images are made.
+        data: Data in any form that `as_images` takes; None: images are made.
         count: Most images.
         checked: Most images of a network that is quantized already.
         seed: Seed of the draw.
@@ -82,7 +82,7 @@ def images_for(
 
     Raises:
         DataError: The data do not fit the network.
-        InvalidValueError: A tensor does not fit it.
+        InvalidValueError: Samples in memory do not fit it.
 
     Warns:
         SnnconvWarning: There are no data, fewer images than asked for, or images that calibrate badly.
@@ -104,7 +104,7 @@ def images_for(
     return images
 
 
-def _for_verification(ann: Model, data: str | Images | Tensor | None, count: int, seed: int) -> CalibrationImages:
+def _for_verification(ann: Model, data: DataLike | None, count: int, seed: int) -> CalibrationImages:
     """Return images for a network that is quantized already: the user's, which are checked, or random ones."""
     trained = "none: the ceilings are trained"
     if data is None:
@@ -113,30 +113,26 @@ def _for_verification(ann: Model, data: str | Images | Tensor | None, count: int
     return replace(images, description=f"{trained}; {images.description}, serve to verify only")
 
 
-def draw_images(
-    model: Model, data: str | Images | Tensor, count: int, seed: int, *, quiet: bool = False
-) -> CalibrationImages:
+def draw_images(model: Model, data: DataLike, count: int, seed: int, *, quiet: bool = False) -> CalibrationImages:
     """Draw from the user's images.
 
     Args:
         model: Network that takes the images; data are opened for its input.
-        data: Data spec, opened data, or normalised images `[n, ...]`.
+        data: Data in any form that `as_images` takes.
         count: Most images.
         seed: Seed of the draw.
         quiet: True where fewer images than `count` are as good.
 
     Raises:
         DataError: The data do not fit the network.
-        InvalidValueError: A tensor does not fit it.
+        InvalidValueError: Samples in memory do not fit it.
 
     Warns:
         SnnconvWarning: The data hold fewer images than `count`.
     """
     size = batch_size(model)
-    if isinstance(data, Tensor):
-        drawn = _drawn(_fitting(data, model), count, seed)
-        return CalibrationImages(list(torch.split(drawn, size)), f"images given as a tensor, seed {seed}", True)
-    opened = open_data(data, model.input, purpose="calibration") if isinstance(data, str) else data
+    opened = as_images(data, model.input, "calibration", name="calibration_data")
+    quiet = quiet or isinstance(opened, Samples)
     if opened.sample_shape != model.input.sample_shape():
         raise DataError(
             f"{opened.spec!r} was opened for inputs {list(opened.sample_shape)}, the network takes "
@@ -177,21 +173,3 @@ def make_images(source: Model, count: int, seed: int, progress: Progress = no_pr
 def batch_size(model: Model) -> int:
     """Return the number of images of one batch."""
     return min(LARGEST_BATCH, samples_within(model.graph, ELEMENTS))
-
-
-def _fitting(images: Tensor, model: Model) -> Tensor:
-    """Return a user's tensor in single precision, or refuse one that does not fit."""
-    shape = model.input.sample_shape()
-    if images.dim() != len(shape) + 1 or tuple(images.shape[1:]) != shape or not len(images):
-        allowed = ", ".join(["n", *map(str, shape)])
-        raise InvalidValueError(f"calibration_data has shape {list(images.shape)}; the network takes [{allowed}].")
-    if not torch.isfinite(images).all():
-        raise InvalidValueError("calibration_data holds NaN or infinite values.")
-    return images.float()
-
-
-def _drawn(images: Tensor, count: int, seed: int) -> Tensor:
-    """Return at most `count` of the images, in their order."""
-    if len(images) <= count:
-        return images
-    return images[torch.randperm(len(images), generator=torch.Generator().manual_seed(seed))[:count].sort().values]

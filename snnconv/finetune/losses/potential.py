@@ -69,7 +69,10 @@ class PotentialLoss:
     def __init__(self, graph: fx.GraphModule, sites: str = "inner") -> None:
         neurons = [site for _, site in iter_sites(graph) if isinstance(site, SpikingSite)]
         if reasons := reasons_against(neurons, "rmp_loss"):
-            raise ModelError(f"{reasons[0]}. Leave it out.")
+            raise ModelError(
+                f"RMP-Loss (--rmp-loss, in Python rmp_loss) does not work with these neurons: {reasons[0]}. Leave it "
+                "out."
+            )
         self.sites = neurons[1:-1] if sites == "inner" else neurons
         if not self.sites:
             raise ModelError(
