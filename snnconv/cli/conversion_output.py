@@ -26,8 +26,6 @@ def print_conversion(report: ConversionReport, snn: SNN, target: Path) -> None:
         snn: SNN that the conversion made.
         target: File that holds it.
     """
-    from snnconv.spiking.sites import in_words
-
     check, noun = report.verification, snn.input.noun
     if report.method is not None:
         _print_method(report.method)
@@ -35,35 +33,7 @@ def print_conversion(report: ConversionReport, snn: SNN, target: Path) -> None:
         _print_precision(report.precision, noun)
     if report.causal is not None:
         _print_causal(report.causal, noun)
-    totals = in_words(site.total_levels for site in check.sites)
-    window = f"N={totals}" if "mixed" in totals else f"L={report.levels}, N={totals}"
-    print_table(
-        f"T={report.timesteps}, {window}, {report.coupling} coupling. Calibration: "
-        f"{report.calibration}. Mean absolute errors in % of the mean activation, on {check.images} {noun}s.",
-        (
-            "site",
-            "N",
-            "ceilings",
-            "lowest",
-            "highest",
-            "clipping",
-            "quantization",
-            "unevenness",
-            "ANN-SNN/ceiling",
-        ),
-        [
-            (
-                site.name,
-                site.total_levels,
-                site.ceilings,
-                f"{site.ceiling_min:.4g}",
-                f"{site.ceiling_max:.4g}",
-                *(f"{100 * error:.2f}" for error in (site.clipping, site.quantization, site.unevenness)),
-                f"{site.difference:.1e}",
-            )
-            for site in check.sites
-        ],
-    )
+    _print_sites(report, noun)
     if report.coupling == "mean":
         verdict = f"the SNN equals its quantized ANN at every site to {check.tolerance:.0e} of the ceiling"
     else:
@@ -93,6 +63,42 @@ def applied_once(names: Sequence[str], graph: fx.GraphModule) -> str:
         kinds.setdefault(operators.get(name, "Operator"), []).append(repr(name))
     listing = "; ".join(f"{kind} {', '.join(quoted)}" for kind, quoted in kinds.items())
     return f"{listing} {'is' if len(names) == 1 else 'are'} applied once, to the average over time."
+
+
+def _print_sites(report: ConversionReport, noun: str) -> None:
+    """Print the errors of each site."""
+    from snnconv.spiking.sites import in_words
+
+    check = report.verification
+    totals = in_words(site.total_levels for site in check.sites)
+    window = f"N={totals}" if "mixed" in totals else f"L={report.levels}, N={totals}"
+    print_table(
+        f"T={report.timesteps}, {window}, {report.coupling} coupling. Calibration: "
+        f"{report.calibration}. Mean absolute errors in % of the mean activation, on {check.images} {noun}s.",
+        (
+            "site",
+            "N",
+            "ceilings",
+            "lowest",
+            "highest",
+            "clipping",
+            "quantization",
+            "unevenness",
+            "ANN-SNN/ceiling",
+        ),
+        [
+            (
+                site.name,
+                site.total_levels,
+                site.ceilings,
+                f"{site.ceiling_min:.4g}",
+                f"{site.ceiling_max:.4g}",
+                *(f"{100 * error:.2f}" for error in (site.clipping, site.quantization, site.unevenness)),
+                f"{site.difference:.1e}",
+            )
+            for site in check.sites
+        ],
+    )
 
 
 def _print_method(method: CalibrationReport) -> None:

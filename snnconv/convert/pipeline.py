@@ -5,17 +5,15 @@ from __future__ import annotations
 import os
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
 
-from snnconv.convert.allocation import AllocatedLevels, choose_levels, require_choice
-from snnconv.convert.allocation.request import LevelsRequest, LevelsSettings, read_request
+from snnconv.convert.allocation import AllocatedLevels, choose_levels
+from snnconv.convert.allocation.request import LevelsSettings, read_request
 from snnconv.convert.calibration import (
     METHODS,
     CalibrationSettings,
-    Levels,
     calibrate_by,
     calibrate_causal,
     with_total_levels,
@@ -24,23 +22,19 @@ from snnconv.convert.calibration.batches import evenly
 from snnconv.convert.calibration.expectation import expected_agreement
 from snnconv.convert.calibration.images import DEFAULT_IMAGES, CalibrationImages, images_for, make_images
 from snnconv.convert.calibration.method import AUTO
-from snnconv.convert.fixed_levels import fixed_levels
-from snnconv.convert.report import CalibrationReport, CausalReport, ConversionReport
-from snnconv.convert.verification import affordable_images, verify
+from snnconv.convert.report import CalibrationReport, CausalReport, ConversionReport, Verification
+from snnconv.convert.task import DEFAULT_NEURON, ConversionChoices, ConversionTask, prepare_task
+from snnconv.convert.verification import verify
 from snnconv.data.opening import DataLike
-from snnconv.errors import InvalidValueError, ModelError
 from snnconv.loading import ModelLike, load_for
-from snnconv.model import SNN, Model, QuantizedANN, typed
-from snnconv.neurons import Coupling, NeuronSettings
+from snnconv.model import SNN, QuantizedANN, typed
+from snnconv.neurons import Coupling
 from snnconv.neurons.site import require_positive_int
 from snnconv.progress import Progress, no_progress
 from snnconv.spiking.named_neurons import spike_as
-from snnconv.spiking.plan import Plan, make_plan, prepare
 from snnconv.spiking.unrolling import spike
 
 __all__ = ["convert"]
-
-DEFAULT_NEURON = "mht"
 
 
 def convert(
@@ -106,106 +100,36 @@ def convert(
     """
     started = time.perf_counter()
     request = read_request(LevelsSettings(timesteps, levels, total_levels, budget_energy_pj, budget_accuracy))
-    choices = _Choices.of(timesteps, request, coupling, neuron, calibration, keep, seed, progress)
+    choices = ConversionChoices.of(timesteps, request, coupling, neuron, calibration, keep, seed, progress)
     require_positive_int("calibration_images", calibration_images)
-    task = _prepared(load_for(model, calibration_data, "calibration"), choices, merge_linear=merge_linear)
+    task = prepare_task(load_for(model, calibration_data, "calibration"), choices, merge_linear=merge_linear)
     images = images_for(task.source, task.ann, calibration_data, calibration_images, task.checked, seed, progress)
     allocated = _allocated(task, images)
-    quantized, calibration_report = _quantized(task, images, allocated)
-    snn, quantized, causal_report = _spiking(task, images, quantized, calibration_report)
-    verification = verify(quantized, snn, torch.cat(evenly(images.batches, task.checked)), ann=task.ann)
-    snn.report = ConversionReport(
-        timesteps=timesteps,
-        levels=snn.levels,
-        total_levels=snn.levels * timesteps,
-        coupling=choices.coupling.value,
-        calibration=images.description,
-        calibration_images=0 if calibration_report is None else images.count,
-        method=calibration_report,
-        precision=None if allocated is None else allocated.finished(quantized, request),
-        causal=causal_report,
-        on_means=task.plan.on_means,
-        verification=verification,
-        wall_s=time.perf_counter() - started,
+    networks = _networks(task, images, allocated)
+    verification = verify(
+        networks.quantized, networks.snn, torch.cat(evenly(images.batches, task.checked)), ann=task.ann
     )
-    snn.provenance["conversion"] = _provenance(snn.report, seed)
-    return snn
+    return _reported(task, images, allocated, networks, verification, started)
 
 
 @dataclass(frozen=True)
-class _Choices:
-    """The choices of one conversion, after all checks that need no network."""
-
-    timesteps: int
-    request: LevelsRequest
-    coupling: Coupling
-    neuron: str
-    calibration: CalibrationSettings
-    keep: Path | None
-    seed: int
-    progress: Progress
-
-    @staticmethod
-    def of(
-        timesteps: int,
-        request: LevelsRequest,
-        coupling: Coupling | str,
-        neuron: str,
-        calibration: str | CalibrationSettings,
-        keep: str | os.PathLike[str] | None,
-        seed: int,
-        progress: Progress,
-    ) -> _Choices:
-        if coupling not in (Coupling.MEAN, Coupling.CAUSAL):
-            raise InvalidValueError(f"coupling is {coupling!r}: it must be 'mean' or 'causal'.")
-        settings = calibration if isinstance(calibration, CalibrationSettings) else CalibrationSettings(calibration)
-        NeuronSettings(neuron, timesteps)  # refuses a name that is none before any work
-        file = None if keep is None else Path(keep)
-        return _Choices(timesteps, request, Coupling(coupling), neuron, settings, file, seed, progress)
-
-
-@dataclass(frozen=True)
-class _Task:
-    """A network that is to be converted.
+class _Networks:
+    """The networks of one conversion, and how they were calibrated.
 
     Attributes:
-        source: The network as it was given, its batch-norms not folded.
-        ann: The network as `prepare` returns it.
-        plan: Fate of its nodes.
-        levels: N of every site; None where levels are to be chosen.
-        checked: Number of images that the result is verified on.
-        choices: The choices of the conversion.
+        quantized: Quantized ANN, with the biases of the SNN.
+        snn: The spiking network.
+        calibration: Report of the calibration; None where the ceilings are trained.
+        causal: Report of the calibration on the steps of a causal network; None where there was none.
     """
 
-    source: Model
-    ann: Model
-    plan: Plan
-    levels: Levels | None
-    checked: int
-    choices: _Choices
+    quantized: QuantizedANN
+    snn: SNN
+    calibration: CalibrationReport | None
+    causal: CausalReport | None
 
 
-def _prepared(source: Model, choices: _Choices, *, merge_linear: bool) -> _Task:
-    """Return a network with its plan, or refuse it."""
-    if isinstance(source, SNN):
-        raise ModelError("The network is an SNN already: convert the network that it came from.")
-    if source.input.timesteps is not None:
-        raise ModelError(
-            f"The network's data change over time ({source.input.timesteps} frames a sample): conversion is for still "
-            "inputs, where a quantized network tells what each neuron must fire. Train a spiking network on such data."
-        )
-    ann = prepare(source, merge_linear=merge_linear)
-    plan = make_plan(ann, choices.coupling)
-    plan.require()
-    levels: Levels | None = None
-    if choices.request.floor is None:
-        levels = fixed_levels(ann, choices.timesteps, choices.request.levels)
-    else:
-        require_choice(ann)
-    return _Task(source, ann, plan, levels, affordable_images(ann, choices.timesteps), choices)
-
-
-def _allocated(task: _Task, images: CalibrationImages) -> AllocatedLevels | None:
+def _allocated(task: ConversionTask, images: CalibrationImages) -> AllocatedLevels | None:
     """Choose N of each site, where that was asked for."""
     choices = task.choices
     if choices.request.floor is None:
@@ -221,7 +145,7 @@ def _allocated(task: _Task, images: CalibrationImages) -> AllocatedLevels | None
 
 
 def _quantized(
-    task: _Task, images: CalibrationImages, allocated: AllocatedLevels | None
+    task: ConversionTask, images: CalibrationImages, allocated: AllocatedLevels | None
 ) -> tuple[QuantizedANN, CalibrationReport | None]:
     """Quantize the ANN by calibration; a network that is quantized already gets its levels, and no report."""
     levels = task.levels if allocated is None else allocated.total_levels
@@ -247,21 +171,48 @@ def _quantized(
     return calibrated.model, report
 
 
-def _spiking(
-    task: _Task, images: CalibrationImages, quantized: QuantizedANN, calibration: CalibrationReport | None
-) -> tuple[SNN, QuantizedANN, CausalReport | None]:
+def _networks(task: ConversionTask, images: CalibrationImages, allocated: AllocatedLevels | None) -> _Networks:
     """Give the quantized ANN spikes; where biases were calibrated, causal coupling has them suit its steps."""
     choices = task.choices
+    quantized, calibration = _quantized(task, images, allocated)
     if choices.neuron == DEFAULT_NEURON:
         snn = spike(quantized, choices.timesteps, coupling=choices.coupling)
     else:
         snn = spike_as(choices.neuron, quantized, choices.timesteps, choices.coupling)
     moves_biases = calibration is not None and METHODS[calibration.method].correct_bias
     if choices.coupling is not Coupling.CAUSAL or not moves_biases:
-        return snn, quantized, None
+        return _Networks(quantized, snn, calibration, None)
     causal = calibrate_causal(task.ann, quantized, snn, images.batches, progress=choices.progress)
     report = CausalReport(causal.images, causal.sites) if causal.sites else None
-    return causal.snn, causal.quantized, report
+    return _Networks(causal.quantized, causal.snn, calibration, report)
+
+
+def _reported(
+    task: ConversionTask,
+    images: CalibrationImages,
+    allocated: AllocatedLevels | None,
+    networks: _Networks,
+    verification: Verification,
+    started: float,
+) -> SNN:
+    """Return the SNN with the report of its conversion."""
+    snn, timesteps = networks.snn, task.choices.timesteps
+    snn.report = ConversionReport(
+        timesteps=timesteps,
+        levels=snn.levels,
+        total_levels=snn.levels * timesteps,
+        coupling=task.choices.coupling.value,
+        calibration=images.description,
+        calibration_images=images.count if images.calibrate else 0,
+        method=networks.calibration,
+        precision=None if allocated is None else allocated.finished(networks.quantized, task.choices.request),
+        causal=networks.causal,
+        on_means=task.plan.on_means,
+        verification=verification,
+        wall_s=time.perf_counter() - started,
+    )
+    snn.provenance["conversion"] = _provenance(snn.report, task.choices.seed)
+    return snn
 
 
 def _provenance(report: ConversionReport, seed: int) -> dict[str, Any]:

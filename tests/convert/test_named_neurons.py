@@ -40,4 +40,4 @@ def test_neurons_by_name():
 def test_neurons_that_cannot_be(choices, said):
     ann = plain("chain")
     with pytest.raises(InvalidValueError, match=said):
-        convert(ann, timesteps=2, levels=2, calibration_data=images(ann, 4), calibration="max", **choices)
+        convert(ann, timesteps=2, levels=2, calibration_data=images(ann, 20), calibration="max", **choices)

@@ -10,7 +10,7 @@ from snnconv.convert.allocation.report import PrecisionPoint
 from snnconv.convert.allocation.request import LevelsRequest
 from snnconv.errors import InvalidValueError
 
-__all__ = ["select"]
+__all__ = ["Choice", "select"]
 
 Choice = tuple[int, ...]
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from torch import Tensor
 
-from snnconv.convert.allocation.budget import select
+from snnconv.convert.allocation.budget import Choice, select
 from snnconv.convert.allocation.measuring import Meter
 from snnconv.convert.allocation.pareto import front, spread
 from snnconv.convert.allocation.report import PrecisionReport
@@ -77,7 +77,7 @@ class AllocatedLevels:
                 f"After the final calibration it is {beyond}, which the calibration that chose the levels met. "
                 "Give a margin, or that calibration: --calibration bias.",
                 SnnconvWarning,
-                stacklevel=3,
+                stacklevel=4,
             )
         return replace(self.report, result=result)
 
@@ -123,22 +123,37 @@ def choose_levels(
     for choice in progress(measured, "measuring levels", len(measured)):
         meter.measure(choice)
     choice, reason = select(request, path, uniform, places, meter)
-    chosen = meter.measure(choice)
-    on_path = [point for choice, point in meter.points.items() if choice in set(path)]
-    report = PrecisionReport(
+    images = (sum(map(len, many)), sum(map(len, few)), sum(map(len, counted)))
+    return AllocatedLevels(
+        errors.levels(choice), meter, _report(request, names, path, uniform, meter, choice, reason, images)
+    )
+
+
+def _report(
+    request: LevelsRequest,
+    names: tuple[str, ...],
+    path: Sequence[Choice],
+    uniform: Sequence[Choice],
+    meter: Meter,
+    choice: Choice,
+    reason: str,
+    images: tuple[int, int, int],
+) -> PrecisionReport:
+    """Return the report of a choice, whose result is for the time being the point that was measured for it."""
+    on_path = [meter.points[point] for point in meter.points if point in set(path)]
+    return PrecisionReport(
         floor=request.candidates[0],
         candidates=request.candidates,
         sites=names,
         reason=reason,
         front=tuple(sorted(on_path, key=lambda point: point.energy_pj_per_image)),
-        uniform=tuple(meter.measure(choice) for choice in uniform),
-        chosen=chosen,
-        result=chosen,
-        images=sum(map(len, many)),
-        sensitivity_images=sum(map(len, few)),
-        energy_images=sum(map(len, counted)),
+        uniform=tuple(meter.measure(other) for other in uniform),
+        chosen=meter.measure(choice),
+        result=meter.measure(choice),
+        images=images[0],
+        sensitivity_images=images[1],
+        energy_images=images[2],
     )
-    return AllocatedLevels(errors.levels(choice), meter, report)
 
 
 def _shares(

@@ -24,10 +24,11 @@ import torch
 from torch import Tensor, fx
 
 from snnconv.convert.calibration.bias import add_bias, bias_carrier
+from snnconv.convert.calibration.causal_record import SiteRecord, observe_steps
 from snnconv.convert.calibration.frontier import Frontier
 from snnconv.graph.access import calls, display_name, module_of, operands, samples_within
 from snnconv.model import SNN, Model, QuantizedANN
-from snnconv.neurons import SpikingSite, capabilities_of, unfold_time
+from snnconv.neurons import SpikingSite, capabilities_of
 from snnconv.neurons.forms import StartForm
 from snnconv.neurons.site import along_channels
 from snnconv.progress import Progress, no_progress
@@ -38,7 +39,6 @@ __all__ = ["IMAGES", "CausalCalibration", "CausalSite", "calibrate_causal"]
 IMAGES = 256  # at most: every activation is held T times
 BYTES = 1 << 30  # of the largest activation of all images and steps
 ELEMENTS = 1 << 24  # of the largest activation of one batch, over all steps
-STEPS_SEEN, FEWEST_SEEN = 1 << 15, 1 << 10  # currents and units of a channel that its error is measured on
 STARTS = tuple(sixteenth / 16 for sixteenth in range(17))  # v_0 in units of θ
 CORRECTIONS = 2  # of the bias: the second mends what the first shifted over a level
 
@@ -81,29 +81,6 @@ class CausalCalibration:
     sites: tuple[CausalSite, ...]
 
 
-@dataclass(frozen=True)
-class _Record:
-    """Currents `[T, C, M]` of M units of each channel, the ANN's activations `[C, M]` there, and θ `[C, 1]`."""
-
-    currents: Tensor
-    activations: Tensor
-    threshold: Tensor
-    levels: int
-    signed: bool
-    form: StartForm
-
-    def fired(self, initial: Tensor, bias: Tensor) -> Tensor:
-        """Return time means of the output, `[C, M]`, given v_0 and an added current of each channel, `[C]`."""
-        currents = self.currents + bias.unsqueeze(1)
-        start = initial.unsqueeze(1)
-        spikes = self.form.run(currents, self.threshold, self.levels, start, self.signed)
-        return spikes.mean(0)
-
-    def errors(self, initial: Tensor, bias: Tensor) -> Tensor:
-        """Return the sum of squared errors of each channel."""
-        return (self.fired(initial, bias) - self.activations).square().sum(1)
-
-
 @torch.no_grad()
 def calibrate_causal(
     ann: Model, quantized: QuantizedANN, snn: SNN, batches: Sequence[Tensor], *, progress: Progress = no_progress
@@ -134,7 +111,7 @@ def calibrate_causal(
             form = capabilities_of(module).start if isinstance(module, SpikingSite) else None
             if isinstance(module, SpikingSite) and isinstance(form, StartForm):
                 activations = ann_walk.values(_reach(ann_walk, ann_nodes, node))
-                record = _observe(spiking.graph, node, module, form, walk, activations, generator)
+                record = observe_steps(spiking.graph, node, module, form, walk, activations, generator)
                 sites.append(_calibrate_site(spiking.graph, reference.graph, node, module, record, walk))
             walk.run(node)
     for graph in (spiking.graph, reference.graph):
@@ -147,7 +124,7 @@ def _calibrate_site(
     reference: fx.GraphModule,
     node: fx.Node,
     module: SpikingSite,
-    record: _Record,
+    record: SiteRecord,
     walk: Frontier,
 ) -> CausalSite:
     """Give a site its v_0, and the operator before it its bias, in both networks."""
@@ -182,52 +159,12 @@ def _reach(walk: Frontier, ann_nodes: Iterator[fx.Node], node: fx.Node) -> fx.No
     raise AssertionError(f"the ANN has no {node.target}")
 
 
-def _observe(
-    graph: fx.GraphModule,
-    node: fx.Node,
-    module: SpikingSite,
-    form: StartForm,
-    walk: Frontier,
-    targets: Iterator[Tensor],
-    generator: torch.Generator,
-) -> _Record:
-    """Return a site's currents and the ANN's activations, of units drawn at random.
-
-    Args:
-        graph: Graph of the spiking network.
-        node: Node of the site.
-        module: Neurons of the site.
-        form: Initial potentials that they may have.
-        walk: Walk that has reached the site.
-        targets: Activations of the ANN, batch by batch.
-        generator: Source of the draw.
-    """
-    axis = channel_axis(graph, node)
-    source = operands(node)[0]
-    channels = 1 if axis is None else int(node.meta["shape"][axis - 1])
-    units = sum(x.numel() for x in walk.values(source)) // (module.timesteps * channels)
-    share = min(1.0, max(FEWEST_SEEN, STEPS_SEEN // module.timesteps) / units)
-    currents, activations = [], []
-    for x, target in zip(walk.values(source), targets, strict=True):
-        steps = unfold_time(x, module.timesteps)
-        steps = steps.flatten(1).unsqueeze(1) if axis is None else steps.movedim(axis + 1, 1).flatten(2)
-        values = target.reshape(1, -1) if axis is None else target.movedim(axis, 0).flatten(1)
-        if share < 1:
-            count = max(1, round(values.shape[1] * share))
-            places = torch.randperm(values.shape[1], generator=generator)[:count]
-            steps, values = steps[:, :, places], values[:, places]
-        currents.append(steps)
-        activations.append(values)
-    threshold = (module.ceiling.detach() / module.levels).expand(channels).unsqueeze(1)
-    return _Record(torch.cat(currents, 2), torch.cat(activations, 1), threshold, module.levels, module.signed, form)
-
-
-def _fit(record: _Record, initial: Tensor, *, biased: bool) -> tuple[Tensor, Tensor]:
+def _fit(record: SiteRecord, initial: Tensor, *, biased: bool) -> tuple[Tensor, Tensor]:
     """Return v_0 and added current of each channel, `[C]`.
 
     Args:
         record: Currents and activations of the site.
-        initial: v_0 that the site has.
+        initial: Potential v_0 that the site has.
         biased: True where a bias can carry an added current.
     """
     now = initial.expand(len(record.activations)).clone()
@@ -243,7 +180,9 @@ def _fit(record: _Record, initial: Tensor, *, biased: bool) -> tuple[Tensor, Ten
     return now, bias
 
 
-def _site(node: fx.Node, record: _Record, before: Tensor, initial: Tensor, bias: Tensor, *, biased: bool) -> CausalSite:
+def _site(
+    node: fx.Node, record: SiteRecord, before: Tensor, initial: Tensor, bias: Tensor, *, biased: bool
+) -> CausalSite:
     energy = float(record.activations.square().sum()) or 1.0
     unmoved = torch.zeros_like(bias)
     return CausalSite(
