@@ -81,7 +81,6 @@ def learned(snn):
         torch.nn.init.normal_(neuron.mixing)
         torch.nn.init.constant_(neuron.leakage, 0.5)
         swap(model.graph, place, neuron)
-    model.coupling = Coupling.LEARNED
     return replace(model, provenance={"source": "learned.onnx"})
 
 
