@@ -20,9 +20,10 @@ from PIL import Image
 from snnconv.demo import ANN_FILE, REPORT_FILE, SNN_FILE, run_demo
 from snnconv.loading import load
 from snnconv.reporting import Grid, gather
-from snnconv.reporting.comparison import gather_comparison
 from snnconv.reporting.comparison_figures import energy_front
-from snnconv.reporting.figures import curves_figure, errors_figure
+from snnconv.reporting.figures import curves_figure
+from snnconv.reporting.gather_comparison import gather_comparison
+from snnconv.reporting.site_figures import errors_figure
 
 COLOURS = 64  # of a photograph: small, and as good to the eye
 GRID = Grid((1, 2, 4, 8), (1,), ("mean", "causal"))

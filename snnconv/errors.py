@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 __all__ = [
@@ -14,9 +14,11 @@ __all__ = [
     "ModelError",
     "SnnconvError",
     "SnnconvWarning",
+    "UnsupportedGroup",
     "UnsupportedNode",
     "UnsupportedOperatorsError",
     "VerificationError",
+    "grouped",
     "is_out_of_memory",
     "unreadable",
 ]
@@ -31,7 +33,7 @@ class SnnconvWarning(UserWarning):
 
 
 class InvalidValueError(SnnconvError, ValueError):
-    """A parameter is outside what is allowed."""
+    """A setting is outside of what is allowed."""
 
 
 class FileError(SnnconvError):
@@ -39,7 +41,7 @@ class FileError(SnnconvError):
 
 
 class ModelError(SnnconvError):
-    """A network is well formed but is not one that can be used here."""
+    """A network is well formed, but cannot be used here."""
 
 
 class DataError(SnnconvError):
@@ -52,7 +54,13 @@ class VerificationError(SnnconvError):
 
 @dataclass(frozen=True)
 class UnsupportedNode:
-    """One node that stands in the way: its name in the file, its operator, and why."""
+    """A node that cannot be handled.
+
+    Attributes:
+        name: Name of the node in the file.
+        operator: Operator of the node.
+        reason: Clause that says why the node cannot be handled.
+    """
 
     name: str
     operator: str
@@ -62,16 +70,54 @@ class UnsupportedNode:
         return f"{self.operator} {self.name!r}: {self.reason}"
 
 
-class UnsupportedOperatorsError(ModelError):
-    """Nodes that cannot be handled, all of them at once.
+@dataclass(frozen=True)
+class UnsupportedGroup:
+    """Nodes of one operator that cannot be handled, all for the same reason.
 
     Attributes:
-        nodes: every offending node, in the order of the file.
+        operator: Operator that the nodes share.
+        reason: Reason that the nodes share.
+        nodes: The nodes, in the order of the file; one or more.
+    """
+
+    operator: str
+    reason: str
+    nodes: tuple[UnsupportedNode, ...]
+
+    def __str__(self) -> str:
+        first = self.nodes[0]
+        if len(self.nodes) == 1:
+            return str(first)
+        return f"{self.operator}: {len(self.nodes):,} nodes, first {first.name!r}: {self.reason}"
+
+
+def grouped(nodes: Iterable[UnsupportedNode]) -> list[UnsupportedGroup]:
+    """Return nodes by operator and reason; operators, and the reasons of one, come in the order of the nodes.
+
+    >>> norms = [UnsupportedNode(f"blocks.{place}.norm", "LayerNorm", "it is not linear") for place in range(2)]
+    >>> [str(group) for group in grouped([*norms, UnsupportedNode("gate", "Erf", "it is unknown")])]
+    ["LayerNorm: 2 nodes, first 'blocks.0.norm': it is not linear", "Erf 'gate': it is unknown"]
+    """
+    operators: dict[str, dict[str, list[UnsupportedNode]]] = {}
+    for node in nodes:
+        operators.setdefault(node.operator, {}).setdefault(node.reason, []).append(node)
+    return [
+        UnsupportedGroup(operator, reason, tuple(members))
+        for operator, reasons in operators.items()
+        for reason, members in reasons.items()
+    ]
+
+
+class UnsupportedOperatorsError(ModelError):
+    """Nodes that cannot be handled, all of them at once; the message has a line for each operator and reason.
+
+    Attributes:
+        nodes: Every offending node, in the order of the file.
     """
 
     def __init__(self, headline: str, nodes: Sequence[UnsupportedNode]) -> None:
         self.nodes = tuple(nodes)
-        super().__init__("\n".join([f"{headline} ({len(self.nodes)}):", *(f"  {node}" for node in self.nodes)]))
+        super().__init__("\n".join([f"{headline} ({len(self.nodes):,}):", *(f"  {group}" for group in grouped(nodes))]))
 
 
 class DivergenceError(SnnconvError):

@@ -1,4 +1,4 @@
-"""How long work reports that it moves: a callable around an iterable, nothing by default."""
+"""Progress of long work: a callable around an iterable, which by default shows nothing."""
 
 from __future__ import annotations
 
@@ -11,13 +11,19 @@ T = TypeVar("T")
 
 
 class Progress(Protocol):
-    """Passes on an iterable's items and shows how far it is; `rich.progress.track` is of this form."""
+    """A callable that passes on the items of an iterable and shows how far it is, as `rich.progress.track` does."""
 
     def __call__(self, iterable: Iterable[T], description: str, total: int | None = None) -> Iterable[T]:
-        """Return the items of `iterable`, in order."""
+        """Return the items of an iterable in order.
+
+        Args:
+            iterable: Items to pass on.
+            description: Words that name the work.
+            total: Number of items, or None where it is not known.
+        """
         ...
 
 
 def no_progress(iterable: Iterable[T], description: str, total: int | None = None) -> Iterable[T]:
-    """Show nothing."""
+    """Return the items of an iterable, and show nothing."""
     return iterable

@@ -13,9 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from snnconv import files
 from snnconv.errors import FileError
-from snnconv.files import require_regular, write_atomically, write_folder_atomically, write_together
+from snnconv.files import require_regular, temporary, write_atomically, write_folder_atomically, write_together
 
 KILLED = """
 import os, signal, sys
@@ -122,7 +121,7 @@ def test_files_of_others_stay(tmp_path):
 
 
 def test_where_there_are_no_locks_nothing_is_removed(tmp_path, monkeypatch):
-    monkeypatch.setattr(files, "_lock", lambda *_, **__: False)
+    monkeypatch.setattr(temporary, "_lock", lambda *_, **__: False)
     (tmp_path / ".net.onnx.01234567.snnconv").write_bytes(b"of another")
     write_atomically(tmp_path / "net.onnx", b"new")
     assert names(tmp_path) == [".net.onnx.01234567.snnconv", "net.onnx"]

@@ -1,4 +1,4 @@
-"""The command line: one file a verb, parsing and printing only. What a verb does is in the Python API."""
+"""The command line: one file a verb, parsing and printing only. The work of a verb is in the Python API."""
 
 from __future__ import annotations
 
@@ -59,45 +59,50 @@ def main(arguments: list[str] | None = None) -> Any:
 
     Exits with 0, with 2 for a user's mistake, with 1 for a mistake of ours, with 130 when interrupted.
     """
-    given = sys.argv[1:] if arguments is None else arguments
-    debug = "--debug" in given
+    words = sys.argv[1:] if arguments is None else arguments
+    debug = "--debug" in words
     accept_any_terminal()
     try:
-        with warnings.catch_warnings():
-            warnings.showwarning = show_warning
-            warnings.simplefilter("always", SnnconvWarning)
-            words = [word for word in given if word != "--debug"]
-            command = shlex.join(["snnconv", *words])  # a report tells how it was made
-            cli.main(args=words, standalone_mode=False, prog_name="snnconv", obj=command)
-            sys.stdout.flush()
+        _run([word for word in words if word != "--debug"])
     except SnnconvError as error:
         _fail(str(error), USER_ERROR, debug)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt) as error:
-        told = str(error.__cause__ or error)  # click turns an interrupt into its Abort
-        _fail(told or "interrupted; nothing was written", INTERRUPTED, debug=False)
+        message = str(error.__cause__ or error)  # click turns an interrupt into its Abort
+        _fail(message or "interrupted; nothing was written", INTERRUPTED, debug=False)
     except BrokenPipeError:
         _drop_output()
         sys.exit(OWN_ERROR)
     except Exception as error:
-        if isinstance(error, OSError) and error.filename is None and error.errno in NO_SPACE:  # of files it has a name
-            _drop_output()
-            said = f"Standard output cannot be written: {error.strerror}. Send it elsewhere; files are written whole."
-            _fail(said, USER_ERROR, debug)
-        if is_out_of_memory(error):
-            reason = f": {error}".rstrip(" :.")
-            _fail(f"Not enough memory{reason}. Take fewer time steps, images or pixels.", USER_ERROR, debug)
-        _fail(
-            f"{type(error).__name__}: {error}\nThis is a fault of snnconv; --debug shows where.",
-            OWN_ERROR,
-            debug,
-        )
+        _fail_of(error, debug)
+
+
+def _run(words: list[str]) -> None:
+    """Run one verb, and show our warnings in the place of Python's."""
+    with warnings.catch_warnings():
+        warnings.showwarning = show_warning
+        warnings.simplefilter("always", SnnconvWarning)
+        command = shlex.join(["snnconv", *words])  # a report tells how it was made
+        cli.main(args=words, standalone_mode=False, prog_name="snnconv", obj=command)
+        sys.stdout.flush()
+
+
+def _fail_of(error: Exception, debug: bool) -> NoReturn:
+    """Exit after an error that no verb expects: a full disk behind standard output, lack of memory, our own mistake."""
+    if isinstance(error, OSError) and error.filename is None and error.errno in NO_SPACE:  # an error of a file names it
+        _drop_output()
+        reason = f"Standard output cannot be written: {error.strerror}"
+        _fail(f"{reason}. Send it elsewhere; files are written whole.", USER_ERROR, debug)
+    if is_out_of_memory(error):
+        reason = f": {error}".rstrip(" :.")
+        _fail(f"Not enough memory{reason}. Take fewer time steps, images or pixels.", USER_ERROR, debug)
+    _fail(f"{type(error).__name__}: {error}\nThis is a fault of snnconv; --debug shows where.", OWN_ERROR, debug)
 
 
 def _drop_output() -> None:
-    """Discard what standard output or standard error does not take, which Python would try to write once more."""
+    """Discard the rest of standard output and standard error, which Python would try to write once more."""
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
@@ -112,6 +117,6 @@ def _fail(message: str, code: int, debug: bool) -> NoReturn:
         if debug:
             traceback.print_exc()
         print_error(message)
-    except OSError:  # nobody can be told
+    except OSError:  # there is no place to print to
         _drop_output()
     sys.exit(code)

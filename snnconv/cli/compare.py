@@ -30,22 +30,22 @@ def _whole_numbers(_: click.Context, option: click.Parameter, text: str | None) 
     if text is None:
         return None
     try:
-        found = tuple(int(part) for part in text.split(","))
+        numbers = tuple(int(part) for part in text.split(","))
     except ValueError:
-        found = ()
-    if not found or any(not 1 <= value <= MOST_LEVELS for value in found):
+        numbers = ()
+    if not numbers or any(not 1 <= value <= MOST_LEVELS for value in numbers):
         raise click.BadParameter(
             f"{text!r} is not a list of whole numbers from 1 to {MOST_LEVELS} like 1,2,4.", param=option
         )
-    return found
+    return numbers
 
 
 def _couplings(_: click.Context, option: click.Parameter, text: str | None) -> tuple[str, ...] | None:
     """Parse `mean`, `causal` or `mean,causal`."""
-    found = () if text is None else tuple(text.split(","))
-    if any(word not in ("mean", "causal") for word in found):
+    couplings = () if text is None else tuple(text.split(","))
+    if any(coupling not in ("mean", "causal") for coupling in couplings):
         raise click.BadParameter(f"{text!r} must be mean, causal, or mean,causal.", param=option)
-    return found or None
+    return couplings or None
 
 
 @click.command(
@@ -56,7 +56,7 @@ def _couplings(_: click.Context, option: click.Parameter, text: str | None) -> t
 )
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @click.option("--data", "data", cls=DataOption, required=True, metavar="DATA", help=f"Images: {DATA_HELP}.")
-@click.option("--against", metavar="FILE", help="The reference whose answers are compared; needed without labels.")
+@click.option("--against", metavar="FILE", help="The reference whose predictions are compared; needed without labels.")
 @click.option(
     "--timesteps", callback=_whole_numbers, metavar="T,T...", help="Try each FILE at these T.  [default: its own]"
 )
@@ -64,10 +64,13 @@ def _couplings(_: click.Context, option: click.Parameter, text: str | None) -> t
     "--levels",
     callback=_whole_numbers,
     metavar="L,L...",
-    help="And at these L a step.  [default: what keeps each site's N = L x T]",
+    help="Try each FILE at these L a step.  [default: what keeps each site's N = L x T]",
 )
 @click.option(
-    "--coupling", callback=_couplings, metavar="mean,causal", help="And under these couplings.  [default: its own]"
+    "--coupling",
+    callback=_couplings,
+    metavar="mean,causal",
+    help="Try each FILE under these couplings.  [default: its own]",
 )
 @click.option(
     "-o",
@@ -83,13 +86,13 @@ def _couplings(_: click.Context, option: click.Parameter, text: str | None) -> t
     type=click.Choice(["auto", "float32", "float64"]),
     default="auto",
     show_default=True,
-    help="In float64 no rounding moves a value over a level; auto takes it for what has levels, on a CPU.",
+    help="In float64 no rounding moves a value over a level; auto takes it for networks with levels, on a CPU.",
 )
 @click.option(
     "--energy-model",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="What operations cost (docs/energy.md).",
+    help="Costs of operations (docs/energy.md).",
 )
 @pretrained_option(default=True)
 @input_options
@@ -118,7 +121,7 @@ def compare(
     other = None
     if against is not None:
         other = load(against, size=options["size"], pretrained=options["pretrained"])
-    found = run(
+    numbers = run(
         models,
         data,
         output,
@@ -131,18 +134,18 @@ def compare(
         progress=track,
     )
     if as_json:
-        print_json(found.to_dict())
+        print_json(numbers.to_dict())
     else:
-        _print(found, output)
+        _print(numbers, output)
 
 
-def _print(found: Comparison, output: Path) -> None:
+def _print(numbers: Comparison, output: Path) -> None:
     from snnconv.reporting.comparison_view import comparison_view
     from snnconv.reporting.write import numbers_beside
 
-    view = comparison_view(found)
+    view = comparison_view(numbers)
     print_line(view["verdict"])
     rows = [[cell and cell.partition(" ±")[0] for cell in row] for row in view["rows"]]
-    print_table(f"{found.images} {found.noun}s", view["heads"], rows)
-    print_line(found.energy_note)
+    print_table(f"{numbers.images:,} {numbers.noun}s", view["heads"], rows)
+    print_line(numbers.energy_note)
     print_line(f"Wrote {output} and {numbers_beside(output)}.")

@@ -33,7 +33,7 @@ def print_conversion(report: ConversionReport, snn: SNN, target: Path) -> None:
         _print_precision(report.precision, noun)
     if report.causal is not None:
         _print_causal(report.causal, noun)
-    _print_sites(report, noun)
+    _print_sites(report, snn)
     if report.coupling == "mean":
         verdict = f"the SNN equals its quantized ANN at every site to {check.tolerance:.0e} of the ceiling"
     else:
@@ -65,11 +65,12 @@ def applied_once(names: Sequence[str], graph: fx.GraphModule) -> str:
     return f"{listing} {'is' if len(names) == 1 else 'are'} applied once, to the average over time."
 
 
-def _print_sites(report: ConversionReport, noun: str) -> None:
+def _print_sites(report: ConversionReport, snn: SNN) -> None:
     """Print the errors of each site."""
+    from snnconv.spiking.site_labels import site_labels
     from snnconv.spiking.sites import in_words
 
-    check = report.verification
+    check, noun = report.verification, snn.input.noun
     totals = in_words(site.total_levels for site in check.sites)
     window = f"N={totals}" if "mixed" in totals else f"L={report.levels}, N={totals}"
     print_table(
@@ -88,7 +89,7 @@ def _print_sites(report: ConversionReport, noun: str) -> None:
         ),
         [
             (
-                site.name,
+                label,
                 site.total_levels,
                 site.ceilings,
                 f"{site.ceiling_min:.4g}",
@@ -96,7 +97,7 @@ def _print_sites(report: ConversionReport, noun: str) -> None:
                 *(f"{100 * error:.2f}" for error in (site.clipping, site.quantization, site.unevenness)),
                 f"{site.difference:.1e}",
             )
-            for site in check.sites
+            for label, site in zip(site_labels(snn.graph), check.sites, strict=True)
         ],
     )
 

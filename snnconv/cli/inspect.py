@@ -17,6 +17,7 @@ from snnconv.cli.options import (
     refuse_pretrained,
 )
 from snnconv.cli.output import filled_columns, print_json, print_line, print_table
+from snnconv.errors import grouped
 
 
 @click.command(
@@ -38,6 +39,7 @@ def inspect(source: str, coupling: str, as_json: bool, **options: Any) -> None:
     """Show what is in SOURCE (an ONNX file, or timm:NAME), and whether it converts."""
     from snnconv.evaluation import inspect as run
     from snnconv.neurons import Coupling
+    from snnconv.spiking.site_labels import site_labels
 
     refuse_pretrained(source)
     inspection = run(load_model(source, options), Coupling(coupling))
@@ -67,22 +69,25 @@ def inspect(source: str, coupling: str, as_json: bool, **options: Any) -> None:
             ("site", "operator", "output", "ceilings", "N"),
             [
                 (
-                    site["name"],
+                    label,
                     site["operator"],
                     "x".join(map(str, site["shape"])),
                     site["ceilings"] or None,
                     site["total_levels"],
                 )
-                for site in found["sites"]
+                for label, site in zip(site_labels(inspection.model.graph), found["sites"], strict=True)
             ],
         ),
     )
     if found["on_means"]:
         print_line(applied_once(found["on_means"], inspection.model.graph))
-    if found["unsupported"]:
+    if inspection.plan.unsupported:
         print_table(
             "Nodes that cannot be converted",
-            ("node", "operator", "why"),
-            [(node["name"], node["operator"], node["reason"]) for node in found["unsupported"]],
+            ("operator", "nodes", "first", "why"),
+            [
+                (group.operator, len(group.nodes), group.nodes[0].name, group.reason)
+                for group in grouped(inspection.plan.unsupported)
+            ],
         )
     print_line(found["verdict"])

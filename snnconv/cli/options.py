@@ -43,7 +43,7 @@ LARGEST_SEED = 2**32 - 1
 
 
 def examples(*lines: str) -> str:
-    """The end of a help text, its lines kept as they are."""
+    """Return the end of a help text, with line breaks as they are."""
     return "\n".join(["\b", "Examples:", *(f"  {line}" for line in lines)])
 
 
@@ -64,17 +64,17 @@ def _size(text: str) -> int | tuple[int, int]:
 
 
 def pretrained_option(default: bool) -> Callable[[Command], Command]:
-    """`--pretrained/--no-pretrained`."""
+    """Return the decorator that adds `--pretrained/--no-pretrained`."""
     word = "pretrained" if default else "random"
     return click.option(
         "--pretrained/--no-pretrained",
         default=default,
-        help=f"Of timm:NAME, whether to take timm's trained weights.  [default: {word}]",
+        help=f"Weights of timm:NAME: timm's trained ones, or random ones.  [default: {word}]",
     )
 
 
 def input_options(command: Command) -> Command:
-    """What a network expects of an image, where the file does not say it or says it otherwise."""
+    """Add the options of an image: its size and normalisation, in the place of what the file says."""
     for option in (
         click.option("--resize", type=click.IntRange(1), metavar="N", help="Short side before the centre crop."),
         click.option("--size", type=_size, metavar="N|H,W", help="Height and width of the centre crop."),
@@ -96,7 +96,7 @@ def input_options(command: Command) -> Command:
 
 
 def nir_options(command: Command) -> Command:
-    """How a network of a NIR file is run, as far as the file leaves it open."""
+    """Add the options of a NIR file, which leaves open how its network is run."""
     for option in (
         click.option("--still", is_flag=True, default=None, help="NIR: the input is one image, the same at each step."),
         click.option(
@@ -117,24 +117,30 @@ def nir_options(command: Command) -> Command:
 
 
 def json_option(command: Command) -> Command:
-    """`--json`."""
+    """Add `--json`."""
     return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(command)
 
 
 def seed_option(command: Command) -> Command:
-    """`--seed`."""
+    """Add `--seed`."""
     return click.option(
         "--seed",
         type=click.IntRange(0, LARGEST_SEED),
         metavar="N",
         default=0,
         show_default=True,
-        help="Of every random choice.",
+        help="Seed of every random choice.",
     )(command)
 
 
 def output_path(output: Path | None, source: str, suffix: str, options: dict[str, Any]) -> Path:
-    """Where a verb writes, checked before its work: `output`, or SOURCE's name and a suffix in the current folder.
+    """Return the path that a verb writes, checked before its work.
+
+    Args:
+        output: Path that the user named, or None.
+        source: SOURCE, whose name and the suffix make the path in the current folder where the user named none.
+        suffix: Words behind SOURCE's name, such as `-snn`.
+        options: All options of the verb, some of which name files that are read.
 
     Raises:
         FileError: it cannot be written, or it is a file that is read.
@@ -154,7 +160,7 @@ def output_path(output: Path | None, source: str, suffix: str, options: dict[str
 
 
 def _files_read(options: dict[str, Any]) -> Iterator[str]:
-    """Of the options that name files beside SOURCE."""
+    """Yield the files that are read beside SOURCE, as options name them."""
     if options.get("distill"):
         yield options["distill"]
     for name in ("data", "eval_data", "calibration_data"):
@@ -163,7 +169,7 @@ def _files_read(options: dict[str, Any]) -> Iterator[str]:
 
 
 def files_of_data(spec: str) -> Iterator[str]:
-    """What may be files of a data spec.
+    """Yield the parts of a data spec that may be files.
 
     Raises:
         DataError: it is malformed.
@@ -175,7 +181,11 @@ def files_of_data(spec: str) -> Iterator[str]:
 
 
 def stem(source: str) -> str:
-    """`net` of `folder/net.onnx`, `hub_net` of `timm:hub/net`."""
+    """Return the name of a network without folder and suffix.
+
+    >>> stem("folder/net.onnx"), stem("timm:hub/net")
+    ('net', 'hub_net')
+    """
     scheme, _, name = source.partition(":")
     return name.replace("/", "_") if scheme in ("timm", "zoo") else Path(source).stem
 
@@ -191,11 +201,13 @@ def refuse(names: Iterable[str], why: str) -> None:
     context = click.get_current_context()
     options = {option.name: option for option in context.command.params}
     written = click.core.ParameterSource.COMMANDLINE
-    given = [name for name in names if context.get_parameter_source(name) is written]
-    # --no-NAME where that is what was written
-    names_of = (options[name].secondary_opts if context.params[name] is False else options[name].opts for name in given)
-    flags = [max(found, key=len) for found in names_of]
-    require(not given, f"{', '.join(flags)}: {why}.")
+    chosen = [name for name in names if context.get_parameter_source(name) is written]
+    # --no-NAME where the user wrote that
+    spellings = (
+        options[name].secondary_opts if context.params[name] is False else options[name].opts for name in chosen
+    )
+    flags = [max(flag, key=len) for flag in spellings]
+    require(not flags, f"{', '.join(flags)}: {why}.")
 
 
 def refuse_pretrained(*sources: str | None) -> None:
@@ -205,7 +217,7 @@ def refuse_pretrained(*sources: str | None) -> None:
 
 
 def load_model(source: str, options: dict[str, Any]) -> Model:
-    """Load a network with the values of `input_options`."""
+    """Return a network that is loaded with the values of `input_options` and `nir_options`."""
     from snnconv.loading import load
 
     model = load(source, size=options["size"], pretrained=options.get("pretrained", True), nir=_nir_reading(options))
@@ -214,7 +226,7 @@ def load_model(source: str, options: dict[str, Any]) -> Model:
 
 
 def _nir_reading(options: dict[str, Any]) -> NirReading | None:
-    """The values of `nir_options`, of verbs that have them."""
+    """Return the values of `nir_options`; None of a verb that has no such options."""
     if "dt" not in options:
         return None
     from snnconv.formats.nir import NirReading
@@ -222,9 +234,9 @@ def _nir_reading(options: dict[str, Any]) -> NirReading | None:
     return NirReading(options["timesteps"], options["reset"], options["dt"], options["still"])
 
 
-def with_input_options(given: InputSpec, options: dict[str, Any]) -> InputSpec:
-    """What a network expects, with the values of `input_options`."""
-    return given.override(mean=options["mean"], std=options["std"], size=options["size"], resize=options["resize"])
+def with_input_options(spec: InputSpec, options: dict[str, Any]) -> InputSpec:
+    """Return a network's input with the values of `input_options`."""
+    return spec.override(mean=options["mean"], std=options["std"], size=options["size"], resize=options["resize"])
 
 
 def warn_of_unknown_pixels(model: Model | ExportedNetwork) -> None:

@@ -1,4 +1,4 @@
-"""What the verbs print: tables and JSON on standard output, progress and warnings on standard error."""
+"""Output of the verbs: tables and JSON on standard output, progress and warnings on standard error."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ __all__ = [
 
 T = TypeVar("T")
 
-MIN_WIDTH = 110  # of a table that does not go to a terminal
-QUIET_S = 10.0  # between two lines of progress that do not go to a terminal
-PLAIN = {"±": "+-", "µ": "u", "…": "."}  # for a terminal that has neither
+MIN_WIDTH = 110  # characters of a table that does not go to a terminal
+QUIET_S = 10.0  # seconds between two lines of progress that do not go to a terminal
+PLAIN = {"±": "+-", "µ": "u", "…": "."}  # characters of a terminal that lacks the others
 
 
 def accept_any_terminal() -> None:
@@ -52,7 +52,7 @@ def _plain(error: UnicodeError) -> tuple[str | bytes, int]:
 
 
 def _visible(text: str) -> str:
-    """Names come from files: their control characters are shown, not obeyed."""
+    """Return a text whose control characters are shown, not obeyed: names come from files."""
     return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
 
 
@@ -64,13 +64,19 @@ def show_warning(
     file: Any = None,
     line: str | None = None,
 ) -> None:
-    """Show our warnings to the user in one line, of launched processes the first one's; not those of libraries."""
+    """Show one of our warnings in one line; those of libraries, and of launched processes but the first, are silent."""
     if issubclass(category, SnnconvWarning) and os.environ.get("RANK", "0") == "0":
         click.echo(f"warning: {_visible(' '.join(str(message).split()))}", err=True)
 
 
 def track(iterable: Iterable[T], description: str, total: int | None = None) -> Iterator[T]:
-    """A progress bar with rate and time left, on standard error; where that is no terminal, a line now and then."""
+    """Yield items under a progress bar with rate and time left, on standard error; without a terminal, print lines.
+
+    Args:
+        iterable: Items to pass on.
+        description: Words before the bar.
+        total: Number of items, or None where it is not known.
+    """
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -84,7 +90,7 @@ def track(iterable: Iterable[T], description: str, total: int | None = None) -> 
     )
 
     class RateColumn(ProgressColumn):
-        """Items a second."""
+        """A column of items a second."""
 
         def render(self, task: Task) -> str:
             return "" if task.speed is None else f"{task.speed:.3g}/s"
@@ -152,7 +158,7 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[obje
 
 
 def print_output_errors(title: str, errors: Iterable[OutputError]) -> None:
-    """Print how far outputs that name no classes are from those of another network."""
+    """Print the distance of outputs that name no classes from those of another network."""
     print_table(
         title,
         ("output", "shape", "relative L2 error", "largest difference"),

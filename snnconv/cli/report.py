@@ -31,7 +31,9 @@ LIMIT, SITE_IMAGES = 1024, 64  # as snnconv.report has them, which is not import
 )
 @click.argument("file")
 @click.option("--data", "data", cls=DataOption, required=True, metavar="DATA", help=f"Images: {DATA_HELP}.")
-@click.option("--against", metavar="FILE", help="The network it was made from: answers and activations are compared.")
+@click.option(
+    "--against", metavar="FILE", help="The network it was made from: predictions and activations are compared."
+)
 @click.option(
     "-o",
     "--output",
@@ -54,7 +56,7 @@ LIMIT, SITE_IMAGES = 1024, 64  # as snnconv.report has them, which is not import
     metavar="N",
     default=SITE_IMAGES,
     show_default=True,
-    help="Of them, watch sites and count operations on the first N.",
+    help="Watch sites and count operations on the first N of them.",
 )
 @click.option(
     "--shown", type=click.IntRange(0), metavar="N", default=12, show_default=True, help="Images of each kind to show."
@@ -64,19 +66,19 @@ LIMIT, SITE_IMAGES = 1024, 64  # as snnconv.report has them, which is not import
     type=click.Choice(["auto", "float32", "float64"]),
     default="auto",
     show_default=True,
-    help="In float64 no rounding moves a value over a level; auto takes it for what has levels, on a CPU.",
+    help="In float64 no rounding moves a value over a level; auto takes it for networks with levels, on a CPU.",
 )
 @click.option(
     "--energy-model",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="What operations cost (docs/energy.md).",
+    help="Costs of operations (docs/energy.md).",
 )
 @pretrained_option(default=True)
 @input_options
 @json_option
 def report(file: str, data: str, against: str | None, output: Path, as_json: bool, **options: Any) -> None:
-    """Write one page about FILE (any stage) on DATA, to look at and to show: how good, how fast, what differs where."""
+    """Write one page about FILE (any stage) on DATA: how good it is, how fast, and where it differs."""
     from snnconv.data import open_data
     from snnconv.evaluation import EnergyModel
     from snnconv.loading import load
@@ -100,27 +102,26 @@ def report(file: str, data: str, against: str | None, output: Path, as_json: boo
     other = None
     if against is not None:
         other = load(against, size=options["size"], pretrained=options["pretrained"])
-    found = run(model, images, output, against=other, options=chosen, progress=track)
+    numbers = run(model, images, output, against=other, options=chosen, progress=track)
     if as_json:
-        print_json(found.to_dict())
+        print_json(numbers.to_dict())
     else:
-        _print(found, output)
+        _print(numbers, output)
 
 
 def _check_paths(output: Path, data: str, *networks: str | None) -> None:
-    """Before any work."""
+    """Refuse, before any work, a page that cannot be written."""
     from snnconv.reporting.write import check_output
 
     check_output(output, [*(name for name in networks if name is not None), *files_of_data(data)])
 
 
-def _print(found: Report, output: Path) -> None:
-    from snnconv.reporting.view import verdict
+def _print(numbers: Report, output: Path) -> None:
+    from snnconv.reporting.summary_view import verdict
     from snnconv.reporting.write import numbers_beside
 
-    print_line(verdict(found))
-    worst = found.worst_first()[:1]
-    for site in worst:
+    print_line(verdict(numbers))
+    for site in numbers.worst_first()[:1]:
         if site.badness:
-            print_line(f"Worst site: {site.number} {site.name} ({100 * site.badness:.2f} % off).")
+            print_line(f"Worst site: {site.number} {numbers.label_of(site)} ({100 * site.badness:.2f} % off).")
     print_line(f"Wrote {output} and {numbers_beside(output)}.")

@@ -1,4 +1,4 @@
-"""A set of images as one network takes them: in its size, normalisation and layout."""
+"""Images as one network takes them: in its size, normalisation and layout."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ __all__ = ["Images", "normalise"]
 
 
 def normalise(x: Tensor, input: InputSpec) -> Tensor:  # noqa: A002 - the name this has everywhere
-    """(pixels - mean) / std in the network's layout; mean None is 0, std None is 1.
+    """Return (pixels - mean) / std in the network's layout; a mean of None is 0, a std of None is 1.
 
     Args:
-        x: pixels `[..., C, H, W]`, uint8 in 0..255 or float in 0..1; or counts of events, float, which are not scaled.
-        input: mean, std (for pixels in 0..1) and layout.
+        x: Pixels `[..., C, H, W]`, uint8 in 0..255 or float in 0..1; or counts of events, float, which are not scaled.
+        input: Mean, std (both for pixels in 0..1) and layout of the network's input.
 
     Returns:
-        A new float32 tensor, axes in the order of `input.layout`, on the device of `x`.
+        A new float32 tensor on the device of `x`, its axes in the order of `input.layout`.
     """
     out = x.to(torch.float32, copy=True, memory_format=torch.contiguous_format)
     if x.dtype == torch.uint8:
-        out.div_(_constants((255.0,), x.device))  # by a number a GPU would multiply with its inverse, rounded
+        out.div_(_constants((255.0,), x.device))  # a GPU divides by a number as it multiplies with its rounded inverse
     axes = 1 if input.layout == "NC" else 3
     if input.mean is not None:
         out.sub_(_constants(tuple(input.mean), x.device, axes))
@@ -44,23 +44,24 @@ def normalise(x: Tensor, input: InputSpec) -> Tensor:  # noqa: A002 - the name t
 
 @lru_cache(maxsize=64)
 def _constants(values: tuple[float, ...], device: torch.device, axes: int = 3) -> Tensor:
-    """Numbers `[C, 1, 1]`, or one for all channels, that go to a device once: whoever copies waits for what it does.
+    """Return numbers `[C, 1, 1]`, or one number for all channels, on a device; those of a flat input are `[F]`.
 
-    Those of a flat input are `[F]`, on one axis.
+    They are copied once, for a copy waits until the device has done its other work.
     """
     with torch.inference_mode(False):
         return torch.tensor(values, device=device).view(-1, *(1,) * (axes - 1))
 
 
 class Images(Dataset[tuple[Tensor, int]]):
-    """Images, or a part of them, for one network. Nothing changes it; `subset` and `sample` return new ones.
+    """Images for one network. They never change; `subset` and `sample` return new ones.
 
     Where the network's input changes over time (`input.timesteps` is T) an image is a recording of T frames.
 
     Attributes:
-        spec: the data spec that was opened.
-        input: what the network expects, height and width filled in.
-        classes: class names by index, or None.
+        spec: The data spec that was opened.
+        input: Input of the network, height and width filled in.
+        labels: Class indices `[n]`, int64, read-only, -1 of an image without a label; None if no image has one.
+        classes: Names of the classes by index, or None.
     """
 
     def __init__(
@@ -89,14 +90,14 @@ class Images(Dataset[tuple[Tensor, int]]):
 
     @property
     def sample_shape(self) -> tuple[int, ...]:
-        """Shape of one image in the network's layout; of a recording the shape of one frame."""
+        """Return the shape of one image, or of one frame of a recording, in the network's layout."""
         return self.input.sample_shape()
 
     def __len__(self) -> int:
         return len(self._indices)
 
     def __getitem__(self, index: int) -> tuple[Tensor, int]:
-        """One image, normalised float32 `[*sample_shape]`, and its label, -1 where there is none.
+        """Return one image, normalised float32 `[*sample_shape]`, and its label, -1 without one.
 
         A recording is `[T, *sample_shape]`.
         """
@@ -104,36 +105,36 @@ class Images(Dataset[tuple[Tensor, int]]):
         return x, -1 if self.labels is None else int(self.labels[index])
 
     def pixels(self, index: int) -> Tensor:
-        """One image `[C, H, W]` in the network's size, not normalised: uint8 (0..255) or float32 (0..1).
+        """Return one image `[C, H, W]` in the network's size, not normalised: uint8 (0..255) or float32 (0..1).
 
         A recording is `[T, C, H, W]`, float32 counts of events.
         """
         return self._source.load(self._indices[index][None], self._geometry)[0]
 
     def pixels_at(self, positions: Sequence[int]) -> Tensor:
-        """Several images, each as `pixels` gives it, on a leading axis."""
+        """Return several images as `pixels` returns one, on a leading axis."""
         return self._source.load(self._indices[np.asarray(positions, dtype=np.int64)], self._geometry)
 
     def fingerprint(self) -> str:
-        """SHA-256 of all labels and of 64 images evenly spread, before normalisation: whether data are the same."""
-        found = hashlib.sha256(b"" if self.labels is None else self.labels.tobytes())
+        """Return the SHA-256 of all labels and of 64 images evenly spread, before normalisation, to recognise data."""
+        digest = hashlib.sha256(b"" if self.labels is None else self.labels.tobytes())
         for position in np.unique(np.linspace(0, len(self) - 1, 64).astype(np.int64)):
-            found.update(self.pixels(int(position)).contiguous().numpy().tobytes())
-        return found.hexdigest()
+            digest.update(self.pixels(int(position)).contiguous().numpy().tobytes())
+        return digest.hexdigest()
 
     def normalise(self, x: Tensor) -> Tensor:
-        """Bring what `pixels` or `pixels_at` gave to what the network takes (see `normalise`).
+        """Return images of `pixels` or `pixels_at` as the network takes them (see the function `normalise`).
 
-        Of several recordings `[B, T, C, H, W]` time becomes the leading axis, `[T, B, *sample_shape]`.
+        Several recordings `[B, T, C, H, W]` become `[T, B, *sample_shape]`, time first.
         """
         if self.input.timesteps is not None and x.dim() == len(self.sample_shape) + 2:
             x = x.transpose(0, 1)
         return normalise(x, self.input)
 
     def batches(self, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """All images in order: x `[B, *sample_shape]` float32, labels `[B]` int64; the last may be smaller.
+        """Return all images in order, batch by batch: x `[B, *sample_shape]` float32, labels `[B]` int64.
 
-        Of recordings x is `[T, B, *sample_shape]`, as `input.batch_shape(B)` says.
+        The last batch may be smaller. Recordings are `[T, B, *sample_shape]`, the shape of `input.batch_shape(B)`.
 
         Raises:
             InvalidValueError: `batch_size` is below 1.
@@ -143,7 +144,7 @@ class Images(Dataset[tuple[Tensor, int]]):
         return self._batches(batch_size)
 
     def pixel_batches(self, batch_size: int) -> Iterator[Tensor]:
-        """All images in order, each as `pixels` gives it, on a leading axis; the last batch may be smaller."""
+        """Return all images in order as `pixels` returns one, on a leading axis; the last batch may be smaller."""
         chunks = (self._indices[start : start + batch_size] for start in range(0, len(self), batch_size))
         return self._source.stream(chunks, self._geometry)
 
@@ -157,15 +158,15 @@ class Images(Dataset[tuple[Tensor, int]]):
             yield self.normalise(pixels), y
 
     def subset(self, indices: Sequence[int]) -> Images:
-        """The images at these positions, in this order.
+        """Return the images at some positions, in the order of the positions.
 
         Raises:
             InvalidValueError: a position is outside 0..len-1, or there is none.
         """
         chosen = np.asarray(indices, dtype=np.int64)
         if chosen.size == 0 or chosen.min() < 0 or chosen.max() >= len(self):
-            given = f"{chosen.min()}..{chosen.max()}" if chosen.size else "no positions"
-            raise InvalidValueError(f"subset was given {given}: allowed is one or more in 0..{len(self) - 1}.")
+            positions = f"{chosen.min()}..{chosen.max()}" if chosen.size else "no positions"
+            raise InvalidValueError(f"subset was given {positions}: allowed is one or more in 0..{len(self) - 1}.")
         return type(self)(self._source, self.input, self._geometry, spec=self.spec, indices=self._indices[chosen])
 
     def first(self, count: int | None) -> Images:
@@ -177,15 +178,15 @@ class Images(Dataset[tuple[Tensor, int]]):
         return self if count is None or count >= len(self) else self.subset(range(count))
 
     def scaled(self, scale: float) -> Images:
-        """The same images, whose inputs are `1/scale` of what they are."""
+        """Return the same images, whose inputs are divided by `scale`."""
         std = tuple(value * scale for value in self.input.std or (1.0,) * self.input.channels)
         scaled = replace(self.input, std=std)
         return type(self)(self._source, scaled, self._geometry, spec=self.spec, indices=self._indices)
 
     def sample(self, n: int, seed: int) -> Images:
-        """`n` images drawn without replacement, in ascending order; the same seed draws the same.
+        """Return `n` images drawn without replacement, in ascending order; the same seed draws the same images.
 
-        Where there are fewer, all are returned with a SnnconvWarning.
+        If there are fewer, all are returned with a SnnconvWarning.
 
         Raises:
             InvalidValueError: `n` is below 1 or `seed` below 0.

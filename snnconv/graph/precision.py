@@ -18,24 +18,34 @@ from snnconv.graph.access import calls, module_of
 __all__ = ["ShiftedDepthwise", "to_double"]
 
 
-class ShiftedDepthwise(nn.Module):
+class ShiftedDepthwise(nn.Conv2d):
     """A depthwise `nn.Conv2d` as a sum over the kernel's positions of shifted inputs times weights.
+
+    It is a convolution in all that is asked of it (its record, its costs) and differs in how it computes.
 
     Args:
         convolution: Convolution of as many groups as input and output channels; its parameters are taken as they are.
     """
 
     def __init__(self, convolution: nn.Conv2d) -> None:
-        super().__init__()
+        super().__init__(
+            convolution.in_channels,
+            convolution.out_channels,
+            convolution.kernel_size,  # type: ignore[arg-type]
+            convolution.stride,  # type: ignore[arg-type]
+            convolution.padding,  # type: ignore[arg-type]
+            convolution.dilation,  # type: ignore[arg-type]
+            convolution.groups,
+            bias=convolution.bias is not None,
+            device="meta",
+        )
         self.weight = convolution.weight
         self.bias = convolution.bias
-        self.stride = convolution.stride
-        self.dilation = convolution.dilation
-        self.padding = tuple(int(size) for size in convolution.padding)
 
     def forward(self, x: Tensor) -> Tensor:
         rows, columns = self.weight.shape[2:]
-        padded = F.pad(x, [self.padding[1], self.padding[1], self.padding[0], self.padding[0]])
+        above, left_of = (int(size) for size in self.padding)
+        padded = F.pad(x, [left_of, left_of, above, above])
         spans = [
             ((size - dilation * (taps - 1) - 1) // stride) * stride + 1
             for size, dilation, taps, stride in zip(

@@ -1,8 +1,9 @@
-"""Pages that people look at: what one network does, and several beside each other."""
+"""Pages that people look at: one network on data, or several networks beside each other."""
 
 from snnconv.reporting.comparison import Comparison, Contender
-from snnconv.reporting.gather import ReportOptions, gather
+from snnconv.reporting.gather import gather
 from snnconv.reporting.numbers import Report
+from snnconv.reporting.options import ReportOptions
 from snnconv.reporting.verbs import compare, report
 from snnconv.spiking.grid import Grid
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
@@ -22,95 +23,118 @@ LOOKS = {  # colour, marker and its size: at one place all of them can be seen
     "learned": (INK["three"], "^", 8),
     None: (INK["four"], "D", 8),
 }
-WORDS = {"mean": "mean coupling", "causal": "causal coupling", "learned": "learned coupling", None: "without time"}
+NAMES = {"mean": "mean coupling", "causal": "causal coupling", "learned": "learned coupling", None: "without time"}
+
+
+class Point(NamedTuple):
+    """One network in a picture: its number, coupling, cost and score, and whether no other network beats it."""
+
+    number: int
+    coupling: str | None
+    cost: float
+    score: float
+    unbeaten: bool
 
 
 def energy_front(comparison: Comparison) -> str:
-    """Score against estimated energy."""
+    """Draw scores against estimated energies, as SVG."""
     points = [
-        (each, each.energy_pj / 1e6, each.on_energy_front)
-        for each in comparison.contenders
-        if each.energy_pj is not None
+        _point(comparison, network, network.energy_pj / 1e6, network.on_energy_front)
+        for network in comparison.contenders
+        if network.energy_pj is not None
     ]
     reference = comparison.reference
     mark = None if reference is None else reference.energy_pj / 1e6
-    return _front(comparison, points, f"estimated energy, µJ {with_article(comparison.noun)}", "energy", mark)
+    return _draw(comparison, points, f"estimated energy, µJ {with_article(comparison.noun)}", "energy", mark)
 
 
 def latency_front(comparison: Comparison) -> str:
-    """Score against the steps until the whole answer is out."""
+    """Draw scores against the steps until the output is complete, as SVG."""
     points = [
-        (each, float(each.latency_steps), each.on_latency_front)
-        for each in comparison.contenders
-        if each.latency_steps is not None
+        _point(comparison, network, float(network.latency_steps), network.on_latency_front)
+        for network in comparison.contenders
+        if network.latency_steps is not None
     ]
-    return _front(comparison, points, "latency, time steps", "latency", None)
+    return _draw(comparison, points, "latency, time steps", "latency", None)
 
 
-def _front(
-    comparison: Comparison,
-    points: Sequence[tuple[Contender, float, bool]],
-    cost: str,
-    name: str,
-    reference_cost: float | None,
-) -> str:
-    score = comparison.score
+def _point(comparison: Comparison, network: Contender, cost: float, unbeaten: bool) -> Point:
+    return Point(network.number, network.coupling, cost, network.score(comparison.score), unbeaten)
+
+
+def _draw(comparison: Comparison, points: Sequence[Point], axis: str, name: str, reference_cost: float | None) -> str:
+    """Draw scores against costs, with a line through the networks that no other beats.
+
+    Args:
+        comparison: The networks and their reference.
+        points: Networks that have such a cost.
+        axis: Label of the axis of costs.
+        name: The cost in one word.
+        reference_cost: Cost of the reference, or None.
+    """
+    score, reference = comparison.score, comparison.reference
     with drawing(*SIZE) as figure:
         axes = figure.subplots()
-        for coupling, (colour, marker, size) in LOOKS.items():
-            mine = [(x, each.score(score), on) for each, x, on in points if each.coupling == coupling]
-            for on in (True, False):
-                some = [(x, y) for x, y, is_on in mine if is_on is on]
-                if some:
-                    axes.plot(
-                        *zip(*some, strict=True),
-                        linestyle="none",
-                        marker=marker,
-                        markersize=size,
-                        color=colour,
-                        markerfacecolor=colour if on else "none",
-                        label=WORDS[coupling] if on or not any(is_on for *_, is_on in mine) else None,
-                    )
-        best = sorted((x, each.score(score)) for each, x, on in points if on)
-        if best:
-            axes.plot(*zip(*best, strict=True), drawstyle="steps-post", color=INK["muted"], linewidth=1, zorder=1)
-        reference = comparison.reference
+        _scatter(axes, points)
+        unbeaten = sorted((point.cost, point.score) for point in points if point.unbeaten)
+        if unbeaten:
+            axes.plot(*zip(*unbeaten, strict=True), drawstyle="steps-post", color=INK["muted"], linewidth=1, zorder=1)
         level = None if reference is None else (reference.accuracy if score == "accuracy" else 100.0)
         if level is not None:
             axes.axhline(level, color=INK["muted"], linestyle=":", linewidth=1)
             if reference_cost is not None:
                 axes.plot([reference_cost], [level], "*", color=INK["text"], markersize=11, label="the reference")
-        axes.set(xlabel=cost, ylabel=f"{score}, %")
-        _scale(axes, [x for _, x, _ in points] + ([] if reference_cost is None else [reference_cost]))
+        axes.set(xlabel=axis, ylabel=f"{score}, %")
+        _scale(axes, [point.cost for point in points] + ([] if reference_cost is None else [reference_cost]))
         axes.margins(0.12)
-        _name(axes, [(x, each.score(score), each.number, on) for each, x, on in points])
+        _number(axes, points)
         axes.legend(loc="best")
-        on_front = ", ".join(str(each.number) for each, _, on in points if on)
-        told = f"{len(points)} networks; no other beats {on_front}."
-        return to_svg(figure, f"front-{name}", f"{score} against {name}", told)
+        numbers = ", ".join(str(point.number) for point in points if point.unbeaten)
+        description = f"{len(points)} networks; no other beats {numbers}."
+        return to_svg(figure, f"front-{name}", f"{score} against {name}", description)
 
 
-def _name(axes: Axes, points: Sequence[tuple[float, float, int, bool]]) -> None:
-    """Write the networks' numbers; those that all but meet share a place, and bold is what has one on the front."""
+def _scatter(axes: Axes, points: Sequence[Point]) -> None:
+    """Draw the networks, each coupling in its look, filled where no other network beats them."""
+    for coupling, (colour, marker, size) in LOOKS.items():
+        members = [point for point in points if point.coupling == coupling]
+        filled = [point for point in members if point.unbeaten]
+        hollow = [point for point in members if not point.unbeaten]
+        for some, face in ((filled, colour), (hollow, "none")):
+            if some:
+                axes.plot(
+                    [point.cost for point in some],
+                    [point.score for point in some],
+                    linestyle="none",
+                    marker=marker,
+                    markersize=size,
+                    color=colour,
+                    markerfacecolor=face,
+                    label=NAMES[coupling] if some is filled or not filled else None,
+                )
+
+
+def _number(axes: Axes, points: Sequence[Point]) -> None:
+    """Write the networks' numbers; points close together share a label, bold if no other network beats one of them."""
     axes.autoscale_view()
     groups: list[tuple[tuple[float, float], list[int], bool]] = []
-    for x, y, number, on in sorted(points, key=lambda point: not point[3]):
-        here = axes.transData.transform((x, y))
-        for place, (corner, numbers, is_on) in enumerate(groups):
+    for point in sorted(points, key=lambda point: not point.unbeaten):
+        here = axes.transData.transform((point.cost, point.score))
+        for place, (corner, numbers, unbeaten) in enumerate(groups):
             if math.dist(here, axes.transData.transform(corner)) < NEAR:
-                groups[place] = (corner, sorted([*numbers, number]), is_on)
+                groups[place] = (corner, sorted([*numbers, point.number]), unbeaten)
                 break
         else:
-            groups.append(((x, y), [number], on))
-    for corner, numbers, on in groups:
+            groups.append(((point.cost, point.score), [point.number], point.unbeaten))
+    for corner, numbers, unbeaten in groups:
         shown = numbers if len(numbers) <= MOST_NAMED else [numbers[0], numbers[1], "…", numbers[-1]]
-        weight = "bold" if on else "normal"
+        weight = "bold" if unbeaten else "normal"
         text = ", ".join(str(number) for number in shown)
         axes.annotate(text, corner, (5, 5), textcoords="offset points", fontsize=8, fontweight=weight)
 
 
 def _scale(axes: Axes, costs: Sequence[float]) -> None:
-    """Logarithmic where costs differ much, with plain numbers."""
+    """Make the axis of costs logarithmic where they differ much, with plain numbers."""
     if costs and min(costs) > 0 and max(costs) / min(costs) > 8:
         axes.set_xscale("log")
         axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))

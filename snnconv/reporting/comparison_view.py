@@ -1,76 +1,88 @@
-"""What the page of a comparison shows."""
+"""The page of a comparison: numbers as text, and pictures."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from snnconv.reporting import comparison_figures
 from snnconv.reporting.comparison import Comparison, Contender
-from snnconv.reporting.formatting import GLOSSARY, energy, number, percent, span, with_article
-from snnconv.reporting.page import Figure, shortened
+from snnconv.reporting.formatting import energy, number, span, with_article, with_error
+from snnconv.reporting.glossary import glossary_of
+from snnconv.reporting.names import shortened, shortened_apart
+from snnconv.reporting.page import Picture
+from snnconv.reporting.provenance_view import data_facts, file_fact, software_facts
 
 __all__ = ["comparison_view"]
 
-LONGEST = 60
-NEEDED = ("T, L, N", "mean coupling", "causal coupling", "energy")
+LONGEST = 60  # characters of a name
+TERMS = ("T, L, N", "mean coupling", "causal coupling", "standard error ±", "latency", "energy")
+HEADS = ["network", "T", "L", "N", "coupling", "accuracy", "same class", "energy", "latency", "unbeaten in"]
 
 
 def comparison_view(comparison: Comparison) -> dict[str, Any]:
-    """Everything that the template asks for."""
-    pictures = []
-    filled = "Filled: no other is as good for as little. Networks by their numbers in the table."
-    if any(each.energy_pj is not None for each in comparison.contenders):
-        pictures.append(Figure(comparison_figures.energy_front(comparison), filled))
-    if any(each.latency_steps is not None for each in comparison.contenders):
-        waits = (
-            f"{filled} Under mean coupling every layer waits T steps for the one before it; under causal coupling the "
-            "answer is whole after T."
-        )
-        pictures.append(Figure(comparison_figures.latency_front(comparison), waits))
+    """Return everything that the template asks for."""
+    contenders = comparison.contenders
     return {
-        "title": f"{len(comparison.contenders)} networks compared",
-        "noun": with_article(comparison.noun),
+        "title": _title(contenders),
         "verdict": _verdict(comparison),
-        "figures": pictures,
-        "heads": [
-            "network",
-            "T",
-            "L",
-            "N",
-            "coupling",
-            "accuracy",
-            "same answer",
-            "energy",
-            "latency",
-            "not beaten in",
-        ],
-        "rows": [_row(each) for each in comparison.contenders],
-        "notes": [f"{each.number}: {each.note}." for each in comparison.contenders if each.note],
+        "figures": _pictures(comparison),
+        "caption": _caption(comparison),
+        "heads": HEADS,
+        "rows": [_row(network, name) for network, name in zip(contenders, _names(contenders), strict=True)],
+        "notes": [f"{network.number}: {network.note}." for network in contenders if network.note],
         "energy_note": comparison.energy_note,
         "provenance": _provenance(comparison),
-        "words": [(word, meaning) for word, meaning in GLOSSARY if word in NEEDED],
+        "glossary": glossary_of(TERMS),
     }
 
 
+def _title(contenders: Sequence[Contender]) -> str:
+    """Return a title that counts files once, whatever number of settings they are compared at."""
+    count = len({(network.name, network.sha256 or network.number) for network in contenders})
+    settings = f" at {len(contenders)} settings" if count < len(contenders) else ""
+    return f"{count} network{'s' * (count != 1)}{settings} compared"
+
+
+def _names(contenders: Sequence[Contender]) -> list[str]:
+    return shortened_apart([network.name for network in contenders], LONGEST)
+
+
+def _pictures(comparison: Comparison) -> list[Picture]:
+    pictures = []
+    filled = (
+        "Filled marks: no other network is better in score or cost without being worse in the other. The table names "
+        "the networks by number."
+    )
+    if any(network.energy_pj is not None for network in comparison.contenders):
+        pictures.append(Picture(comparison_figures.energy_front(comparison), filled))
+    if any(network.latency_steps is not None for network in comparison.contenders):
+        waits = (
+            f"{filled} Under mean coupling every layer waits T steps for the one before it; under causal coupling the "
+            "output is complete after T steps."
+        )
+        pictures.append(Picture(comparison_figures.latency_front(comparison), waits))
+    return pictures
+
+
 def _verdict(comparison: Comparison) -> str:
-    score = comparison.score
-    told = f"By {score} on {comparison.images:,} {comparison.noun}s {_best(comparison)}"
-    found = comparison.reference
-    if found is None:
-        return told
-    its = "" if found.accuracy is None else f" with {found.accuracy:.2f} %"
-    named = shortened(found.name, LONGEST)
-    cost = f"{energy(found.energy_pj)} {with_article(comparison.noun)}"
-    return f"{told} The reference is {named}{its}, at an estimated {cost}."
+    """Return the comparison in one or two sentences."""
+    best = f"By {comparison.score} on {comparison.images:,} {comparison.noun}s {_best(comparison)}"
+    reference = comparison.reference
+    if reference is None:
+        return best
+    accuracy = "" if reference.accuracy is None else f" with {reference.accuracy:.2f} %"
+    cost = f"{energy(reference.energy_pj)} {with_article(comparison.noun)}"
+    return f"{best} The reference is {shortened(reference.name, LONGEST)}{accuracy}, at an estimated {cost}."
 
 
 def _best(comparison: Comparison) -> str:
     """Return which network is the best, as far as the images can tell."""
-    scores = {each.number: each.score(comparison.score) for each in comparison.contenders}
+    scores = {network.number: network.score(comparison.score) for network in comparison.contenders}
     lead = comparison.lead
     if lead is None:
         return f"the network has {next(iter(scores.values())):.2f} %."
-    first, second = (f"network {number} ({scores[number]:.2f} %)" for number in (lead.best, lead.next))
+    first, second = (f"network {place} ({scores[place]:.2f} %)" for place in (lead.best, lead.next))
     error = f"standard error {lead.standard_error:.1f} points"
     if lead.points == 0:
         return f"{first} and {second} are equally good ({error})."
@@ -79,43 +91,47 @@ def _best(comparison: Comparison) -> str:
     return f"{first} is the best, {lead.points:.2f} points before {second} ({error})."
 
 
-def _row(each: Contender) -> list[str | None]:
-    fronts = [name for name, on in (("energy", each.on_energy_front), ("latency", each.on_latency_front)) if on]
+def _caption(comparison: Comparison) -> str:
+    sentences = [
+        "± is one standard error, in points.",
+        f"Energy is an estimate for one {comparison.noun}.",
+        "Latency is in time steps.",
+    ]
+    if comparison.lead is not None:
+        sentences.append(
+            "The standard error at the top of the page is that of the difference between two networks on the same "
+            f"{comparison.noun}s; a difference above two of them is more than chance."
+        )
+    return " ".join(sentences)
+
+
+def _row(network: Contender, name: str) -> list[str | None]:
+    fronts = [cost for cost, on in (("energy", network.on_energy_front), ("latency", network.on_latency_front)) if on]
     return [
-        f"{each.number} {shortened(each.name, LONGEST)}",
-        number(each.timesteps),
-        number(each.levels),
-        span(each.total_levels),
-        each.coupling or each.stage,
-        _with_error(each.accuracy, each.accuracy_standard_error),
-        _with_error(each.agreement, each.agreement_standard_error),
-        energy(each.energy_pj),
-        number(each.latency_steps),
+        f"{network.number} {name}",
+        number(network.timesteps),
+        number(network.levels),
+        span(network.total_levels),
+        network.coupling or network.stage,
+        with_error(network.accuracy, network.accuracy_standard_error),
+        with_error(network.agreement, network.agreement_standard_error),
+        energy(network.energy_pj),
+        number(network.latency_steps),
         ", ".join(fronts) or None,
     ]
 
 
-def _with_error(value: float | None, error: float | None) -> str | None:
-    return None if value is None or error is None else f"{percent(value)} ± {error:.2f}"
-
-
 def _provenance(comparison: Comparison) -> dict[str, Any]:
-    found = comparison.provenance
-    hashes = {each.name: each.sha256 for each in comparison.contenders if each.sha256}
-    reference = comparison.reference
+    provenance, reference = comparison.provenance, comparison.reference
+    files = dict.fromkeys((network.name, network.sha256) for network in comparison.contenders if network.sha256)
     return {
         "facts": [
-            ("made", found.made),
-            *((name, f"SHA-256 {value}") for name, value in hashes.items()),
-            (
-                "reference",
-                reference and f"{reference.name}, SHA-256 {(found.against or {}).get('source_sha256', 'not known')}",
-            ),
-            ("data", f"{found.data['spec']}, {found.data['used']:,} of {found.data['images']:,} {comparison.noun}s"),
-            (f"hash of labels and 64 {comparison.noun}s", found.data["sha256_of_labels_and_64"]),
+            ("made on", provenance.date),
+            *((name, f"SHA-256 {sha256}") for name, sha256 in files),
+            ("reference", None if reference is None else file_fact(reference.name, provenance.against or {})),
+            *data_facts(provenance, comparison.noun),
             ("energy counted on", f"{comparison.counted_images:,} {comparison.noun}s"),
-            ("versions", ", ".join(f"{name} {value}" for name, value in found.versions.items())),
-            ("machine", found.machine),
+            *software_facts(provenance),
         ],
-        "command": found.command,
+        "command": provenance.command,
     }

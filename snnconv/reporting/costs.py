@@ -13,18 +13,21 @@ __all__ = ["layer_costs"]
 
 
 def layer_costs(counted: Evaluation, model: Model, energy_model: EnergyModel = DEFAULT) -> tuple[LayerCost, ...]:
-    """What an evaluation counted layer by layer, beside the plain network's; by the layers' names.
+    """Return the costs of every layer beside those of the plain network's layer of the same name.
 
     Args:
-        counted: with its layers.
-        model: the network that it is of. Of one that does not spike the plain network is itself, and left out.
-        energy_model: what operations cost.
+        counted: Evaluation of the network that counted operations layer by layer.
+        model: The network. One that does not spike is its own plain network, which is then left out.
+        energy_model: Costs of operations.
+
+    Returns:
+        The network's layers in the order of execution, then those that only the plain network has.
     """
     plain: dict[str, LayerOperations] = {}
     if isinstance(model, SNN):
         plain = {layer.name: layer for layer in ann_activity(model, energy_model=energy_model).layers}
-    own = [_cost(layer, plain.pop(layer.name, None)) for layer in counted.layers]
-    return (*own, *(_plain_only(layer) for layer in plain.values()))
+    costs = [_cost(layer, plain.pop(layer.name, None)) for layer in counted.layers]
+    return (*costs, *(_plain_only(layer) for layer in plain.values()))
 
 
 def _cost(layer: LayerOperations, plain: LayerOperations | None) -> LayerCost:

@@ -1,52 +1,14 @@
-"""Numbers as a reader sees them, and the words that a page explains."""
+"""Numbers as a reader sees them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-__all__ = ["GLOSSARY", "energy", "number", "percent", "points", "share", "span", "with_article"]
-
-GLOSSARY: tuple[tuple[str, str], ...] = (
-    ("site", "An activation of the network that became a layer of neurons, or can become one."),
-    (
-        "T, L, N",
-        "T time steps, L levels that a neuron can fire in one step, and N = L x T: as many answers above zero as "
-        "a neuron has over its window. Only all three together say what a figure belongs to.",
-    ),
-    (
-        "mean coupling",
-        "A neuron sees the mean of its whole window before it fires. The network equals its quantized form exactly, "
-        "and every layer waits T steps for the layer before it.",
-    ),
-    (
-        "causal coupling",
-        "A neuron fires at step t of what has come up to step t, as a streaming chip does. Nothing waits; spikes that "
-        "come unevenly cost accuracy.",
-    ),
-    ("ceiling λ, threshold θ", "The largest activation that a site can put out, and what one level is worth: θ = λ/L."),
-    ("clipping", "What the plain activation has above the ceiling, as a share of the mean activation."),
-    ("quantization", "What is lost between two levels, θ/T apart."),
-    (
-        "unevenness",
-        "What neurons fire otherwise than the quantized activation of their mean current would: spikes that come early "
-        "or late, a leak, a reset, learned coupling.",
-    ),
-    (
-        "membrane potential u",
-        "Before firing, in units of θ and shifted so that level k is fired from k - 1/2 to k + 1/2. RMP-Loss draws it "
-        "to the spike values 0, 1, … L, and MPR bends it towards them in training.",
-    ),
-    ("silent, saturated", "Neurons that fire nothing in a whole window, and those that fire all N levels."),
-    (
-        "energy",
-        "An estimate from counted operations, not a measurement. One spike of level k counts k additions wherever it "
-        "lands.",
-    ),
-)
+__all__ = ["energy", "number", "percent", "points", "share", "span", "with_article", "with_error"]
 
 
 def number(value: float | None, digits: int = 4) -> str | None:
-    """Digits that matter, thousands apart.
+    """Return a number with the digits that matter, and commas between thousands; None of None.
 
     >>> number(41216000.0), number(0.012345), number(None)
     ('41,216,000', '0.01235', None)
@@ -59,25 +21,34 @@ def number(value: float | None, digits: int = 4) -> str | None:
 
 
 def percent(value: float | None) -> str | None:
-    """Of a number in percent."""
+    """Return a percentage as text; None of None."""
     return None if value is None else f"{value:.2f} %"
 
 
+def with_error(value: float | None, error: float | None) -> str | None:
+    """Return a percentage and its standard error in points; None where one of the two is not known.
+
+    >>> with_error(97.4930, 0.8251)
+    '97.49 % ± 0.83'
+    """
+    return None if value is None or error is None else f"{percent(value)} ± {error:.2f}"
+
+
 def points(value: float | None, than: float | None) -> str | None:
-    """How a percentage compares with another network's.
+    """Return words that compare a percentage with another network's; None where one of the two is not known.
 
     >>> points(91.0, 92.5), points(91.0, 91.0)
-    ("1.50 points below that network's", "that network's own")
+    ("1.50 points below that network's", "the same as that network's")
     """
     if value is None or than is None:
         return None
     if round(value - than, 2) == 0:
-        return "that network's own"
+        return "the same as that network's"
     return f"{abs(value - than):.2f} points {'above' if value > than else 'below'} that network's"
 
 
 def share(value: float | None) -> str | None:
-    """A share as percent.
+    """Return a share from 0 to 1 in percent; None of None.
 
     >>> share(0.12345), share(1e-7), share(0.0)
     ('12.35 %', '< 0.01 %', '0 %')
@@ -90,7 +61,7 @@ def share(value: float | None) -> str | None:
 
 
 def energy(value_pj: float | None) -> str | None:
-    """Picojoules in a unit that suits them.
+    """Return picojoules in a unit that suits them; None of None.
 
     >>> energy(12_345_678.0), energy(532.0)
     ('12.35 µJ', '532 pJ')
@@ -104,7 +75,7 @@ def energy(value_pj: float | None) -> str | None:
 
 
 def span(values: Sequence[float | int] | None) -> str | None:
-    """The least and the most, or the one value that both are.
+    """Return the least and the most, or the one value that both are; None of None.
 
     >>> span((8, 8)), span((8, 32))
     ('8', '8 to 32')
@@ -116,7 +87,7 @@ def span(values: Sequence[float | int] | None) -> str | None:
 
 
 def with_article(noun: str) -> str:
-    """Return "an image" or "a sample".
+    """Return a noun with its article.
 
     >>> with_article("image"), with_article("sample")
     ('an image', 'a sample')

@@ -7,19 +7,19 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-__all__ = ["Histogram", "Tally"]
+__all__ = ["BinCounts", "Histogram"]
 
 
 @dataclass(frozen=True)
 class Histogram:
-    """Shares of values.
+    """Shares of values in equal bins.
 
     Attributes:
-        low: the lower edge of the first bin.
-        width: of each bin.
-        shares: of the values in each bin; the last bin holds its upper edge, too.
-        below: share of the values below the first bin.
-        above: share above the last.
+        low: Lower edge of the first bin.
+        width: Width of each bin.
+        shares: Share of the values in each bin; the last bin holds its upper edge, too.
+        below: Share of the values below the first bin.
+        above: Share of the values above the last bin.
     """
 
     low: float
@@ -30,17 +30,17 @@ class Histogram:
 
     @property
     def edges(self) -> list[float]:
-        """Borders of the bins, one more than there are bins."""
+        """Return the borders of the bins, one more than there are bins."""
         return [self.low + self.width * place for place in range(len(self.shares) + 1)]
 
 
-class Tally:
+class BinCounts:
     """Counts of values in equal bins.
 
     Args:
-        low: the lower edge of the first bin.
-        width: of each bin, above 0.
-        bins: how many.
+        low: Lower edge of the first bin.
+        width: Width of each bin, above 0.
+        bins: Number of bins.
     """
 
     def __init__(self, low: float, width: float, bins: int) -> None:
@@ -59,7 +59,7 @@ class Tally:
         self.counts += torch.bincount(places.flatten(), minlength=len(self.counts)).cpu()
 
     def shares(self) -> Histogram | None:
-        """What was added, as shares; None where nothing was."""
+        """Return the values that were added as shares; None where nothing was added."""
         if not self.values:
             return None
         counts = tuple(count / self.values for count in self.counts.tolist())

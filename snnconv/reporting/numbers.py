@@ -1,45 +1,46 @@
-"""What a report says of one network: numbers only, ready for JSON."""
+"""All numbers that a report shows of one network, ready for JSON."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
-from snnconv.reporting.histogram import Histogram
-from snnconv.reporting.provenance import Provenance, finite
+from snnconv.reporting.json_values import json_values
+from snnconv.reporting.provenance import Provenance
+from snnconv.reporting.site_statistics import SiteStatistics
 
-__all__ = ["Curve", "ImageNote", "LayerCost", "Report", "SiteStatistics", "Summary"]
+__all__ = ["Curve", "ImageNote", "LayerCost", "Report", "Summary"]
 
 
 @dataclass(frozen=True)
 class Summary:
-    """The network and its answers in a few numbers; shares are in percent, energies in picojoules an image.
+    """The network and its predictions in a few numbers; shares are in percent, energies in picojoules an image.
 
     Attributes:
-        stage: ann, quantized or snn.
-        mode: how its answers were computed, as in `Evaluation`.
-        precision: of the arithmetic.
-        images: how many were classified.
-        images_available: how many the data hold.
-        outputs: how many the network has; the first is read.
-        accuracy: None without labels.
-        accuracy_standard_error: binomial, in points.
-        against_accuracy: of the other network; None without labels or without one.
-        agreement: images with the other network's arg-max; None without one.
-        agreement_standard_error: binomial, in points.
-        timesteps: T, else None.
-        levels: L, the most of any site; else None.
-        total_levels: the least and the most N of any site; None of a plain network.
-        coupling: of a spiking network.
-        depth: sites on the longest way through the network.
-        latency_steps: steps until the answer is out: T, and where layers wait for their windows depth times T.
-        energy_pj: estimated; None where nothing was counted.
-        neuron_energy_pj: of neuron updates, beside it.
-        memory_energy_pj: of memory accesses, beside it.
-        ann_energy_pj: of the plain network of the same layers; None of one that does not spike.
-        ann_memory_energy_pj: of its memory accesses.
-        energy_note: what the estimate takes in and leaves out.
-        counted_images: how many images energy was counted on.
+        stage: `ann`, `quantized` or `snn`.
+        mode: Way in which the network was run, `Evaluation.mode`.
+        precision: Arithmetic of the run, `float32` or `float64`.
+        images: Number of images that were classified.
+        images_available: Number of images that the data hold.
+        outputs: Number of the network's outputs, of which the first is read.
+        accuracy: Share of right predictions; None without labels.
+        accuracy_standard_error: Binomial standard error of the accuracy, in points.
+        against_accuracy: Accuracy of the other network; None without labels or without that network.
+        agreement: Share of images with the other network's arg-max; None without that network.
+        agreement_standard_error: Binomial standard error of the agreement, in points.
+        timesteps: T; None without time.
+        levels: L, the most of any site; None without time.
+        total_levels: The least and the most N of any site; None of a plain network.
+        coupling: Coupling of a spiking network, else None.
+        depth: Number of sites on the longest way through the network.
+        latency_steps: Steps until the output is complete: T, or depth times T if layers wait for their windows.
+        energy_pj: Estimated energy; None where nothing was counted.
+        neuron_energy_pj: Energy of neuron updates, no part of `energy_pj`.
+        memory_energy_pj: Energy of memory accesses, no part of `energy_pj`.
+        ann_energy_pj: Energy of the plain network of the same layers; None of a network that does not spike.
+        ann_memory_energy_pj: Energy of that network's memory accesses.
+        energy_note: Sentences that say which operations the estimate counts.
+        counted_images: Number of images on which operations were counted.
     """
 
     stage: str
@@ -70,87 +71,24 @@ class Summary:
 
 @dataclass(frozen=True)
 class Curve:
-    """Answers after each step t = 1..T, of the mean of the first t steps of the output; in percent.
+    """Predictions after each step t = 1..T, from the mean of the first t steps of the output; shares in percent.
 
     Attributes:
-        coupling: mean, causal or learned.
-        own: it is the network's own; else the same weights, ceilings and levels with other coupling.
-        accuracy_at: None without labels.
-        agreement_at: with the other network; None without one.
-        settled_at: images whose answer after step t is the last one's, and stays it.
-        note: what is to be known of it; where nothing was run, why.
+        coupling: `mean`, `causal` or `learned`.
+        native: True for the network's own coupling, False for the same weights, ceilings and levels under another one;
+            `own` in JSON.
+        accuracy_at: Share of right predictions after each step; None without labels.
+        agreement_at: Share of predictions equal to the other network's; None without that network.
+        settled_at: Share of images whose prediction after step t is already the final one and stays it.
+        note: Sentence about the coupling; the reason where nothing was run.
     """
 
     coupling: str
-    own: bool
+    native: bool = field(metadata={"json": "own"})
     accuracy_at: tuple[float, ...] | None
     agreement_at: tuple[float, ...] | None
     settled_at: tuple[float, ...] | None
     note: str
-
-
-@dataclass(frozen=True)
-class SiteStatistics:
-    """What one site does. None stands for what its kind has not, or what nothing was there to compare with.
-
-    Attributes:
-        number: its place in the order of execution, from 1.
-        name: of its node in the file.
-        neurons: how many there are.
-        levels: L of neurons.
-        total_levels: N.
-        signed: whether it fires levels of both signs.
-        ceilings: how many λ there are.
-        ceiling_min: the lowest.
-        ceiling_max: the highest.
-        firing_rate: unit spikes a neuron and step.
-        silent: share of neurons that stay at 0 for an image.
-        saturated: share that fire all their levels for an image.
-        fired: levels that one step fires; of a quantized network the levels themselves.
-        potentials: membrane potential before firing in units of θ, shifted so that level k begins at k - 1/2.
-        potential_levels: highest spike value among those potentials.
-        potential_loss: mean squared distance of potentials to the nearest spike value (RMP-Loss).
-        clipping: what lies above the ceiling, as a share of the mean activation.
-        quantization: what is lost between the levels.
-        unevenness: what differs from the quantized activation of the site's own mean current: spikes that come unevenly
-            and, where there are any, leak, reset and learned coupling.
-        correlation: Pearson's, of time mean and the ANN's activation, over units and images.
-        ann_error: squared difference of the two as a share of the ANN's squared activation.
-    """
-
-    number: int
-    name: str
-    neurons: int
-    levels: int | None
-    total_levels: int | None
-    signed: bool
-    ceilings: int
-    ceiling_min: float | None
-    ceiling_max: float | None
-    firing_rate: float | None
-    silent: float
-    saturated: float | None
-    fired: Histogram | None
-    potentials: Histogram | None
-    potential_levels: int | None
-    potential_loss: float | None
-    clipping: float | None
-    quantization: float | None
-    unevenness: float | None
-    correlation: float | None
-    ann_error: float | None
-
-    @property
-    def error(self) -> float | None:
-        """All three errors together."""
-        parts = (self.clipping, self.quantization, self.unevenness)
-        known = [part for part in parts if part is not None]
-        return sum(known) if known else None
-
-    @property
-    def badness(self) -> float:
-        """What sites are ordered by: the difference from the ANN where it is known, else the three errors."""
-        return self.ann_error if self.ann_error is not None else self.error or 0.0
 
 
 @dataclass(frozen=True)
@@ -177,18 +115,18 @@ class ImageNote:
     """One image that a reader should see.
 
     Attributes:
-        index: in the data, from 0.
-        label: class, or None.
-        own: the class that the network names.
-        other: the class that the other network names, or None.
-        settled_at: the step from which the network's answer stays.
-        margin: by how much its class leads the next, in softmax probability.
+        index: Place in the data, counted from 0.
+        label: The true class, or None.
+        prediction: Class that the network names; `own` in JSON.
+        other_prediction: Class that the other network names, or None; `other` in JSON.
+        settled_at: Step from which the network's prediction stays.
+        margin: Lead of the predicted class over the next one, in softmax probability.
     """
 
     index: int
     label: int | None
-    own: int
-    other: int | None
+    prediction: int = field(metadata={"json": "own"})
+    other_prediction: int | None = field(metadata={"json": "other"})
     settled_at: int | None
     margin: float
 
@@ -198,21 +136,22 @@ class Report:
     """All numbers of the page.
 
     Attributes:
-        title: what the network is called.
-        against: what the other network is called, or None.
-        summary: the network and its answers.
-        curves: the network's own coupling first.
-        sites: in the order of execution.
-        site_images: how many images their numbers are of.
-        layers: in the order of execution.
-        uncounted: operators whose work is in no figure.
-        disagreeing: images that the networks answer differently, the surest first.
-        disagreements: how many there are in all; None without another network.
-        slowest: images whose answer settles last.
-        classes: names by index, or None.
-        provenance: what was used, and how.
-        noun: word for one input, `InputSpec.noun`.
-        thumbnails: PNG files by index of the image; no part of the numbers.
+        title: Name of the network.
+        against: Name of the other network, or None.
+        summary: The network and its predictions.
+        curves: Predictions after each step, the network's own coupling first.
+        sites: The sites in the order of execution.
+        site_images: Number of images on which sites were watched.
+        layers: The layers in the order of execution.
+        uncounted: Operators whose work is in no figure.
+        disagreeing: Images that the networks classify differently, the surest predictions first.
+        disagreements: Number of all such images; None without another network.
+        slowest: Images whose prediction settles last.
+        classes: Names of the classes by index, or None.
+        provenance: The origin of the numbers.
+        noun: Word for one input, `InputSpec.noun`.
+        thumbnails: PNG files by index of the image; no part of the JSON.
+        site_labels: Names of sites for readers, by the sites' numbers; no part of the JSON.
     """
 
     title: str
@@ -229,15 +168,18 @@ class Report:
     classes: tuple[str, ...] | None
     provenance: Provenance
     noun: str = "image"
-    thumbnails: dict[int, bytes] = field(default_factory=dict, repr=False)
+    thumbnails: dict[int, bytes] = field(default_factory=dict, repr=False, metadata={"json": None})
+    site_labels: dict[int, str] = field(default_factory=dict, repr=False, metadata={"json": None})
 
     def worst_first(self) -> tuple[SiteStatistics, ...]:
-        """The sites by how far they are off."""
+        """Return the sites, those that differ most first."""
         return tuple(sorted(self.sites, key=lambda site: (-site.badness, site.number)))
 
+    def label_of(self, site: SiteStatistics) -> str:
+        """Return a name of a site that tells it apart from the others and says where it is."""
+        return self.site_labels.get(site.number, site.name)
+
     def to_dict(self) -> dict[str, Any]:
-        """JSON-ready form; a number that is not finite is None."""
-        values = asdict(self)
-        del values["thumbnails"]
-        ready: dict[str, Any] = finite(values)
-        return ready
+        """Return the report ready for JSON; a number that is not finite is None."""
+        values: dict[str, Any] = json_values(self)
+        return values

@@ -1,4 +1,4 @@
-"""Templates: every text is escaped but our own pictures, which hold no text from any file."""
+"""Pages from templates: every text is escaped but our own pictures, which hold no text from any file."""
 
 from __future__ import annotations
 
@@ -9,23 +9,25 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-__all__ = ["Figure", "render", "shortened"]
+from snnconv.reporting.names import shortened
+
+__all__ = ["Picture", "render"]
 
 
 @dataclass(frozen=True)
-class Figure:
-    """A picture, `<svg>` of our own making, and what stands below it."""
+class Picture:
+    """A picture on a page: an `<svg>` element of our own making, and its caption."""
 
     svg: str
     caption: str
 
 
 def render(template: str, view: dict[str, Any]) -> str:
-    """One page.
+    """Return one page as HTML.
 
     Args:
-        template: the name of its file.
-        view: what it shows; every text in it is escaped.
+        template: File name of the template.
+        view: Values that the template shows, by name; every text in them is escaped.
     """
     return _environment().get_template(template).render(version=version("snnconv"), **view)
 
@@ -41,15 +43,3 @@ def _environment() -> Environment:
     )
     environment.filters["shortened"] = shortened
     return environment
-
-
-def shortened(text: str, length: int) -> str:
-    """A text of at most so many characters, the middle of a longer one left out.
-
-    >>> shortened("abcdefghij", 5)
-    'ab…ij'
-    """
-    if len(text) <= length:
-        return text
-    half = (length - 1) // 2
-    return f"{text[: length - 1 - half]}…{text[-half:]}"

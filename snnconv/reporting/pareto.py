@@ -1,20 +1,20 @@
-"""What no other beats: the front of high scores at low cost."""
+"""The Pareto front of high scores at low cost."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-__all__ = ["front"]
+__all__ = ["pareto_front"]
 
 
-def front(costs: Sequence[float | None], scores: Sequence[float]) -> tuple[bool, ...]:
-    """Which points no other point beats: none costs no more and scores no less, and is better in one of the two.
+def pareto_front(costs: Sequence[float | None], scores: Sequence[float]) -> tuple[bool, ...]:
+    """Return which points no other point beats: none costs no more and scores no less, and is better in one of the two.
 
     Args:
-        costs: the lower the better; None: the point has no such cost, and takes no part.
-        scores: as many, the higher the better.
+        costs: Costs of the points, the lower the better; a point of cost None takes no part.
+        scores: Scores of the same points, the higher the better.
 
-    >>> front([1.0, 2.0, 2.0, None], [80.0, 90.0, 85.0, 99.0])
+    >>> pareto_front([1.0, 2.0, 2.0, None], [80.0, 90.0, 85.0, 99.0])
     (True, True, False, False)
     """
     points = [(cost, score) for cost, score in zip(costs, scores, strict=True) if cost is not None]

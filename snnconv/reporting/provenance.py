@@ -1,43 +1,38 @@
-"""What a report was made from: files by their hashes, versions, data, and the conversion behind the network."""
+"""The origin of a page's numbers: files by their hashes, versions, data, and the conversion behind the network."""
 
 from __future__ import annotations
 
-import math
 import platform
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from snnconv.data.images import Images
 from snnconv.model import Model
+from snnconv.reporting.json_values import bounded
 
-__all__ = ["Provenance", "describe_model", "finite", "json_ready", "provenance_of"]
+__all__ = ["Provenance", "describe_model", "provenance_of"]
 
 PACKAGES = ("snnconv", "torch", "onnx", "numpy", "matplotlib")
-DEPTH = 8  # of what a file says of itself; deeper is left out
-LONGEST = 2000  # characters of one text in it
-MOST = 512  # entries of one list or table in it
 
 
 @dataclass(frozen=True)
 class Provenance:
-    """Where the numbers come from.
+    """The origin of a page's numbers.
 
     Attributes:
-        made: date and time, UTC.
-        command: the command line, or None from Python.
-        network: the network's file, its SHA-256, and what the file says of how it was made.
-        against: the same of the other network.
-        data: the data spec, how many images, and a hash of labels and 64 of the images.
-        versions: of the software.
-        machine: processor and system.
+        date: Date and time, UTC; `made` in JSON.
+        command: The command line, or None from Python.
+        network: The network's file, its SHA-256, and the file's own words on how it was made.
+        against: File, SHA-256 and words of the other network, or None without one.
+        data: The data spec, the number of images, and a hash of the labels and 64 of the images.
+        versions: Versions of Python and the packages, by name.
+        machine: Processor and system.
     """
 
-    made: str
+    date: str = field(metadata={"json": "made"})
     command: str | None
     network: dict[str, Any]
     against: dict[str, Any] | None
@@ -47,14 +42,14 @@ class Provenance:
 
 
 def provenance_of(model: Model, against: Model | None, images: Images, used: int, command: str | None) -> Provenance:
-    """Write down where numbers come from.
+    """Return the origin of numbers that are computed now.
 
     Args:
-        model: the network.
-        against: the other one.
-        images: all that the data hold.
-        used: how many of them were classified.
-        command: the command line.
+        model: The network.
+        against: The other network, or None.
+        images: All images that the data hold.
+        used: Number of the images that were classified.
+        command: The command line, or None from Python.
     """
     return Provenance(
         datetime.now(UTC).isoformat(timespec="seconds"),
@@ -68,13 +63,13 @@ def provenance_of(model: Model, against: Model | None, images: Images, used: int
 
 
 def describe_model(model: Model) -> dict[str, Any]:
-    """What is known of where a network comes from; a file's own words are cut where they are long."""
-    found: dict[str, Any] = json_ready(model.provenance)
-    return {"stage": model.stage.value, "input": json_ready(model.input.to_dict()), **found}
+    """Return everything that is known of a network's origin; a file's own words are cut where they are long."""
+    origin: dict[str, Any] = bounded(model.provenance)
+    return {"stage": model.stage.value, "input": bounded(model.input.to_dict()), **origin}
 
 
 def machine() -> str:
-    """Processor and system, in words."""
+    """Return processor and system, in words."""
     name = platform.processor() or platform.machine()
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
@@ -82,35 +77,3 @@ def machine() -> str:
     except (OSError, StopIteration):
         pass
     return f"{name}, {platform.system()}"
-
-
-def json_ready(value: Any, depth: int = DEPTH) -> Any:
-    """A value as strict JSON holds it: finite numbers, texts and levels of bounded size.
-
-    >>> json_ready({"a": float("nan"), "b": (1, 2)})
-    {'a': None, 'b': [1, 2]}
-    """
-    if value is None or isinstance(value, (bool, int)):
-        return value
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, str):
-        return value if len(value) <= LONGEST else f"{value[:LONGEST]}…"
-    if depth and isinstance(value, Mapping):
-        return {json_ready(str(key)): json_ready(each, depth - 1) for key, each in islice(value.items(), MOST)}
-    if depth and isinstance(value, (list, tuple)):
-        return [json_ready(each, depth - 1) for each in value[:MOST]]
-    return "…" if isinstance(value, (Mapping, list, tuple)) else json_ready(str(value))
-
-
-def finite(value: Any) -> Any:
-    """The same value with None in the place of numbers that are not finite, and lists in that of tuples.
-
-    >>> finite({"a": (1.0, float("inf"))})
-    {'a': [1.0, None]}
-    """
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, dict):
-        return {key: finite(each) for key, each in value.items()}
-    return [finite(each) for each in value] if isinstance(value, (list, tuple)) else value

@@ -9,20 +9,20 @@ from torch import Tensor, fx, nn
 
 from snnconv.finetune.losses import potential_loss
 from snnconv.neurons import NoForm, QuantizedSite, Site, SpikingSite, capabilities_of, unfold_time
-from snnconv.reporting.histogram import Tally
-from snnconv.reporting.numbers import SiteStatistics
-from snnconv.spiking.site_errors import SiteErrors, site_errors
+from snnconv.reporting.histogram import BinCounts
+from snnconv.reporting.site_statistics import SiteStatistics
+from snnconv.spiking.site_errors import site_errors
 from snnconv.spiking.sites import is_signed, total_levels_of
 
 __all__ = ["Correlation", "Recorder"]
 
-BINS = 96  # of potentials, at most
+BINS = 96  # most bins of potentials
 FINE, REACH = 12, 1.5  # bins a level, and how far beyond the outermost levels they go at least
-MOST_LEVELS = 64  # bins of levels, at most
+MOST_LEVELS = 64  # most bins of levels
 
 
 class Correlation:
-    """Pearson's correlation of two values, and the squared error of the first, over everything that is added."""
+    """Pearson's correlation of two values, and the squared error of the first one, over everything that is added."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -36,7 +36,7 @@ class Correlation:
 
     @property
     def pearson(self) -> float | None:
-        """None where one of the two does not vary, or nothing was added."""
+        """Return Pearson's correlation; None where one of the two does not vary, or nothing was added."""
         if not self.count:
             return None
         x, y, xx, yy, xy = (self.sums / self.count).tolist()
@@ -45,47 +45,47 @@ class Correlation:
 
     @property
     def error(self) -> float | None:
-        """Sum (x - y)² / sum y²; None where y is 0 everywhere."""
+        """Return sum (x - y)² / sum y²; None where y is 0 everywhere."""
         _, _, xx, yy, xy = self.sums.tolist()
         return max(0.0, xx + yy - 2 * xy) / yy if yy > 0 else None
 
 
 class Recorder:
-    """Everything that a report says of one site.
+    """Running sums of everything that a report says of one site.
 
     Args:
-        number: Place in the network, from 1.
-        name: Name of its node in the file.
-        node: Node in the graph.
+        number: Place in the network, counted from 1.
+        name: Name of the node in the file.
+        node: Node of the site in the graph.
         site: A plain activation, its quantized form, or neurons.
         cap: Value at which the plain activation saturates by itself.
 
     Attributes:
-        wanted: what the plain network's activation was for the batch that comes next, `[B, ...]`.
+        ann_activation: Output of the plain network's activation for the batch that comes next, `[B, ...]`, or None.
     """
 
     def __init__(self, number: int, name: str, node: fx.Node, site: nn.Module, *, cap: float = math.inf) -> None:
         self.number, self.name, self.site, self.cap = number, name, site, cap
         self.neurons = math.prod(node.meta["shape"])
         self.total_levels = total_levels_of(site)
-        self.wanted: Tensor | None = None
+        self.ann_activation: Tensor | None = None
         self.values = self.silent = self.full = 0
         self.spikes = self.loss = 0.0
         self.potentials_seen = 0
         self.errors = [0.0, 0.0, 0.0, 0.0]
         self.correlation = Correlation()
-        self.fired, self.potentials = _tally_of_levels(site), _tally_of_potentials(site)
+        self.fired, self.potentials = _bins_of_levels(site), _bins_of_potentials(site)
 
-    def hook(self, module: nn.Module, given: tuple[Tensor, ...], out: Tensor) -> None:
-        """Watch one call; the form of a forward hook."""
+    def hook(self, module: nn.Module, inputs: tuple[Tensor, ...], out: Tensor) -> None:
+        """Watch one call; this is a forward hook."""
         if isinstance(module, SpikingSite):
             steps = (out * module.levels / module.ceiling_for(out)).round()
             self._count(unfold_time(steps.abs(), module.timesteps).sum(0), steps)
-            current, mean = (unfold_time(x, module.timesteps).mean(0) for x in (given[0], out))
+            current, mean = (unfold_time(x, module.timesteps).mean(0) for x in (inputs[0], out))
         elif isinstance(module, QuantizedSite):
             levels = (out * module.total_levels / module.ceiling_for(out)).round()
             self._count(levels.abs(), levels)
-            current, mean = given[0], out
+            current, mean = inputs[0], out
         else:
             self._count(out, None)
             self._compare(out)
@@ -94,7 +94,7 @@ class Recorder:
         self._compare(mean)
 
     def observe(self, u: Tensor) -> None:
-        """Watch membrane potentials before they fire; the form of a site's observer."""
+        """Watch membrane potentials before they fire; this is the observer of a site."""
         assert isinstance(self.site, SpikingSite)
         assert self.potentials is not None
         self.potentials.add(u)
@@ -103,7 +103,7 @@ class Recorder:
             self.potentials_seen += u.numel()
 
     def statistics(self) -> SiteStatistics:
-        """Return everything that was recorded."""
+        """Return the numbers of everything that was watched."""
         site, values = self.site, max(1, self.values)
         spiking, leveled = isinstance(site, SpikingSite), self.total_levels is not None
         timesteps = site.timesteps if isinstance(site, SpikingSite) else 1
@@ -135,7 +135,12 @@ class Recorder:
         )
 
     def _count(self, totals: Tensor, levels: Tensor | None) -> None:
-        """Unit spikes of each neuron `[B, ...]` (activations, where there are no levels), and the levels fired."""
+        """Count spikes.
+
+        Args:
+            totals: Unit spikes of each neuron, `[B, ...]`; activations where there are no levels.
+            levels: Levels fired in each step, or None where there are none.
+        """
         self.values += totals.numel()
         self.silent += int((totals == 0).sum())
         self.spikes += float(totals.sum(dtype=torch.float64))
@@ -146,14 +151,14 @@ class Recorder:
 
     def _add_errors(self, site: Site, current: Tensor, mean: Tensor) -> None:
         assert self.total_levels is not None
-        errors: SiteErrors = site_errors(
+        errors = site_errors(
             current, mean, site.ceiling_for(current), self.total_levels, signed=site.signed, cap=self.cap
         )
         parts = (errors.activation, errors.clipping, errors.quantization, errors.unevenness)
         self.errors = [total + part for total, part in zip(self.errors, parts, strict=True)]
 
     def _compare(self, mean: Tensor) -> None:
-        activation, self.wanted = self.wanted, None
+        activation, self.ann_activation = self.ann_activation, None
         if activation is not None and activation.shape == mean.shape:
             self.correlation.add(mean, activation)
 
@@ -164,22 +169,22 @@ def _highest(site: nn.Module) -> int | None:
     return None if form is None or isinstance(form, NoForm) else form(site)
 
 
-def _tally_of_levels(site: nn.Module) -> Tally | None:
-    """Return a tally with a bin for each level, or for several where there are many."""
+def _bins_of_levels(site: nn.Module) -> BinCounts | None:
+    """Return a bin for each level, or for several levels where there are many; None without levels."""
     highest = site.levels if isinstance(site, SpikingSite) else total_levels_of(site)
     if highest is None:
         return None
     lowest = -highest if is_signed(site) else 0
     width = math.ceil((highest - lowest + 1) / MOST_LEVELS)
-    return Tally(lowest - 0.5, width, math.ceil((highest - lowest + 1) / width))
+    return BinCounts(lowest - 0.5, width, math.ceil((highest - lowest + 1) / width))
 
 
-def _tally_of_potentials(site: nn.Module) -> Tally | None:
-    """Bins that begin where levels do, and go as far below 0 as above where nothing is fired below."""
+def _bins_of_potentials(site: nn.Module) -> BinCounts | None:
+    """Return bins that begin at the borders of levels and reach as far below 0 as above it; None without neurons."""
     highest = _highest(site)
     if highest is None:
         return None
     low = -highest - REACH
     span = round(highest + REACH - low)
     width = 1 / min(FINE, BINS // span) if span <= BINS else math.ceil(span / BINS)
-    return Tally(low, width, math.ceil(span / width))
+    return BinCounts(low, width, math.ceil(span / width))

@@ -4,80 +4,92 @@ from __future__ import annotations
 
 from typing import Any
 
-from snnconv.reporting import figures
+from snnconv.reporting import site_figures
 from snnconv.reporting.formatting import number, share, span
-from snnconv.reporting.numbers import Report, SiteStatistics
-from snnconv.reporting.page import Figure, shortened
+from snnconv.reporting.names import shortened, shortened_apart
+from snnconv.reporting.numbers import Report
+from snnconv.reporting.page import Picture
+from snnconv.reporting.site_statistics import SiteStatistics
 
 __all__ = ["DRAWN", "WORST", "sites_view"]
 
 WORST = 3  # sites that are shown in full
-DRAWN = 40  # of the worst, that have pictures: a page of hundreds of sites stays small
-LONGEST = 60
+DRAWN = 40  # sites, the worst ones, that have pictures: a page of hundreds of sites stays small
+LONGEST = 60  # characters of a name in a table's cell
+LONGEST_HEADING = 120  # characters of a name in a heading
 MOST_ROWS = 400
+HEADS = ["site", "spikes a step", "silent", "clipping", "quantization", "unevenness", "correlation", "ANN error"]
 
 
 def sites_view(report: Report) -> dict[str, Any] | None:
-    """The section; None of a network without sites."""
+    """Return the section's parts; None of a network without sites."""
     if not report.sites:
         return None
-    order = report.worst_first()
-    views = [_view(site, place, drawn=place < DRAWN) for place, site in enumerate(order)]
+    labels = shortened_apart([report.label_of(site) for site in report.sites], LONGEST)
+    views = [
+        _view(site, report.label_of(site), place, drawn=place < DRAWN)
+        for place, site in enumerate(report.worst_first())
+    ]
     return {
-        "words": _words(report, len(order)),
+        "text": _text(report),
         "figures": _overview(report.sites),
         "worst": views[:WORST],
         "others": views[WORST:],
-        "heads": ["site", "fires", "silent", "clipping", "quantization", "unevenness", "correlation", "ANN error"],
-        "rows": [_row(site) for site in report.sites[:MOST_ROWS]],
+        "heads": HEADS,
+        "rows": [_row(site, label) for site, label in zip(report.sites, labels, strict=True)][:MOST_ROWS],
     }
 
 
-def _words(report: Report, sites: int) -> str:
+def _text(report: Report) -> str:
+    count = len(report.sites)
     compared = any(site.ann_error is not None for site in report.sites)
-    order = (
-        "how far the time mean is from the ANN's activation (squared error, as a share of the activation's square)"
-        if compared
-        else "the three conversion errors together"
-    )
-    told = f"{sites} sites, seen on {report.site_images:,} {report.noun}s, the worst first by {order}."
-    if report.against is not None and not compared:
-        told += " No activation of the other network has a site's name and shape, so that nothing could be compared."
-    if report.against is None and report.summary.stage != "ann":
-        told += " No plain network was given: errors are against the quantized form, and clipping is a ReLU's."
-    if sites > DRAWN:
-        told += f" The worst {DRAWN} have pictures."
-    return told
-
-
-def _overview(sites: tuple[SiteStatistics, ...]) -> list[Figure]:
-    found = []
-    if any(site.error is not None for site in sites):
-        found.append(
-            Figure(
-                figures.errors_figure(sites),
-                "Clipping, quantization and unevenness, each as a share of the site's mean activation.",
-            )
+    if compared:
+        measure = (
+            "The measure is its ANN error: the squared difference of its time mean from the other network's "
+            "activation, as a share of that activation's square."
         )
-    if any(site.correlation is not None or site.firing_rate is not None for site in sites):
-        found.append(
-            Figure(
-                figures.likeness_figure(sites),
-                "Correlation of the time mean with the ANN's activation, and unit spikes a neuron and step; as far as "
-                "there are any.",
-            )
-        )
-    return found
-
-
-def _view(site: SiteStatistics, place: int, *, drawn: bool) -> dict[str, Any]:
-    name = shortened(site.name, 120)
-    told = [
-        (f"{word} {share(value)}") for word, value in (("ANN error", site.ann_error), ("errors", site.error)) if value
+    else:
+        measure = "The measure is the sum of its three conversion errors."
+    sentences = [
+        f"The network has {count} site{'s' * (count != 1)}, watched on {report.site_images:,} {report.noun}s.",
+        f"The site that differs most comes first. {measure}",
     ]
+    if compared and report.provenance.against and report.provenance.against.get("stage") != "ann":
+        sentences.append("The other network has levels itself, so that the ANN error leaves out what levels cost.")
+    if report.against is not None and not compared:
+        sentences.append("No activation of the other network has a site's name and shape, so nothing was compared.")
+    if report.against is None and report.summary.stage != "ann":
+        sentences.append(
+            "No plain network was given: errors are differences from the quantized form, and clipping is that of a "
+            "ReLU."
+        )
+    if count > DRAWN:
+        sentences.append(f"The worst {DRAWN} have pictures.")
+    return " ".join(sentences)
+
+
+def _overview(sites: tuple[SiteStatistics, ...]) -> list[Picture]:
+    """Return the pictures that show all sites."""
+    pictures = []
+    if any(site.error is not None for site in sites):
+        caption = "Clipping, quantization and unevenness, each as a share of the site's mean activation."
+        pictures.append(Picture(site_figures.errors_figure(sites), caption))
+    compared = any(site.correlation is not None for site in sites)
+    firing = any(site.firing_rate is not None for site in sites)
+    captions = (
+        *(["Correlation of the time mean with the other network's activation."] if compared else []),
+        *(["Unit spikes a neuron and step."] if firing else []),
+    )
+    if captions:
+        pictures.append(Picture(site_figures.likeness_figure(sites), " ".join(captions)))
+    return pictures
+
+
+def _view(site: SiteStatistics, label: str, place: int, *, drawn: bool) -> dict[str, Any]:
+    errors = (("ANN error", site.ann_error), ("errors", site.error))
     return {
-        "heading": f"Site {site.number}: {name}",
-        "short": ", ".join(told),
+        "heading": f"Site {site.number}: {shortened(label, LONGEST_HEADING)}",
+        "short": ", ".join(f"{name} {share(value)}" for name, value in errors if value),
         "facts": _facts(site),
         "figures": _pictures(site, place) if drawn else [],
     }
@@ -91,15 +103,15 @@ def _facts(site: SiteStatistics) -> list[tuple[str, str | None]]:
     return [
         ("neurons", f"{site.neurons:,}"),
         ("levels", None if site.total_levels is None else _levels(site)),
-        ("ceiling λ", ceilings),
+        ("ceiling λ (number of them)", ceilings),
         ("spikes a neuron and step", None if rate is None else f"{rate:.4f}"),
         ("silent", share(site.silent)),
         ("saturated", share(site.saturated)),
         ("clipping", share(site.clipping)),
         ("quantization", share(site.quantization)),
         ("unevenness", share(site.unevenness)),
-        ("correlation with the ANN", None if site.correlation is None else f"{site.correlation:.5f}"),
-        ("squared error from the ANN", share(site.ann_error)),
+        ("correlation", None if site.correlation is None else f"{site.correlation:.5f}"),
+        ("ANN error", share(site.ann_error)),
         ("RMP-Loss", number(site.potential_loss)),
     ]
 
@@ -109,27 +121,26 @@ def _levels(site: SiteStatistics) -> str:
     return f"N = {sign}{site.total_levels}" + (f", L = {sign}{site.levels}" if site.levels is not None else "")
 
 
-def _pictures(site: SiteStatistics, place: int) -> list[Figure]:
-    found = []
+def _pictures(site: SiteStatistics, place: int) -> list[Picture]:
+    pictures = []
     if site.fired is not None:
-        words = (
+        caption = (
             "Levels of one step, in percent of neurons and steps." if site.levels else "Levels, in percent of units."
         )
-        found.append(Figure(figures.fired_figure(site, site.fired, place), words))
+        pictures.append(Picture(site_figures.fired_figure(site, site.fired, place), caption))
     if site.potentials is not None:
-        words = "Potentials u before firing. Lines: the spike values 0, 1, … L; dots: where the next level begins."
-        found.append(
-            Figure(
-                figures.potentials_figure(site, site.potentials, place),
-                f"{words} Further down lie {share(site.potentials.below)}, further up {share(site.potentials.above)}.",
-            )
+        caption = (
+            "Potentials u before firing. Lines mark the spike values 0, 1, … L, dots the beginning of the next level. "
+            f"Off the picture lie {share(site.potentials.below)} to the left and {share(site.potentials.above)} to the "
+            "right."
         )
-    return found
+        pictures.append(Picture(site_figures.potentials_figure(site, site.potentials, place), caption))
+    return pictures
 
 
-def _row(site: SiteStatistics) -> list[str | None]:
+def _row(site: SiteStatistics, label: str) -> list[str | None]:
     return [
-        f"{site.number} {shortened(site.name, LONGEST)}",
+        f"{site.number} {label}",
         None if site.firing_rate is None else f"{site.firing_rate:.4f}",
         share(site.silent),
         share(site.clipping),

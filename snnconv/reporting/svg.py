@@ -1,4 +1,4 @@
-"""A figure of matplotlib as SVG that is a part of a page: it takes the page's colours, in light and in dark.
+"""Figures of matplotlib as SVG inside of a page: they take the page's colours, in light and in dark.
 
 Figures are drawn in the colours of `INK`, each of which stands for a variable of the page's style sheet; texts stay
 texts, in the page's own type. Names of parts are made unique by the figure's own name, so that many figures can share a
@@ -17,7 +17,9 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-__all__ = ["INK", "drawing", "to_svg"]
+__all__ = ["INK", "SMALL", "WIDE", "drawing", "to_svg"]
+
+WIDE, SMALL = (4.2, 2.7), (3.3, 2.1)  # width and height of pictures, in inches
 
 INK = {
     "text": "#010101",
@@ -68,36 +70,51 @@ USES = re.compile(r'(url\(#|href="#)([^")]*)')
 
 @contextmanager
 def drawing(width: float, height: float) -> Iterator[Figure]:
-    """A figure in the page's style, sizes in inches; the settings of matplotlib are as they were afterwards."""
+    """Yield a figure in the page's style, and leave the settings of matplotlib as they were.
+
+    Args:
+        width: Width of the figure, in inches.
+        height: Height of the figure, in inches.
+    """
     with mpl.rc_context(), mpl.rc_context(STYLE):
         yield Figure(figsize=(width, height))
 
 
-def to_svg(figure: Figure, name: str, title: str, described: str) -> str:
-    """The figure as one `<svg>` element.
+def to_svg(figure: Figure, name: str, title: str, description: str) -> str:
+    """Return a figure as one `<svg>` element.
 
     Args:
-        figure: drawn in `INK`, within `drawing`.
-        name: unique on its page: letters, digits and hyphens.
-        title: what it shows, for who cannot see it.
-        described: what can be seen in it.
+        figure: Figure in the colours of `INK`, drawn within `drawing`.
+        name: Name that is unique on the page: letters, digits and hyphens.
+        title: Title of the picture, for readers who cannot see it.
+        description: Sentence on the content of the picture, for the same readers.
     """
     file = io.StringIO()
     with mpl.rc_context({"svg.hashsalt": name}):
         figure.savefig(file, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     text = file.getvalue()
-    text = UNUSED.sub("", text[text.index("<svg") :])
-    text = FONT.sub(lambda found: f"font-weight: {found[1] or 'normal'}; font-size: {found[2]}px", text)
-    text = FAMILY.sub("", text)
-    for variable, colour in INK.items():
-        text = text.replace(colour, f"var(--{variable})")
-    used = {found[1] for found in USES.findall(text)}
-    text = NAMES.sub(lambda found: f' id="{name}-{found[1]}"' if found[1] in used else "", text)
-    text = USES.sub(lambda found: f"{found[1]}{name}-{found[2]}", text)
+    text = _with_unique_names(_with_page_style(text[text.index("<svg") :]), name)
     text = re.sub(r"\s*\n\s*", "\n", text).replace("xlink:href", "href")
     head, body = text.split(">", 1)
     box = re.search(r'viewBox="[^"]*"', head)
     assert box is not None
-    labels = f'<title id="{name}-title">{escape(title)}</title><desc id="{name}-desc">{escape(described)}</desc>'
+    labels = f'<title id="{name}-title">{escape(title)}</title><desc id="{name}-desc">{escape(description)}</desc>'
     opening = f'<svg {box[0]} role="img" aria-labelledby="{name}-title {name}-desc">'
     return f"{opening}{labels}{body.strip()}"
+
+
+def _with_page_style(text: str) -> str:
+    """Return an SVG that takes its font and colours from the page."""
+    text = UNUSED.sub("", text)
+    text = FONT.sub(lambda font: f"font-weight: {font[1] or 'normal'}; font-size: {font[2]}px", text)
+    text = FAMILY.sub("", text)
+    for variable, colour in INK.items():
+        text = text.replace(colour, f"var(--{variable})")
+    return text
+
+
+def _with_unique_names(text: str, prefix: str) -> str:
+    """Return an SVG whose parts have a prefix in their names; a name that nothing refers to goes."""
+    used = {use[1] for use in USES.findall(text)}
+    text = NAMES.sub(lambda part: f' id="{prefix}-{part[1]}"' if part[1] in used else "", text)
+    return USES.sub(lambda use: f"{use[1]}{prefix}-{use[2]}", text)

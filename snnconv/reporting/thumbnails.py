@@ -12,15 +12,12 @@ from snnconv.data.images import Images
 
 __all__ = ["thumbnail", "to_rgb"]
 
-SIDE = 96  # pixels of the longer side, at most
-POLARITIES = (
-    (0.34, 0.71, 0.91),
-    (0.9, 0.62, 0.0),
-)  # colours of darker and brighter, which colour-blind people tell apart
+SIDE = 96  # most pixels of the longer side
+POLARITIES = ((0.34, 0.71, 0.91), (0.9, 0.62, 0.0))  # darker and brighter, which colour-blind people tell apart
 
 
 def thumbnail(images: Images, index: int) -> bytes:
-    """One image as a PNG file, its longer side at most SIDE pixels; small ones keep their size.
+    """Return one image as a PNG file, its longer side at most SIDE pixels; small images keep their size.
 
     Recordings of events become one picture of all frames: orange is brighter, blue is darker.
     """
@@ -41,10 +38,13 @@ def _as_row(values: Tensor) -> Tensor:
 
 
 def to_rgb(pixels: Tensor) -> Tensor:
-    """Pixels `[C, H, W]`, uint8 or 0..1, or counts of events `[T, C, H, W]`, as `[3, H, W]` uint8.
+    """Return pixels as a picture, `[3, H, W]` uint8.
 
-    One channel is grey; two are blue and orange on black, brightest where most was counted; of four the first three
-    are shown, of any other number the mean.
+    One channel is grey. Two channels are blue and orange on black, brightest where most events were counted. The first
+    three of four channels are shown, and the mean of any other number.
+
+    Args:
+        pixels: Pixels `[C, H, W]`, uint8 or 0..1, or counts of events `[T, C, H, W]`.
 
     >>> to_rgb(torch.tensor([[[0.0, 1.0]]]))[:, 0].tolist()
     [[0, 255], [0, 255], [0, 255]]

@@ -14,10 +14,12 @@ from snnconv.errors import InvalidValueError
 from snnconv.loading import ModelLike, load_beside, load_for
 from snnconv.model import Model
 from snnconv.progress import Progress, no_progress
-from snnconv.reporting.comparison import Comparison, gather_comparison
+from snnconv.reporting.comparison import Comparison
 from snnconv.reporting.comparison_view import comparison_view
-from snnconv.reporting.gather import ReportOptions, gather
+from snnconv.reporting.gather import gather, name_of
+from snnconv.reporting.gather_comparison import gather_comparison
 from snnconv.reporting.numbers import Report
+from snnconv.reporting.options import ReportOptions
 from snnconv.reporting.page import render
 from snnconv.reporting.view import report_view
 from snnconv.reporting.write import check_output, write
@@ -42,10 +44,13 @@ def report(
         model: Network of any stage, in any form that `load` takes; the data tell the shape of an `nn.Module`'s input.
         data: Data spec, samples `[n, ...]` as the network takes them, `(x, y)`, Dataset, DataLoader, or images opened
             for the network. Labels are optional.
-        output: Page, which ends in .html; the numbers get the same name with .json.
-        against: Network it was made from, or another of the same outputs, in any of these forms.
-        options: how much to look at.
-        progress: told of each batch.
+        output: Path of the page, which ends in .html; the numbers get the same name with .json.
+        against: Network that it was made from, or another one of the same outputs; None: compare with nothing.
+        options: Choices of the report; None: the defaults.
+        progress: Callable around each batch, for a progress bar.
+
+    Returns:
+        The numbers of the page.
 
     Raises:
         FileError: a file is missing or damaged, or the page cannot be written; then nothing is.
@@ -56,9 +61,9 @@ def report(
     network = load_for(model, data, "eval")
     other = None if against is None else load_beside(against, network.input)
     names = (_name(model, network), None if against is None or other is None else _name(against, other))
-    found = gather(network, data, against=other, options=options, names=names, progress=progress)
-    write(page, render("report.html.j2", report_view(found)), found.to_dict())
-    return found
+    numbers = gather(network, data, against=other, options=options, names=names, progress=progress)
+    write(page, render("report.html.j2", report_view(numbers)), numbers.to_dict())
+    return numbers
 
 
 def compare(
@@ -80,14 +85,17 @@ def compare(
         models: Networks of any stage, each in any form that `load` takes.
         data: Data in any form that `report` takes. A data spec is opened for each network's own input; samples in
             memory and opened images are given to all of them as they are.
-        output: Page, which ends in .html; the numbers get the same name with .json.
-        against: Reference whose answers are compared; needed where the data have no labels.
-        grid: T, L and couplings to try with each.
-        limit: the first so many images; None: all.
-        precision: as in `evaluate`.
-        energy_model: what operations cost.
-        command: the command line, for the provenance.
-        progress: told of each batch.
+        output: Path of the page, which ends in .html; the numbers get the same name with .json.
+        against: Reference whose predictions are compared; needed where the data have no labels.
+        grid: T, L and couplings to try with each network; None: every network at its own.
+        limit: Number of images to classify, the first of the data; None: all.
+        precision: Arithmetic, as `evaluate` takes it.
+        energy_model: Costs of operations.
+        command: The command line, for the provenance.
+        progress: Callable around each batch, for a progress bar.
+
+    Returns:
+        The numbers of the page.
 
     Raises:
         FileError: a file is missing or damaged, or the page cannot be written; then nothing is.
@@ -97,9 +105,9 @@ def compare(
         raise InvalidValueError("models is one network: give a list of one or more, as in compare([model], data).")
     page = Path(output)
     check_output(page, _files(*models, against))
-    networks = [(_name(source, loaded), loaded) for source in models for loaded in (load_for(source, data, "eval"),)]
+    networks = [(_name(source, network), network) for source in models for network in (load_for(source, data, "eval"),)]
     other = None if against is None or not networks else load_beside(against, networks[0][1].input)
-    found = gather_comparison(
+    numbers = gather_comparison(
         networks,
         data,
         against=None if against is None or other is None else (_name(against, other), other),
@@ -110,17 +118,17 @@ def compare(
         command=command,
         progress=progress,
     )
-    write(page, render("compare.html.j2", comparison_view(found)), found.to_dict())
-    return found
+    write(page, render("compare.html.j2", comparison_view(numbers)), numbers.to_dict())
+    return numbers
 
 
 def _files(*networks: ModelLike | None) -> list[str]:
-    return [os.fspath(each) for each in networks if isinstance(each, (str, os.PathLike))]
+    return [os.fspath(network) for network in networks if isinstance(network, (str, os.PathLike))]
 
 
-def _name(given: ModelLike, model: Model) -> str:
-    """A file's own name, or what a network's provenance calls it."""
-    if isinstance(given, (str, os.PathLike)):
-        text = os.fspath(given)
-        return text if ":" in text and not os.path.exists(text) else Path(text).name
-    return str(model.provenance.get("source", f"a network at the stage {model.stage.value}"))
+def _name(source: ModelLike, model: Model) -> str:
+    """Return the name of a network: that of its file, or what its provenance calls it."""
+    if not isinstance(source, (str, os.PathLike)):
+        return name_of(model)
+    text = os.fspath(source)
+    return text if ":" in text and not os.path.exists(text) else Path(text).name

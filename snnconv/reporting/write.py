@@ -15,7 +15,7 @@ __all__ = ["check_output", "numbers_beside", "write"]
 
 
 def numbers_beside(page: Path) -> Path:
-    """Where the numbers of a page are written: `report.json` beside `report.html`."""
+    """Return the path of a page's numbers: `report.json` beside `report.html`."""
     return page.with_suffix(".json")
 
 
@@ -23,8 +23,8 @@ def check_output(page: Path, read: Iterable[str | os.PathLike[str]] = ()) -> Non
     """Refuse, before any work, a path where a page or its numbers cannot be written.
 
     Args:
-        page: the path.
-        read: files that are read, and must not be written over.
+        page: Path of the page.
+        read: Files that are read, and must not be written over.
 
     Raises:
         FileError: its name does not end in .html, it cannot be written, or it is a file that is read.

@@ -57,6 +57,19 @@ class TestEveryVerb:
         assert "Erf 'my_erf'" in said
         assert "Mish 'my_mish'" in said
 
+    def test_groups_them_by_operator(self, verb: str, make: Callable[..., str], refused: Callable[..., str]) -> None:
+        more = [
+            helper.make_node("Mish", ["logits"], ["m"], "first_mish"),
+            helper.make_node("Erf", ["m"], ["e"], "my_erf"),
+            helper.make_node("Mish", ["e"], ["n"], "second_mish"),
+        ]
+        said = refused(*VERBS[verb], make("odd.onnx", more=more, outputs=("n",)))
+        head, *lines = said.rstrip().splitlines()
+        assert head.endswith("(3):")
+        assert [line.split(":")[0] for line in lines] == ["  Mish", "  Erf 'my_erf'"]
+        assert lines[0].startswith("  Mish: 2 nodes, first 'first_mish': ")
+        assert "second_mish" not in said
+
     def test_refuses_control_flow(self, verb: str, make: Callable[..., str], refused: Callable[..., str]) -> None:
         branches = [
             helper.make_graph(

@@ -98,6 +98,19 @@ def test_a_network_with_nasty_names_converts(make: Callable[..., str], run: Call
     assert run("evaluate", "names-snn.onnx", "--data", "npz:data.npz").code == 0
 
 
+def test_tables_say_where_a_site_without_a_name_is(make: Callable[..., str], run: Callable[..., Any]) -> None:
+    name = make("plain.onnx", names=("/stem/Conv", "Relu_1", "/body/body.0/Conv", "Relu_3", "pool", "flat", "head"))
+    labels = ("Relu_1 after stem", "Relu_3 after body.0")
+    inspected = run("inspect", name)
+    assert all(label in inspected.out for label in labels)
+    assert [site["name"] for site in run("inspect", name, "--json").json["sites"]] == ["Relu_1", "Relu_3"]
+    converted = run("convert", name, "--calibration-data", "npz:data.npz", "--mean", 0, "--std", 1)
+    first_cells = " ".join(line.split("│")[1] for line in converted.out.splitlines() if line.startswith("│"))
+    assert " ".join(labels) in " ".join(first_cells.split())
+    reported = run("report", "plain-snn.onnx", "--data", "npz:data.npz", "--against", name)
+    assert any(f"Worst site: {place} {label} (" in reported.out for place, label in enumerate(labels, 1))
+
+
 def test_titles_hold_no_markup(capsys: pytest.CaptureFixture[str]) -> None:
     print_table("[bold]net[/bold].onnx \x1b[2J", ("site", "n"), [("[/red]", 1), ("[", None)])
     shown = capsys.readouterr().out

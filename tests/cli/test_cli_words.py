@@ -22,7 +22,7 @@ def test_what_is_compared_is_called_by_its_name(run: Callable[..., Any], here: P
     assert "same class as the reference network" in out
     assert "memory accesses, not included above" in out
     out = run("compare", "net.onnx", "net-snn.onnx", *data).out
-    assert "not beaten in" in " ".join(out.split())
+    assert "unbeaten in" in " ".join(out.split())
     assert "standard error" in out
 
 

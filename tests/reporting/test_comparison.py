@@ -19,10 +19,11 @@ from snnconv.evaluation import ann_energy, evaluate
 from snnconv.evaluation.accuracy import standard_error_of_difference
 from snnconv.neurons import Coupling, LearnableMultiThreshold
 from snnconv.reporting import Grid, compare, gather
-from snnconv.reporting.comparison import Lead, gather_comparison
+from snnconv.reporting.comparison import Lead
 from snnconv.reporting.comparison_view import comparison_view
+from snnconv.reporting.gather_comparison import gather_comparison
 from snnconv.reporting.page import render
-from snnconv.reporting.pareto import front
+from snnconv.reporting.pareto import pareto_front
 from snnconv.spiking.sites import iter_sites, swap
 from snnconv.spiking.unrolling import spike
 
@@ -42,7 +43,7 @@ def test_a_front_is_what_no_other_point_beats():
                 if cost is not None and other is not None and other <= cost and its >= score:
                     beaten = beaten or other < cost or its > score
             wanted.append(not beaten)
-        assert front(costs, scores) == tuple(wanted)
+        assert pareto_front(costs, scores) == tuple(wanted)
 
 
 def test_settings_keep_what_is_not_chosen(quantized, snn):
@@ -81,6 +82,7 @@ def learned(snn):
         torch.nn.init.normal_(neuron.mixing)
         torch.nn.init.constant_(neuron.leakage, 0.5)
         swap(model.graph, place, neuron)
+    assert model.coupling is Coupling.LEARNED
     return replace(model, provenance={"source": "learned.onnx"})
 
 

@@ -15,9 +15,9 @@ from reference.qcfs import qcfs as reference_qcfs
 from snnconv.evaluation import ann_energy, evaluate
 from snnconv.neurons import Coupling, NeuronSettings, build_neuron
 from snnconv.reporting import ReportOptions, gather
-from snnconv.reporting.histogram import Tally
+from snnconv.reporting.histogram import BinCounts
 from snnconv.reporting.measure import measure
-from snnconv.reporting.predictions import Answers
+from snnconv.reporting.predictions import ImagePredictions
 from snnconv.reporting.recorder import Correlation
 from snnconv.spiking.couplings import depth_of, latency_of, variants
 from snnconv.spiking.sites import iter_sites
@@ -93,7 +93,7 @@ def test_watching_changes_nothing(snn, ann, images):
 def test_answers_are_those_of_evaluate(found, snn, ann, images):
     wanted = evaluate(snn, images, against=ann, simulate=True)
     own = found.curves[0]
-    assert (own.coupling, own.own) == ("mean", True)
+    assert (own.coupling, own.native) == ("mean", True)
     assert own.accuracy_at == pytest.approx(wanted.accuracy_at)
     assert own.agreement_at == pytest.approx(wanted.agreement_at)
     summary = found.summary
@@ -109,7 +109,7 @@ def test_answers_are_those_of_evaluate(found, snn, ann, images):
 def test_the_other_coupling_is_the_network_spiked_so(found, quantized, ann, images):
     causal = evaluate(spike(quantized, T, coupling=Coupling.CAUSAL), images, against=ann)
     other = found.curves[1]
-    assert (other.coupling, other.own) == ("causal", False)
+    assert (other.coupling, other.native) == ("causal", False)
     assert other.accuracy_at == pytest.approx(causal.accuracy_at)
     assert other.settled_at[-1] == 100
 
@@ -122,7 +122,7 @@ def test_settled_is_the_step_from_which_an_answer_stays():
         while step > 1 and column[step - 2] == column[-1]:
             step -= 1
         wanted.append(step)
-    assert Answers(at[-1], at, torch.zeros(4)).settled.tolist() == wanted == [2, 1, 4, 3]
+    assert ImagePredictions(at[-1], at, torch.zeros(4)).settled.tolist() == wanted == [2, 1, 4, 3]
 
 
 def test_disagreeing_images_are_counted_and_the_surest_come_first(found, snn, ann, images):
@@ -134,7 +134,11 @@ def test_disagreeing_images_are_counted_and_the_surest_come_first(found, snn, an
     margins = [note.margin for note in found.disagreeing]
     assert margins == sorted(margins, reverse=True)
     for note in (*found.disagreeing, *found.slowest):
-        assert (note.own, note.other, note.label) == (own[note.index], theirs[note.index], images.labels[note.index])
+        assert (note.prediction, note.other_prediction, note.label) == (
+            own[note.index],
+            theirs[note.index],
+            images.labels[note.index],
+        )
         assert note.index in found.thumbnails
 
 
@@ -153,7 +157,7 @@ def test_correlation_is_numpys():
 
 def test_histogram_is_numpys():
     x = torch.tensor(np.random.default_rng(1).uniform(-2, 3, 500))
-    tally = Tally(-1.0, 0.25, 12)
+    tally = BinCounts(-1.0, 0.25, 12)
     tally.add(x[:200])
     tally.add(x[200:])
     counts, _ = np.histogram(x.numpy(), np.arange(-1, 2.01, 0.25))
@@ -185,7 +189,7 @@ def test_every_kind_of_neuron_has_a_report(kind, ann, images):
     settings = NeuronSettings(kind, timesteps=T)
     snn = unroll(prepared("chain"), lambda _, __: build_neuron(settings, torch.tensor(1.0)))
     found = gather(snn, images, against=ann, options=ReportOptions(site_images=8))
-    assert found.curves[0].own
+    assert found.curves[0].native
     assert len(found.curves[0].settled_at) == T
     assert all(site.potentials is not None for site in found.sites)
     assert (found.sites[0].potential_loss is None) == (kind == "mlf")

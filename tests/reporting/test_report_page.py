@@ -17,7 +17,7 @@ from PIL import Image
 from report_cases import COUNT, NASTY, labelled
 
 from snnconv.errors import DataError, InvalidValueError
-from snnconv.model import InputSpec, Stage
+from snnconv.model import InputSpec
 from snnconv.neurons import NeuronSettings, build_neuron
 from snnconv.reporting import ReportOptions, gather, report
 from snnconv.reporting.page import render
@@ -39,7 +39,7 @@ def sections(html):
 def test_everything_is_there(found):
     html = page_of(found)
     check(html)
-    assert sections(html) == ["time", "sites", "energy", "images", "provenance", "words"]
+    assert sections(html) == ["time", "sites", "energy", "images", "provenance", "glossary"]
     assert html.count("<svg") == 2 + 2 + 2 * len(found.sites) + 1
     assert "clip-path" in html
     assert len(html) < 1_000_000
@@ -78,7 +78,7 @@ def test_nasty_names_stay_text(nasty, tmp_path):
 def test_without_labels(snn, ann, tmp_path):
     html = page_of(gather(snn, labelled(ann, tmp_path / "i.npz", labels=False), against=ann))
     check(html)
-    assert sections(html) == ["time", "sites", "energy", "images", "provenance", "words"]
+    assert sections(html) == ["time", "sites", "energy", "images", "provenance", "glossary"]
     assert "Accuracy</dt>" not in html
 
 
@@ -90,7 +90,7 @@ def test_without_anything_to_compare_with(snn, ann, tmp_path):
     html = page_of(found)
     check(html)
     assert "nothing says how good it is" in html
-    assert sections(html) == ["time", "sites", "energy", "images", "provenance", "words"]
+    assert sections(html) == ["time", "sites", "energy", "images", "provenance", "glossary"]
 
 
 @pytest.mark.parametrize("stage", ["ann", "quantized"])
@@ -161,7 +161,7 @@ def events_network(random):
     ]
     weights = {"w1": (4, 2, 3, 3), "b1": (4,), "fc": (4, 144)}
     made = model_of(proto_of(nodes, {name: random.normal(size=shape) for name, shape in weights.items()}, (2, 6, 6)))
-    return replace(made, input=InputSpec(2, 6, 6, timesteps=4), stage=Stage.ANN)
+    return replace(made, input=InputSpec(2, 6, 6, timesteps=4))
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,70 @@
+"""The network and its predictions in a few numbers."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from snnconv.costs.energy import EnergyModel
+from snnconv.evaluation import Evaluation, ann_energy
+from snnconv.evaluation.accuracy import standard_error
+from snnconv.graph.access import results
+from snnconv.model import SNN, Model
+from snnconv.reporting.numbers import Summary
+from snnconv.reporting.predictions import ImagePredictions, percent_of
+from snnconv.spiking.couplings import depth_of, latency_of
+
+__all__ = ["summarize"]
+
+
+def summarize(
+    model: Model,
+    counted: Evaluation,
+    predictions: ImagePredictions,
+    others: ImagePredictions | None,
+    labels: Tensor | None,
+    available: int,
+    energy_model: EnergyModel,
+) -> Summary:
+    """Return the summary of a network.
+
+    Args:
+        model: The network.
+        counted: Evaluation of the network that counted its operations.
+        predictions: Predictions of the network for n images.
+        others: Predictions of the other network for the same images, or None without one.
+        labels: Classes of the images, `[n]`, or None.
+        available: Number of images that the data hold.
+        energy_model: Costs of operations.
+    """
+    images = len(predictions.final)
+    accuracy = None if labels is None else percent_of(predictions.final == labels)
+    agreement = None if others is None else percent_of(predictions.final == others.final)
+    stepped = isinstance(model, SNN)
+    plain = ann_energy(model, energy_model=energy_model) if stepped else None
+    operations = counted.operations
+    return Summary(
+        stage=model.stage.value,
+        mode="simulated" if stepped else counted.mode,
+        precision=counted.precision,
+        images=images,
+        images_available=available,
+        outputs=len(results(model.graph)) // (2 if stepped else 1),
+        accuracy=accuracy,
+        accuracy_standard_error=None if accuracy is None else standard_error(accuracy, images),
+        against_accuracy=None if labels is None or others is None else percent_of(others.final == labels),
+        agreement=agreement,
+        agreement_standard_error=None if agreement is None else standard_error(agreement, images),
+        timesteps=model.timesteps,
+        levels=model.levels,
+        total_levels=counted.total_levels_range,
+        coupling=counted.coupling,
+        depth=depth_of(model.graph),
+        latency_steps=latency_of(model),
+        energy_pj=None if operations is None else operations.energy_pj_per_image,
+        neuron_energy_pj=None if operations is None else operations.neuron_energy_pj_per_image,
+        memory_energy_pj=None if operations is None else operations.memory_energy_pj_per_image,
+        ann_energy_pj=None if plain is None else plain.energy_pj_per_image,
+        ann_memory_energy_pj=None if plain is None else plain.memory_energy_pj_per_image,
+        energy_note=str(counted.to_dict()["energy_note"]),
+        counted_images=counted.activity_images,
+    )
