@@ -60,9 +60,7 @@ def parse_spec(text: object) -> DataSpec:
     >>> parse_spec("digits[::2]").scheme
     'digits'
     """
-    if not isinstance(text, str):
-        forms = ", ".join(scheme.form for scheme in ordered_schemes().values())
-        raise DataError(f"A data spec is a text, not a {type(text).__name__}: write one of {forms}.")
+    _require_text(text)
     body, window = _split_window(text)
     scheme, colon, where = body.partition(":")
     if scheme not in SCHEMES:
@@ -74,6 +72,13 @@ def parse_spec(text: object) -> DataSpec:
     elif not where.strip():
         raise DataError(f"{text!r} does not say where the data are. Write {form!r}.")
     return DataSpec(text, scheme, where, window)
+
+
+def _require_text(value: object) -> None:
+    """Refuse a data spec that is no text."""
+    if not isinstance(value, str):
+        forms = ", ".join(scheme.form for scheme in ordered_schemes().values())
+        raise DataError(f"A data spec is a text, not a {type(value).__name__}: write one of {forms}.")
 
 
 def _split_window(text: str) -> tuple[str, slice]:

@@ -11,15 +11,16 @@ from torch import nn
 
 from snnconv.data.datasets import DataInfo, Images, describe_data
 from snnconv.data.opening import DataLike, as_images, input_of, sample_shape_of
-from snnconv.errors import DataError, InvalidValueError, ModelError
+from snnconv.errors import DataError, InvalidValueError
 from snnconv.graph.size import Size, sides_of
-from snnconv.loading import ModelLike, load, load_module, require_source
+from snnconv.loading import TIMM, ModelLike, load, load_module, require_source
+from snnconv.loading.pretrained import build_timm
 from snnconv.model import ANN, InputSpec, Model
 from snnconv.networks import NETWORKS
 
 __all__ = ["build_network", "open_training"]
 
-TIMM, ZOO = "timm:", "zoo:"
+ZOO = "zoo:"
 
 
 def build_network(
@@ -64,6 +65,24 @@ def build_network(
         if info.temporal and isinstance(model, ANN):
             model.input = replace(model.input, timesteps=timesteps)
         return model
+    model = _built(name, info, pretrained=pretrained, size=size, seed=seed)
+    model.input = replace(model.input, timesteps=timesteps if info.temporal else None)
+    return _overridden(model, mean, std, resize)
+
+
+def _built(name: str, info: DataInfo, *, pretrained: bool, size: Size | None, seed: int) -> Model:
+    """Return a network of timm or of ours with random or trained weights, its input as the data are.
+
+    Args:
+        name: `timm:NAME` or `zoo:NAME`.
+        info: Description of the data.
+        pretrained: True to start from timm's trained weights.
+        size: Height and width in pixels; by default the images' own, where they share one, else timm's.
+        seed: Seed of random weights.
+
+    Raises:
+        InvalidValueError: The name is unknown, or the size is not known.
+    """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         module, config = _module(name, info, pretrained)
@@ -79,10 +98,9 @@ def build_network(
         mean=_of_channels(config.get("mean"), info.channels, 0.0),
         std=_of_channels(config.get("std"), info.channels, 1.0),
         classes=info.class_names,
-        timesteps=timesteps if info.temporal else None,
     )
     model.provenance["pretrained"] = pretrained
-    return _overridden(model, mean, std, resize)
+    return model
 
 
 def _of_channels(values: tuple[float, ...] | None, channels: int, otherwise: float) -> tuple[float, ...]:
@@ -101,24 +119,8 @@ def _module(name: str, info: DataInfo, pretrained: bool) -> tuple[nn.Module, dic
     if info.classes is None:
         raise DataError(f"The data have no labels: the number of classes for {name} is not known. Give labels.")
     if name.startswith(TIMM):
-        return _timm(name[len(TIMM) :], info, pretrained)
+        return build_timm(name[len(TIMM) :], pretrained=pretrained, num_classes=info.classes, in_chans=info.channels)
     return NETWORKS[name[len(ZOO) :]](info.channels, info.classes), {}
-
-
-def _timm(name: str, info: DataInfo, pretrained: bool) -> tuple[nn.Module, dict[str, Any]]:
-    import timm
-    from timm.data import resolve_model_data_config
-
-    if not timm.is_model(name):
-        near = ", ".join(timm.list_models(f"*{name}*")[:5])
-        hint = f"Near it: {near}." if near else "timm.list_models() lists them."
-        raise InvalidValueError(f"timm has no model {name!r}. {hint}")
-    try:
-        module = timm.create_model(name, pretrained=pretrained, num_classes=info.classes, in_chans=info.channels)
-    except Exception as error:
-        hint = " Are its trained weights in timm's cache, or the hub within reach?" if pretrained else ""
-        raise ModelError(f"timm cannot build {name!r}: {error}.{hint}") from error
-    return module, resolve_model_data_config(module)
 
 
 def _info(images: Images) -> DataInfo:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies
 
@@ -15,8 +15,9 @@ from snnconv.errors import InvalidValueError, ModelError, is_out_of_memory
 from snnconv.graph.size import Size, sides_of
 from snnconv.loading.modules import load_module, plain_message
 from snnconv.model import InputSpec, Model
+from snnconv.registry import near_names
 
-__all__ = ["TIMM", "load_timm"]
+__all__ = ["TIMM", "build_timm", "load_timm"]
 
 TIMM = "timm:"
 HUB_ANSWERS_S = 5.0
@@ -34,16 +35,7 @@ def load_timm(name: str, *, size: Size | None, pretrained: bool) -> Model:
         InvalidValueError: timm knows no such name.
         ModelError: The network cannot be built or imported, or its weights cannot be had.
     """
-    import timm
-    from timm.data import resolve_model_data_config
-
-    if not timm.is_model(name):
-        known = timm.list_models()
-        near = [k for k in known if name and name in k] or difflib.get_close_matches(name, known, n=5)
-        hint = f"Near it: {', '.join(near[:5])}." if near else "timm.list_models() lists them."
-        raise InvalidValueError(f"timm has no model {name!r}. {hint}")
-    module = _built(name, pretrained=pretrained)
-    config = resolve_model_data_config(module)
+    module, config = build_timm(name, pretrained=pretrained)
     channels, height, width = config["input_size"]
     if size is not None:
         height, width = sides_of(size)
@@ -60,12 +52,32 @@ def load_timm(name: str, *, size: Size | None, pretrained: bool) -> Model:
     return model
 
 
-def _built(name: str, *, pretrained: bool) -> nn.Module:
-    import timm
+def build_timm(name: str, *, pretrained: bool, **arguments: Any) -> tuple[nn.Module, dict[str, Any]]:
+    """Build a module of timm.
 
+    Args:
+        name: Name of the network, without `timm:`.
+        pretrained: True for timm's trained weights, False for random ones.
+        arguments: Other arguments of `timm.create_model`, such as `num_classes`.
+
+    Returns:
+        The module, and timm's description of its input.
+
+    Raises:
+        InvalidValueError: timm knows no such name.
+        ModelError: The network cannot be built, or its weights cannot be had.
+    """
+    import timm
+    from timm.data import resolve_model_data_config
+
+    if not timm.is_model(name):
+        known = timm.list_models()
+        near = [known_name for known_name in known if name and name in known_name] or near_names(name, known, most=5)
+        hint = f"Near it: {', '.join(near[:5])}." if near else "timm.list_models() lists them."
+        raise InvalidValueError(f"timm has no model {name!r}. {hint}")
     try:
         with _offline_at_once() if pretrained else nullcontext() as offline:
-            module: nn.Module = timm.create_model(name, pretrained=pretrained)
+            module: nn.Module = timm.create_model(name, pretrained=pretrained, **arguments)
     except Exception as error:
         if is_out_of_memory(error):
             raise
@@ -77,7 +89,7 @@ def _built(name: str, *, pretrained: bool) -> nn.Module:
             f"The trained weights of timm:{name} cannot be had: {said.rstrip('.')}. Go online once where that is "
             "why, or take random weights with --no-pretrained (in Python: pretrained=False)."
         ) from error
-    return module
+    return module, resolve_model_data_config(module)
 
 
 def _reason(error: Exception) -> str:
