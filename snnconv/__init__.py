@@ -5,39 +5,81 @@
     >>> snn = snnconv.convert(ann, timesteps=4, calibration_data="imagefolder:photos")  # doctest: +SKIP
     >>> snnconv.save(snn, "resnet18-snn.onnx")                                        # doctest: +SKIP
 
-Each verb is imported when it is first used, so that `import snnconv` costs nothing.
+Each name is imported when it is first used, so that `import snnconv` costs nothing. `convert` and `finetune` are
+packages that can be called.
 """
 
 from __future__ import annotations
 
-import sys
 from importlib import import_module
 from importlib.metadata import version
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from snnconv.convert import convert
-    from snnconv.convert.verify import verify
-    from snnconv.data import open_data
-    from snnconv.evaluation import evaluate
-    from snnconv.finetune import FinetuneSettings, TrainSettings, finetune, train
+    from snnconv.convert import CalibrationSettings, ConversionReport, Verification, convert
+    from snnconv.convert.verification import verify
+    from snnconv.data import DataLike, Images, open_data
+    from snnconv.errors import (
+        DataError,
+        DivergenceError,
+        FileError,
+        InvalidValueError,
+        ModelError,
+        SnnconvError,
+        SnnconvWarning,
+        UnsupportedOperatorsError,
+        VerificationError,
+    )
+    from snnconv.evaluation import EnergyModel, Evaluation, Inspection, evaluate, inspect
+    from snnconv.finetune import EpochMetrics, FinetuneSettings, RunFiles, TrainSettings, finetune, train
+    from snnconv.formats.nir import NirReading
     from snnconv.formats.onnx import save
-    from snnconv.loading import load, load_module
-    from snnconv.model import InputSpec, Model
-    from snnconv.neurons import NeuronSettings
-    from snnconv.reporting import compare, report
+    from snnconv.loading import ModelLike, load, load_module
+    from snnconv.model import ANN, SNN, InputSpec, Model, QuantizedANN, Stage
+    from snnconv.neurons import Coupling, NeuronSettings
+    from snnconv.reporting import Comparison, Grid, Report, ReportOptions, compare, report
 
 __all__ = [
+    "ANN",
+    "SNN",
+    "CalibrationSettings",
+    "Comparison",
+    "ConversionReport",
+    "Coupling",
+    "DataError",
+    "DataLike",
+    "DivergenceError",
+    "EnergyModel",
+    "EpochMetrics",
+    "Evaluation",
+    "FileError",
     "FinetuneSettings",
+    "Grid",
+    "Images",
     "InputSpec",
+    "Inspection",
+    "InvalidValueError",
     "Model",
+    "ModelError",
+    "ModelLike",
     "NeuronSettings",
+    "NirReading",
+    "QuantizedANN",
+    "Report",
+    "ReportOptions",
+    "RunFiles",
+    "SnnconvError",
+    "SnnconvWarning",
+    "Stage",
     "TrainSettings",
+    "UnsupportedOperatorsError",
+    "Verification",
+    "VerificationError",
     "compare",
     "convert",
     "evaluate",
     "finetune",
+    "inspect",
     "load",
     "load_module",
     "open_data",
@@ -49,37 +91,42 @@ __all__ = [
 
 __version__ = version("snnconv")
 
-_HOMES = {
-    "FinetuneSettings": "snnconv.finetune",
-    "InputSpec": "snnconv.model",
-    "Model": "snnconv.model",
-    "NeuronSettings": "snnconv.neurons",
-    "TrainSettings": "snnconv.finetune",
-    "compare": "snnconv.reporting",
-    "convert": "snnconv.convert",
-    "evaluate": "snnconv.evaluation",
-    "finetune": "snnconv.finetune",
-    "load": "snnconv.loading",
-    "load_module": "snnconv.loading",
-    "open_data": "snnconv.data",
-    "report": "snnconv.reporting",
-    "save": "snnconv.formats.onnx",
-    "train": "snnconv.finetune",
-    "verify": "snnconv.convert.verify",
+_NAMES = {
+    "snnconv.convert": ("CalibrationSettings", "ConversionReport", "Verification", "verify"),
+    "snnconv.data": ("DataLike", "Images", "open_data"),
+    "snnconv.errors": (
+        "DataError",
+        "DivergenceError",
+        "FileError",
+        "InvalidValueError",
+        "ModelError",
+        "SnnconvError",
+        "SnnconvWarning",
+        "UnsupportedOperatorsError",
+        "VerificationError",
+    ),
+    "snnconv.evaluation": ("EnergyModel", "Evaluation", "Inspection", "evaluate", "inspect"),
+    "snnconv.finetune": ("EpochMetrics", "FinetuneSettings", "RunFiles", "TrainSettings", "train"),
+    "snnconv.formats.nir": ("NirReading",),
+    "snnconv.formats.onnx": ("save",),
+    "snnconv.loading": ("ModelLike", "load", "load_module"),
+    "snnconv.model": ("ANN", "SNN", "InputSpec", "Model", "QuantizedANN", "Stage"),
+    "snnconv.neurons": ("Coupling", "NeuronSettings"),
+    "snnconv.reporting": ("Comparison", "Grid", "Report", "ReportOptions", "compare", "report"),
 }
+_HOMES = {name: home for home, names in _NAMES.items() for name in names}
 
 
-class _Package(ModuleType):
-    """This package, whose verbs are looked up on their first use.
-
-    Verbs are named like the sub-packages they live in. Importing a sub-package binds it as an attribute of its
-    parent; here the verb stays, and the sub-package is reached by `from snnconv.convert import ...`.
-    """
-
-    def __getattribute__(self, name: str) -> Any:
-        if name in _HOMES:
-            return getattr(import_module(_HOMES[name]), name)
-        return super().__getattribute__(name)
+def __getattr__(name: str) -> Any:
+    """Import a public name on its first use."""
+    if name in ("convert", "finetune"):
+        return import_module(f"snnconv.{name}")
+    if name not in _HOMES:
+        raise AttributeError(f"module 'snnconv' has no attribute {name!r}")
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
 
 
-sys.modules[__name__].__class__ = _Package
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])

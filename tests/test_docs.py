@@ -88,6 +88,18 @@ def test_the_python_of_the_readme(reader, capsys):
 
 
 @pytest.mark.filterwarnings("ignore::snnconv.errors.SnnconvWarning")
+def test_the_page_for_python(reader, capsys):
+    names: dict[str, object] = {}
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "python.md").read_text(), flags=re.S)
+    for block in blocks:
+        exec(compile(block, "python.md", "exec"), names)
+    out = capsys.readouterr().out
+    assert "same class on" in out
+    assert "data is a list of 3 (int, int, int): allowed are a data spec" in out
+    assert (reader / "resnet18.html").exists()
+
+
+@pytest.mark.filterwarnings("ignore::snnconv.errors.SnnconvWarning")
 def test_the_example(reader, monkeypatch, capsys):
     script = ROOT / "examples" / "convert_resnet.py"
     monkeypatch.setattr("sys.argv", [str(script), "resnet18.onnx", "imagefolder:photos"])

@@ -482,7 +482,7 @@ def test_memory_that_does_not_suffice_is_no_damage(chain, tmp_path, monkeypatch)
     def fail(*_, **__):
         raise MemoryError("Unable to allocate 8 GiB")
 
-    monkeypatch.setattr("snnconv.loading.import_graph", fail)
+    monkeypatch.setattr("snnconv.loading.stages.import_graph", fail)
     with pytest.raises(FileError, match=r"does not fit into memory \(Unable to allocate 8 GiB\)"):
         load(written(tmp_path, chain))
     monkeypatch.setattr("h5py.File", fail)
@@ -505,7 +505,7 @@ def test_where_the_hub_does_not_answer_nothing_is_tried_again(monkeypatch):
         raise LocalEntryNotFoundError("not there")
 
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-    monkeypatch.setattr("snnconv.loading.getproxies", dict)
+    monkeypatch.setattr("snnconv.loading.pretrained.getproxies", dict)
     monkeypatch.setattr("socket.create_connection", unreachable)
     monkeypatch.setattr("timm.create_model", create)
     with pytest.raises(ModelError, match=r"not in timm's cache .* cannot be reached \(no route to anywhere\)"):
@@ -519,7 +519,7 @@ def test_what_timm_says_is_told(proxies, monkeypatch):
     def create(*_, **__):
         raise RuntimeError("No pretrained weights exist for resnet18.")
 
-    monkeypatch.setattr("snnconv.loading.getproxies", lambda: proxies)
+    monkeypatch.setattr("snnconv.loading.pretrained.getproxies", lambda: proxies)
     monkeypatch.setattr("socket.create_connection", unreachable)
     monkeypatch.setattr("timm.create_model", create)
     with pytest.raises(ModelError, match=r"RuntimeError: No pretrained weights exist for resnet18\. .*--no-pretrained"):

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from snnconv.cli.names import DATA_HELP, DataOption
 from snnconv.cli.options import (
-    DATA_HELP,
     MOST_LEVELS,
     examples,
     files_of_data,
@@ -55,7 +55,7 @@ def _couplings(_: click.Context, option: click.Parameter, text: str | None) -> t
     )
 )
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
-@click.option("--data", "data", required=True, metavar="DATA", help=f"Images: {DATA_HELP}.")
+@click.option("--data", "data", cls=DataOption, required=True, metavar="DATA", help=f"Images: {DATA_HELP}.")
 @click.option("--against", metavar="FILE", help="The reference whose predictions are compared; needed without labels.")
 @click.option(
     "--timesteps", callback=_whole_numbers, metavar="T,T...", help="Try each FILE at these T.  [default: its own]"

@@ -1,4 +1,4 @@
-"""What `snnconv convert` prints of a conversion."""
+"""The printed form of a conversion."""
 
 from __future__ import annotations
 
@@ -19,16 +19,13 @@ __all__ = ["applied_once", "print_conversion"]
 
 
 def print_conversion(report: ConversionReport, snn: SNN, target: Path) -> None:
-    """Print what a conversion did and where it was written.
+    """Print the report of a conversion and the place of its file.
 
     Args:
-        report: the conversion.
+        report: Report of the conversion.
         snn: SNN that the conversion made.
-        target: the file that holds it.
+        target: File that holds it.
     """
-    from snnconv.spiking.site_labels import site_labels
-    from snnconv.spiking.sites import in_words
-
     check, noun = report.verification, snn.input.noun
     if report.method is not None:
         _print_method(report.method)
@@ -36,6 +33,44 @@ def print_conversion(report: ConversionReport, snn: SNN, target: Path) -> None:
         _print_precision(report.precision, noun)
     if report.causal is not None:
         _print_causal(report.causal, noun)
+    _print_sites(report, snn)
+    if report.coupling == "mean":
+        verdict = f"the SNN equals its quantized ANN at every site to {check.tolerance:.0e} of the ceiling"
+    else:
+        verdict = (
+            f"causal coupling: the SNN names the class of its quantized ANN on {check.agreement:.0f} % of the {noun}s"
+        )
+    print_line(
+        f"Verified in double precision: {verdict}; largest difference of the outputs {check.logits_difference:.1e}."
+    )
+    if report.on_means:
+        print_line(applied_once(report.on_means, snn.graph))
+    print_line(f"Wrote {target} in {report.wall_s:.1f} s.")
+
+
+def applied_once(names: Sequence[str], graph: fx.GraphModule) -> str:
+    """Return the sentence about operators that see the average over time alone, kind by kind.
+
+    Args:
+        names: One or more of the graph's nodes, as they are named in the user's file.
+        graph: Graph that holds the nodes.
+    """
+    from snnconv.spiking.plan import nonlinear_operators
+
+    operators = nonlinear_operators(graph)
+    kinds: dict[str, list[str]] = {}
+    for name in names:
+        kinds.setdefault(operators.get(name, "Operator"), []).append(repr(name))
+    listing = "; ".join(f"{kind} {', '.join(quoted)}" for kind, quoted in kinds.items())
+    return f"{listing} {'is' if len(names) == 1 else 'are'} applied once, to the average over time."
+
+
+def _print_sites(report: ConversionReport, snn: SNN) -> None:
+    """Print the errors of each site."""
+    from snnconv.spiking.site_labels import site_labels
+    from snnconv.spiking.sites import in_words
+
+    check, noun = report.verification, snn.input.noun
     totals = in_words(site.total_levels for site in check.sites)
     window = f"N={totals}" if "mixed" in totals else f"L={report.levels}, N={totals}"
     print_table(
@@ -65,35 +100,6 @@ def print_conversion(report: ConversionReport, snn: SNN, target: Path) -> None:
             for label, site in zip(site_labels(snn.graph), check.sites, strict=True)
         ],
     )
-    if report.coupling == "mean":
-        verdict = f"the SNN equals its quantized ANN at every site to {check.tolerance:.0e} of the ceiling"
-    else:
-        verdict = (
-            f"causal coupling: the SNN names the class of its quantized ANN on {check.agreement:.0f} % of the {noun}s"
-        )
-    print_line(
-        f"Verified in double precision: {verdict}; largest difference of the outputs {check.logits_difference:.1e}."
-    )
-    if report.on_means:
-        print_line(applied_once(report.on_means, snn.graph))
-    print_line(f"Wrote {target} in {report.wall_s:.1f} s.")
-
-
-def applied_once(names: Sequence[str], graph: fx.GraphModule) -> str:
-    """Return the sentence about operators that see the average over time alone, kind by kind.
-
-    Args:
-        names: one or more of the graph's nodes, as they are named in the user's file.
-        graph: holds the nodes.
-    """
-    from snnconv.spiking.plan import nonlinear_operators
-
-    operators = nonlinear_operators(graph)
-    kinds: dict[str, list[str]] = {}
-    for name in names:
-        kinds.setdefault(operators.get(name, "Operator"), []).append(repr(name))
-    listing = "; ".join(f"{kind} {', '.join(quoted)}" for kind, quoted in kinds.items())
-    return f"{listing} {'is' if len(names) == 1 else 'are'} applied once, to the average over time."
 
 
 def _print_method(method: CalibrationReport) -> None:

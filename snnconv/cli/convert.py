@@ -8,9 +8,8 @@ from typing import Any
 import click
 
 from snnconv.cli.conversion_output import print_conversion
+from snnconv.cli.names import DATA_HELP, DataOption
 from snnconv.cli.options import (
-    DATA_HELP,
-    MOST_LEVELS,
     examples,
     input_options,
     json_option,
@@ -22,8 +21,12 @@ from snnconv.cli.options import (
     warn_of_unknown_pixels,
 )
 from snnconv.cli.output import print_json, track
+from snnconv.cli.setting_options import setting_options
+from snnconv.convert.allocation.request import LevelsSettings
+from snnconv.convert.calibration.settings import CalibrationSettings
+from snnconv.options import options_of
 
-MOST_TIMESTEPS = 1024  # far beyond what is of use, yet carried by memory
+__all__ = ["convert"]
 
 
 @click.command(
@@ -34,40 +37,7 @@ MOST_TIMESTEPS = 1024  # far beyond what is of use, yet carried by memory
     )
 )
 @click.argument("source")
-@click.option(
-    "-T",
-    "--timesteps",
-    type=click.IntRange(1, MOST_TIMESTEPS),
-    metavar="T",
-    default=4,
-    show_default=True,
-    help="Time steps.",
-)
-@click.option(
-    "-L",
-    "--levels",
-    type=click.IntRange(1, MOST_LEVELS),
-    metavar="L",
-    help="Firing levels of one step; N = L*T.  [default: 4, or a QCFS file's N/T]",
-)
-@click.option(
-    "-N",
-    "--total-levels",
-    metavar="N|auto:FLOOR",
-    help="N = L*T of every site, or chosen for each site by sensitivity: FLOOR at least, 8 times that at most.",
-)
-@click.option(
-    "--budget-energy-pj",
-    type=click.FloatRange(0, min_open=True),
-    metavar="E",
-    help="Of auto:FLOOR: the choice closest to SOURCE whose image costs at most so many picojoules, as estimated.",
-)
-@click.option(
-    "--budget-accuracy",
-    type=click.FloatRange(0, 100, min_open=True),
-    metavar="P",
-    help="Of auto:FLOOR: the cheapest choice that gives P % of the calibration images the class SOURCE gives them.",
-)
+@setting_options(LevelsSettings)
 @click.option(
     "--coupling",
     type=click.Choice(["mean", "causal"]),
@@ -75,7 +45,14 @@ MOST_TIMESTEPS = 1024  # far beyond what is of use, yet carried by memory
     show_default=True,
     help="What a neuron sees before it fires: the mean of its window (exact), or each step by itself.",
 )
-@click.option("--calibration-data", metavar="DATA", help=f"Unlabelled images: {DATA_HELP}.")
+@click.option(
+    "--neuron",
+    metavar="NAME",
+    default="mht",
+    show_default=True,
+    help="Neurons. Those other than mht have a coupling of their own, and fire as their own rule says.",
+)
+@click.option("--calibration-data", cls=DataOption, metavar="DATA", help=f"Unlabelled images: {DATA_HELP}.")
 @click.option(
     "--calibration-images",
     type=click.IntRange(1),
@@ -84,35 +61,7 @@ MOST_TIMESTEPS = 1024  # far beyond what is of use, yet carried by memory
     show_default=True,
     help="Use at most so many of them.",
 )
-@click.option(
-    "--calibration",
-    type=click.Choice(["auto", "max", "percentile", "mse", "balance", "bias", "reconstruct"]),
-    default="auto",
-    show_default=True,
-    help="How ceilings and biases are found; auto: reconstruct where the budget allows, else bias.",
-)
-@click.option(
-    "--ceilings",
-    type=click.Choice(["channel", "layer"]),
-    default="channel",
-    show_default=True,
-    help="One ceiling a channel, or one a layer.",
-)
-@click.option("--reconstruct-weights", is_flag=True, help="Let reconstruct move weights as well.")
-@click.option(
-    "--reconstruct-epochs",
-    type=click.IntRange(1),
-    metavar="N",
-    help="Passes of reconstruct over the images, a block.  [default: 10, or what fits the budget]",
-)
-@click.option(
-    "--calibration-budget",
-    type=click.FloatRange(0, min_open=True),
-    metavar="SECONDS",
-    default=120,
-    show_default=True,
-    help="What auto may take, as estimated for two cores.",
-)
+@setting_options(CalibrationSettings)
 @click.option(
     "--merge-linear",
     is_flag=True,
@@ -125,7 +74,6 @@ MOST_TIMESTEPS = 1024  # far beyond what is of use, yet carried by memory
 @json_option
 def convert(source: str, output: Path | None, as_json: bool, **options: Any) -> None:
     """Convert SOURCE (an ONNX file, or timm:NAME) to a spiking network and write it as ONNX."""
-    from snnconv.convert import CalibrationSettings
     from snnconv.convert import convert as run
     from snnconv.formats.onnx import save
 
@@ -134,31 +82,22 @@ def convert(source: str, output: Path | None, as_json: bool, **options: Any) -> 
     model = load_model(source, options)
     if options["calibration_data"] is not None:
         warn_of_unknown_pixels(model)
-    kept = target.with_name(f"{target.name}.reconstruction")
+    blocks_file = target.with_name(f"{target.name}.reconstruction")
     snn = run(
         model,
-        timesteps=options["timesteps"],
-        levels=options["levels"],
-        total_levels=options["total_levels"],
-        budget_energy_pj=options["budget_energy_pj"],
-        budget_accuracy=options["budget_accuracy"],
+        **{name: options[name] for name in options_of(LevelsSettings)},
         coupling=options["coupling"],
+        neuron=options["neuron"],
         calibration_data=options["calibration_data"],
         calibration_images=options["calibration_images"],
-        calibration=CalibrationSettings(
-            options["calibration"],
-            options["ceilings"],
-            options["reconstruct_weights"],
-            options["reconstruct_epochs"],
-            options["calibration_budget"],
-        ),
-        keep=kept,
+        calibration=CalibrationSettings.chosen(options),
+        keep=blocks_file,
         merge_linear=options["merge_linear"],
         seed=options["seed"],
         progress=track,
     )
     save(snn, target)
-    kept.unlink(missing_ok=True)
+    blocks_file.unlink(missing_ok=True)
     if as_json:
         print_json({"source": source, "output": str(target), **snn.report.to_dict()})
     else:

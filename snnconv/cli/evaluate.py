@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from snnconv.cli.names import DATA_HELP, DataOption
 from snnconv.cli.options import (
-    DATA_HELP,
     examples,
     input_options,
     json_option,
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     epilog=examples("snnconv evaluate resnet18-snn.onnx --data imagefolder:photos --against resnet18.onnx --simulate")
 )
 @click.argument("file")
-@click.option("--data", "data", required=True, metavar="DATA", help=f"Images: {DATA_HELP}.")
+@click.option("--data", "data", cls=DataOption, required=True, metavar="DATA", help=f"Images: {DATA_HELP}.")
 @click.option(
     "--against",
     metavar="FILE",

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from snnconv.cli.export_options import ExportCommand, option_names, settings_of
+from snnconv.cli.names import DATA_HELP, DataOption
 from snnconv.cli.options import (
-    DATA_HELP,
     examples,
     input_options,
     json_option,
@@ -40,7 +40,9 @@ __all__ = ["export"]
     ),
 )
 @click.argument("file")
-@click.option("--data", metavar="DATA", help=f"Compare what is written with FILE on images: {DATA_HELP}.")
+@click.option(
+    "--data", cls=DataOption, metavar="DATA", help=f"Compare what is written with FILE on images: {DATA_HELP}."
+)
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="Compare the first N images.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), metavar="PATH", help="Where to write.")
 @input_options

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import types
 from collections.abc import Mapping
 from dataclasses import Field, fields
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Any
 
 import click
 
+from snnconv.cli.setting_options import option_type
 from snnconv.errors import InvalidValueError
 from snnconv.formats import ExportFormat, ordered_formats
+from snnconv.options import type_of
 
 __all__ = ["ExportCommand", "option_names", "settings_of"]
 
@@ -27,7 +28,6 @@ class ExportCommand(click.Command):
     def __init__(self, name: str | None, *, params: list[click.Parameter], **kwargs: Any) -> None:
         super().__init__(name, params=params, **kwargs)
         self._own_params = list(params)
-        self._add_formats()
 
     def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
         """Return a context that knows the formats of now.
@@ -70,27 +70,22 @@ def _setting_options() -> list[click.Option]:
     """Return an option for each setting of each format; one of several formats stands there once."""
     options: dict[str, click.Option] = {}
     for name, export_format in ordered_formats().items():
-        hints = get_type_hints(export_format.settings)
         for field in fields(export_format.settings):
-            options.setdefault(field.name, _option(name, field, hints[field.name]))
+            options.setdefault(field.name, _option(name, field, type_of(export_format.settings, field.name)))
     return list(options.values())
 
 
 def _option(format_name: str, field: Field[Any], hint: Any) -> click.Option:
+    """Return the option of one setting.
+
+    Args:
+        format_name: Name of the first format that has it.
+        field: Field of the format's settings.
+        hint: Type of the field without its None.
+    """
     text, flag = f"Of {format_name}: {field.metadata['help']}", f"--{field.name.replace('_', '-')}"
     if hint is bool:
         flags = f"{flag}/--no-{flag.removeprefix('--')}" if field.default else flag
         return click.Option([flags], is_flag=True, default=field.default, help=text)
-    return click.Option([flag], type=_type_of(field, hint), metavar=field.metadata["metavar"], help=text)
-
-
-def _type_of(field: Field[Any], hint: Any) -> click.ParamType[Any]:
-    """Return the type of an option: a choice of words, a whole number, a number, or text."""
-    if get_origin(hint) in (Union, types.UnionType):
-        hint = next(member for member in get_args(hint) if member is not type(None))
-    if get_origin(hint) is Literal:
-        return click.Choice(list(get_args(hint)))
-    least, most = field.metadata["least"], field.metadata["most"]
-    if hint is int:
-        return click.IntRange(least, most)
-    return click.FloatRange(least, most) if hint is float else click.STRING
+    kind, word = option_type(field, hint)
+    return click.Option([flag], type=kind, metavar=field.metadata["metavar"] or word, help=text)

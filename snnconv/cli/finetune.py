@@ -8,7 +8,6 @@ from typing import Any
 import click
 
 from snnconv.cli.options import (
-    MOST_LEVELS,
     examples,
     input_options,
     json_option,
@@ -20,13 +19,14 @@ from snnconv.cli.options import (
     warn_of_unknown_pixels,
 )
 from snnconv.cli.training_options import (
-    chosen,
     data_options,
     loop_options,
+    own_options,
     refuse_idle,
     resume_option,
 )
 from snnconv.cli.training_run import carry_out, is_main_process, tell_finished
+from snnconv.finetune.settings import FinetuneSettings
 
 
 @click.command(
@@ -38,28 +38,8 @@ from snnconv.cli.training_run import carry_out, is_main_process, tell_finished
 )
 @click.argument("source")
 @data_options
-@click.option(
-    "--neuron",
-    type=click.Choice(["mht", "lmht", "if", "lif", "mlf"]),
-    help="What the neurons become.  [default: lmht of a mean-coupled file, else the file's own]",
-)
-@click.option(
-    "-T", "--timesteps", type=click.IntRange(1, 1024), metavar="T", help="Of the result.  [default: the file's own]"
-)
-@click.option(
-    "-L", "--levels", type=click.IntRange(1, MOST_LEVELS), metavar="L", help="Of the result.  [default: the file's own]"
-)
-@click.option("--mpr", is_flag=True, help="Train with the membrane potential rectifier.")
-@click.option("--train-ceilings", is_flag=True, help="Train thresholds too.")
-@click.option(
-    "--calibration-images",
-    type=click.IntRange(1),
-    metavar="N",
-    default=1024,
-    show_default=True,
-    help="Training images that calibrate the ceilings where T or L changes.",
-)
-@loop_options(epochs=30, lr=5e-4)
+@own_options(FinetuneSettings)
+@loop_options(FinetuneSettings)
 @resume_option
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Where to.  [default: NAME-tuned.onnx here]")
 @input_options
@@ -67,7 +47,7 @@ from snnconv.cli.training_run import carry_out, is_main_process, tell_finished
 @json_option
 def finetune(source: str, output: Path | None, **options: Any) -> None:
     """Train SOURCE, the ONNX file of a spiking network, further, as it spikes."""
-    from snnconv.finetune import FinetuneSettings, RunFiles
+    from snnconv.finetune import RunFiles
     from snnconv.finetune import finetune as run
 
     require(
@@ -78,7 +58,7 @@ def finetune(source: str, output: Path | None, **options: Any) -> None:
     refuse_idle(options)
     if options["timesteps"] is None and options["levels"] is None:
         refuse(("calibration_images",), "ceilings are calibrated where T or L changes; give --timesteps or --levels")
-    settings = FinetuneSettings(**chosen(FinetuneSettings, options))
+    settings = FinetuneSettings.chosen(options)
     files = RunFiles.beside(target, resume=options["resume"])
     if files.is_finished(target):
         tell_finished(target, settings, files.metrics, source, as_json=options["as_json"])

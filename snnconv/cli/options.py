@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from snnconv.errors import FileError, InvalidValueError, SnnconvWarning
+from snnconv.options import MOST_LEVELS
 
 if TYPE_CHECKING:
     from snnconv.evaluation import ExportedNetwork
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from snnconv.model import InputSpec, Model
 
 __all__ = [
-    "DATA_HELP",
     "MOST_LEVELS",
     "examples",
     "files_of_data",
@@ -39,13 +39,7 @@ __all__ = [
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-DATA_HELP = (
-    "digits, cifar10:DIR, cifar100:DIR, imagefolder:DIR, csv:FILE, npz:FILE[,FILE...], events:FILE or "
-    "tonic:NAME:DIR; a slice may follow, as in npz:a.npz[0:1024]"
-)
-
 LARGEST_SEED = 2**32 - 1
-MOST_LEVELS = 65536  # far beyond any use, yet memory and float32 can hold them
 
 
 def examples(*lines: str) -> str:
@@ -59,6 +53,14 @@ def _numbers(text: str) -> tuple[float, ...]:
         return tuple(float(part) for part in text.split(","))
     except ValueError as error:
         raise click.BadParameter(f"{text!r} is not a list of numbers like 0.485,0.456,0.406.") from error
+
+
+def _size(text: str) -> int | tuple[int, int]:
+    """Parse `N`, which stands for both sides, or `H,W`."""
+    sides = tuple(int(part) if part.strip().isdecimal() else 0 for part in text.split(","))
+    if len(sides) not in (1, 2) or min(sides) < 1:
+        raise click.BadParameter(f"{text!r} is no size: give N, or height and width H,W, of at least 1.")
+    return sides[0] if len(sides) == 1 else (sides[0], sides[1])
 
 
 def pretrained_option(default: bool) -> Callable[[Command], Command]:
@@ -75,7 +77,7 @@ def input_options(command: Command) -> Command:
     """Add the options of an image: its size and normalisation, in the place of what the file says."""
     for option in (
         click.option("--resize", type=click.IntRange(1), metavar="N", help="Short side before the centre crop."),
-        click.option("--size", type=click.IntRange(1), metavar="N", help="Height and width of the centre crop."),
+        click.option("--size", type=_size, metavar="N|H,W", help="Height and width of the centre crop."),
         click.option(
             "--std",
             type=_numbers,

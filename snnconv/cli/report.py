@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from snnconv.cli.names import DATA_HELP, DataOption
 from snnconv.cli.options import (
-    DATA_HELP,
     examples,
     files_of_data,
     input_options,
@@ -30,7 +30,7 @@ LIMIT, SITE_IMAGES = 1024, 64  # as snnconv.report has them, which is not import
     epilog=examples("snnconv report resnet18-snn.onnx --data imagefolder:photos --against resnet18.onnx -o report.html")
 )
 @click.argument("file")
-@click.option("--data", "data", required=True, metavar="DATA", help=f"Images: {DATA_HELP}.")
+@click.option("--data", "data", cls=DataOption, required=True, metavar="DATA", help=f"Images: {DATA_HELP}.")
 @click.option(
     "--against", metavar="FILE", help="The network it was made from: predictions and activations are compared."
 )

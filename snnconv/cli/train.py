@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
+from snnconv.cli.neuron_options import neuron_options, neuron_settings
 from snnconv.cli.options import (
-    MOST_LEVELS,
     examples,
     input_options,
     json_option,
@@ -21,20 +21,17 @@ from snnconv.cli.options import (
     warn_of_unknown_pixels,
 )
 from snnconv.cli.training_options import (
-    chosen,
     data_options,
     loop_options,
+    own_options,
     refuse_idle,
     resume_option,
 )
 from snnconv.cli.training_run import carry_out, is_main_process, tell_finished
-
-if TYPE_CHECKING:
-    from snnconv.finetune import TrainSettings
+from snnconv.finetune.settings import TrainSettings, why_no_rmp_loss
 
 OF_NEURONS = ("threshold_norm", "train_ceilings")
 OF_QUANTIZED = ("total_levels", "initial_ceiling")
-NEURON = ("timesteps", "levels", "ceiling", "decay", "reset", "mpr", "surrogate", "coupling", "initial")
 
 
 @click.command(
@@ -48,53 +45,9 @@ NEURON = ("timesteps", "levels", "ceiling", "decay", "reset", "mpr", "surrogate"
 )
 @click.option("--model", required=True, metavar="NAME", help="timm:NAME, zoo:NAME (snnconv zoo list), or an ONNX file.")
 @data_options
-@click.option(
-    "--neuron",
-    type=click.Choice(["mht", "lmht", "if", "lif", "mlf"]),
-    help="Train a spiking network of these from scratch.  [default: none, a quantized network]",
-)
-@click.option(
-    "-N",
-    "--total-levels",
-    type=click.IntRange(1, MOST_LEVELS),
-    metavar="N",
-    default=8,
-    show_default=True,
-    help="Levels of every quantized activation; N = L*T later.",
-)
-@click.option(
-    "-T", "--timesteps", type=click.IntRange(1, 1024), metavar="T", help="Of neurons: time steps.  [default: 4]"
-)
-@click.option(
-    "-L",
-    "--levels",
-    type=click.IntRange(1, MOST_LEVELS),
-    metavar="L",
-    help="Of neurons: firing levels of a step.  [default: mht, lmht 2; if, lif 1; mlf 3]",
-)
-@click.option("--reset", type=click.Choice(["soft", "hard"]), help="Of if and lif.  [default: soft]")
-@click.option(
-    "--initial",
-    type=float,
-    metavar="V",
-    help="Of lmht: the membrane potential that a window starts with, in thresholds.  [default: 0.5]",
-)
-@click.option("--decay", type=float, help="Of lif and mlf: share of the potential left after a step.  [default: 0.25]")
-@click.option("--mpr", is_flag=True, help="Of all but mlf: train with the membrane potential rectifier.")
-@click.option(
-    "--surrogate",
-    metavar="NAME[:NUMBER]",
-    help="Of if, lif and mlf: rectangular, triangular, tanh, arctan or sigmoid.  [default: rectangular:1]",
-)
-@click.option("--coupling", type=click.Choice(["mean", "causal"]), help="Of mht.  [default: causal]")
-@click.option("--ceiling", type=float, help="Of neurons: largest mean output.  [default: mht, lmht 2; else L]")
-@click.option(
-    "--threshold-norm/--plain-norm", default=True, show_default=True, help="Batch-norms start at the threshold."
-)
-@click.option("--train-ceilings", is_flag=True, help="Of neurons: train thresholds too.")
-@click.option("--initial-ceiling", default=8.0, show_default=True, help="Of quantized activations, at the start.")
-@click.option("--average-pool/--max-pool", default=True, show_default=True, help="Pooling of the network.")
-@loop_options()
+@neuron_options
+@own_options(TrainSettings)
+@loop_options(TrainSettings)
 @resume_option
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), help="Where to.  [default: NAME-qcfs.onnx or NAME-snn.onnx here]"
@@ -139,19 +92,19 @@ def train(model: str, output: Path | None, **options: Any) -> None:
 
 
 def _settings(options: dict[str, Any]) -> TrainSettings:
-    from snnconv.finetune import TrainSettings
-    from snnconv.neurons import NeuronSettings
+    """Return the settings that the options state.
 
-    given = {name: options[name] for name in NEURON if options[name] is not None and options[name] is not False}
-    kind = options.pop("neuron")
-    if kind is None:
-        named = ", ".join(f"--{name}" for name in given)
-        require(not given, f"{named}: only neurons have that; give --neuron too, or leave it out.")
+    Raises:
+        InvalidValueError: Options do not go together, or a value is outside what is allowed.
+    """
+    neuron = neuron_settings(options)
+    if neuron is None:
         refuse(OF_NEURONS, "only neurons have that; give --neuron too, or leave it out")
-        trained = "it regularises membrane potentials, which only neurons have; give --neuron too, or leave it out"
-        require(not options["rmp_loss"], f"--rmp-loss: {trained}.")
-        return TrainSettings(**chosen(TrainSettings, options))
-    several = "--rmp-loss does not work with --neuron mlf, which has several membranes."
-    require(kind != "mlf" or not options["rmp_loss"], f"{several} Leave one of them out.")
-    refuse(OF_QUANTIZED, f"only a quantized network has that; leave it out, or --neuron {kind}")
-    return TrainSettings(neuron=NeuronSettings(kind, **given), **chosen(TrainSettings, options))
+        potentials = "it regularises membrane potentials, which only neurons have; give --neuron too, or leave it out"
+        require(not options["rmp_loss"], f"--rmp-loss: {potentials}.")
+    else:
+        refusal = why_no_rmp_loss(neuron.kind)
+        kind = f"--rmp-loss does not work with --neuron {neuron.kind}"
+        require(refusal is None or not options["rmp_loss"], f"{kind}: {refusal}. Leave one of them out.")
+        refuse(OF_QUANTIZED, f"only a quantized network has that; leave it out, or --neuron {neuron.kind}")
+    return TrainSettings.chosen(options, neuron=neuron)

@@ -1,4 +1,4 @@
-"""What a training shows while it runs, and what it leaves: the same for every verb."""
+"""Progress and result of a training on the command line, the same for every verb."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["Reporter", "carry_out", "is_main_process", "read_metrics", "require_
 
 
 def is_main_process() -> bool:
-    """Whether this process of a launched run is the one that prints and writes."""
+    """Return whether this process of a launched run is the one that prints and writes."""
     from snnconv.finetune import processes
 
     return processes.is_main_process()
@@ -29,14 +29,14 @@ def is_main_process() -> bool:
 
 @contextmanager
 def resumable(*checkpoints: Path) -> Iterator[None]:
-    """Say of an interrupted training how to go on with it."""
+    """Tell how to go on with a training that is interrupted meanwhile."""
     try:
         yield
     except KeyboardInterrupt as interrupt:
-        kept = next((path for path in checkpoints if path.exists()), None)
-        if kept is None:
+        checkpoint = next((path for path in checkpoints if path.exists()), None)
+        if checkpoint is None:
             raise
-        raise KeyboardInterrupt(f"interrupted; {kept} is kept: go on with --resume") from interrupt
+        raise KeyboardInterrupt(f"interrupted; {checkpoint} is kept: go on with --resume") from interrupt
 
 
 def carry_out(
@@ -52,12 +52,12 @@ def carry_out(
 
     Args:
         run: `snnconv.finetune.train` or `finetune`.
-        model: what it starts from.
-        settings: its settings.
-        files: where it keeps itself until it is done.
-        target: where the result goes.
-        source: what the user called the network.
-        options: all that the user gave.
+        model: Network that the training starts from.
+        settings: Settings of the training.
+        files: Files for checkpoint and metrics.
+        target: File of the result.
+        source: Name of the network as the user gave it.
+        options: Values of the command's options.
     """
     from snnconv.data import open_data
     from snnconv.formats.onnx import save
@@ -82,14 +82,14 @@ def carry_out(
 
 
 def tell_finished(target: Path, settings: LoopSettings, metrics: Path, source: str, *, as_json: bool) -> None:
-    """Say of a training that is to go on that it is finished.
+    """Print that a training that is to go on is finished.
 
     Args:
         target: Its result.
         settings: Settings that the user gave.
         metrics: Its metrics of every epoch.
         source: The network's name as the user gave it.
-        as_json: Whether to print what the finished training printed, as JSON.
+        as_json: True to print what the finished training printed, as JSON.
 
     Raises:
         InvalidValueError: It is finished after another number of epochs.
@@ -106,7 +106,11 @@ def tell_finished(target: Path, settings: LoopSettings, metrics: Path, source: s
 
 
 def require_epochs(target: Path, metrics: Path, epochs: int) -> None:
-    """Raise InvalidValueError where a finished training has another number of epochs than it is to have."""
+    """Refuse to go on with a finished training whose number of epochs is another than the one asked for.
+
+    Raises:
+        InvalidValueError: The numbers differ.
+    """
     count = len(read_metrics(metrics))
     require(
         count == epochs,
@@ -116,11 +120,11 @@ def require_epochs(target: Path, metrics: Path, epochs: int) -> None:
 
 
 class Reporter:
-    """Prints a line an epoch on standard error, and the result.
+    """Printer of a line an epoch on standard error, and of the result.
 
     Args:
-        epochs: how many there will be.
-        as_json: print the result as JSON.
+        epochs: Number of epochs of the whole training.
+        as_json: True to print the result as JSON.
     """
 
     def __init__(self, epochs: int, *, as_json: bool) -> None:
@@ -130,7 +134,7 @@ class Reporter:
         self.seconds: list[float] = []
 
     def __call__(self, metrics: EpochMetrics) -> None:
-        """Of one epoch."""
+        """Print the metrics of an epoch."""
         self.log.append(metrics.to_dict())
         self.seconds.append(metrics.wall_s)
         held_out = "" if metrics.eval_accuracy is None else f", held out {100 * metrics.eval_accuracy:.2f} %"
@@ -144,7 +148,7 @@ class Reporter:
         )
 
     def finish(self, model: Model, settings: LoopSettings, target: Path, metrics: Path, source: str) -> None:
-        """Print what was written."""
+        """Print which file was written, or all facts about the training as JSON."""
         if self.as_json:
             print_json(
                 {
@@ -164,12 +168,12 @@ class Reporter:
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:
-    """What a metrics file holds: of a resumed training more than this run's epochs."""
+    """Return the metrics of every epoch in a file, those before a training was resumed included."""
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
 def _duration(seconds: float) -> str:
-    """In the largest unit that tells it apart.
+    """Return a duration in the largest unit that tells it apart.
 
     >>> _duration(45), _duration(300), _duration(9000)
     ('45 s', '5 min', '2 h 30 min')

@@ -1,4 +1,4 @@
-"""What a conversion did, in numbers."""
+"""The figures of a conversion."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ class SiteReport:
     """One site after conversion. The three errors are mean absolute errors as a share of the mean activation.
 
     Attributes:
-        name: of the activation in the user's file.
+        name: Name of the activation in the user's file.
         total_levels: N.
-        ceilings: how many there are, one or one a channel.
-        ceiling_min: the lowest λ.
-        ceiling_max: the highest λ.
-        clipping: what lies above the ceiling.
-        quantization: what is lost between the levels.
-        unevenness: what differs because spikes arrive unevenly in time.
-        difference: largest difference of time mean and quantized activation, given the same spikes before them, as a
+        ceilings: Number of ceilings: one, or one a channel.
+        ceiling_min: Lowest λ.
+        ceiling_max: Highest λ.
+        clipping: Error by what lies above the ceiling.
+        quantization: Error by what is lost between the levels.
+        unevenness: Error because spikes arrive unevenly in time.
+        difference: Largest difference of time mean and quantized activation, given the same spikes before them, as a
             share of the ceiling; a current on the edge of two levels counts as either.
     """
 
@@ -45,11 +45,11 @@ class Verification:
     """Quantized ANN against SNN, in double precision, so that no rounding stands between them.
 
     Attributes:
-        images: how many were compared.
-        tolerance: the smallest power of ten that covers the largest difference of any site, as a share of its ceiling.
-        logits_difference: largest difference of the outputs, relative to the largest output.
-        agreement: share of images with the same arg-max, in percent.
-        sites: one a site.
+        images: Number of images that were compared.
+        tolerance: Smallest power of ten that covers the largest difference of any site, as a share of its ceiling.
+        logits_difference: Largest difference of the outputs, relative to the largest output.
+        agreement: Share of images with the same arg-max, in percent.
+        sites: Each site in the order of execution.
     """
 
     images: int
@@ -61,15 +61,15 @@ class Verification:
 
 @dataclass(frozen=True)
 class CalibrationReport:
-    """How ceilings and biases were found.
+    """The calibration: how ceilings and biases were found.
 
     Attributes:
-        method: by name.
-        reason: why "auto" chose it; empty where the user did.
-        epochs: of a reconstruction, else None.
-        blocks: of a reconstruction: the squared error of each block before and after, as a share of its variance.
-        expected_agreement: without data, between which shares of images in percent the same arg-max as the ANN's is
-            expected; None where there were data, which tell better.
+        method: Name of the method.
+        reason: Clause that says why "auto" chose it; empty where the user did.
+        epochs: Epochs of a reconstruction, else None.
+        blocks: Squared error of each block of a reconstruction before and after, as a share of its variance.
+        expected_agreement: Least and highest share of images, in percent, that are expected to get the ANN's arg-max;
+            None where there were data, which tell better.
     """
 
     method: str
@@ -81,11 +81,11 @@ class CalibrationReport:
 
 @dataclass(frozen=True)
 class CausalReport:
-    """What was moved to suit the steps of a causal network.
+    """The calibration of a causal network on its own steps.
 
     Attributes:
-        images: how many it took.
-        sites: one a site.
+        images: Number of images that it took.
+        sites: Each site before and after.
     """
 
     images: int
@@ -100,15 +100,15 @@ class ConversionReport:
         timesteps: T.
         levels: L, the most of any site.
         total_levels: N = L*T, the most of any site.
-        coupling: mean or causal.
-        calibration: what the ceilings and biases come from, in words.
-        calibration_images: how many images that took.
-        method: how ceilings and biases were found; None where they were trained.
-        precision: how the levels of each site were chosen; None where they were given.
-        causal: what was moved to suit the steps of a causal network; None where nothing was.
-        on_means: operators that are computed once, on the time mean of their input.
-        verification: the check before anything is written.
-        wall_s: seconds it took.
+        coupling: Name of the coupling, mean or causal.
+        calibration: Source of the ceilings and biases, in words.
+        calibration_images: Number of images that it took.
+        method: Calibration of ceilings and biases; None where they were trained.
+        precision: Choice of the levels of each site; None where the user stated them.
+        causal: Calibration on the steps of a causal network; None where there was none.
+        on_means: Operators that are computed once, on the time mean of their input.
+        verification: Check before anything is written.
+        wall_s: Seconds that the conversion took.
     """
 
     timesteps: int
@@ -125,5 +125,5 @@ class ConversionReport:
     wall_s: float
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-ready form."""
+        """Return a dictionary that is ready for JSON."""
         return {**asdict(self), "precision": None if self.precision is None else self.precision.to_dict()}

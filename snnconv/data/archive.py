@@ -17,18 +17,18 @@ __all__ = ["read_arrays"]
 
 
 def read_arrays(
-    path: Path, wanted: Callable[[Sequence[str]], Iterable[str]], *, form: str, make: str
+    path: Path, pick: Callable[[Sequence[str]], Iterable[str]], *, form: str, make: str
 ) -> tuple[list[str], dict[str, NDArray[Any]]]:
-    """Names of all arrays in a file, and some of the arrays; nothing else is read, and no object is unpickled.
+    """Return the names of all arrays in a file, and some of the arrays; no object is unpickled.
 
     Args:
-        path: of the file.
-        wanted: picks from the names; what it names and the file has not is left out.
-        form: how the data spec is written, for whoever names a file that is not there.
-        make: the call of numpy.savez that makes such a file.
+        path: Path of the file.
+        pick: Function that picks from the names; a name that the file does not have is left out.
+        form: Form of the data spec, for whoever names a file that is not there.
+        make: Call of numpy.savez that makes such a file.
 
     Raises:
-        FileError: the file is missing, damaged, no `.npz`, or holds pickled objects.
+        FileError: The file is missing, damaged, no `.npz`, or holds pickled objects.
     """
     if not os.path.isfile(path):
         raise FileError(f"{path} is not there or is no file. Give {form}.")
@@ -40,7 +40,7 @@ def read_arrays(
             if not isinstance(archive, np.lib.npyio.NpzFile):
                 raise FileError(f"{path} is no .npz file: make one with {make}.")
             names = list(archive.files)
-            arrays = {name: archive[name] for name in wanted(names) if name in names}
+            arrays = {name: archive[name] for name in pick(names) if name in names}
     except FileError:
         raise
     except Exception as error:  # zipfile and numpy raise nearly anything on damaged files

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from snnconv.data.archive import read_arrays
-from snnconv.data.dataspec import Purpose
 from snnconv.data.geometry import Geometry
+from snnconv.data.scheme import Purpose
 from snnconv.data.sources import Fit, Indices, Labels, Source, to_labels
 from snnconv.errors import DataError
 
@@ -29,10 +29,10 @@ class ArraySource(Source):
     """Images of one size in one array.
 
     Attributes:
-        x: pixels `[n, C, H, W]` or `[n, H, W, C]`, uint8 in 0..255 or float32 in 0..1.
-        channel_axis: 1 or 3, or None where only the network's channel count can tell.
-        labels: class indices `[n]`, or None.
-        classes: class names by index, or None.
+        x: Pixels `[n, C, H, W]` or `[n, H, W, C]`, uint8 in 0..255 or float32 in 0..1.
+        channel_axis: Axis 1 or 3, or None where only the network's channel count can tell.
+        labels: Class indices `[n]`, or None.
+        classes: Class names by index, or None.
     """
 
     x: NDArray[Any]
@@ -44,13 +44,13 @@ class ArraySource(Source):
         return len(self.x)
 
     def _axis(self) -> int:
-        """Where nothing tells, the shorter of the two possible axes is taken for the channels."""
+        """Return the axis of the channels; where nothing tells, the shorter of the two that it can be."""
         if self.channel_axis is not None:
             return self.channel_axis
         return 1 if self.x.shape[1] < self.x.shape[3] else 3
 
     def own_channels(self) -> int:
-        """Length of the channel axis."""
+        """Return the length of the channel axis."""
         return int(self.x.shape[self._axis()])
 
     def with_channels(self, channels: int) -> ArraySource:
@@ -64,23 +64,23 @@ class ArraySource(Source):
         )
 
     def size(self) -> tuple[int, int]:
-        """Lengths of the two other axes."""
+        """Return the lengths of the two other axes."""
         rows, columns = np.delete(self.x.shape[1:], self._axis() - 1)
         return int(rows), int(columns)
 
     def geometry(self, height: int, width: int, resize: int | None) -> Geometry:
-        """No scaling but `resize`; what cannot fit is refused here, for all images at once."""
+        """Return a geometry that scales by `resize` alone; images that cannot fit are refused here, all at once."""
         geometry = Geometry(height, width, resize)
         geometry.check(*self.size())
         return geometry
 
     def load(self, indices: Indices, fit: Fit) -> Tensor:
-        """Pixels `[B, C, H, W]` of some images."""
+        """Return the pixels of some images, `[B, C, H, W]`."""
         return fit(torch.from_numpy(self.x[indices]).movedim(self._axis(), 1))
 
 
 def read_digits(where: str, purpose: Purpose) -> ArraySource:
-    """scikit-learn's embedded digits, 8 x 8 grey: every fifth image for evaluation, the rest for training."""
+    """Return scikit-learn's digits, 8 x 8 grey: every fifth image for evaluation, the rest for training."""
     from sklearn.datasets import load_digits
 
     bunch = load_digits()
@@ -94,8 +94,8 @@ def read_npz(where: str, purpose: Purpose) -> ArraySource:
     """Read `x` and, if it is there, `y` of one or more `.npz` files, joined in the order given.
 
     Raises:
-        FileError: a file is missing or is no `.npz`.
-        DataError: the arrays are of a wrong rank, type or range, or do not agree with each other.
+        FileError: A file is missing or is no `.npz`.
+        DataError: The arrays are of a wrong rank, type or range, or do not agree with each other.
     """
     parts = [_read_part(Path(os.path.expanduser(name.strip()))) for name in where.split(",")]
     first_x, first_y = parts[0]
@@ -117,16 +117,17 @@ def read_npz(where: str, purpose: Purpose) -> ArraySource:
 
 
 def _read_part(path: Path) -> tuple[NDArray[Any], Labels | None]:
-    names, found = read_arrays(
+    names, arrays = read_arrays(
         path,
         lambda _: ("x", "y"),
         form="one or more .npz files: npz:FILE[,FILE...]",
         make="numpy.savez(FILE, x=images, y=labels)",
     )
-    if "x" not in found:
+    if "x" not in arrays:
         raise DataError(f"{path} holds {names or 'nothing'}: the images must be called 'x', the labels 'y'.")
-    _check_pixels(found["x"], path)
-    return found["x"], to_labels(found["y"], len(found["x"]), str(path)) if "y" in found else None
+    x = arrays["x"]
+    _check_pixels(x, path)
+    return x, to_labels(arrays["y"], len(x), str(path)) if "y" in arrays else None
 
 
 def _check_pixels(x: NDArray[Any], path: Path) -> None:

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from snnconv.data.arrays import ArraySource
-from snnconv.data.dataspec import Purpose
 from snnconv.data.plainpickle import read_plain_pickle
+from snnconv.data.scheme import Purpose
 from snnconv.data.sources import to_labels
 from snnconv.errors import DataError, FileError, SnnconvWarning
 
@@ -60,31 +60,31 @@ _CIFAR100 = _Layout(
 
 
 def read_cifar10(where: str, purpose: Purpose) -> ArraySource:
-    """CIFAR-10 from the folder `cifar-10-batches-py` or the one that holds it.
+    """Return CIFAR-10 from the folder `cifar-10-batches-py` or the one that holds it.
 
     Raises:
-        FileError: the folder or its files are missing or damaged.
-        DataError: a file holds something other than CIFAR images and labels.
+        FileError: The folder or its files are missing or damaged.
+        DataError: A file holds something other than CIFAR images and labels.
     """
     return _read(_CIFAR10, where, purpose)
 
 
 def read_cifar100(where: str, purpose: Purpose) -> ArraySource:
-    """CIFAR-100 with its 100 fine labels, from `cifar-100-python` or the folder that holds it.
+    """Return CIFAR-100 with its 100 fine labels, from `cifar-100-python` or the folder that holds it.
 
     Raises:
-        FileError: the folder or its files are missing or damaged.
-        DataError: a file holds something other than CIFAR images and labels.
+        FileError: The folder or its files are missing or damaged.
+        DataError: A file holds something other than CIFAR images and labels.
     """
     return _read(_CIFAR100, where, purpose)
 
 
 def _read(layout: _Layout, where: str, purpose: Purpose) -> ArraySource:
-    wanted = layout.test if purpose == "eval" else layout.train
-    folder = _find(layout, Path(os.path.expanduser(where)), wanted)
-    present = [name for name in wanted if os.path.isfile(folder / name)]
-    if len(present) < len(wanted):
-        missing = ", ".join(name for name in wanted if name not in present)
+    names = layout.test if purpose == "eval" else layout.train
+    folder = _find(layout, Path(os.path.expanduser(where)), names)
+    present = [name for name in names if os.path.isfile(folder / name)]
+    if len(present) < len(names):
+        missing = ", ".join(name for name in names if name not in present)
         warnings.warn(f"{folder}: without {missing}; the files that are there are used.", SnnconvWarning, stacklevel=2)
     parts = [_read_part(layout, folder / name) for name in present]
     x = np.concatenate([x for x, _ in parts])
@@ -94,13 +94,13 @@ def _read(layout: _Layout, where: str, purpose: Purpose) -> ArraySource:
     return ArraySource(x, 1, labels, _class_names(layout, folder / layout.meta))
 
 
-def _find(layout: _Layout, root: Path, wanted: tuple[str, ...]) -> Path:
+def _find(layout: _Layout, root: Path, names: tuple[str, ...]) -> Path:
     for folder in (root / layout.folder, root):
-        if any(os.path.isfile(folder / name) for name in wanted):
+        if any(os.path.isfile(folder / name) for name in names):
             return folder
     raise FileError(
         f"{layout.scheme}:{root}: neither {root / layout.folder} nor {root} holds "
-        f"{' or '.join(wanted)}. Give the folder {layout.folder!r} of the unpacked Python version of the "
+        f"{' or '.join(names)}. Give the folder {layout.folder!r} of the unpacked Python version of the "
         "data set, or the folder that holds it."
     )
 
@@ -113,8 +113,8 @@ def _read_part(layout: _Layout, path: Path) -> tuple[NDArray[np.uint8], NDArray[
         )
     x = entries["data"]
     if not isinstance(x, np.ndarray) or x.dtype != np.uint8 or x.ndim != 2 or x.shape[1] != 3072:
-        found = f"{x.dtype} {list(x.shape)}" if isinstance(x, np.ndarray) else type(x).__name__
-        raise DataError(f"{path}: 'data' is {found}; a {layout.scheme} file has uint8 [n, 3072].")
+        content = f"{x.dtype} {list(x.shape)}" if isinstance(x, np.ndarray) else type(x).__name__
+        raise DataError(f"{path}: 'data' is {content}; a {layout.scheme} file has uint8 [n, 3072].")
     labels = to_labels(entries[layout.labels], len(x), str(path))
     if (labels >= layout.classes).any():
         raise DataError(f"{path}: label {labels.max()}; {layout.scheme} has 0..{layout.classes - 1}.")
@@ -122,7 +122,7 @@ def _read_part(layout: _Layout, path: Path) -> tuple[NDArray[np.uint8], NDArray[
 
 
 def _class_names(layout: _Layout, path: Path) -> tuple[str, ...]:
-    """Names by class; where the file that lists them is absent, the numbers."""
+    """Return names by class; where the file that lists them is absent, the numbers."""
     if not os.path.isfile(path):
         return tuple(str(number) for number in range(layout.classes))
     names = read_plain_pickle(path).get(layout.names)

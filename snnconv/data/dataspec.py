@@ -2,31 +2,17 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from snnconv.data.scheme import SCHEMES, Purpose, ordered_schemes
 from snnconv.errors import DataError
+from snnconv.registry import near_names
 
-__all__ = ["FORMS", "DataSpec", "Purpose", "parse_spec"]
-
-Purpose = Literal["train", "eval", "calibration"]
-
-FORMS: dict[str, str] = {
-    "digits": "digits",
-    "cifar10": "cifar10:DIR",
-    "cifar100": "cifar100:DIR",
-    "imagefolder": "imagefolder:DIR",
-    "csv": "csv:FILE",
-    "npz": "npz:FILE[,FILE...]",
-    "events": "events:FILE",
-    "tonic": "tonic:NAME:DIR",
-}
-"""How each scheme is written."""
+__all__ = ["DataSpec", "Purpose", "parse_spec"]
 
 # Brackets around anything but digits, colons, signs and spaces belong to a path.
 _TRAILING_BRACKETS = re.compile(r"^(?P<rest>.*)\[(?P<inside>[-+\d:\s]*)\]$", re.DOTALL)
@@ -38,10 +24,10 @@ class DataSpec:
     """A parsed data spec.
 
     Attributes:
-        text: the spec as it was given.
-        scheme: a key of `FORMS`.
-        where: the file or folder, of tonic the name of the data set before it; empty for embedded data.
-        window: the part of the whole that is wanted.
+        text: Spec as it was given.
+        scheme: Name of the scheme.
+        where: Text behind the scheme, mostly a file or a folder; empty for embedded data.
+        window: Slice of the whole.
     """
 
     text: str
@@ -50,10 +36,10 @@ class DataSpec:
     window: slice
 
     def indices(self, length: int) -> NDArray[np.int64]:
-        """Positions `[n]` that the window takes out of `length` images.
+        """Return the positions that the window takes out of `length` images, `[n]`.
 
         Raises:
-            DataError: the window takes nothing.
+            DataError: The window takes nothing.
         """
         chosen = np.arange(length, dtype=np.int64)[self.window]
         if chosen.size == 0:
@@ -67,31 +53,41 @@ def parse_spec(text: str) -> DataSpec:
     """Take a data spec apart; opens nothing.
 
     Raises:
-        DataError: the scheme is unknown, the place is missing or superfluous, or the slice is malformed.
+        DataError: The scheme is unknown, the place is missing or superfluous, or the slice is malformed.
 
     >>> parse_spec("npz:a.npz,b.npz[45000:50000]").window
     slice(45000, 50000, None)
     >>> parse_spec("digits[::2]").scheme
     'digits'
     """
+    _require_text(text)
     body, window = _split_window(text)
     scheme, colon, where = body.partition(":")
-    if scheme not in FORMS:
+    if scheme not in SCHEMES:
         raise DataError(_unknown_scheme(text, scheme))
-    if FORMS[scheme] == scheme:
+    form = SCHEMES[scheme].form
+    if ":" not in form:
         if colon:
-            raise DataError(f"{text!r}: {scheme} is embedded and takes no place. Write {FORMS[scheme]!r}.")
+            raise DataError(f"{text!r}: {scheme} is embedded and takes no place. Write {form!r}.")
     elif not where.strip():
-        raise DataError(f"{text!r} does not say where the data are. Write {FORMS[scheme]!r}.")
+        raise DataError(f"{text!r} does not say where the data are. Write {form!r}.")
     return DataSpec(text, scheme, where, window)
 
 
+def _require_text(value: object) -> None:
+    """Refuse a data spec that is no text."""
+    if not isinstance(value, str):
+        forms = ", ".join(scheme.form for scheme in ordered_schemes().values())
+        raise DataError(f"A data spec is a text, not a {type(value).__name__}: write one of {forms}.")
+
+
 def _split_window(text: str) -> tuple[str, slice]:
+    """Return a spec without its slice, and the slice."""
     brackets = _TRAILING_BRACKETS.match(text)
     if brackets is None:
         return text, slice(None)
-    found = _SLICE.match(brackets["inside"])
-    bounds = [None if part is None else int(part) for part in found.groups()] if found else None
+    match = _SLICE.match(brackets["inside"])
+    bounds = [None if part is None else int(part) for part in match.groups()] if match else None
     if bounds is None or bounds[2] == 0:
         raise DataError(
             f"{text!r} ends with [{brackets['inside']}], which is no slice: "
@@ -101,6 +97,7 @@ def _split_window(text: str) -> tuple[str, slice]:
 
 
 def _unknown_scheme(text: str, scheme: str) -> str:
-    near = difflib.get_close_matches(scheme.lower(), FORMS, n=1)
-    guess = f" Did you mean {FORMS[near[0]]!r}?" if near else ""
-    return f"{text!r} does not name a known kind of data.{guess} Known: {', '.join(FORMS.values())}."
+    forms = {name: entry.form for name, entry in ordered_schemes().items()}
+    near = near_names(scheme, forms, most=1)
+    guess = f" Did you mean {forms[near[0]]!r}?" if near else ""
+    return f"{text!r} does not name a known kind of data.{guess} Known: {', '.join(forms.values())}."

@@ -22,8 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from snnconv.data.archive import read_arrays
-from snnconv.data.dataspec import FORMS, Purpose
 from snnconv.data.recordings import POLARITIES, Recordings
+from snnconv.data.scheme import SCHEMES, Purpose
 from snnconv.data.sources import to_labels
 from snnconv.errors import DataError
 
@@ -38,17 +38,17 @@ Array = NDArray[Any]
 
 
 def time_slices(t_us: Array, timesteps: int) -> NDArray[np.int64]:
-    """Which of T slices of the same length each event of a recording is in.
+    """Return the slice that each event of a recording is in, of T slices of the same length.
 
     Slice min(T - 1, floor(T·(t - t_0)/(t_1 - t_0))), computed without rounding; t_0 and t_1 are the times of the first
     and the last event. An event on the border of two slices is in the later one.
 
     Args:
-        t_us: times `[E]` in whole microseconds, in any order; not empty.
+        t_us: Times `[E]` in whole microseconds, in any order; not empty.
         timesteps: T.
 
     Returns:
-        `[E]`, in 0..T-1; all 0 where the events have one time.
+        Slices `[E]`, in 0..T-1; all 0 where the events have one time.
 
     >>> time_slices(np.array([10, 14, 15, 20]), 2).tolist()
     [0, 0, 1, 1]
@@ -66,19 +66,19 @@ def event_frames(
     """Count the events of one recording in T slices of its time.
 
     Args:
-        xyp: events `[E, 3]`: column x < W, row y < H, polarity 0 or 1.
-        t_us: their times `[E]` in microseconds.
+        xyp: Events `[E, 3]`: column x < W, row y < H, polarity 0 or 1.
+        t_us: Times of the events, `[E]`, in microseconds.
         timesteps: T.
-        height: rows H of the sensor.
-        width: columns W of the sensor.
-        step_us: microseconds a slice, from time 0 of the recording on, what is later than T of them left out; None:
+        height: Rows H of the sensor.
+        width: Columns W of the sensor.
+        step_us: Microseconds a slice, from time 0 of the recording on, what is later than T of them left out; None:
             slices of the same length between the first and the last event, as in `time_slices`.
 
     Returns:
         Counts `[T, 2, H, W]`; all 0 without events.
 
     Raises:
-        DataError: every event is later than T slices of `step_us`.
+        DataError: Every event is later than T slices of `step_us`.
 
     >>> event_frames(np.array([[1, 0, 1], [1, 0, 1]]), np.array([5, 6]), 1, 1, 2)[0, 1].tolist()
     [[0.0, 2.0]]
@@ -107,9 +107,9 @@ class EventSource(Recordings):
     """Recordings in memory, a few bytes an event; frames are made when they are asked for.
 
     Attributes:
-        xyp: events of all recordings `[E, 3]`.
-        t_us: their times `[E]` in microseconds.
-        offset: where each recording begins, and where the last one ends `[n + 1]`.
+        xyp: Events of all recordings, `[E, 3]`.
+        t_us: Times of the events, `[E]`, in microseconds.
+        offset: First event of each recording, and the end of the last one, `[n + 1]`.
     """
 
     xyp: Array
@@ -128,12 +128,14 @@ def read_events(where: str, purpose: Purpose) -> EventSource:
     """Read one part of an event file: the test part for evaluation, else the training part; the only one for both.
 
     Raises:
-        FileError: the file is missing, damaged or no `.npz`, or holds pickled objects.
-        DataError: arrays are missing, of a wrong shape or type, or do not agree with each other.
+        FileError: The file is missing, damaged or no `.npz`, or holds pickled objects.
+        DataError: Arrays are missing, of a wrong shape or type, or do not agree with each other.
     """
     path = Path(os.path.expanduser(where.strip()))
     order = tuple(reversed(PARTS)) if purpose == "eval" else PARTS
-    names, arrays = read_arrays(path, lambda found: _wanted(found, order), form=repr(FORMS["events"]), make=MAKE)
+    names, arrays = read_arrays(
+        path, lambda names: _arrays_of(names, order), form=repr(SCHEMES["events"].form), make=MAKE
+    )
     part = _part(names, order)
     if part is None:
         raise DataError(f"{path} holds {names or 'nothing'}: recordings are {_listed('train')}, or the same of test.")
@@ -150,17 +152,17 @@ def read_events(where: str, purpose: Purpose) -> EventSource:
 
 
 def _part(names: Sequence[str], order: Sequence[str]) -> str | None:
-    """The part that is taken: the first of which there is anything."""
+    """Return the part that is taken: the first of which there is anything."""
     return next((part for part in order if any(name.startswith(f"{part}_") for name in names)), None)
 
 
-def _wanted(names: Sequence[str], order: Sequence[str]) -> list[str]:
-    """Every array of the part that is taken; of the other one the events, which lie on the same sensor."""
+def _arrays_of(names: Sequence[str], order: Sequence[str]) -> list[str]:
+    """Return every array of the part that is taken, and the events of the other one, which lie on the same sensor."""
     part = _part(names, order)
     if part is None:
         return []
-    own = [f"{part}_{key}" for key in ("xyp", "t_us", "offset", "label")]
-    return [*own, "height", "width", *(f"{other}_xyp" for other in order if other != part)]
+    arrays = [f"{part}_{key}" for key in ("xyp", "t_us", "offset", "label")]
+    return [*arrays, "height", "width", *(f"{other}_xyp" for other in order if other != part)]
 
 
 def _listed(part: str) -> str:
@@ -168,7 +170,7 @@ def _listed(part: str) -> str:
 
 
 def _sensor(arrays: Mapping[str, Array], path: Path) -> tuple[int, int]:
-    """Rows and columns: what the file states, else as far as any of its events lies."""
+    """Return rows and columns: those that the file states, else as far as any of its events lies."""
     events = {name: array for name, array in arrays.items() if name.endswith("_xyp")}
     for name, xyp in events.items():
         _check_events(xyp, f"{path}: '{name}'")

@@ -16,10 +16,10 @@ class Geometry:
     """Scale the short side to `short`, then crop the centre to `height` x `width` (pixels).
 
     Attributes:
-        height: rows H of the result.
-        width: columns W of the result.
-        short: what the short side is scaled to (bilinear with antialiasing), or None: no scaling.
-        keep_exact: take an image that is H x W already as it is, without scaling.
+        height: Rows H of the result.
+        width: Columns W of the result.
+        short: Length that the short side is scaled to (bilinear with antialiasing), or None: no scaling.
+        keep_exact: True to take an image that is H x W already as it is, without scaling.
     """
 
     height: int
@@ -29,7 +29,7 @@ class Geometry:
 
     @staticmethod
     def for_files(height: int, width: int, resize: int | None) -> Geometry:
-        """Geometry for image files, whose sizes vary.
+        """Return the geometry for image files, whose sizes vary.
 
         Without `resize` the short side becomes round(max(H, W) * 256 / 224), the usual evaluation transform,
         except where the image is H x W already.
@@ -42,7 +42,7 @@ class Geometry:
 
     @staticmethod
     def scaled_size(height: int, width: int, short: int | None) -> tuple[int, int]:
-        """Size (H, W) after the short side has been scaled to `short`.
+        """Return the size (H, W) after the short side has been scaled to `short`.
 
         >>> Geometry.scaled_size(375, 500, 256)
         (256, 341)
@@ -57,7 +57,7 @@ class Geometry:
         """Raise unless an image of this size can be brought to H x W.
 
         Raises:
-            DataError: after scaling it is still smaller than the crop.
+            DataError: After scaling it is still smaller than the crop.
         """
         if self.keep_exact and (height, width) == (self.height, self.width):
             return

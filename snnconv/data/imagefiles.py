@@ -33,10 +33,10 @@ class FileSource(Source):
     """Images that are decoded when they are wanted.
 
     Attributes:
-        paths: the files.
-        labels: class indices `[n]`, -1 where an image has none, or None.
-        classes: class names by index, or None.
-        channels: 1 (grey) or 3 (RGB), what every file is converted to.
+        paths: Paths of the files.
+        labels: Class indices `[n]`, -1 where an image has none, or None.
+        classes: Class names by index, or None.
+        channels: Number of channels that every file is converted to: 1 (grey) or 3 (RGB).
     """
 
     paths: tuple[Path, ...]
@@ -48,12 +48,12 @@ class FileSource(Source):
         return len(self.paths)
 
     def _probe(self) -> list[tuple[tuple[int, int], str]]:
-        """Sizes (H, W) and modes of images spread evenly over the whole."""
+        """Return sizes (H, W) and modes of images spread evenly over the whole."""
         picks = np.unique(np.linspace(0, len(self.paths) - 1, _PROBED).round().astype(int))
         return [_header(self.paths[pick]) for pick in picks]
 
     def own_channels(self) -> int:
-        """1 where all images looked at are grey, else 3."""
+        """Return 1 where all images looked at are grey, else 3."""
         return 1 if all(mode in _GREY_MODES for _, mode in self._probe()) else 3
 
     def with_channels(self, channels: int) -> FileSource:
@@ -66,7 +66,7 @@ class FileSource(Source):
         return replace(self, channels=channels)
 
     def size(self) -> tuple[int, int] | None:
-        """The size that all images looked at share, or None."""
+        """Return the size that all images looked at share, or None."""
         sizes = {size for size, _ in self._probe()}
         return sizes.pop() if len(sizes) == 1 else None
 
@@ -83,7 +83,7 @@ class FileSource(Source):
             raise DataError(f"{path}: {error}") from error
 
     def load(self, indices: Indices, fit: Fit) -> Tensor:
-        """Pixels `[B, C, H, W]` of some images, decoded one by one."""
+        """Return the pixels of some images, `[B, C, H, W]`, decoded one by one."""
         return torch.stack([self._load_one(int(index), fit) for index in indices])
 
     def stream(self, chunks: Iterable[Indices], fit: Fit) -> Iterator[Tensor]:
@@ -109,8 +109,8 @@ def read_image(path: Path, channels: int) -> Tensor:
     """Decode one image file to uint8 `[C, H, W]`, grey (C=1) or RGB (C=3).
 
     Raises:
-        FileError: it is missing, damaged or no image.
-        DataError: its pixels are deeper than 8 bits.
+        FileError: It is missing, damaged or no image.
+        DataError: Its pixels are deeper than 8 bits.
     """
     with _reading(path), Image.open(path) as image:
         if image.mode.startswith(("I", "F")):

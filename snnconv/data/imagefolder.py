@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from snnconv.data.dataspec import Purpose
 from snnconv.data.imagefiles import FileSource
+from snnconv.data.scheme import Purpose
 from snnconv.errors import FileError
 
 __all__ = ["read_imagefolder"]
@@ -18,13 +18,13 @@ _HELD_OUT = ("val", "test")
 
 
 def read_imagefolder(where: str, purpose: Purpose) -> FileSource:
-    """Images and classes of DIR, or of its part for the purpose where DIR is split.
+    """Return images and classes of DIR, or of its part for the purpose where DIR is split.
 
     DIR is split where its only subfolders are `train` and `val` or `test`, or where it has `train` and one of
     these: `train` serves training and calibration, `val` (else `test`) evaluation.
 
     Raises:
-        FileError: the folder is missing or holds no image in class folders.
+        FileError: The folder is missing or holds no image in class folders.
     """
     from torchvision.datasets import ImageFolder  # takes seconds
 
@@ -40,6 +40,7 @@ def read_imagefolder(where: str, purpose: Purpose) -> FileSource:
 
 
 def _part(root: Path, purpose: Purpose) -> Path:
+    """Return the folder of the part for a purpose; the whole where it is not split."""
     if not os.path.isdir(root):
         raise FileError(f"{root} is not there or is no folder. {_form(root)}")
     try:
@@ -49,12 +50,12 @@ def _part(root: Path, purpose: Purpose) -> Path:
     split = "train" in present and not present.isdisjoint(_HELD_OUT)
     if not split and (not present or not present <= {*_TRAIN, *_HELD_OUT}):
         return root
-    wanted = _HELD_OUT if purpose == "eval" else _TRAIN
-    for name in wanted:
+    parts = _HELD_OUT if purpose == "eval" else _TRAIN
+    for name in parts:
         if name in present:
             return root / name
     raise FileError(
-        f"{root} has {', '.join(sorted(present))} but no {' or '.join(wanted)}, which {purpose} reads. "
+        f"{root} has {', '.join(sorted(present))} but no {' or '.join(parts)}, which {purpose} reads. "
         "Add it, or name one of the folders that are there."
     )
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from snnconv.data.dataspec import Purpose
 from snnconv.data.imagefiles import FileSource
+from snnconv.data.scheme import Purpose
 from snnconv.data.sources import LARGEST_LABEL
 from snnconv.errors import DataError, FileError
 
@@ -19,13 +19,13 @@ MOST_DIGITS = len(str(LARGEST_LABEL))
 
 
 def read_csv(where: str, purpose: Purpose) -> FileSource:
-    """Images listed in a table, the user's own list: a path is absolute, or relative to the table's folder.
+    """Return the images that a table lists, each by a path that is absolute or relative to the table's folder.
 
     Other columns are allowed. Where `index` is missing or empty an image has no label.
 
     Raises:
-        FileError: the table or an image is missing, or the table is no text.
-        DataError: no column `file`, an empty path, or an index that is no whole number >= 0.
+        FileError: The table or an image is missing, or the table is no text.
+        DataError: No column `file`, an empty path, or an index that is no whole number >= 0.
     """
     table = Path(os.path.expanduser(where))
     rows = _rows(table)
@@ -66,7 +66,7 @@ def _path(folder: Path, name: str, at: str) -> Path:
 
 
 def _label(text: str, at: str) -> int:
-    """Class index, or -1 for an empty cell."""
+    """Return the class index, or -1 for an empty cell."""
     if not text.strip():
         return -1
     digits = text.strip().lstrip("0")

@@ -6,7 +6,7 @@ import hashlib
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 import torch
@@ -34,21 +34,22 @@ def normalise(x: Tensor, input: InputSpec) -> Tensor:  # noqa: A002 - the name t
     out = x.to(torch.float32, copy=True, memory_format=torch.contiguous_format)
     if x.dtype == torch.uint8:
         out.div_(_constants((255.0,), x.device))  # a GPU divides by a number as it multiplies with its rounded inverse
+    axes = 1 if input.layout == "NC" else 3
     if input.mean is not None:
-        out.sub_(_constants(tuple(input.mean), x.device))
+        out.sub_(_constants(tuple(input.mean), x.device, axes))
     if input.std is not None:
-        out.div_(_constants(tuple(input.std), x.device))
+        out.div_(_constants(tuple(input.std), x.device, axes))
     return out.movedim(-3, -1).contiguous() if input.layout == "NHWC" else out
 
 
 @lru_cache(maxsize=64)
-def _constants(values: tuple[float, ...], device: torch.device) -> Tensor:
-    """Return numbers `[C, 1, 1]`, or one number for all channels, on a device.
+def _constants(values: tuple[float, ...], device: torch.device, axes: int = 3) -> Tensor:
+    """Return numbers `[C, 1, 1]`, or one number for all channels, on a device; those of a flat input are `[F]`.
 
     They are copied once, for a copy waits until the device has done its other work.
     """
     with torch.inference_mode(False):
-        return torch.tensor(values, device=device).view(-1, 1, 1)
+        return torch.tensor(values, device=device).view(-1, *(1,) * (axes - 1))
 
 
 class Images(Dataset[tuple[Tensor, int]]):
@@ -78,9 +79,14 @@ class Images(Dataset[tuple[Tensor, int]]):
         self.input = input
         self.spec = spec
         self.classes: tuple[str, ...] | None = source.classes
-        self.labels: Labels | None = None if source.labels is None else source.labels[indices]
-        if self.labels is not None:
-            self.labels.setflags(write=False)
+
+    @cached_property
+    def labels(self) -> Labels | None:
+        """Class indices `[n]`, int64, read-only, -1 where an image has none; None where none has."""
+        labels = self._source.labels_of(self._indices)
+        if labels is not None:
+            labels.setflags(write=False)
+        return labels
 
     @property
     def sample_shape(self) -> tuple[int, ...]:
@@ -121,7 +127,7 @@ class Images(Dataset[tuple[Tensor, int]]):
 
         Several recordings `[B, T, C, H, W]` become `[T, B, *sample_shape]`, time first.
         """
-        if self.input.timesteps is not None and x.dim() == 5:
+        if self.input.timesteps is not None and x.dim() == len(self.sample_shape) + 2:
             x = x.transpose(0, 1)
         return normalise(x, self.input)
 
@@ -161,13 +167,21 @@ class Images(Dataset[tuple[Tensor, int]]):
         if chosen.size == 0 or chosen.min() < 0 or chosen.max() >= len(self):
             positions = f"{chosen.min()}..{chosen.max()}" if chosen.size else "no positions"
             raise InvalidValueError(f"subset was given {positions}: allowed is one or more in 0..{len(self) - 1}.")
-        return Images(self._source, self.input, self._geometry, spec=self.spec, indices=self._indices[chosen])
+        return type(self)(self._source, self.input, self._geometry, spec=self.spec, indices=self._indices[chosen])
+
+    def first(self, count: int | None) -> Images:
+        """Return the first images, at most so many; None: all.
+
+        Raises:
+            InvalidValueError: The count is below 1.
+        """
+        return self if count is None or count >= len(self) else self.subset(range(count))
 
     def scaled(self, scale: float) -> Images:
         """Return the same images, whose inputs are divided by `scale`."""
         std = tuple(value * scale for value in self.input.std or (1.0,) * self.input.channels)
         scaled = replace(self.input, std=std)
-        return Images(self._source, scaled, self._geometry, spec=self.spec, indices=self._indices)
+        return type(self)(self._source, scaled, self._geometry, spec=self.spec, indices=self._indices)
 
     def sample(self, n: int, seed: int) -> Images:
         """Return `n` images drawn without replacement, in ascending order; the same seed draws the same images.

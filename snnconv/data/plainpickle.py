@@ -20,11 +20,11 @@ __all__ = ["read_plain_pickle"]
 
 
 def read_plain_pickle(path: Path) -> dict[Any, Any]:
-    """The dictionary that a pickle file holds; bytes strings of Python 2 are read as latin1.
+    """Return the dictionary that a pickle file holds; bytes strings of Python 2 are read as latin1.
 
     Raises:
-        FileError: the file is missing, damaged or no pickle.
-        DataError: it asks for something other than plain data, or holds no dictionary.
+        FileError: The file is missing, damaged or no pickle.
+        DataError: It asks for something other than plain data, or holds no dictionary.
     """
     require_regular(path)
     try:
@@ -35,8 +35,8 @@ def read_plain_pickle(path: Path) -> dict[Any, Any]:
     except DataError as error:
         raise DataError(f"{path}: {error}") from error
     except Exception as error:  # damaged pickles raise nearly anything
-        found = f"{type(error).__name__}: {error}"
-        raise unreadable(path, error, f"{path} is missing or damaged ({found}). Fetch it again.") from error
+        message = f"{path} is missing or damaged ({type(error).__name__}: {error}). Fetch it again."
+        raise unreadable(path, error, message) from error
     raise DataError(f"{path} holds a {type(entries).__name__}; a dictionary is needed.")
 
 

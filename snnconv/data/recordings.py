@@ -25,12 +25,12 @@ class Recordings(Source):
     """Recordings of one sensor; a sample is T frames `[T, 2, H, W]`, channel p the events of polarity p.
 
     Attributes:
-        height: rows H of the sensor in pixels.
-        width: columns W of the sensor in pixels.
-        labels: class indices `[n]`, or None.
-        classes: class names by index, or None.
+        height: Rows H of the sensor in pixels.
+        width: Columns W of the sensor in pixels.
+        labels: Class indices `[n]`, or None.
+        classes: Class names by index, or None.
         timesteps: T, 1 until a network asks for more.
-        step_us: microseconds that each frame holds, from time 0 on; None: T slices of the same length.
+        step_us: Microseconds that each frame holds, from time 0 on; None: T slices of the same length.
     """
 
     height: int
@@ -42,14 +42,14 @@ class Recordings(Source):
 
     @abstractmethod
     def frames(self, index: int) -> NDArray[np.float32]:
-        """Events of one recording, counted in T slices of its time: `[T, 2, H, W]`."""
+        """Return the events of one recording, counted in T slices of its time, `[T, 2, H, W]`."""
 
     def with_timesteps(self, timesteps: int, step_us: int | None = None) -> Self:
         """Return the same recordings for a network of T time steps, of the same length or of `step_us` each."""
         return replace(self, timesteps=timesteps, step_us=step_us)
 
     def own_channels(self) -> int:
-        """One a polarity."""
+        """Return one channel a polarity."""
         return POLARITIES
 
     def with_channels(self, channels: int) -> Self:

@@ -1,4 +1,4 @@
-"""What a data spec opens to, before it meets a network: images with or without labels."""
+"""The data that a spec opens, before they meet a network: images with or without labels."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ class Source(ABC):
     """All images of a spec.
 
     Attributes:
-        labels: class indices `[n]`, -1 where an image has none, or None.
-        classes: class names by index, or None.
+        labels: Class indices `[n]`, -1 where an image has none, or None.
+        classes: Class names by index, or None.
     """
 
     labels: Labels | None
@@ -35,56 +35,65 @@ class Source(ABC):
 
     @abstractmethod
     def __len__(self) -> int:
-        """Number of images."""
+        """Return the number of images."""
 
     @abstractmethod
     def own_channels(self) -> int:
-        """Number of channels that the images have by themselves."""
+        """Return the number of channels that the images have by themselves."""
 
     @abstractmethod
     def with_channels(self, channels: int) -> Self:
         """Return the same images for a network of that many input channels.
 
         Raises:
-            DataError: they cannot be read so.
+            DataError: They cannot be read so.
         """
 
     @abstractmethod
     def size(self) -> tuple[int, int] | None:
-        """Rows and columns of the images in pixels, or None where they vary."""
+        """Return rows and columns of the images in pixels, or None where they vary."""
 
     @abstractmethod
     def geometry(self, height: int, width: int, resize: int | None) -> Geometry:
-        """How these images come to `height` x `width`.
+        """Return the way in which these images come to `height` x `width`.
 
         Raises:
-            DataError: they cannot.
+            DataError: They cannot.
         """
 
     @abstractmethod
     def load(self, indices: Indices, fit: Fit) -> Tensor:
-        """Pixels `[B, C, H, W]` of some images: a copy, uint8 in 0..255 or float32 in 0..1.
+        """Return a copy of the pixels of some images, `[B, C, H, W]`, uint8 in 0..255 or float32 in 0..1.
 
-        Of recordings the frames `[B, T, C, H, W]`, float32 counts.
+        Recordings give frames `[B, T, C, H, W]`, float32 counts.
         """
 
     def stream(self, chunks: Iterable[Indices], fit: Fit) -> Iterator[Tensor]:
-        """`load` for one chunk after the other."""
+        """Load one chunk after the other."""
         for chunk in chunks:
             yield self.load(chunk, fit)
 
+    def labels_of(self, indices: Indices) -> Labels | None:
+        """Return the labels of some images `[B]`, or None where there are none."""
+        return None if self.labels is None else self.labels[indices]
+
     def class_count(self) -> int | None:
-        """Number of classes: of the names, else the largest label + 1, else None."""
+        """Return the number of classes: of the names, else the largest label + 1, else None."""
         if self.classes is not None:
             return len(self.classes)
         return None if self.labels is None else int(self.labels.max()) + 1
 
 
 def to_labels(values: Any, length: int, where: str) -> Labels:
-    """Class indices `[length]` from whatever a file holds.
+    """Return class indices `[length]` from whatever a file holds.
+
+    Args:
+        values: Content of the file.
+        length: Number of images.
+        where: Name of the file in messages.
 
     Raises:
-        DataError: not `length` whole numbers from 0 up; `where` names the file in the message.
+        DataError: The content is not `length` whole numbers from 0 up.
     """
     rule = f"allowed is one whole number >= 0 for each of the {length} images."
     try:

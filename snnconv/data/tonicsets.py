@@ -6,7 +6,6 @@ last event at least, is in none of them.
 
 from __future__ import annotations
 
-import difflib
 import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,16 +15,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from snnconv.data.dataspec import FORMS, Purpose
 from snnconv.data.events import event_frames
 from snnconv.data.recordings import POLARITIES, Recordings
+from snnconv.data.scheme import SCHEMES, Purpose
 from snnconv.data.sources import to_labels
 from snnconv.errors import DataError, SnnconvError, is_out_of_memory
+from snnconv.registry import near_names
 
 __all__ = ["NAMES", "TonicSource", "read_tonic"]
 
 NAMES = ("ASLDVS", "CIFAR10DVS", "DVSGesture", "DVSLip", "NMNIST")
-"""Those with one class a recording, from a camera of one size with two polarities."""
+"""Data sets with one class a recording, from a camera of one size with two polarities."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,8 @@ class TonicSource(Recordings):
     """Recordings that tonic reads from its files one by one.
 
     Attributes:
-        dataset: of tonic; an item is (events, target).
-        name: of its class.
+        dataset: Data set of tonic, whose items are (events, target).
+        name: Name of its class.
     """
 
     dataset: Any
@@ -74,19 +74,18 @@ def read_tonic(where: str, purpose: Purpose) -> TonicSource:
     Where tonic splits it, evaluation takes the test part and everything else the training part.
 
     Args:
-        where: `NAME:DIR`.
-        purpose: what the recordings are for.
+        where: Place in the form `NAME:DIR`.
+        purpose: Purpose of the recordings.
 
     Raises:
-        DataError: tonic is not installed, has no such data set, or cannot read it; or its files are not there.
+        DataError: Tonic is not installed, has no such data set, or cannot read it; or its files are not there.
     """
     name, _, folder = (part.strip() for part in where.partition(":"))
     if name not in NAMES:
-        near = difflib.get_close_matches(name.lower(), {known.lower(): known for known in NAMES}, n=1)
-        guess = "".join(f" Did you mean {known}?" for known in NAMES if known.lower() in near)
+        guess = "".join(f" Did you mean {near}?" for near in near_names(name, NAMES, most=1))
         raise DataError(f"tonic:{where} names no data set that is taken.{guess} Known: {', '.join(NAMES)}.")
     if not folder:
-        raise DataError(f"tonic:{where} does not say where the data are. Write {FORMS['tonic']!r}.")
+        raise DataError(f"tonic:{where} does not say where the data are. Write {SCHEMES['tonic'].form!r}.")
     kind = getattr(_tonic().datasets, name, None)
     if kind is None:
         raise DataError(f"This version of tonic has no {name}. Upgrade it: pip install --upgrade tonic.")
@@ -109,11 +108,11 @@ def _tonic() -> Any:
 
 
 def _open(kind: Any, folder: str, options: Mapping[str, Any]) -> Any:
-    """An instance that finds its files; tonic's classes would download them where they are missing."""
-    given = "".join(f", {name}={value}" for name, value in options.items())
+    """Return a data set that finds its files; tonic's classes would download them where they are missing."""
+    arguments = "".join(f", {name}={value}" for name, value in options.items())
     missing = DataError(
         f"{kind.__name__} is not in {folder!r}, and nothing is downloaded unasked. Fetch it once with tonic itself: "
-        f"python -c \"import tonic; tonic.datasets.{kind.__name__}('{folder}'{given})\""
+        f"python -c \"import tonic; tonic.datasets.{kind.__name__}('{folder}'{arguments})\""
     )
 
     def refuse(self: Any) -> None:
@@ -138,7 +137,7 @@ def _open(kind: Any, folder: str, options: Mapping[str, Any]) -> Any:
 
 
 def _class_names(kind: Any) -> tuple[str, ...] | None:
-    """Names in the order of their indices: tonic has a list of them, or a dictionary of indices."""
+    """Return names in the order of their indices: tonic has a list of them, or a dictionary of indices."""
     known = getattr(kind, "classes", None)
     if isinstance(known, Mapping):
         return tuple(sorted(map(str, known), key=lambda name: int(known[name])))

@@ -13,6 +13,7 @@ from snnconv.costs.energy import DEFAULT, EnergyModel
 from snnconv.costs.operations import Operations
 from snnconv.data.images import Images
 from snnconv.graph.passes import fold_affine, run_passes, split_calls
+from snnconv.graph.size import Size
 from snnconv.model import SNN, Model
 from snnconv.progress import Progress, no_progress
 from snnconv.runtime.running import device_of, placed
@@ -21,7 +22,7 @@ from snnconv.spiking.unrolling import of_one_frame
 __all__ = ["ann_activity", "ann_energy", "counted_form", "measured_activity"]
 
 
-def ann_energy(model: Model, *, size: int | None = None, energy_model: EnergyModel = DEFAULT) -> Operations:
+def ann_energy(model: Model, *, size: Size | None = None, energy_model: EnergyModel = DEFAULT) -> Operations:
     """Return the operations of one image in the plain network, for comparison: every operator once, batch-norm folded.
 
     Of data that change over time every operator counts once a frame: the plain network is run on each of them.
@@ -38,7 +39,7 @@ def ann_energy(model: Model, *, size: int | None = None, energy_model: EnergyMod
     return ann_activity(model, size=size, energy_model=energy_model).operations
 
 
-def ann_activity(model: Model, *, size: int | None = None, energy_model: EnergyModel = DEFAULT) -> Activity:
+def ann_activity(model: Model, *, size: Size | None = None, energy_model: EnergyModel = DEFAULT) -> Activity:
     """Return `ann_energy` by layer: the same operations, and each node's; no sites, for it is shown no image.
 
     Layers have the names of a spiking network's made from it, as far as conversion keeps them.
@@ -84,7 +85,7 @@ def measured_activity(
     """
     if not count:
         return None
-    counted = images if count >= len(images) else images.subset(range(count))
+    counted = images.first(count)
     batches = progress(
         (placed(x, model) for x, _ in counted.batches(batch_size)),
         "Counting operations",

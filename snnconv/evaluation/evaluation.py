@@ -8,7 +8,7 @@ from typing import Any
 
 from snnconv.costs.activity import Activity
 from snnconv.costs.energy import DEFAULT, EnergyModel
-from snnconv.data.images import Images
+from snnconv.data.opening import DataLike
 from snnconv.errors import InvalidValueError
 from snnconv.evaluation.energy import measured_activity
 from snnconv.evaluation.exported import ExportedNetwork, open_exported
@@ -17,8 +17,7 @@ from snnconv.evaluation.result import Evaluation
 from snnconv.evaluation.score import Score
 from snnconv.evaluation.scoring import score
 from snnconv.evaluation.subject import reference_of, subject_of
-from snnconv.loading import load
-from snnconv.model import Model
+from snnconv.loading import ModelLike, load_beside, load_for
 from snnconv.progress import Progress, no_progress
 from snnconv.runtime.running import Backend, Precision
 
@@ -26,10 +25,10 @@ __all__ = ["evaluate"]
 
 
 def evaluate(
-    model: Model | ExportedNetwork | str | os.PathLike[str],
-    data: Images | str,
+    model: ModelLike | ExportedNetwork,
+    data: DataLike,
     *,
-    against: Model | str | os.PathLike[str] | None = None,
+    against: ModelLike | None = None,
     simulate: bool = False,
     limit: int | None = None,
     batch_size: int | None = None,
@@ -46,9 +45,11 @@ def evaluate(
     collapsed may differ where a value lies on the border of two levels.
 
     Args:
-        model: Network of any stage, or the path of its file, which may be one of 8-bit integers; it is not changed.
-        data: Images opened with `model.input`, or a data spec. Labels are optional.
-        against: Reference of the same outputs, whose arg-max is compared on the same images (whose outputs, where they
+        model: Network of any stage: a Model, the path of its file, which may be one of 8-bit integers, `timm:NAME`, or
+            an `nn.Module`, the shape of whose input the data tell. It is not changed.
+        data: Data spec, samples `[n, ...]` as the network takes them, `(x, y)`, Dataset, DataLoader, or images opened
+            with `model.input`. Labels are optional.
+        against: Reference of the same outputs, in any of these forms, whose arg-max is compared on the same images (whose outputs, where they
             name no classes), in its own layout and normalisation; where it states none, it is given the images as
             `model` is. A mean-coupled spiking one is collapsed.
         simulate: True to step through time also where that is not needed.
@@ -74,14 +75,15 @@ def evaluate(
     """
     _check_options(limit, batch_size, activity_images)
     if isinstance(model, (str, os.PathLike)):
-        model = open_exported(model) or load(model)
+        model = open_exported(model) or load_for(model, data, "eval")
     if not isinstance(model, ExportedNetwork):
-        model = load(model)
+        model = load_for(model, data, "eval")
+    reference_model = None if against is None else load_beside(against, model.input)
     subject = subject_of(model, simulate=simulate, precision=precision, backend=backend, energy_model=energy_model)
     images = images_of(data, subject.input, limit)
     check_data(images.input, subject.input)
     network = subject.opened_for(images.input).network
-    reference = None if against is None else reference_of(load(against), subject.dtype)
+    reference = None if reference_model is None else reference_of(reference_model, subject.dtype)
     size = batch_size or min(runner.batch_size for runner in (network, reference) if runner is not None)
     scored = score(network, images, against=reference, batch_size=size, progress=progress)
     activity = None

@@ -6,7 +6,7 @@ import os
 
 import onnx
 
-from snnconv.data.images import Images
+from snnconv.data.opening import DataLike
 from snnconv.evaluation.score import Score
 from snnconv.evaluation.written import compare_network
 from snnconv.model import Model
@@ -19,7 +19,7 @@ __all__ = ["compare_file"]
 def compare_file(
     source: str | os.PathLike[str] | onnx.ModelProto,
     model: Model,
-    data: Images | str,
+    data: DataLike,
     *,
     limit: int | None = None,
     progress: Progress = no_progress,
@@ -29,7 +29,7 @@ def compare_file(
     Args:
         source: File, or the network that it holds.
         model: Network that it was written from; a mean-coupled SNN runs collapsed.
-        data: Data spec, or images opened with `model.input`; labels are optional.
+        data: Data in any form that `evaluate` takes; labels are optional.
         limit: Number of images, the first ones; None: all.
         progress: Receiver of each batch's progress.
 

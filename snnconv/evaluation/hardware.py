@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from snnconv.data.images import Images
+from snnconv.data.opening import DataLike
 from snnconv.evaluation.score import Score
 from snnconv.evaluation.written import compare_network
 from snnconv.formats.hardware import HardwareNetwork
@@ -18,7 +18,7 @@ __all__ = ["compare_hardware"]
 def compare_hardware(
     files: Mapping[str, bytes] | HardwareNetwork,
     model: Model,
-    data: Images | str,
+    data: DataLike,
     *,
     limit: int | None = None,
     progress: Progress = no_progress,
@@ -28,7 +28,7 @@ def compare_hardware(
     Args:
         files: Files of the folder by name, or the network of integers that they hold.
         model: Network that they were made from; a mean-coupled SNN runs collapsed.
-        data: Data spec, or images opened with `model.input`; labels are optional.
+        data: Data in any form that `evaluate` takes; labels are optional.
         limit: Number of images, the first ones; None: all.
         progress: Receiver of each batch's progress.
 

@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-from snnconv.data.datasets import open_data
 from snnconv.data.images import Images
+from snnconv.data.opening import DataLike, as_images
 from snnconv.errors import DataError, ModelError
 from snnconv.model import InputSpec
 
 __all__ = ["check_against", "check_data", "images_of"]
 
 
-def images_of(data: Images | str, spec: InputSpec, limit: int | None) -> Images:
+def images_of(data: DataLike, spec: InputSpec, limit: int | None) -> Images:
     """Open data for a network, and return the first images.
 
     Args:
-        data: Data spec, or images that are opened already.
+        data: Data in any form that `evaluate` takes.
         spec: Input of the network.
         limit: Number of images; None: all.
 
     Raises:
         DataError: There is no image.
     """
-    images = open_data(data, spec, purpose="eval") if isinstance(data, str) else data
+    images = as_images(data, spec, "eval")
     if not len(images):
         raise DataError(f"{images.spec!r} holds no {images.input.noun}.")
-    return images if limit is None or limit >= len(images) else images.subset(range(limit))
+    return images.first(limit)
 
 
 def check_data(opened: InputSpec, network: InputSpec) -> None:

@@ -9,8 +9,10 @@ from typing import Any
 from torch import fx, nn
 
 from snnconv.costs.operators import macs
+from snnconv.errors import InvalidValueError
 from snnconv.graph.access import display_name, module_of
 from snnconv.graph.linear import LINEAR
+from snnconv.loading import ModelLike, load
 from snnconv.model import SNN, Model, QuantizedANN
 from snnconv.neurons import Coupling, Site
 from snnconv.spiking.plan import Plan, make_plan, operator_name, prepare
@@ -125,13 +127,20 @@ class Inspection:
         }
 
 
-def inspect(model: Model, coupling: Coupling = Coupling.MEAN) -> Inspection:
+def inspect(model: ModelLike, coupling: Coupling | str = Coupling.MEAN) -> Inspection:
     """List a network's layers, sites and obstacles.
 
     Args:
-        model: Network of any stage; it is not changed.
-        coupling: Coupling of the conversion that is planned.
+        model: Network of any stage, in any form that `load` takes; it is not changed.
+        coupling: Coupling of the conversion that is planned, "mean" or "causal".
+
+    Raises:
+        InvalidValueError: The coupling is neither.
+        SnnconvError: The network cannot be loaded.
     """
+    if coupling not in (Coupling.MEAN, Coupling.CAUSAL):
+        raise InvalidValueError(f"coupling is {coupling!r}: it must be 'mean' or 'causal'.")
+    model, coupling = load(model), Coupling(coupling)
     graph = model.graph
     layers = tuple(
         _layer(node, module_of(graph, node))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from snnconv.data.images import Images
+from snnconv.data.opening import DataLike
 from snnconv.evaluation.score import Score
 from snnconv.evaluation.written import compare_written
 from snnconv.formats.nir.writing import nir_file
@@ -14,7 +14,7 @@ __all__ = ["compare_nir"]
 
 def compare_nir(
     model: Model,
-    data: Images | str,
+    data: DataLike,
     *,
     exact_reset: bool = False,
     unit_thresholds: bool = False,
@@ -27,7 +27,7 @@ def compare_nir(
 
     Args:
         model: Causally coupled SNN.
-        data: Data spec, or samples opened with `model.input`; labels are optional.
+        data: Data in any form that `evaluate` takes; labels are optional.
         exact_reset: Option of the file, see `to_nir`.
         unit_thresholds: Option of the file, see `to_nir`.
         limit: Number of samples, the first ones; None: all.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from snnconv.data.images import Images
+from snnconv.data.opening import DataLike
 from snnconv.evaluation.inputs import images_of
 from snnconv.evaluation.score import Score
 from snnconv.evaluation.scoring import score
@@ -17,14 +17,14 @@ __all__ = ["compare_network", "compare_written"]
 
 
 def compare_written(
-    written: Exported, model: Model, data: Images | str, *, limit: int | None = None, progress: Progress = no_progress
+    written: Exported, model: Model, data: DataLike, *, limit: int | None = None, progress: Progress = no_progress
 ) -> Score:
     """Run a network that is written in a format, and the network itself, on the same images.
 
     Args:
         written: Network in the format.
         model: Network that it was written from.
-        data: Data spec, or images opened with `model.input`; labels are optional.
+        data: Data in any form that `evaluate` takes; labels are optional.
         limit: Number of images, the first ones; None: all.
         progress: Receiver of each batch's progress.
 
@@ -36,7 +36,7 @@ def compare_written(
 
 
 def compare_network(
-    network: Runnable, model: Model, data: Images | str, *, limit: int | None = None, progress: Progress = no_progress
+    network: Runnable, model: Model, data: DataLike, *, limit: int | None = None, progress: Progress = no_progress
 ) -> Score:
     """Run a written network, and the network itself in torch, on the same images.
 
@@ -44,7 +44,7 @@ def compare_network(
         network: Written network, ready to run.
         model: Network that it was written from; a mean-coupled SNN runs collapsed. It runs in float64 where the written
             one does, else in float32.
-        data: Data spec, or images opened with `model.input`; labels are optional.
+        data: Data in any form that `evaluate` takes; labels are optional.
         limit: Number of images, the first ones; None: all.
         progress: Receiver of each batch's progress.
 

@@ -5,6 +5,7 @@ A writer that was killed holds no lock any more: the next writer of the same pat
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import secrets
@@ -17,6 +18,7 @@ from pathlib import Path
 __all__ = ["remove_abandoned", "second_name", "staged", "temporary_beside"]
 
 SUFFIX = ".snnconv"  # temporary files are called .NAME.0123abcd.snnconv, beside NAME
+ATTEMPTS = 100  # new names that are tried
 
 
 def staged(target: Path, data: bytes, temporaries: ExitStack) -> Path:
@@ -74,13 +76,13 @@ def temporary_beside(target: Path, create: Callable[[Path], None]) -> Iterator[P
 
 def _locked(target: Path, create: Callable[[Path], None]) -> tuple[Path, int | None]:
     """Create a file or folder under a new name beside a target and lock it; return its path and descriptor."""
-    while True:
+    for attempt in itertools.count(1):
         path = target.with_name(f".{target.name}.{secrets.token_hex(4)}{SUFFIX}")
         try:
             create(path)
             handle = os.open(path, os.O_RDONLY) if sys.platform != "win32" else None
         except (FileExistsError, FileNotFoundError):
-            if not target.parent.is_dir():
+            if attempt == ATTEMPTS or not target.parent.is_dir():  # folders such as /proc hold no new file
                 raise
             continue  # the name is taken; or another writer took the file for abandoned before it was open
         except PermissionError:
@@ -93,6 +95,7 @@ def _locked(target: Path, create: Callable[[Path], None]) -> tuple[Path, int | N
         if handle is None or not _lock(handle, alone=False) or os.path.lexists(path):
             return path, handle
         os.close(handle)  # another writer took it for abandoned before it was locked
+    raise AssertionError("an endless count has ended")
 
 
 def _remove(path: Path) -> None:

@@ -45,7 +45,7 @@ def limits_outside(environment: Mapping[str, str]) -> dict[int, int]:
 
 @contextmanager
 def blocks_kept(device: torch.device) -> Iterator[bool]:
-    """Keep freed memory meanwhile; whether that can be done (on a CPU, with glibc)."""
+    """Keep freed memory meanwhile, and give whether that can be done (on a CPU, with glibc)."""
     libc = ctypes.CDLL(None) if sys.platform == "linux" and device.type == "cpu" else None
     if libc is None or not hasattr(libc, "mallopt") or not hasattr(libc, "malloc_trim"):
         yield False

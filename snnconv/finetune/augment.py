@@ -1,8 +1,8 @@
 """Random changes of a batch of images.
 
-What all images of a batch undergo is done at once, on their device, from uniform random numbers that are given, a row
-an image; what torchvision does image by image takes its random numbers from torch's generator, seeded an image. So an
-image is changed in the same way whatever batch, worker or process it meets.
+Most changes are made to a whole batch at once, on its device, from uniform random numbers, a row an image. The changes
+that torchvision makes image by image take their random numbers from torch's generator, which is seeded anew for each
+image. So an image is changed in the same way whatever batch, worker or process it meets.
 
 Letters: B batch, C channels, H rows, W columns.
 """
@@ -23,23 +23,23 @@ from snnconv.errors import InvalidValueError
 
 __all__ = ["DRAWS", "SMALL", "cutout", "each_image", "flip", "policy_of", "resized_crop", "shift"]
 
-DRAWS = 5  # uniform numbers an image: two to four of where, one of whether to flip
+DRAWS = 5  # uniform numbers an image: two to four for the place, one for the flip
 SMALL = 64  # pixels: images up to this size are shifted, larger ones cropped
 
 
 def _integers(draws: Tensor, count: Tensor | int) -> Tensor:
-    """Whole numbers below `count` from uniform numbers in [0, 1)."""
+    """Return whole numbers below `count` from uniform numbers in [0, 1)."""
     return (draws * count).long()
 
 
 def shift(x: Tensor, draws: Tensor) -> Tensor:
     """Shift each image by up to an eighth of its size, at least 1 pixel, and fill with 0.
 
-    It is the random crop of a padded image.
+    This is the random crop of a padded image.
 
     Args:
-        x: `[B, C, H, W]` of any type.
-        draws: uniform numbers in [0, 1), `[B, 2]`: down and right.
+        x: Images `[B, C, H, W]` of any type.
+        draws: Uniform numbers in [0, 1) for down and right, `[B, 2]`.
     """
     _, _, height, width = x.shape
     reach_y, reach_x = max(1, height // 8), max(1, width // 8)
@@ -62,8 +62,8 @@ def resized_crop(x: Tensor, draws: Tensor) -> Tensor:
     The part has 8 to 100 % of the area, its sides are as 3:4 to 4:3.
 
     Args:
-        x: `[B, C, H, W]`, floating point or uint8.
-        draws: uniform numbers in [0, 1), `[B, 4]`: area, ratio of the sides, down and right.
+        x: Images `[B, C, H, W]`, floating point or uint8.
+        draws: Uniform numbers in [0, 1) for area, ratio of the sides, down and right, `[B, 4]`.
     """
     height, width = x.shape[-2:]
     area = (0.08 + 0.92 * draws[:, 0]) * height * width
@@ -81,9 +81,9 @@ def cutout(x: Tensor, draws: Tensor, side: int) -> Tensor:
     """Set a square to 0 in each image, wholly within it.
 
     Args:
-        x: `[B, C, H, W]` of any type.
-        draws: uniform numbers in [0, 1), `[B, 2]`: down and right.
-        side: of the square in pixels, at most H and W.
+        x: Images `[B, C, H, W]` of any type.
+        draws: Uniform numbers in [0, 1) for down and right, `[B, 2]`.
+        side: Side of the square in pixels, at most H and W.
     """
     within = []
     for length, drawn in zip(x.shape[-2:], draws.unbind(1), strict=True):
@@ -94,15 +94,15 @@ def cutout(x: Tensor, draws: Tensor, side: int) -> Tensor:
 
 
 def policy_of(auto_augment: str, size: tuple[int, int], channels: int = 3) -> Callable[[Tensor], Tensor] | None:
-    """Torchvision's changes of one image `[C, H, W]`, uint8 or float in 0..1; None where there is none.
+    """Return torchvision's changes of one image `[C, H, W]`, uint8 or float in 0..1; None where there are none.
 
     Args:
-        auto_augment: none, autoaugment or randaugment.
+        auto_augment: Policy: none, autoaugment or randaugment.
         size: H and W of the images.
         channels: C of the images.
 
     Raises:
-        InvalidValueError: the images are neither grey nor in colours.
+        InvalidValueError: The images are neither grey nor in colours.
     """
     if auto_augment != "none" and channels not in (1, 3):
         raise InvalidValueError(
@@ -119,7 +119,7 @@ def policy_of(auto_augment: str, size: tuple[int, int], channels: int = 3) -> Ca
 
 def each_image(x: Tensor, change: Callable[[Tensor], Tensor], seeds: Tensor) -> Tensor:
     """Apply `change` to each image of `[B, C, H, W]`, torch's generator seeded by the image's own seed `[B]`."""
-    with _kept_generator() as generator:
+    with _preserved_generator() as generator:
         changed = []
         for image, seed in zip(x, seeds.tolist(), strict=True):
             generator.manual_seed(seed)
@@ -128,8 +128,8 @@ def each_image(x: Tensor, change: Callable[[Tensor], Tensor], seeds: Tensor) -> 
 
 
 @contextmanager
-def _kept_generator() -> Iterator[torch.Generator]:
-    """Torch's generator, which is as it was afterwards; torch.manual_seed would seed GPUs as well, slowly."""
+def _preserved_generator() -> Iterator[torch.Generator]:
+    """Give torch's generator, which is afterwards as it was; torch.manual_seed would seed GPUs as well, slowly."""
     generator = torch.default_generator
     state = generator.get_state()
     try:

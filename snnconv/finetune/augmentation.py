@@ -1,4 +1,4 @@
-"""What the images of a data set undergo in training, and the random numbers that say how.
+"""Random changes of the images of a data set in training, and the random numbers behind them.
 
 All that is random follows from the seed, the epoch and the image alone, and is drawn on the CPU: an image is changed in
 the same way in whatever batch, worker, process or device memory it is.
@@ -21,7 +21,7 @@ __all__ = ["Augmentation", "Draws", "generator"]
 
 
 def generator(seed: int, epoch: int, stream: int) -> Generator:
-    """Random numbers of one epoch and one use of them."""
+    """Return a generator of the random numbers for one epoch and one use of them."""
     mixed = np.random.SeedSequence([seed, epoch, stream]).generate_state(1, np.uint64)
     return Generator().manual_seed(int(mixed[0] >> np.uint64(1)))
 
@@ -31,9 +31,9 @@ class Draws:
     """Random numbers, a row an image.
 
     Attributes:
-        places: uniform in [0, 1), `[n, DRAWS]`: of shifts, crops and flips.
-        squares: uniform in [0, 1), `[n, 2]`: of erased squares.
-        seeds: whole numbers `[n]`: of what is drawn image by image.
+        places: Uniform numbers in [0, 1) for shifts, crops and flips, `[n, DRAWS]`.
+        squares: Uniform numbers in [0, 1) for erased squares, `[n, 2]`.
+        seeds: Whole numbers that seed what is drawn image by image, `[n]`.
     """
 
     places: Tensor
@@ -41,36 +41,41 @@ class Draws:
     seeds: Tensor
 
     def of(self, positions: Tensor) -> Draws:
-        """Those of some images."""
+        """Return the random numbers of some images."""
         return Draws(self.places[positions], self.squares[positions], self.seeds[positions])
 
     def to(self, device: torch.device) -> Draws:
-        """On another device."""
+        """Return the random numbers on another device."""
         return Draws(self.places.to(device), self.squares.to(device), self.seeds.to(device))
 
 
 class Augmentation:
-    """The changes of one data set's images.
+    """Random changes of one data set's images.
 
     Args:
-        input: size, channels and frames of the images.
-        settings: which changes, and the seed.
+        input: Size, channels and frames of the images.
+        settings: Changes, and the seed.
 
     Attributes:
-        batched: whether all of it is done to a whole batch at once, on whatever device that is.
+        batched: True where every change is made to a whole batch at once, on whatever device that is.
 
     Raises:
-        InvalidValueError: the images are too small for the square, or not of the kind that the policy changes.
+        InvalidValueError: The images are too small for the square, or not of the kind that the policy changes.
     """
 
     def __init__(self, input: InputSpec, settings: LoopSettings) -> None:  # noqa: A002 - the name this has everywhere
+        flat = input.layout == "NC"
+        if flat and (settings.cutout or settings.auto_augment != "none"):
+            raise InvalidValueError(
+                "cutout and auto_augment change images, and the network takes flat inputs: leave them out."
+            )
         height, width = input.height or 0, input.width or 0
         if settings.cutout and settings.cutout >= min(height, width):
             raise InvalidValueError(
                 f"cutout is {settings.cutout}, the images are {height} x {width} pixels: give less."
             )
         self.seed = settings.seed
-        self.augment = settings.augment
+        self.augment = settings.augment and not flat
         self.cutout = settings.cutout
         self.shifts = max(height, width) <= SMALL or input.timesteps is not None  # frames count events
         self.flips = input.channels > 1 and input.timesteps is None
@@ -78,7 +83,7 @@ class Augmentation:
         self.batched = self.policy is None and (self.shifts or not self.augment)
 
     def draws(self, epoch: int, count: int) -> Draws:
-        """Of `count` images in one epoch."""
+        """Draw the random numbers of `count` images in one epoch."""
         return Draws(
             torch.rand(count, DRAWS, generator=generator(self.seed, epoch, 1)),
             torch.rand(count, 2, generator=generator(self.seed, epoch, 3)),
@@ -86,7 +91,14 @@ class Augmentation:
         )
 
     def __call__(self, pixels: Tensor, draws: Draws) -> Tensor:
-        """Pixels `[B, C, H, W]`, or frames `[B, T, C, H, W]` that are changed alike; their draws on their device."""
+        """Return the changed pixels, of the same shape.
+
+        Args:
+            pixels: Pixels `[B, C, H, W]`, or frames `[B, T, C, H, W]`, which are changed alike within a sample.
+            draws: Random numbers of the images, on the device of the pixels.
+        """
+        if not (self.augment or self.policy or self.cutout):
+            return pixels
         x = pixels.flatten(1, -3)
         if self.augment:
             x = shift(x, draws.places[:, :2]) if self.shifts else resized_crop(x, draws.places[:, :4])

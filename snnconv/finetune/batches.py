@@ -1,11 +1,11 @@
-"""The images of one epoch after the other: shuffled, augmented, normalised.
+"""Batches of images, epoch by epoch: shuffled, augmented, normalised.
 
 All that is random follows from the seed, the epoch and the image alone. So a training that goes on from a checkpoint,
 or that runs in several processes or with several workers, sees the same images in the same order, changed in the same
 way.
 
-Beside a GPU workers load and change the images ahead of it. A small data set lies in the GPU's own memory instead, as
-the pixels that it has, and is changed there, a batch at a time: neither waits for the other.
+Beside a GPU workers load and change the images ahead of it. The pixels of a small data set lie in the GPU's own memory
+instead and are changed there, a batch at a time: neither waits for the other.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ __all__ = ["Batches"]
 
 MOST_WORKERS = 8
 MOST_RESIDENT = 2 * 2**30  # bytes of a data set that lies in a GPU's memory
-CHUNK = 1024  # images that are read at a time to go there
+CHUNK = 1024  # images that go to a GPU at a time
 Batch = tuple[Tensor, Tensor]
 
 
 class _Augmented(Dataset[Batch]):
-    """Images by (epoch, positions); a whole batch at a time."""
+    """Changed images by epoch and positions, a whole batch at a time."""
 
     def __init__(self, images: Images, augmentation: Augmentation) -> None:
         assert images.labels is not None
@@ -49,7 +49,7 @@ class _Augmented(Dataset[Batch]):
 
 
 class _Resident:
-    """All images in the memory of one device."""
+    """Data set whose images all lie in the memory of one device."""
 
     def __init__(self, images: Images, augmentation: Augmentation, device: torch.device) -> None:
         self.images = images
@@ -57,12 +57,12 @@ class _Resident:
         self.device = device
         one = images.pixels(0)
         self.pixels = torch.empty(len(images), *one.shape, dtype=one.dtype, device=device)
-        for number, found in enumerate(images.pixel_batches(CHUNK)):
-            self.pixels[number * CHUNK :][: len(found)].copy_(found)
+        for number, pixels in enumerate(images.pixel_batches(CHUNK)):
+            self.pixels[number * CHUNK :][: len(pixels)].copy_(pixels)
         self.labels = torch.tensor(images.labels, device=device)
 
     def batches(self, epoch: int, positions: Sequence[Sequence[int]]) -> Iterator[Batch]:
-        """What `_Augmented` makes of each of these; nothing goes to the device or comes from it between two batches."""
+        """Yield batches as `_Augmented` does; between two of them nothing goes to the device or comes back."""
         draws = self.augmentation.draws(epoch, len(self.images)).to(self.device)
         for chosen in torch.tensor(positions).reshape(len(positions), -1).to(self.device):
             x = self.augmentation(self.pixels[chosen], draws.of(chosen))
@@ -70,7 +70,7 @@ class _Resident:
 
 
 def _lies_on(device: torch.device, images: Images, augmentation: Augmentation) -> bool:
-    """Whether a data set is kept in the memory of a device."""
+    """Return whether a data set fits in the memory of a device and can be changed there."""
     small = images.pixels(0).nbytes * len(images) <= MOST_RESIDENT
     return device.type != "cpu" and augmentation.batched and small
 
@@ -79,17 +79,17 @@ class Batches:
     """Batches to train on.
 
     Args:
-        images: with labels.
-        settings: batch size, augmentation, workers and seed; an incomplete last batch is left out, unless it is the
+        images: Labelled images.
+        settings: Batch size, augmentation, workers and seed; an incomplete last batch is left out, unless it is the
             only one.
-        device: where the batches are wanted.
-        rank: of this process.
-        processes: how many share each batch, in equal parts.
-        resident: keep the images in the device's memory; None: where it is a GPU, they are few enough and no number of
-            workers is asked for.
+        device: Device of the batches.
+        rank: Rank of this process.
+        processes: Number of processes that share each batch, in equal parts.
+        resident: True to load all images into the device's memory; None: True where it is a GPU, they are few enough
+            and no number of workers is asked for.
 
     Raises:
-        InvalidValueError: the augmentation does not fit the images.
+        InvalidValueError: The augmentation does not fit the images.
     """
 
     def __init__(
@@ -120,7 +120,7 @@ class Batches:
         return len(self.images) // self.batch_size
 
     def positions(self, epoch: int, step: int) -> list[int]:
-        """Positions of the images of one whole batch; steps are counted from 1."""
+        """Return the positions of the images of one whole batch; steps are counted from 1."""
         return self._order(epoch)[(step - 1) * self.batch_size : step * self.batch_size]
 
     def _order(self, epoch: int) -> list[int]:
@@ -128,7 +128,7 @@ class Batches:
         return order
 
     def epoch(self, epoch: int, *, done: int = 0) -> Iterator[Batch]:
-        """This process's part of every batch after the first `done`: x `[B, ...]` float32 and labels `[B]` int64."""
+        """Yield this process's part of every batch after the first `done`: x `[B, ...]` float32, labels `[B]` int64."""
         order = self._order(epoch)
         starts = range(done * self.batch_size, len(self) * self.batch_size, self.batch_size)
         positions = [order[start : start + self.batch_size][self.rank :: self.processes] for start in starts]

@@ -1,4 +1,4 @@
-"""What there is to train: a network that fits the data, from a name, a module or a file."""
+"""Build a network that fits the data, from a name, a module or a file."""
 
 from __future__ import annotations
 
@@ -9,15 +9,18 @@ from typing import Any
 import torch
 from torch import nn
 
-from snnconv.data.datasets import DataInfo, Images, describe_data, open_data
-from snnconv.errors import DataError, InvalidValueError, ModelError
-from snnconv.loading import load, load_module
+from snnconv.data.datasets import DataInfo, Images, describe_data
+from snnconv.data.opening import DataLike, as_images, input_of, sample_shape_of
+from snnconv.errors import DataError, InvalidValueError
+from snnconv.graph.size import Size, sides_of
+from snnconv.loading import TIMM, ModelLike, load, load_module, require_source
+from snnconv.loading.pretrained import build_timm
 from snnconv.model import ANN, InputSpec, Model
 from snnconv.networks import NETWORKS
 
 __all__ = ["build_network", "open_training"]
 
-TIMM, ZOO = "timm:", "zoo:"
+ZOO = "zoo:"
 
 
 def build_network(
@@ -25,7 +28,7 @@ def build_network(
     info: DataInfo,
     *,
     pretrained: bool = False,
-    size: int | None = None,
+    size: Size | None = None,
     resize: int | None = None,
     mean: tuple[float, ...] | None = None,
     std: tuple[float, ...] | None = None,
@@ -36,20 +39,20 @@ def build_network(
 
     Args:
         name: `timm:NAME`, `zoo:NAME`, or the path of an ONNX file, whose network is taken as it is.
-        info: what `describe_data` says of the data.
-        pretrained: of a timm name, whether to start from timm's trained weights.
-        size: height and width in pixels; by default the images' own, where they share one, else timm's.
-        resize: what the images' short side is scaled to before the centre is cropped.
-        mean: of pixels in 0..1; by default timm's where it has as many channels, else 0.
-        std: likewise, by default 1.
-        timesteps: T that event data are cut into; of images it has no meaning.
-        seed: of random weights.
+        info: Description of the data, from `describe_data`.
+        pretrained: True to start from timm's trained weights, for a timm name.
+        size: Height and width in pixels; by default the images' own, where they share one, else timm's.
+        resize: Pixels that the images' short side is scaled to before the centre is cropped.
+        mean: Mean of pixels in 0..1; by default timm's where it has as many channels, else 0.
+        std: Standard deviation of pixels in 0..1; by default timm's where it has as many channels, else 1.
+        timesteps: T that event data are cut into; it has no meaning for images.
+        seed: Seed of random weights.
 
     Raises:
-        InvalidValueError: the name is unknown, or the size is not known.
-        ModelError: the network cannot be built or imported.
-        DataError: the data have no labels, by which the classes would be known.
-        FileError: the file cannot be read.
+        InvalidValueError: The name is unknown, or the size is not known.
+        ModelError: The network cannot be built or imported.
+        DataError: The data have no labels, by which the classes would be known.
+        FileError: The file cannot be read.
     """
     name = os.fspath(name)
     if info.temporal and timesteps is None:
@@ -62,11 +65,29 @@ def build_network(
         if info.temporal and isinstance(model, ANN):
             model.input = replace(model.input, timesteps=timesteps)
         return model
+    model = _built(name, info, pretrained=pretrained, size=size, seed=seed)
+    model.input = replace(model.input, timesteps=timesteps if info.temporal else None)
+    return _overridden(model, mean, std, resize)
+
+
+def _built(name: str, info: DataInfo, *, pretrained: bool, size: Size | None, seed: int) -> Model:
+    """Return a network of timm or of ours with random or trained weights, its input as the data are.
+
+    Args:
+        name: `timm:NAME` or `zoo:NAME`.
+        info: Description of the data.
+        pretrained: True to start from timm's trained weights.
+        size: Height and width in pixels; by default the images' own, where they share one, else timm's.
+        seed: Seed of random weights.
+
+    Raises:
+        InvalidValueError: The name is unknown, or the size is not known.
+    """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        module, known = _module(name, info, pretrained)
-    own = known.get("input_size", (None, None, None))
-    height, width = size or info.height or own[1], size or info.width or own[2]
+        module, config = _module(name, info, pretrained)
+    timm_size = config.get("input_size", (None, None, None))
+    height, width = (info.height or timm_size[1], info.width or timm_size[2]) if size is None else sides_of(size)
     if height is None or width is None:
         raise InvalidValueError(f"The images are of several sizes, and {name} takes any: give size=N.")
     model = load_module(module, (info.channels, height, width), source=name)
@@ -74,18 +95,17 @@ def build_network(
         info.channels,
         height,
         width,
-        mean=_of_channels(known.get("mean"), info.channels, 0.0),
-        std=_of_channels(known.get("std"), info.channels, 1.0),
+        mean=_of_channels(config.get("mean"), info.channels, 0.0),
+        std=_of_channels(config.get("std"), info.channels, 1.0),
         classes=info.class_names,
-        timesteps=timesteps if info.temporal else None,
     )
     model.provenance["pretrained"] = pretrained
-    return _overridden(model, mean, std, resize)
+    return model
 
 
-def _of_channels(known: tuple[float, ...] | None, channels: int, otherwise: float) -> tuple[float, ...]:
-    """The network's own values where they are one a channel."""
-    return tuple(known) if known is not None and len(known) == channels else (otherwise,)
+def _of_channels(values: tuple[float, ...] | None, channels: int, otherwise: float) -> tuple[float, ...]:
+    """Return the network's own values where there is one a channel, else another value for all."""
+    return tuple(values) if values is not None and len(values) == channels else (otherwise,)
 
 
 def _overridden(
@@ -95,66 +115,66 @@ def _overridden(
 
 
 def _module(name: str, info: DataInfo, pretrained: bool) -> tuple[nn.Module, dict[str, Any]]:
-    """A module for the data, and what timm knows of its input."""
+    """Return a module for the data, and timm's description of its input."""
     if info.classes is None:
         raise DataError(f"The data have no labels: the number of classes for {name} is not known. Give labels.")
     if name.startswith(TIMM):
-        return _timm(name[len(TIMM) :], info, pretrained)
+        return build_timm(name[len(TIMM) :], pretrained=pretrained, num_classes=info.classes, in_chans=info.channels)
     return NETWORKS[name[len(ZOO) :]](info.channels, info.classes), {}
-
-
-def _timm(name: str, info: DataInfo, pretrained: bool) -> tuple[nn.Module, dict[str, Any]]:
-    import timm
-    from timm.data import resolve_model_data_config
-
-    if not timm.is_model(name):
-        near = ", ".join(timm.list_models(f"*{name}*")[:5])
-        hint = f"Near it: {near}." if near else "timm.list_models() lists them."
-        raise InvalidValueError(f"timm has no model {name!r}. {hint}")
-    try:
-        module = timm.create_model(name, pretrained=pretrained, num_classes=info.classes, in_chans=info.channels)
-    except Exception as error:
-        hint = " Are its trained weights in timm's cache, or the hub within reach?" if pretrained else ""
-        raise ModelError(f"timm cannot build {name!r}: {error}.{hint}") from error
-    return module, resolve_model_data_config(module)
 
 
 def _info(images: Images) -> DataInfo:
     classes = None if images.labels is None else int(images.labels.max()) + 1
     if images.classes is not None:
         classes = len(images.classes)
-    given = images.input
-    temporal = given.timesteps is not None
-    return DataInfo(given.channels, given.height, given.width, classes, images.classes, len(images), temporal)
+    spec = images.input
+    temporal = spec.timesteps is not None
+    return DataInfo(spec.channels, spec.height, spec.width, classes, images.classes, len(images), temporal)
 
 
 def open_training(
-    model: Model | nn.Module | str | os.PathLike[str],
-    data: Images | str,
+    model: ModelLike,
+    data: DataLike,
     *,
     seed: int = 0,
     timesteps: int | None = None,
 ) -> tuple[Model, Images]:
-    """The network and the images that `train` was given, each in whatever form.
+    """Return the network and the images of a training, whose user may name either in any form.
 
     Args:
-        model: a Model; a module for images of the data's own size; or a name as `build_network` takes it.
-        data: images, or a data spec, which is opened for training.
-        seed: of random weights.
+        model: Model; a module for images of the data's own size; or a name as `build_network` takes it.
+        data: Data in any form that `as_images` takes, opened for training.
+        seed: Seed of random weights.
         timesteps: T that event data are cut into.
 
     Raises:
-        InvalidValueError: the size of the images is not known.
-        SnnconvError: as `build_network` and `open_data`.
+        InvalidValueError: The size of the images is not known.
+        SnnconvError: `build_network` or `as_images` refuses.
     """
+    require_source(model)
     if isinstance(model, Model):
-        return model, open_data(data, model.input, purpose="train") if isinstance(data, str) else data
-    info = describe_data(data, purpose="train") if isinstance(data, str) else _info(data)
+        return model, as_images(data, model.input, "train")
+    info = describe_data(data, purpose="train") if isinstance(data, str) else _info_of_samples(model, data)
     if not isinstance(model, nn.Module):
         network = build_network(model, info, timesteps=timesteps, seed=seed)
-    elif info.height is None or info.width is None:
+    elif isinstance(data, str) and (info.height is None or info.width is None):
         raise InvalidValueError("The images are of several sizes: load the module with load_module and its shape.")
     else:
-        network = load_module(model, (info.channels, info.height, info.width))
+        shape = sample_shape_of(data, "train")
+        network = load_module(model, shape[1:] if info.temporal and not isinstance(data, (str, Images)) else shape)
         network.input = replace(network.input, timesteps=timesteps if info.temporal else None)
-    return network, open_data(data, network.input, purpose="train") if isinstance(data, str) else data
+    return network, as_images(data, network.input, "train")
+
+
+def _info_of_samples(model: nn.Module | str | os.PathLike[str], data: DataLike) -> DataInfo:
+    """Say what samples hold: images, feature vectors, or recordings of either."""
+    if isinstance(data, Images):
+        return _info(data)
+    shape = sample_shape_of(data, "train")
+    images = as_images(data, input_of(shape, temporal=len(shape) in (2, 4)), "train")
+    if images.input.layout == "NC" and isinstance(model, str) and model.startswith((TIMM, ZOO)):
+        raise DataError(
+            f"The samples are flat, of {images.input.channels} values each, and {model} takes images: give an "
+            "nn.Module, or a file, whose network takes flat samples."
+        )
+    return _info(images)

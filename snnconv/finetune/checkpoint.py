@@ -1,11 +1,10 @@
-"""Where a training stands, in one file: tensors as safetensors, the rest as JSON in its header.
+"""Checkpoints: the state of a training in one file, tensors as safetensors and the rest as JSON in its header.
 
 One file is replaced in one go, so that at every moment the last good checkpoint is there, whole. No pickle is read.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from dataclasses import dataclass, field
@@ -15,10 +14,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from snnconv.digest import digest_of
 from snnconv.errors import FileError, unreadable
 from snnconv.files import require_regular, write_atomically
+from snnconv.finetune.optimizer_state import optimizer_from, optimizer_parts
 
-__all__ = ["Checkpoint", "load_checkpoint", "optimizer_from", "optimizer_parts", "save_checkpoint"]
+__all__ = ["Checkpoint", "copy_into", "load_checkpoint", "save_checkpoint"]
 
 KEY = "snnconv_checkpoint"
 DIGEST = "snnconv_sha256"
@@ -27,18 +28,18 @@ VERSION = 1
 
 @dataclass
 class Checkpoint:
-    """Where a training stands after a step.
+    """State of a training after a step.
 
     Attributes:
-        settings: JSON-ready; a training goes on only with the same.
-        identity: what is trained on what, JSON-ready; likewise.
-        epoch: in which it stands, from 1.
-        step: steps of that epoch that are done.
-        sums: running sums of the epoch's metrics.
-        log: metrics of the epochs that are done.
-        network: tensors of the network, by name.
-        average: of its moving average, by name; empty where there is none.
-        optimizer: the optimizer's `state_dict`.
+        settings: Settings, ready for JSON; a training goes on only with the same.
+        identity: Network and data, ready for JSON; a training goes on only with the same.
+        epoch: Epoch of the step, counted from 1.
+        step: Number of steps of that epoch that are done.
+        sums: Running sums of the epoch's metrics.
+        log: Metrics of the epochs that are done.
+        network: Tensors of the network, by name.
+        average: Tensors of its moving average, by name; empty where there is none.
+        optimizer: `state_dict` of the optimizer.
     """
 
     settings: dict[str, Any]
@@ -52,64 +53,19 @@ class Checkpoint:
     average: dict[str, Tensor] = field(default_factory=dict)
 
 
-def optimizer_parts(state: dict[str, Any]) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """An optimizer's `state_dict`, whatever it nests, as tensors by `place.in.it` and a JSON-ready rest."""
-    tensors: dict[str, Tensor] = {}
-    return tensors, _without_tensors(state, "", tensors)
-
-
-def optimizer_from(tensors: dict[str, Tensor], rest: dict[str, Any]) -> dict[str, Any]:
-    """The inverse of `optimizer_parts`."""
-    state: dict[str, Any] = _with_tensors(rest, tensors)
-    return state
-
-
-def _without_tensors(value: Any, place: str, tensors: dict[str, Tensor]) -> Any:
-    """What JSON has no form for becomes an object of one key; tensors go to `tensors`."""
-    if isinstance(value, Tensor):
-        tensors[place] = value
-        return {"tensor": place}
-    if isinstance(value, torch.dtype):
-        return {"dtype": str(value).removeprefix("torch.")}
-    if isinstance(value, dict):  # whose keys may be numbers
-        return {"items": [[key, _without_tensors(each, f"{place}.{key}", tensors)] for key, each in value.items()]}
-    if isinstance(value, (list, tuple)):
-        members = [_without_tensors(each, f"{place}.{number}", tensors) for number, each in enumerate(value)]
-        return members if isinstance(value, list) else {"tuple": members}
-    return value
-
-
-def _with_tensors(value: Any, tensors: dict[str, Tensor]) -> Any:
-    if isinstance(value, list):
-        return [_with_tensors(each, tensors) for each in value]
-    if not isinstance(value, dict):
-        return value
-    ((kind, held),) = value.items()
-    if kind == "tensor":
-        return tensors[held]
-    if kind == "dtype":
-        return getattr(torch, held)
-    if kind == "tuple":
-        return tuple(_with_tensors(each, tensors) for each in held)
-    return {key: _with_tensors(each, tensors) for key, each in held}
-
-
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     """Write a checkpoint in the place of the one before it.
 
     Raises:
-        FileError: it cannot be written; the one before it is still there.
+        FileError: It cannot be written; the one before it is still there.
     """
     from safetensors.torch import save
 
     moments, rest = optimizer_parts(checkpoint.optimizer)
+    groups = {"network": checkpoint.network, "average": checkpoint.average, "optimizer": moments}
     tensors = {
         f"{group}/{name}": value.detach().to("cpu", copy=True).contiguous()
-        for group, values in (
-            ("network", checkpoint.network),
-            ("average", checkpoint.average),
-            ("optimizer", moments),
-        )
+        for group, values in groups.items()
         for name, value in values.items()
     }
     header = {
@@ -123,40 +79,22 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         "optimizer": rest,
     }
     text = json.dumps(header)
-    write_atomically(path, save(tensors, {KEY: text, DIGEST: _digest(text, tensors)}))
-
-
-def _digest(header: str, tensors: dict[str, Tensor]) -> str:
-    """SHA-256 of all that a checkpoint holds: a bit that flipped on a disk is no longer the same training."""
-    found = hashlib.sha256(header.encode())
-    for name in sorted(tensors):
-        found.update(name.encode())
-        found.update(tensors[name].reshape(-1).view(torch.uint8).numpy().tobytes())
-    return found.hexdigest()
+    write_atomically(path, save(tensors, {KEY: text, DIGEST: digest_of(text, sorted(tensors.items()))}))
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
-    """Read what `save_checkpoint` wrote.
+    """Read a checkpoint that `save_checkpoint` wrote.
 
     Raises:
-        FileError: it is missing, damaged, or of another kind.
+        FileError: It is missing, damaged, or of another kind.
     """
-    from safetensors import SafetensorError, safe_open
+    from safetensors import SafetensorError
 
     require_regular(path)
     if not os.path.isfile(path):
         raise FileError(f"There is no checkpoint {path}: without --resume the training starts anew.")
     try:
-        with safe_open(path, "pt") as file:
-            metadata = file.metadata() or {}
-            if KEY not in metadata:
-                raise ValueError("it says nothing of a training")
-            header = json.loads(metadata[KEY])
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
-        if header["version"] != VERSION:
-            raise FileError(f"{path} is a checkpoint of version {header['version']}; {VERSION} is read here.")
-        if metadata.get(DIGEST) != _digest(metadata[KEY], tensors):
-            raise ValueError("its contents are not those that were written")
+        header, tensors = _contents(path)
         groups: dict[str, dict[str, Tensor]] = {"network": {}, "average": {}, "optimizer": {}}
         for name, value in tensors.items():
             group, rest = name.split("/", 1)
@@ -179,11 +117,38 @@ def load_checkpoint(path: Path) -> Checkpoint:
         raise unreadable(path, error, message) from error
 
 
+def _contents(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Return header and tensors of a file, whose digest fits them: no bit of it flipped on a disk.
+
+    Raises:
+        FileError: The file is of another version.
+        ValueError: The file is no checkpoint, or is damaged; so for what safetensors raises.
+    """
+    from safetensors import safe_open
+
+    with safe_open(path, "pt") as file:
+        metadata = file.metadata() or {}
+        if KEY not in metadata:
+            raise ValueError("it says nothing of a training")
+        header: dict[str, Any] = json.loads(metadata[KEY])
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
+    if header["version"] != VERSION:
+        raise FileError(f"{path} is a checkpoint of version {header['version']}; {VERSION} is read here.")
+    if metadata.get(DIGEST) != digest_of(metadata[KEY], sorted(tensors.items())):
+        raise ValueError("its contents are not those that were written")
+    return header, tensors
+
+
 def copy_into(target: dict[str, Tensor], source: dict[str, Tensor], path: Path) -> None:
     """Copy tensors into others of the same names and shapes.
 
+    Args:
+        target: Tensors to overwrite.
+        source: Tensors to copy.
+        path: File that they come from, for the message.
+
     Raises:
-        FileError: the names or shapes differ.
+        FileError: The names or shapes differ.
     """
     differing = sorted(target.keys() ^ source.keys())
     differing += [name for name in target.keys() & source.keys() if target[name].shape != source[name].shape]

@@ -1,4 +1,4 @@
-"""The start of fine-tuning: the SNN that was given, with the neurons, T and L that are asked for.
+"""The start of fine-tuning: the user's SNN with the neurons, T and L of the settings.
 
 A network of multi-threshold neurons that gets another T or L starts from its quantized network, whose ceilings are
 calibrated anew for N = L·T levels. A mean-coupled one that becomes LM-HT is unchanged before the first step.
@@ -25,14 +25,14 @@ from snnconv.spiking.unrolling import collapse, unroll
 __all__ = ["continued", "kind_of"]
 
 BATCH = 128
-LEARNED = "lmht"  # what neurons of fixed coupling can become
+LEARNED = "lmht"  # the neuron that one of fixed coupling can become
 
 
 def kind_of(site: SpikingSite) -> str:
     """Return the name of a neuron, as `--neuron` takes it.
 
     Raises:
-        ModelError: it has none, because it was read from a NIR file and is not trained, or its kind is not registered.
+        ModelError: The site has none: it was read from a NIR file and is not trained, or its kind is not registered.
     """
     names = capabilities_of(site).names
     if isinstance(names, NoForm):
@@ -43,11 +43,17 @@ def kind_of(site: SpikingSite) -> str:
 def continued(network: SNN, images: Images, settings: FinetuneSettings, *, progress: Progress = no_progress) -> SNN:
     """Return a copy of an SNN that can be trained, with the neurons, T and L that the settings ask for.
 
+    Args:
+        network: SNN, which is not changed.
+        images: Images to train on; some of them calibrate ceilings where T or L changes.
+        settings: Settings of the fine-tuning.
+        progress: Display of the calibration.
+
     Raises:
-        ModelError: its sites cannot be those neurons, or cannot have another T or L.
+        ModelError: Its sites cannot be those neurons, or cannot have another T or L.
 
     Warns:
-        SnnconvWarning: a learned coupling is lost, because it belongs to the old T.
+        SnnconvWarning: A learned coupling is lost, because it belongs to the old T.
     """
     timesteps, levels = settings.timesteps or network.timesteps, settings.levels or network.levels
     if timesteps * levels > MOST_LEVELS:

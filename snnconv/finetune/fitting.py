@@ -1,4 +1,4 @@
-"""Whether network, data and settings fit each other: asked before any training."""
+"""Check before any training that network, data and settings fit each other."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from snnconv.finetune.settings import LoopSettings, TrainSettings
 from snnconv.finetune.spiking import spiking_network
 from snnconv.graph.access import module_of
 from snnconv.graph.linear import NORMS
-from snnconv.model import ANN, SNN, Model
+from snnconv.model import ANN, SNN, InputSpec, Model
 from snnconv.neurons import QuantizedSite
 from snnconv.spiking.sites import iter_sites
 
@@ -19,13 +19,19 @@ __all__ = ["check_batch", "check_data", "class_count", "prepare_training"]
 
 
 def prepare_training(model: Model, images: Images, eval_data: Images | None, settings: TrainSettings) -> Model:
-    """A copy that can be trained on these images: quantized, or with neurons.
+    """Return a copy of a network that can be trained on these images: quantized, or with neurons.
+
+    Args:
+        model: ANN or quantized ANN.
+        images: Images to train on.
+        eval_data: Images to evaluate on.
+        settings: Settings of the training.
 
     Raises:
-        ModelError: the network is an SNN, does not end in logits, or has no activation.
-        UnsupportedOperatorsError: lists every activation that cannot become a neuron.
-        DataError: labels are missing, or the data's classes or shape are not the network's.
-        InvalidValueError: a quantized network has another N than the settings, or there is one image a batch.
+        ModelError: The network is an SNN, does not end in logits, or has no activation.
+        UnsupportedOperatorsError: Activations cannot become neurons; all are listed.
+        DataError: Labels are missing, or the data's classes or shape are not the network's.
+        InvalidValueError: A quantized network has another N than the settings, or there is one image a batch.
     """
     check_data(model, images, eval_data)
     if isinstance(model, SNN):
@@ -39,7 +45,7 @@ def check_batch(model: Model, images: Images, settings: LoopSettings) -> None:
     """Refuse batches of one image where there is batch-norm.
 
     Raises:
-        InvalidValueError: there are.
+        InvalidValueError: A batch is one image, and the network has batch-norm.
     """
     batch = min(settings.batch_size, len(images)) // settings.accumulate
     if batch <= 1 and any(isinstance(module, NORMS) for module in model.graph.modules()):
@@ -53,8 +59,8 @@ def check_data(model: Model, images: Images, eval_data: Images | None) -> None:
     """Refuse data that a network cannot be trained or evaluated on.
 
     Raises:
-        ModelError: the network does not end in logits.
-        DataError: labels are missing, or the data's classes or shape are not the network's.
+        ModelError: The network does not end in logits.
+        DataError: Labels are missing, or the data's classes or shape are not the network's.
     """
     classes = class_count(model)
     for data in (images,) if eval_data is None else (images, eval_data):
@@ -67,10 +73,10 @@ def _quantized(model: Model, settings: TrainSettings) -> Model:
         return quantize_activations(
             model, settings.total_levels, settings.initial_ceiling, average_pool=settings.average_pool
         )
-    found = {site.total_levels for _, site in iter_sites(model.graph) if isinstance(site, QuantizedSite)}
-    if found != {settings.total_levels}:
+    levels = {site.total_levels for _, site in iter_sites(model.graph) if isinstance(site, QuantizedSite)}
+    if levels != {settings.total_levels}:
         raise InvalidValueError(
-            f"The network is quantized to {', '.join(map(str, sorted(found)))} levels, total_levels is "
+            f"The network is quantized to {', '.join(map(str, sorted(levels)))} levels, total_levels is "
             f"{settings.total_levels}: give the network's own."
         )
     return model.copy()
@@ -88,10 +94,10 @@ def _spiking(model: Model, settings: TrainSettings) -> SNN:
 
 
 def class_count(model: Model) -> int:
-    """Number of classes of a network that ends in logits.
+    """Return the number of classes of a network that ends in logits.
 
     Raises:
-        ModelError: it does not.
+        ModelError: The network does not end in logits.
     """
     output = next(node for node in model.graph.graph.nodes if node.op == "output")
     first = output.args[0][0] if isinstance(output.args[0], tuple) else output.args[0]
@@ -107,19 +113,21 @@ def class_count(model: Model) -> int:
 
 
 def _check_shape(model: Model, data: Images) -> None:
-    taken, given = model.input.sample_shape(), data.sample_shape
     if model.input.timesteps != data.input.timesteps:
-        own, its = (
-            f"{frames} frames" if frames else "still images" for frames in (model.input.timesteps, data.input.timesteps)
-        )
         raise DataError(
-            f"{data.spec!r} was opened as {its}, the network takes {own}: open it with the network's own input."
+            f"{data.spec!r} was opened as {_frames(data.input)}, the network takes {_frames(model.input)}: open it "
+            "with the network's own input."
         )
-    if taken != given or model.input.layout != data.input.layout:
+    shape, data_shape = model.input.sample_shape(), data.sample_shape
+    if shape != data_shape or model.input.layout != data.input.layout:
         raise DataError(
-            f"{data.spec!r} was opened for inputs {list(given)} ({data.input.layout}), the network takes "
-            f"{list(taken)} ({model.input.layout}): open it with the network's own input."
+            f"{data.spec!r} was opened for inputs {list(data_shape)} ({data.input.layout}), the network takes "
+            f"{list(shape)} ({model.input.layout}): open it with the network's own input."
         )
+
+
+def _frames(spec: InputSpec) -> str:
+    return f"{spec.timesteps} frames" if spec.timesteps else "still images"
 
 
 def _check_classes(data: Images, classes: int) -> None:

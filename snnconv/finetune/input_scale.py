@@ -1,4 +1,4 @@
-"""Inputs of about unit size in training, whatever scale a network takes them in.
+"""Scale the inputs to about unit size in training, whatever scale a network takes them in.
 
 A network that takes pixels in 0..255 has weights of its first layer that are hundreds of times smaller than others,
 and gradients that are hundreds of times larger: a learning rate that is right for the rest of it blows it up in a few
@@ -16,24 +16,25 @@ from torch import Tensor, fx, nn
 from snnconv.data.images import Images
 from snnconv.finetune.losses.objective import first_output
 from snnconv.graph.access import module_of
+from snnconv.graph.hooks import hooked
 from snnconv.model import Model
 
 __all__ = ["scale_first_layers", "unit_scale"]
 
 FIRST = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)
 SAMPLE = 16  # images that the size of inputs is taken from
-LEAST = 4.0  # inputs within this factor of 1 stay as they are
+LEAST = 4.0  # inputs within this factor of 1 are not scaled
 
 
 def unit_scale(models: list[Model], images: Images) -> float:
-    """The power of two that is nearest to the root mean square of what the network's first layers take.
+    """Return the power of two that is nearest to the root mean square of the inputs of the network's first layers.
 
     Args:
-        models: the network and its teacher, if it has one, which take the same inputs; they are not changed.
-        images: what they are trained on.
+        models: Network and its teacher, if it has one, which take the same inputs; they are not changed.
+        images: Images to train on.
 
     Returns:
-        s; 1 where inputs are about of unit size already, or where scaling them would not leave every network the same.
+        s; it is 1 for inputs of about unit size, and for networks that would not stay the same in another scale.
     """
     x, _ = next(images.sample(min(SAMPLE, len(images)), 0).batches(SAMPLE))
     size = _size(models[0], x)
@@ -45,12 +46,15 @@ def unit_scale(models: list[Model], images: Images) -> float:
 
 @torch.inference_mode()
 def _size(model: Model, x: Tensor) -> float:
-    """Root mean square of the inputs of the first layers."""
-    copy, taken = model.copy(), []
-    for layer in _first_layers(copy.graph):
-        layer.register_forward_pre_hook(lambda _, given: taken.append(float(given[0].square().mean())))
-    copy.graph.eval()(x)
-    return math.sqrt(sum(taken) / len(taken)) if taken else 1.0
+    """Return the root mean square of the inputs of the first layers."""
+    copy, squares = model.copy(), []
+
+    def measure(_: nn.Module, inputs: tuple[Tensor]) -> None:
+        squares.append(float(inputs[0].square().mean()))
+
+    with hooked(((layer, measure) for layer in _first_layers(copy.graph)), before=True):
+        copy.graph.eval()(x)
+    return math.sqrt(sum(squares) / len(squares)) if squares else 1.0
 
 
 @torch.inference_mode()
@@ -68,10 +72,10 @@ def scale_first_layers(graph: fx.GraphModule, scale: float) -> None:
 
 
 def _first_layers(graph: fx.GraphModule) -> list[nn.Conv1d | nn.Conv2d | nn.Conv3d | nn.Linear]:
-    """Convolutions and linear layers with nothing but layers without parameters between them and the input."""
+    """Return the convolutions and linear layers that only layers without parameters separate from the input."""
     waiting = [node for node in graph.graph.nodes if node.op == "placeholder"]
     seen: set[fx.Node] = set()
-    found = []
+    layers = []
     while waiting:
         node = waiting.pop()
         if node in seen:
@@ -79,7 +83,7 @@ def _first_layers(graph: fx.GraphModule) -> list[nn.Conv1d | nn.Conv2d | nn.Conv
         seen.add(node)
         module = module_of(graph, node) if node.op == "call_module" else None
         if isinstance(module, FIRST):
-            found.append(module)
+            layers.append(module)
         elif module is None or not any(True for _ in module.parameters()):
             waiting += node.users
-    return found
+    return layers

@@ -1,32 +1,32 @@
-"""What is known of a training: a line an epoch."""
+"""Metrics of a training: a line an epoch."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from snnconv.files import write_atomically
 
-__all__ = ["EpochMetrics", "write_metrics"]
+__all__ = ["EpochMetrics", "epoch_metrics", "write_metrics"]
 
 
 @dataclass(frozen=True)
 class EpochMetrics:
-    """One epoch.
+    """Metrics of one epoch.
 
     Attributes:
-        epoch: from 1.
-        loss: mean over the epoch's steps of what was minimised.
-        accuracy: share of the training images, as augmented, that were classified rightly while the weights
+        epoch: Number of the epoch, counted from 1.
+        loss: Mean over the epoch's steps of the loss that was minimised.
+        accuracy: Share of the training images, as augmented, that were classified rightly while the weights
             changed; with mixup or cutmix, by the label that weighs most.
-        eval_accuracy: share of the evaluation images after the epoch, or None where there are none.
-        lr: learning rate of the epoch's last step.
-        images_per_s: images trained on a second, over all processes.
-        wall_s: seconds, evaluation included.
-        parts: means of the loss's parts before they are weighted: task, rmp, distillation.
+        eval_accuracy: Share of the evaluation images after the epoch, or None where there are none.
+        lr: Learning rate of the epoch's last step.
+        images_per_s: Images trained on a second, over all processes.
+        wall_s: Seconds, evaluation included.
+        parts: Means of the loss's parts before they are weighted: task, rmp, distillation.
     """
 
     epoch: int
@@ -39,14 +39,27 @@ class EpochMetrics:
     parts: dict[str, float] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-ready form."""
+        """Return the metrics as a dictionary that is ready for JSON."""
         return asdict(self)
+
+
+def epoch_metrics(epoch: int, sums: Mapping[str, float], **others: Any) -> EpochMetrics:
+    """Return the metrics of an epoch from the sums over its images.
+
+    Args:
+        epoch: Number of the epoch, counted from 1.
+        sums: Sums over the images: loss, right, seen, and `part.NAME` for each part of the loss.
+        others: Metrics that follow from no sum.
+    """
+    seen = sums["seen"]
+    parts = {name[5:]: value / seen for name, value in sums.items() if name.startswith("part.")}
+    return EpochMetrics(epoch, sums["loss"] / seen, sums["right"] / seen, parts=parts, **others)
 
 
 def write_metrics(path: Path, log: Iterable[dict[str, Any]]) -> None:
     """Write one JSON object an epoch and line, atomically.
 
     Raises:
-        FileError: it cannot be written.
+        FileError: The file cannot be written.
     """
     write_atomically(path, "".join(json.dumps(epoch, allow_nan=False) + "\n" for epoch in log).encode())

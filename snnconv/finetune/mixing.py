@@ -13,11 +13,11 @@ __all__ = ["Mixing"]
 
 
 class Mixing:
-    """Mixes the images of a batch with each other, and their labels.
+    """Mixer of the images of a batch with each other, and of their labels.
 
     Args:
-        settings: alphas of mixup and cutmix, label smoothing, seed.
-        classes: number of classes.
+        settings: Alphas of mixup and cutmix, label smoothing, seed.
+        classes: Number of classes.
     """
 
     def __init__(self, settings: LoopSettings, classes: int) -> None:
@@ -32,10 +32,16 @@ class Mixing:
         )
 
     def __call__(self, x: Tensor, y: Tensor, *, epoch: int, step: int) -> tuple[Tensor, Tensor]:
-        """Images `[B, C, H, W]`, or frames `[T, B, C, H, W]`, and labels `[B]` to mixed ones and `[B, classes]`.
+        """Return mixed images and their targets, `[B, classes]`.
+
+        Args:
+            x: Images `[B, C, H, W]`, or frames `[T, B, C, H, W]`, whose samples are each mixed in one way.
+            y: Labels `[B]`.
+            epoch: Epoch, counted from 1.
+            step: Step of the epoch, counted from 1.
 
         Raises:
-            InvalidValueError: the batch has an odd number of images, which timm cannot pair.
+            InvalidValueError: The batch has an odd number of images, which timm cannot pair.
         """
         if len(y) % 2:
             raise InvalidValueError(f"A batch has {len(y)} images; mixup and cutmix pair them: give an even number.")

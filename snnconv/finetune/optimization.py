@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import fx
+from torch import Tensor, fx
 
 from snnconv.errors import InvalidValueError
-from snnconv.finetune.settings import LoopSettings, optimizer_name
+from snnconv.finetune.settings import OptimizerSettings, optimizer_name
 from snnconv.graph.access import calls, module_of, results
 
-__all__ = ["build_average", "build_optimizer", "build_schedule", "hold_unused"]
+__all__ = ["build_average", "build_optimizer", "build_schedule", "hold_unused", "load_optimizer"]
 
 
 def hold_unused(graph: fx.GraphModule) -> None:
@@ -29,11 +29,15 @@ def hold_unused(graph: fx.GraphModule) -> None:
             parameter.requires_grad_(False)
 
 
-def build_optimizer(graph: fx.GraphModule, settings: LoopSettings) -> torch.optim.Optimizer:
-    """Timm's optimizer of all trainable parameters; weight decay takes every one of them, as in the recipes.
+def build_optimizer(graph: fx.GraphModule, settings: OptimizerSettings) -> torch.optim.Optimizer:
+    """Return timm's optimizer of all trainable parameters; weight decay takes every one of them, as in the recipes.
+
+    Args:
+        graph: Network to train.
+        settings: Optimizer, learning rate, weight decay, momentum.
 
     Raises:
-        InvalidValueError: it needs what is not installed, or second derivatives, or is random by itself.
+        InvalidValueError: The optimizer needs what is not installed, or second derivatives, or is random by itself.
     """
     from timm.optim import create_optimizer_v2
 
@@ -57,13 +61,25 @@ def build_optimizer(graph: fx.GraphModule, settings: LoopSettings) -> torch.opti
     return optimizer
 
 
-def build_schedule(optimizer: torch.optim.Optimizer, settings: LoopSettings, steps: int) -> Any:
-    """Timm's schedule, moved on by `step_update(steps so far)`; None where the rate is constant.
+def load_optimizer(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
+    """Load the `state_dict` of an optimizer, its moments laid out in memory as their parameters are.
+
+    Sums over them are then rounded as they would have been without a checkpoint.
+    """
+    optimizer.load_state_dict(state)
+    for parameter, values in optimizer.state.items():
+        for name, value in values.items():
+            if isinstance(value, Tensor) and value.shape == parameter.shape:
+                values[name] = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
+
+
+def build_schedule(optimizer: torch.optim.Optimizer, settings: OptimizerSettings, steps: int) -> Any:
+    """Return timm's schedule, moved on by `step_update(steps so far)`; None where the rate is constant.
 
     Args:
-        optimizer: whose learning rate it sets.
-        settings: scheduler, epochs, warm-up.
-        steps: steps an epoch.
+        optimizer: Optimizer whose learning rate it sets.
+        settings: Scheduler, epochs, warm-up.
+        steps: Steps of an epoch.
     """
     from timm.scheduler import create_scheduler_v2
 
@@ -84,8 +100,8 @@ def build_schedule(optimizer: torch.optim.Optimizer, settings: LoopSettings, ste
     return schedule
 
 
-def build_average(graph: fx.GraphModule, settings: LoopSettings) -> Any:
-    """Timm's moving average of weights and statistics; None where none is wanted."""
+def build_average(graph: fx.GraphModule, settings: OptimizerSettings) -> Any:
+    """Return timm's moving average of weights and statistics; None where the settings ask for none."""
     from timm.utils import ModelEmaV3
 
     return ModelEmaV3(graph, decay=settings.ema, use_warmup=True) if settings.ema else None

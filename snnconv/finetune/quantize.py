@@ -24,18 +24,18 @@ __all__ = ["average_pools", "hold_scalars", "quantize_activations"]
 def quantize_activations(
     model: Model, total_levels: int, initial_ceiling: float = 8.0, *, average_pool: bool = True
 ) -> Model:
-    """A copy whose activations are QCFS, for training; batch-norm stays as it is.
+    """Return a copy whose activations are QCFS, for training; batch-norm stays as it is.
 
     Args:
-        model: an ANN.
+        model: ANN.
         total_levels: N.
-        initial_ceiling: scalar λ of every site, in units of its activation; ReLU6 and its like start no
-            higher than where they saturate.
-        average_pool: replace max-pooling by the mean over the same window, padding left out of it.
+        initial_ceiling: Scalar λ of every site, in units of its activation; ReLU6 and its like start no
+            higher than they saturate.
+        average_pool: True to replace max-pooling by the mean over the same window, padding left out of it.
 
     Raises:
-        UnsupportedOperatorsError: lists every activation that cannot become a neuron.
-        ModelError: the network is not an ANN, or has no activation.
+        UnsupportedOperatorsError: Activations cannot become neurons; all are listed.
+        ModelError: The network is not an ANN, or has no activation.
         InvalidValueError: N is not a positive integer, or the ceiling is not above 0.
     """
     require_positive_int("total_levels", total_levels)
@@ -61,7 +61,7 @@ def average_pools(graph: fx.GraphModule) -> None:
     """Replace max-pooling by the mean over the same window, in place.
 
     Raises:
-        UnsupportedOperatorsError: lists every dilated window, which has no mean here.
+        UnsupportedOperatorsError: Windows are dilated and have no mean here; all are listed.
     """
     pools = [
         (node, module)

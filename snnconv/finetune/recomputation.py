@@ -1,8 +1,8 @@
-"""Gradient checkpointing by blocks: what a block saves for the backward pass is computed again when that comes to it.
+"""Gradient checkpointing by blocks: the tensors that a block saves for the backward pass are computed again there.
 
-A graph is cut where as little as possible is alive (blocks.py). Between forward and backward only what passes from
-block to block is kept, and what the last block saves; in the backward pass what one block saves is added. Weights,
-batch-norm statistics and losses come out as without: see `Blockwise`.
+A graph is cut at places where few tensors are alive (spiking/blocks.py). Between the forward and the backward pass only
+the tensors that pass from block to block are kept, and those that the last block saves; the backward pass adds those of
+one block at a time. Weights, batch-norm statistics and losses come out as without it: see `Blockwise`.
 
 Source: Chen et al., "Training Deep Nets with Sublinear Memory Cost", 2016; torch.utils.checkpoint does it.
 """
@@ -28,29 +28,29 @@ _THREAD = threading.local()  # the backward pass of an accelerator has threads o
 
 
 def recomputing() -> bool:
-    """Whether a block is being computed for the second time: what watches a network has seen these values already."""
+    """Return whether a block is being computed for the second time: observers have seen these values already."""
     return getattr(_THREAD, "again", False)
 
 
 class Blockwise(nn.Module):
-    """A graph whose blocks are computed again in the backward pass; its outputs and gradients are the graph's.
+    """Graph whose blocks are computed again in the backward pass; its outputs and gradients are the graph's.
 
-    The second time random numbers are those of the first, and buffers, such as batch-norm's running statistics, are
-    left as the first time left them.
+    The second computation takes the random numbers of the first, and leaves buffers, such as batch-norm's running
+    statistics, as the first left them.
 
     Args:
-        graph: its modules are used, not copied.
+        graph: Graph whose modules are used, not copied.
     """
 
     def __init__(self, graph: fx.GraphModule) -> None:
         super().__init__()
         self.graph = graph
-        self.given = [node for node in graph.graph.nodes if node.op == "placeholder"]
+        self.inputs = [node for node in graph.graph.nodes if node.op == "placeholder"]
         self.parts = [(block, _part(graph, block)) for block in blocks_of(graph)]  # no modules of this one
 
     def forward(self, *inputs: Tensor) -> Any:
-        """The graph's outputs."""
-        values = dict(zip(self.given, inputs, strict=True))
+        """Return the graph's outputs."""
+        values = dict(zip(self.inputs, inputs, strict=True))
         last = self.parts[-1][0]
         for block, part in self.parts:
             taken = [values[node] for node in block.inputs]
@@ -63,7 +63,7 @@ class Blockwise(nn.Module):
 
 
 def _part(graph: fx.GraphModule, block: Block) -> fx.GraphModule:
-    """A block by itself, of the graph's own modules: its inputs to a tuple of its outputs."""
+    """Return a block by itself, of the graph's own modules: its inputs to a tuple of its outputs."""
     nodes = fx.Graph()
     copies = {node: nodes.placeholder(node.name) for node in block.inputs}
     for node in block.nodes:
@@ -73,20 +73,21 @@ def _part(graph: fx.GraphModule, block: Block) -> fx.GraphModule:
 
 
 def _contexts(part: nn.Module) -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
-    """Of the first computation and of the second."""
+    """Return the contexts of the first computation and of the second."""
     return nullcontext(), _again(part)
 
 
 @contextmanager
 def _again(part: nn.Module) -> Iterator[None]:
-    """Buffers are copies meanwhile, which the second computation may change."""
-    kept = [(module, dict(module._buffers)) for module in part.modules() if module._buffers]
-    for module, buffers in kept:
-        module._buffers.update({name: None if own is None else own.clone() for name, own in buffers.items()})
+    """Put copies in the place of buffers meanwhile, which the second computation may change."""
+    originals = [(module, dict(module._buffers)) for module in part.modules() if module._buffers]
+    for module, buffers in originals:
+        copies = {name: None if buffer is None else buffer.clone() for name, buffer in buffers.items()}
+        module._buffers.update(copies)
     _THREAD.again = True
     try:
         yield
     finally:
         _THREAD.again = False
-        for module, buffers in kept:
+        for module, buffers in originals:
             module._buffers.update(buffers)

@@ -1,9 +1,10 @@
-"""Where a training keeps itself, and how it goes on: the checkpoint and the metrics beside the result."""
+"""Files of a training, beside its result: the checkpoint that it goes on from, and the metrics of every epoch."""
 
 from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from snnconv.files import require_writable
 from snnconv.finetune.checkpoint import Checkpoint, load_checkpoint
 from snnconv.model import Model
 
-__all__ = ["FREE", "RunFiles", "identity_of"]
+__all__ = ["RunFiles", "differences", "identity_of"]
 
 CHECKPOINT, METRICS = ".checkpoint", ".metrics.jsonl"
 DIGEST = re.compile("[0-9a-f]{64}")
@@ -23,12 +24,12 @@ FREE = ("checkpoint_blocks", "workers")  # settings that change nothing of the r
 
 @dataclass(frozen=True)
 class RunFiles:
-    """The files of one training, beside the file of its result.
+    """Files of one training, beside the file of its result.
 
     Attributes:
-        checkpoint: where the training stands; removed when the result is written.
-        metrics: one JSON object an epoch.
-        resume: go on from the checkpoint.
+        checkpoint: Checkpoint; removed when the result is written.
+        metrics: Metrics, one JSON object an epoch.
+        resume: True to go on from the checkpoint.
     """
 
     checkpoint: Path
@@ -37,15 +38,15 @@ class RunFiles:
 
     @staticmethod
     def beside(output: str | os.PathLike[str], *, resume: bool = False) -> RunFiles:
-        """`NAME.checkpoint` and `NAME.metrics.jsonl` beside `NAME.onnx`."""
+        """Return `NAME.checkpoint` and `NAME.metrics.jsonl` beside `NAME.onnx`."""
         stem = Path(output).with_suffix("") if Path(output).suffix == ".onnx" else Path(output)
         return RunFiles(Path(f"{stem}{CHECKPOINT}"), Path(f"{stem}{METRICS}"), resume)
 
     def check(self) -> None:
-        """Refuse what would be lost, before any work.
+        """Refuse to lose anything, before any work.
 
         Raises:
-            FileError: there is no checkpoint to go on from, there is one that would be overwritten, or a file cannot be
+            FileError: There is no checkpoint to go on from, there is one that would be overwritten, or a file cannot be
                 written.
         """
         if self.resume:
@@ -71,49 +72,63 @@ class RunFiles:
         Args:
             output: File of the result.
         """
-        there = os.path.isfile(output) and os.path.isfile(self.metrics)
-        return self.resume and there and not os.path.lexists(self.checkpoint)
+        written = os.path.isfile(output) and os.path.isfile(self.metrics)
+        return self.resume and written and not os.path.lexists(self.checkpoint)
 
     def finish(self) -> None:
         """Remove the checkpoint: the result is written."""
         self.checkpoint.unlink(missing_ok=True)
 
     def load(self, settings: dict[str, Any], identity: dict[str, Any]) -> Checkpoint | None:
-        """The checkpoint to go on from, None to start anew.
+        """Return the checkpoint to go on from, or None to start anew.
+
+        Args:
+            settings: Settings of this training, ready for JSON.
+            identity: Result of `identity_of` for this training.
 
         Raises:
-            FileError: it is missing or damaged.
-            InvalidValueError: it is of another training than this one; what differs is named.
+            FileError: The checkpoint is missing or damaged.
+            InvalidValueError: It belongs to another training than this one; the differences are named.
         """
         if not self.resume:
             return None
-        found = load_checkpoint(self.checkpoint)
-        for mine, its in ((settings, found.settings), (identity, found.identity)):
-            differing = [name for name in mine.keys() | its.keys() if mine.get(name) != its.get(name)]
-            differing = [name for name in differing if name not in FREE]
-            if differing:
-                told = "; ".join(_told(name, mine.get(name), its.get(name)) for name in sorted(differing))
+        checkpoint = load_checkpoint(self.checkpoint)
+        for current, former in ((settings, checkpoint.settings), (identity, checkpoint.identity)):
+            if differing := differences(current, former, "the checkpoint's"):
                 raise InvalidValueError(
-                    f"The checkpoint {self.checkpoint} belongs to another training: {told}. Give the same, or remove "
-                    "the checkpoint to start anew."
+                    f"The checkpoint {self.checkpoint} belongs to another training: {differing}. Give the same, or "
+                    "remove the checkpoint to start anew."
                 )
-        return found
+        return checkpoint
 
 
-def _told(name: str, mine: Any, its: Any) -> str:
-    """How one thing differs; of a digest there is only that it does."""
-    if all(isinstance(value, str) and DIGEST.fullmatch(value) for value in (mine, its)):
-        return f"{name} is of other contents than the checkpoint's"
-    return f"{name} is {mine!r}, the checkpoint's {its!r}"
+def differences(current: Mapping[str, Any], former: Mapping[str, Any], whose: str) -> str:
+    """Return how a training differs from one that was stored, in words; empty where it does not.
+
+    Args:
+        current: Settings or data of this training.
+        former: Settings or data that were stored.
+        whose: Words for the stored ones, such as "the checkpoint's".
+    """
+    names = sorted((current.keys() | former.keys()) - set(FREE))
+    pairs = [(name, current.get(name), former.get(name)) for name in names]
+    return "; ".join(_difference(name, now, then, whose) for name, now, then in pairs if now != then)
+
+
+def _difference(name: str, current: Any, former: Any, whose: str) -> str:
+    """Return how one value differs; two digests say only that they do."""
+    if all(isinstance(value, str) and DIGEST.fullmatch(value) for value in (current, former)):
+        return f"{name} is of other contents than {whose}"
+    return f"{name} is {current!r}, {whose} {former!r}"
 
 
 def identity_of(model: Model, images: Images, teacher: Model | None) -> dict[str, Any]:
-    """What a checkpoint must agree with beside the settings."""
+    """Return all that a checkpoint must agree with beside the settings."""
     return {
         "data": images.spec,
         "images": len(images),
         "pixels": images.fingerprint(),
-        **{f"input_{name}": value for name, value in _listed(model.input.to_dict()).items()},
+        **{f"input_{name}": value for name, value in _with_lists(model.input.to_dict()).items()},
         "source": model.provenance.get("source_sha256") or model.provenance.get("source"),
         "stage": model.stage.value,
         "timesteps": model.timesteps,
@@ -123,6 +138,6 @@ def identity_of(model: Model, images: Images, teacher: Model | None) -> dict[str
     }
 
 
-def _listed(values: dict[str, Any]) -> dict[str, Any]:
-    """With lists for tuples, as JSON gives them back."""
+def _with_lists(values: dict[str, Any]) -> dict[str, Any]:
+    """Return the values with lists for tuples, as JSON gives them back."""
     return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}

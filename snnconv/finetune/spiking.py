@@ -26,19 +26,20 @@ def spiking_network(
     threshold_norm: bool = True,
     train_ceilings: bool = False,
 ) -> SNN:
-    """A spiking network of an ANN's layers, to be trained; batch-norm stays, over time and batch together.
+    """Return a spiking network of an ANN's layers, to be trained; batch-norm stays, over time and batch together.
 
     Args:
-        model: an ANN; its weights are where training starts.
-        neuron: the neurons that take the place of its activations.
-        average_pool: replace max-pooling by average pooling; else it moves before the activation that it follows.
-        threshold_norm: scale batch-norms to the neurons' threshold (tdBN).
-        train_ceilings: give thresholds a gradient.
+        model: ANN, with whose weights the training starts.
+        neuron: Neurons that take the place of its activations.
+        average_pool: True to replace max-pooling by average pooling; else it moves before the activation that it
+            follows.
+        threshold_norm: True to scale batch-norms to the neurons' threshold (tdBN).
+        train_ceilings: True to give thresholds a gradient.
 
     Raises:
-        UnsupportedOperatorsError: lists every node that cannot be given spikes.
-        ModelError: the network is not an ANN, or has no activation.
-        InvalidValueError: its input has another number of time steps than the neurons, or it has activations of both
+        UnsupportedOperatorsError: Nodes cannot be given spikes; all are listed.
+        ModelError: The network is not an ANN, or has no activation.
+        InvalidValueError: Its input has another number of time steps than the neurons, or it has activations of both
             signs and the neurons fire no negative spikes.
     """
     if not isinstance(model, ANN):
@@ -52,13 +53,13 @@ def spiking_network(
         average_pools(prepared.graph)
     place_signals(prepared.graph)
     pool_before_sites(prepared.graph)
-    made = build_neuron(neuron, torch.tensor(1.0))
-    make_plan(prepared, Coupling.CAUSAL if made.coupling is Coupling.CAUSAL else Coupling.MEAN).require()
+    coupling = build_neuron(neuron, torch.tensor(1.0)).coupling
+    make_plan(prepared, Coupling.CAUSAL if coupling is Coupling.CAUSAL else Coupling.MEAN).require()
 
     def neurons(node: fx.Node, site: nn.Module) -> SpikingSite:
-        made = build_neuron(neuron, torch.tensor(neuron.initial_ceiling), signed=is_signed(site))
-        made.ceiling.requires_grad_(train_ceilings)
-        return made
+        layer = build_neuron(neuron, torch.tensor(neuron.initial_ceiling), signed=is_signed(site))
+        layer.ceiling.requires_grad_(train_ceilings)
+        return layer
 
     network = unroll(prepared, neurons)
     hold_scalars(network.graph)

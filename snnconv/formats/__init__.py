@@ -7,9 +7,9 @@ from importlib import import_module
 from importlib.util import find_spec
 from pkgutil import iter_modules
 
-from snnconv.formats.exporting import FORMATS, Exported, ExportFormat, described, ordered_formats
+from snnconv.formats.exporting import FORMATS, Exported, ExportedBytes, ExportFormat, described, ordered_formats
 
-__all__ = ["FORMATS", "ExportFormat", "Exported", "described", "ordered_formats"]
+__all__ = ["FORMATS", "ExportFormat", "Exported", "ExportedBytes", "described", "ordered_formats"]
 
 for _package in iter_modules(__path__):
     _module = f"{__name__}.{_package.name}.export"

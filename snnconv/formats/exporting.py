@@ -13,33 +13,22 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
 
-from snnconv.files import require_writable
+from snnconv.errors import ModelError
+from snnconv.files import require_writable, write_atomically
+from snnconv.options import described
 from snnconv.registry import Registry
 
 if TYPE_CHECKING:
     from snnconv.model import Model
 
-__all__ = ["FORMATS", "ExportFormat", "Exported", "described", "ordered_formats"]
+__all__ = ["FORMATS", "ExportFormat", "Exported", "ExportedBytes", "NoChoices", "described", "ordered_formats"]
 
 Settings = TypeVar("Settings")
 OTHERS = 100
-
-
-def described(
-    text: str, *, metavar: str | None = None, least: float | None = None, most: float | None = None
-) -> dict[str, Any]:
-    """Return the metadata of a settings field: all that an option of the command line needs beside type and default.
-
-    Args:
-        text: Help of the option.
-        metavar: Word for the value in the help.
-        least: Lowest number that is allowed.
-        most: Highest number that is allowed.
-    """
-    return {"help": text, "metavar": metavar, "least": least, "most": most}
 
 
 class Exported(ABC):
@@ -88,6 +77,46 @@ class Exported(ABC):
         return self
 
 
+@dataclass(frozen=True)
+class ExportedBytes(Exported):
+    """A network in a format that is one file, and that nothing here runs.
+
+    Attributes:
+        content: Bytes of the file.
+    """
+
+    content: bytes
+
+    def save(self, path: Path) -> None:
+        """Write the file, atomically."""
+        write_atomically(path, self.content)
+
+    def open(self, model: Model) -> Any:
+        """Refuse a comparison.
+
+        Raises:
+            ModelError: Nothing runs the file.
+        """
+        raise ModelError("Nothing here runs a file of this format, so that it cannot be compared: leave --data out.")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the size."""
+        return {"bytes": len(self.content)}
+
+    def lines(self) -> list[str]:
+        """Return the size in words."""
+        return [f"{len(self.content):,} bytes."]
+
+    def title(self) -> str:
+        """Return a word for the file."""
+        return "The file"
+
+
+@dataclass(frozen=True)
+class NoChoices:
+    """The settings of a format in which nothing can be chosen."""
+
+
 class ExportFormat(ABC, Generic[Settings]):
     """A format that a network is exported to.
 
@@ -100,7 +129,7 @@ class ExportFormat(ABC, Generic[Settings]):
     """
 
     help: ClassVar[str]
-    settings: ClassVar[type[Any]]
+    settings: ClassVar[type[Any]] = NoChoices
     kind: ClassVar[Literal["file", "folder"]] = "file"
     place: ClassVar[int] = OTHERS
 

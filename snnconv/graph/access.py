@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from torch import fx, nn
 
 __all__ = [
@@ -14,6 +16,7 @@ __all__ = [
     "operands",
     "output_of",
     "results",
+    "samples_within",
 ]
 
 
@@ -78,3 +81,16 @@ def finish(graph: fx.GraphModule, changed: bool) -> bool:
         graph.delete_all_unused_submodules()
         graph.recompile()
     return changed
+
+
+def samples_within(graph: fx.GraphModule, elements: int, steps: int = 1) -> int:
+    """Return how many samples may run together, at least 1.
+
+    Args:
+        graph: Graph whose nodes know the shape of what they give for one sample.
+        elements: Most elements of the largest activation of all samples and steps together.
+        steps: Time steps that an activation holds side by side.
+    """
+    shapes = [node.meta["shape"] for node in graph.graph.nodes if "shape" in node.meta]
+    largest = max((math.prod(shape) for shape in shapes), default=1)
+    return max(1, elements // (largest * steps))

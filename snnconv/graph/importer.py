@@ -31,6 +31,7 @@ from snnconv.graph.node import (
 )
 from snnconv.graph.reading import InputShape, live_values, read_initializers, read_input, read_opsets
 from snnconv.graph.refusals import named_refusals
+from snnconv.graph.size import Size
 
 __all__ = ["Imported", "import_graph"]
 
@@ -91,7 +92,7 @@ class _Importer:
         self.builder = GraphBuilder()
         self.file_batch: int | None = None
 
-    def run(self, size: int | None) -> Imported:
+    def run(self, size: Size | None) -> Imported:
         """Import; `size` replaces open or other spatial sizes of the input."""
         self.values.update(read_initializers(self.proto))
         stated = read_input(self.proto, size)
@@ -266,7 +267,7 @@ def _handle(view: NodeView, domain: str) -> Sequence[Call]:
     return answer if isinstance(answer, list) else [answer]
 
 
-def import_graph(model: onnx.ModelProto, *, size: int | None = None) -> Imported:
+def import_graph(model: onnx.ModelProto, *, size: Size | None = None) -> Imported:
     """Import an ONNX model as a graph of modules.
 
     Functions that the file defines are inlined; those of the domain `ai.snnconv` have handlers of their own.

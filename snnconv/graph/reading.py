@@ -12,6 +12,7 @@ from snnconv.errors import InvalidValueError, ModelError
 from snnconv.graph.inlining import OWN_DOMAIN
 from snnconv.graph.naming import readable_name
 from snnconv.graph.node import Constant, read_attributes
+from snnconv.graph.size import Size, sides_of
 
 __all__ = ["OLDEST_OPSET", "InputShape", "live_values", "read_initializers", "read_input", "read_opsets"]
 
@@ -81,7 +82,7 @@ def read_initializers(graph: onnx.GraphProto) -> dict[str, Constant]:
     return constants
 
 
-def read_input(graph: onnx.GraphProto, size: int | None) -> InputShape:
+def read_input(graph: onnx.GraphProto, size: Size | None) -> InputShape:
     """Return the input that is no initializer; `size` replaces its height and width.
 
     Raises:
@@ -164,13 +165,11 @@ def _frames(graph: onnx.GraphProto, name: str, sizes: list[int]) -> int | None:
     return sizes[0]
 
 
-def _with_size(sizes: list[int], size: int | None, *, channels_last: bool) -> tuple[int, ...]:
+def _with_size(sizes: list[int], size: Size | None, *, channels_last: bool) -> tuple[int, ...]:
     """Fill in the spatial axes: of `[C, H, W]` the last two, of `[H, W, C]` the first two."""
-    if size is not None and size < 1:
-        raise InvalidValueError(f"size is {size}: it must be at least 1.")
-    if size is not None and len(sizes) == 3:
-        spatial = (0, 1) if channels_last else (1, 2)
-        sizes = [size if axis in spatial else value for axis, value in enumerate(sizes)]
+    sides = None if size is None else sides_of(size)
+    if sides is not None and len(sizes) == 3:
+        sizes = [*sides, sizes[2]] if channels_last else [sizes[0], *sides]
     if all(value > 0 for value in sizes):
         return tuple(sizes)
     shape = f"[batch, {', '.join(str(value) if value > 0 else '?' for value in sizes)}]"

@@ -23,9 +23,9 @@ class DSBlock(nn.Module):
     code. The shortcut is the identity, or `relu(bn(conv))` with a 1 x 1 convolution where the shape changes.
 
     Args:
-        inputs: channels of the input.
-        filters: channels of the output.
-        stride: 1, or 2 to halve height and width.
+        inputs: Channels of the input.
+        filters: Channels of the output.
+        stride: Stride: 1, or 2 to halve height and width.
     """
 
     def __init__(self, inputs: int, filters: int, stride: int) -> None:
@@ -39,7 +39,7 @@ class DSBlock(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """`[B, inputs, H, W]` to `[B, filters, ⌈H/stride⌉, ⌈W/stride⌉]`, not negative where `x` is not."""
+        """Map `[B, inputs, H, W]` to `[B, filters, ⌈H/stride⌉, ⌈W/stride⌉]`, not negative where `x` is not."""
         y: Tensor = self.residual(x) + self.shortcut(x)
         return y
 
@@ -53,11 +53,11 @@ class DSResNet(nn.Module):
     Parameters at 3 channels and 10 classes: `ds-resnet20` 4,327,754, `ds-resnet20-w16` 272,474.
 
     Args:
-        channels: channels C of the images.
-        classes: number of classes.
-        width: channels of the stem and the first stage; each later stage has twice those of the one before.
-        n: number of blocks of each stage.
-        input_norm: whether a batch-norm without weight and bias takes the input.
+        channels: Channels C of the images.
+        classes: Number of classes.
+        width: Channels of the stem and the first stage; each later stage has twice those of the one before.
+        n: Number of blocks of each stage.
+        input_norm: True for a batch-norm without weight and bias on the input.
     """
 
     def __init__(self, channels: int, classes: int, *, width: int, n: int, input_norm: bool = False) -> None:
@@ -70,7 +70,7 @@ class DSResNet(nn.Module):
         initialise(self)
 
     def forward(self, x: Tensor) -> Tensor:
-        """`[B, C, H, W]` to logits `[B, classes]`."""
+        """Map images `[B, C, H, W]` to logits `[B, classes]`."""
         logits: Tensor = self.head(self.pool(self.stages(self.stem(x))).flatten(1))
         return logits
 

@@ -22,9 +22,9 @@ class MSBlock(nn.Module):
     currents themselves, so it multiplies where others add spikes.
 
     Args:
-        inputs: channels of the input.
-        filters: channels of the output.
-        stride: 1, or 2 to halve height and width.
+        inputs: Channels of the input.
+        filters: Channels of the output.
+        stride: Stride: 1, or 2 to halve height and width.
     """
 
     def __init__(self, inputs: int, filters: int, stride: int) -> None:
@@ -36,7 +36,7 @@ class MSBlock(nn.Module):
         self.shortcut = nn.Identity() if same else conv_bn(inputs, filters, kernel=1, stride=stride)
 
     def forward(self, x: Tensor) -> Tensor:
-        """`[B, inputs, H, W]` to `[B, filters, ⌈H/stride⌉, ⌈W/stride⌉]`."""
+        """Map `[B, inputs, H, W]` to `[B, filters, ⌈H/stride⌉, ⌈W/stride⌉]`."""
         y: Tensor = self.residual(x) + self.shortcut(x)
         return y
 
@@ -49,10 +49,10 @@ class MSResNet(nn.Module):
     The paper starts the last batch-norm of each block at weight 0; here it starts at 1.
 
     Args:
-        channels: channels C of the images.
-        classes: number of classes.
-        widths: channels of each stage; the stem has those of the first.
-        blocks: number of blocks of each stage.
+        channels: Channels C of the images.
+        classes: Number of classes.
+        widths: Channels of each stage; the stem has those of the first.
+        blocks: Number of blocks of each stage.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class MSResNet(nn.Module):
         initialise(self)
 
     def forward(self, x: Tensor) -> Tensor:
-        """`[B, C, H, W]` to logits `[B, classes]`."""
+        """Map images `[B, C, H, W]` to logits `[B, classes]`."""
         logits: Tensor = self.head(self.pool(self.activation(self.stages(self.stem(x)))).flatten(1))
         return logits
 

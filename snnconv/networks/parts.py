@@ -1,4 +1,4 @@
-"""What the families share: convolutions with batch-norm, stages of blocks, the initial weights."""
+"""Parts that the families share: convolutions with batch-norm, stages of blocks, initial weights."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ __all__ = ["conv_bn", "doubling", "initialise", "stages"]
 
 
 def conv_bn(inputs: int, filters: int, *, kernel: int = 3, stride: int = 1) -> nn.Sequential:
-    """A convolution without bias and its batch-norm: `[B, inputs, H, W]` to `[B, filters, ⌈H/stride⌉, ⌈W/stride⌉]`."""
+    """Return a convolution without bias and its batch-norm.
+
+    They map `[B, inputs, H, W]` to `[B, filters, ⌈H/stride⌉, ⌈W/stride⌉]`.
+    """
     convolution = nn.Conv2d(inputs, filters, kernel, stride=stride, padding=kernel // 2, bias=False)
     return nn.Sequential(convolution, nn.BatchNorm2d(filters))
 
@@ -18,24 +21,24 @@ def conv_bn(inputs: int, filters: int, *, kernel: int = 3, stride: int = 1) -> n
 def stages(
     block: Callable[[int, int, int], nn.Module], inputs: int, widths: Sequence[int], blocks: Sequence[int]
 ) -> nn.Sequential:
-    """Stages of residual blocks; the first block of each stage but the first halves height and width.
+    """Return stages of residual blocks; the first block of each stage but the first halves height and width.
 
     Args:
-        block: function of (input channels, output channels, stride) that makes a block.
-        inputs: channels of the input.
-        widths: channels of each stage.
-        blocks: number of blocks of each stage.
+        block: Function of (input channels, output channels, stride) that makes a block.
+        inputs: Channels of the input.
+        widths: Channels of each stage.
+        blocks: Number of blocks of each stage.
     """
-    made = []
+    layers = []
     for stage, (width, count) in enumerate(zip(widths, blocks, strict=True)):
         for position in range(count):
-            made.append(block(inputs, width, 2 if stage and not position else 1))
+            layers.append(block(inputs, width, 2 if stage and not position else 1))
             inputs = width
-    return nn.Sequential(*made)
+    return nn.Sequential(*layers)
 
 
 def doubling(width: int) -> tuple[int, int, int]:
-    """Widths of three stages, of which each is twice as wide as the one before."""
+    """Return the widths of three stages, of which each is twice as wide as the one before."""
     return width, 2 * width, 4 * width
 
 

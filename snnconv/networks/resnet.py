@@ -24,9 +24,9 @@ class BasicBlock(nn.Module):
     a 1 x 1 convolution with batch-norm where the shape changes (option B of section 4.1).
 
     Args:
-        inputs: channels of the input.
-        filters: channels of the output.
-        stride: 1, or 2 to halve height and width.
+        inputs: Channels of the input.
+        filters: Channels of the output.
+        stride: Stride: 1, or 2 to halve height and width.
     """
 
     def __init__(self, inputs: int, filters: int, stride: int) -> None:
@@ -37,7 +37,7 @@ class BasicBlock(nn.Module):
         self.activation = nn.ReLU()
 
     def forward(self, x: Tensor) -> Tensor:
-        """`[B, inputs, H, W]` to `[B, filters, ⌈H/stride⌉, ⌈W/stride⌉]`, not negative."""
+        """Map `[B, inputs, H, W]` to `[B, filters, ⌈H/stride⌉, ⌈W/stride⌉]`, not negative."""
         y: Tensor = self.activation(self.residual(x) + self.shortcut(x))
         return y
 
@@ -55,11 +55,11 @@ class ResNet(nn.Module):
       count 12.63 million have a stem of 64 channels.
 
     Args:
-        channels: channels C of the images.
-        classes: number of classes.
-        widths: channels of each stage; the stem has those of the first.
-        blocks: number of blocks of each stage.
-        hidden: features of a linear layer with ReLU before the head; none by default.
+        channels: Channels C of the images.
+        classes: Number of classes.
+        widths: Channels of each stage; the stem has those of the first.
+        blocks: Number of blocks of each stage.
+        hidden: Features of a linear layer with ReLU before the head; none by default.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class ResNet(nn.Module):
         initialise(self)
 
     def forward(self, x: Tensor) -> Tensor:
-        """`[B, C, H, W]` to logits `[B, classes]`."""
+        """Map images `[B, C, H, W]` to logits `[B, classes]`."""
         logits: Tensor = self.head(self.pool(self.stages(self.stem(x))).flatten(1))
         return logits
 

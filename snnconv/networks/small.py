@@ -16,8 +16,8 @@ class SmallCNN(nn.Module):
     14,458 parameters at 1 channel and 10 classes.
 
     Args:
-        channels: channels C of the images.
-        classes: number of classes.
+        channels: Channels C of the images.
+        classes: Number of classes.
     """
 
     def __init__(self, channels: int, classes: int) -> None:
@@ -28,7 +28,7 @@ class SmallCNN(nn.Module):
         self.head = nn.Linear(32, classes)
 
     def forward(self, x: Tensor) -> Tensor:
-        """`[B, C, H, W]` to logits `[B, classes]`."""
+        """Map images `[B, C, H, W]` to logits `[B, classes]`."""
         logits: Tensor = self.head(self.features(x).flatten(1))
         return logits
 

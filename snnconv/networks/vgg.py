@@ -25,10 +25,10 @@ class VGG(nn.Module):
     `vgg13`: 9,413,066 parameters at 3 channels and 10 classes; `vgg16`: 14,724,042.
 
     Args:
-        channels: channels C of the images.
-        classes: number of classes.
-        widths: channels of each stage.
-        convolutions: number of convolutions of each stage.
+        channels: Channels C of the images.
+        classes: Number of classes.
+        widths: Channels of each stage.
+        convolutions: Number of convolutions of each stage.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class VGG(nn.Module):
         initialise(self)
 
     def forward(self, x: Tensor) -> Tensor:
-        """`[B, C, H, W]` to logits `[B, classes]`."""
+        """Map images `[B, C, H, W]` to logits `[B, classes]`."""
         logits: Tensor = self.head(self.pool(self.features(x)).flatten(1))
         return logits
 

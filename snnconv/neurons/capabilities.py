@@ -150,9 +150,7 @@ def register_neuron(capabilities: Capabilities) -> Callable[[S], S]:
 
     def decorate(kind: S) -> S:
         for registry, keys in ((KINDS, [kind]), (NEURONS, names), (HANDLERS, functions)):
-            for key in keys:
-                if key in registry:
-                    raise ValueError(f"{registry.what} {key!r} is registered already")
+            registry.require_free(*keys)
         KINDS.register(kind)(capabilities)
         for name, neuron in names.items():
             NEURONS.register(name)(neuron)

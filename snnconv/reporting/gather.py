@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from snnconv.data.datasets import open_data
-from snnconv.data.images import Images
+from snnconv.data.opening import DataLike, as_images
 from snnconv.errors import DataError
 from snnconv.evaluation import evaluate
 from snnconv.evaluation.scoring import classes_of, has_labels
@@ -30,7 +29,7 @@ __all__ = ["gather"]
 
 def gather(
     model: Model,
-    data: Images | str,
+    data: DataLike,
     *,
     against: Model | None = None,
     options: ReportOptions | None = None,
@@ -41,7 +40,7 @@ def gather(
 
     Args:
         model: Network of any stage; it is not changed.
-        data: Images opened for the network, or a data spec. Labels are optional.
+        data: Data in any form that `report` takes. Labels are optional.
         against: Network that it was made from, or another one of the same outputs; None: compare with nothing.
         options: Choices of the report; None: the defaults.
         names: Names of the two networks; None: those in their provenance.
@@ -51,12 +50,12 @@ def gather(
         DataError, ModelError, InvalidValueError: as `evaluate` does.
     """
     chosen = options or ReportOptions()
-    opened = open_data(data, model.input, purpose="eval") if isinstance(data, str) else data
+    opened = as_images(data, model.input, "eval")
     if not len(opened):
         raise DataError(f"{opened.spec!r} holds no {opened.input.noun}.")
     classes = classes_of(model)
-    images = _first(opened, chosen.limit)
-    few = _first(images, chosen.site_images)
+    images = opened.first(chosen.limit)
+    few = images.first(chosen.site_images)
     # This also refuses data and pairs of networks that do not fit, before any other work.
     counted = evaluate(
         model,
@@ -99,7 +98,3 @@ def gather(
 def name_of(model: Model) -> str:
     """Return the name of a network's source, or words for a network without one."""
     return str(model.provenance.get("source", f"a network at the stage {model.stage.value}"))
-
-
-def _first(images: Images, count: int | None) -> Images:
-    return images if count is None or count >= len(images) else images.subset(range(count))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from snnconv.costs.energy import DEFAULT, EnergyModel
-from snnconv.data.datasets import open_data
+from snnconv.data.opening import DataLike, as_images
 from snnconv.errors import DataError, InvalidValueError
 from snnconv.evaluation import Evaluation, ann_energy, evaluate
 from snnconv.evaluation.accuracy import standard_error, standard_error_of_difference
@@ -25,7 +25,7 @@ __all__ = ["gather_comparison"]
 
 def gather_comparison(
     models: Sequence[tuple[str, Model]],
-    data: str,
+    data: DataLike,
     *,
     against: tuple[str, Model] | None = None,
     grid: Grid | None = None,
@@ -40,7 +40,7 @@ def gather_comparison(
 
     Args:
         models: Names and networks; no network is changed.
-        data: A data spec, opened for each network.
+        data: Data in any form that `compare` takes.
         against: Name and network of the reference, or None.
         grid: T, L and couplings to try with each network; None: every network at its own.
         limit: Number of images to classify, the first of the data; None: all.
@@ -70,7 +70,7 @@ def gather_comparison(
             energy_model=energy_model,
             progress=progress,
         )
-        _require_score(result, data)
+        _require_score(result, lambda: as_images(data, model.input, "eval").spec)
         return result
 
     settings = [(name, setting) for name, model in models for setting in (grid or Grid()).settings(model)]
@@ -86,7 +86,7 @@ def gather_comparison(
         name, network = against
         energy_pj = _energy_of(network, data, first.activity_images, precision, energy_model)
         reference = Reference(name, first.against_accuracy, energy_pj)
-    images = open_data(data, input_spec, purpose="eval")
+    images = as_images(data, input_spec, "eval")
     return Comparison(
         score,
         _with_fronts(contenders, score),
@@ -100,11 +100,11 @@ def gather_comparison(
     )
 
 
-def _require_score(result: Evaluation, data: str) -> None:
+def _require_score(result: Evaluation, spec: Callable[[], str]) -> None:
     """Refuse an evaluation that has neither an accuracy nor an agreement."""
     if result.accuracy is None and result.agreement is None:
         raise DataError(
-            f"{data!r} has no labels, and there is no network to compare with, so that nothing says how good these "
+            f"{spec()!r} has no labels, and there is no network to compare with, so that nothing says how good these "
             "are: give labelled data, or the network that they were made from with --against."
         )
 
@@ -149,7 +149,9 @@ def _contender(number: int, name: str, setting: Setting, result: Evaluation) -> 
     )
 
 
-def _energy_of(model: Model, data: str, counted_images: int, precision: Precision, energy_model: EnergyModel) -> float:
+def _energy_of(
+    model: Model, data: DataLike, counted_images: int, precision: Precision, energy_model: EnergyModel
+) -> float:
     """Return the estimated energy of the reference, in picojoules an image; spikes are counted on data."""
     if not isinstance(model, SNN):
         return ann_energy(model, energy_model=energy_model).energy_pj_per_image

@@ -21,12 +21,20 @@ def thumbnail(images: Images, index: int) -> bytes:
 
     Recordings of events become one picture of all frames: orange is brighter, blue is darker.
     """
-    rgb = to_rgb(images.pixels(index))
+    pixels = images.pixels(index)
+    rgb = to_rgb(_as_row(pixels) if images.input.layout == "NC" else pixels)
     picture = Image.fromarray(rgb.permute(1, 2, 0).contiguous().numpy())
     picture.thumbnail((SIDE, SIDE))
     file = io.BytesIO()
     picture.save(file, format="PNG", optimize=True)
     return file.getvalue()
+
+
+def _as_row(values: Tensor) -> Tensor:
+    """Return the numbers of a flat sample as a row of pixels in 0..1, brightest where they are largest."""
+    least, most = values.min(), values.max()
+    row = (values - least) / (most - least).clamp_min(1e-9)
+    return row.unsqueeze(-2).unsqueeze(-2)
 
 
 def to_rgb(pixels: Tensor) -> Tensor:

@@ -6,9 +6,12 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from torch import nn
+
 from snnconv.costs.energy import DEFAULT, EnergyModel
-from snnconv.data.images import Images
-from snnconv.loading import load
+from snnconv.data.opening import DataLike
+from snnconv.errors import InvalidValueError
+from snnconv.loading import ModelLike, load_beside, load_for
 from snnconv.model import Model
 from snnconv.progress import Progress, no_progress
 from snnconv.reporting.comparison import Comparison
@@ -25,23 +28,22 @@ from snnconv.spiking.grid import Grid
 
 __all__ = ["compare", "report"]
 
-Network = Model | str | os.PathLike[str]
-
 
 def report(
-    model: Network,
-    data: Images | str,
+    model: ModelLike,
+    data: DataLike,
     output: str | os.PathLike[str] = "report.html",
     *,
-    against: Network | None = None,
+    against: ModelLike | None = None,
     options: ReportOptions | None = None,
     progress: Progress = no_progress,
 ) -> Report:
     """Write one self-contained page about a network, and its numbers as JSON beside it.
 
     Args:
-        model: Network of any stage, or its file.
-        data: Images opened for the network, or a data spec. Labels are optional.
+        model: Network of any stage, in any form that `load` takes; the data tell the shape of an `nn.Module`'s input.
+        data: Data spec, samples `[n, ...]` as the network takes them, `(x, y)`, Dataset, DataLoader, or images opened
+            for the network. Labels are optional.
         output: Path of the page, which ends in .html; the numbers get the same name with .json.
         against: Network that it was made from, or another one of the same outputs; None: compare with nothing.
         options: Choices of the report; None: the defaults.
@@ -56,19 +58,20 @@ def report(
     """
     page = Path(output)
     check_output(page, _files(model, against))
-    name, network = _load(model)
-    other_name, other = (None, None) if against is None else _load(against)
-    numbers = gather(network, data, against=other, options=options, names=(name, other_name), progress=progress)
+    network = load_for(model, data, "eval")
+    other = None if against is None else load_beside(against, network.input)
+    names = (_name(model, network), None if against is None or other is None else _name(against, other))
+    numbers = gather(network, data, against=other, options=options, names=names, progress=progress)
     write(page, render("report.html.j2", report_view(numbers)), numbers.to_dict())
     return numbers
 
 
 def compare(
-    models: Sequence[Network],
-    data: str,
+    models: Sequence[ModelLike],
+    data: DataLike,
     output: str | os.PathLike[str] = "compare.html",
     *,
-    against: Network | None = None,
+    against: ModelLike | None = None,
     grid: Grid | None = None,
     limit: int | None = None,
     precision: Precision = "auto",
@@ -79,8 +82,9 @@ def compare(
     """Write one self-contained page that sets networks side by side, and its numbers as JSON beside it.
 
     Args:
-        models: Networks of any stage, or their files.
-        data: A data spec.
+        models: Networks of any stage, each in any form that `load` takes.
+        data: Data in any form that `report` takes. A data spec is opened for each network's own input; samples in
+            memory and opened images are given to all of them as they are.
         output: Path of the page, which ends in .html; the numbers get the same name with .json.
         against: Reference whose predictions are compared; needed where the data have no labels.
         grid: T, L and couplings to try with each network; None: every network at its own.
@@ -97,12 +101,16 @@ def compare(
         FileError: a file is missing or damaged, or the page cannot be written; then nothing is.
         DataError, ModelError, InvalidValueError: as `evaluate` does, or a setting cannot be.
     """
+    if isinstance(models, (str, os.PathLike, nn.Module, Model)):
+        raise InvalidValueError("models is one network: give a list of one or more, as in compare([model], data).")
     page = Path(output)
     check_output(page, _files(*models, against))
+    networks = [(_name(source, network), network) for source in models for network in (load_for(source, data, "eval"),)]
+    other = None if against is None or not networks else load_beside(against, networks[0][1].input)
     numbers = gather_comparison(
-        [_load(network) for network in models],
+        networks,
         data,
-        against=None if against is None else _load(against),
+        against=None if against is None or other is None else (_name(against, other), other),
         grid=grid,
         limit=limit,
         precision=precision,
@@ -114,14 +122,13 @@ def compare(
     return numbers
 
 
-def _files(*networks: Network | None) -> list[str]:
+def _files(*networks: ModelLike | None) -> list[str]:
     return [os.fspath(network) for network in networks if isinstance(network, (str, os.PathLike))]
 
 
-def _load(network: Network) -> tuple[str, Model]:
-    """Return a network under its name: that of its file, or what its provenance calls it."""
-    model = load(network)
-    if not isinstance(network, (str, os.PathLike)):
-        return name_of(model), model
-    text = os.fspath(network)
-    return text if ":" in text and not os.path.exists(text) else Path(text).name, model
+def _name(source: ModelLike, model: Model) -> str:
+    """Return the name of a network: that of its file, or what its provenance calls it."""
+    if not isinstance(source, (str, os.PathLike)):
+        return name_of(model)
+    text = os.fspath(source)
+    return text if ":" in text and not os.path.exists(text) else Path(text).name

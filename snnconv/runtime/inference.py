@@ -13,14 +13,13 @@ The graph that is made holds modules of its own where they save a pass (substitu
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 
 import torch
 from torch import fx, nn
 
 from snnconv.errors import InvalidValueError
-from snnconv.graph.access import calls, finish, module_of, operands
+from snnconv.graph.access import calls, finish, module_of, operands, samples_within
 from snnconv.graph.linear import CONVOLUTIONS, LINEAR, NORMS
 from snnconv.graph.modules import Arithmetic
 from snnconv.graph.passes import fold_affine, run_passes, split_calls
@@ -106,10 +105,8 @@ def batch_that_fits(model: Model) -> int:
     """
     on_device = any(parameter.device.type != "cpu" for parameter in model.graph.parameters())
     most = LARGEST_ON_DEVICE if on_device else LARGEST_TENSOR
-    shapes = [node.meta["shape"] for node in model.graph.graph.nodes if "shape" in node.meta]
-    largest: int = max(math.prod(shape) for shape in shapes)
     steps = 1 if fires_levels(model) else model.timesteps or 1
-    return max(1, min(LARGEST_BATCH, most // (largest * steps)))
+    return min(LARGEST_BATCH, samples_within(model.graph, most, steps))
 
 
 def _give_once(graph: fx.GraphModule) -> None:

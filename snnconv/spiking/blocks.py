@@ -24,9 +24,9 @@ class Block:
     """A run of nodes.
 
     Attributes:
-        nodes: in the order of execution.
-        inputs: nodes before it whose outputs it reads.
-        outputs: its nodes whose outputs are read after it.
+        nodes: Nodes in the order of execution.
+        inputs: Nodes before the block whose outputs it reads.
+        outputs: Nodes of the block whose outputs are read after it.
     """
 
     nodes: tuple[fx.Node, ...]
@@ -39,9 +39,9 @@ class BlockError:
     """Squared error of a block's outputs as a share of their variance, on images that it was not moved by.
 
     Attributes:
-        name: of the block's last node.
-        before: with the ceilings and biases that it had.
-        after: with those that it was given.
+        name: Name of the block's last node.
+        before: Error with the ceilings and biases that it had.
+        after: Error with the ceilings and biases of the reconstruction.
     """
 
     name: str
@@ -57,7 +57,7 @@ def blocks_of(graph: fx.GraphModule, *, fewest: int = FEWEST_SITES, most: int = 
     nodes = calls(graph)
     place = {node: index for index, node in enumerate(nodes)}
     last_read = {node: max((place.get(user, len(nodes)) for user in node.users), default=-1) for node in nodes}
-    found: list[Block] = []
+    blocks: list[Block] = []
     current: list[fx.Node] = []
     sites = 0
     for index, node in enumerate(nodes):
@@ -65,14 +65,14 @@ def blocks_of(graph: fx.GraphModule, *, fewest: int = FEWEST_SITES, most: int = 
         sites += is_site(module_of(graph, node))
         alive = sum(last_read[earlier] > index for earlier in nodes[: index + 1])
         if (sites >= fewest and alive == 1) or sites >= most:
-            found.append(_block(current, last_read, index))
+            blocks.append(_block(current, last_read, index))
             current, sites = [], 0
     if current:
-        found.append(_block(current, last_read, len(nodes) - 1))
-    return tuple(found)
+        blocks.append(_block(current, last_read, len(nodes) - 1))
+    return tuple(blocks)
 
 
 def _block(nodes: list[fx.Node], last_read: dict[fx.Node, int], end: int) -> Block:
-    own = set(nodes)
-    inputs = dict.fromkeys(operand for node in nodes for operand in operands(node) if operand not in own)
+    members = set(nodes)
+    inputs = dict.fromkeys(operand for node in nodes for operand in operands(node) if operand not in members)
     return Block(tuple(nodes), tuple(inputs), tuple(node for node in nodes if last_read[node] > end))

@@ -20,17 +20,17 @@ __all__ = ["one_step", "waiting"]
 
 
 def one_step(model: Model, purpose: str) -> fx.GraphModule:
-    """A copy of a spiking network's graph, `[B, ...]` at a step to its outputs `[B, ...]` at that step.
+    """Return a copy of a spiking network's graph, `[B, ...]` at a step to its outputs `[B, ...]` at that step.
 
     What comes before the first neurons is in it and computed at each step, also where the input is still.
 
     Args:
-        model: an SNN of causal coupling.
-        purpose: what the errors call a network without a window, such as "A single step".
+        model: SNN of causal coupling.
+        purpose: Name of a network without a window in the errors, such as "A single step".
 
     Raises:
-        ModelError: the network does not spike, or its neurons see their whole window.
-        UnsupportedOperatorsError: operators are computed on the mean of the window; all of them are listed.
+        ModelError: The network does not spike, or its neurons see their whole window.
+        UnsupportedOperatorsError: Operators are computed on the mean of the window; all of them are listed.
     """
     if not isinstance(model, SNN):
         raise ModelError(
@@ -48,8 +48,8 @@ def one_step(model: Model, purpose: str) -> fx.GraphModule:
             refused,
         )
     graph = copy.deepcopy(model.graph)
-    found = results(graph)
-    ends = found[len(found) // 2 :]
+    outputs = results(graph)
+    ends = outputs[len(outputs) // 2 :]
     sources = tuple(operands(node)[0] for node in ends)
     output_of(graph).args = (sources[0] if len(sources) == 1 else sources,)
     for node in reversed(calls(graph)):
@@ -64,15 +64,13 @@ def one_step(model: Model, purpose: str) -> fx.GraphModule:
 
 
 def waiting(graph: fx.GraphModule) -> list[UnsupportedNode]:
-    """Operators of a spiking network that take the mean of a window, other than its outputs."""
-    found = []
-    for node in calls(graph):
-        means = [given for given in operands(node) if _is_mean(graph, given)]
-        if means:
-            own = display_name(node)
-            reason = "it takes the time mean of what is before it, which is known when the window is over"
-            found.append(UnsupportedNode(own, type(module_of(graph, node)).__name__, reason))
-    return found
+    """Return operators of a spiking network that take the mean of a window, other than its outputs."""
+    reason = "it takes the time mean of what is before it, which is known when the window is over"
+    return [
+        UnsupportedNode(display_name(node), type(module_of(graph, node)).__name__, reason)
+        for node in calls(graph)
+        if any(_is_mean(graph, operand) for operand in operands(node))
+    ]
 
 
 def _is_mean(graph: fx.GraphModule, node: fx.Node) -> bool:

@@ -1,4 +1,4 @@
-"""What will become of each node, and what stands in the way: asked before any work."""
+"""The plan of a conversion, made before any work: the fate of each node, and every obstacle."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ class Plan:
     """The fate of a network's nodes.
 
     Attributes:
-        sites: names of the activations that become neurons.
-        on_means: names of operators that are computed once, on the time mean of their input.
-        unsupported: what stands in the way.
+        sites: Names of the activations that become neurons.
+        on_means: Names of operators that are computed once, on the time mean of their input.
+        unsupported: Nodes that stand in the way.
     """
 
     sites: tuple[str, ...]
@@ -37,15 +37,15 @@ class Plan:
 
     @property
     def convertible(self) -> bool:
-        """Whether nothing stands in the way and there is something to convert."""
+        """True where nothing stands in the way and there is something to convert."""
         return bool(self.sites) and not self.unsupported
 
     def require(self) -> None:
-        """Raise what stands in the way, all of it at once.
+        """Refuse a network that cannot be converted, with all obstacles at once.
 
         Raises:
-            UnsupportedOperatorsError: nodes that cannot be converted.
-            ModelError: the network has no activation that could become a neuron.
+            UnsupportedOperatorsError: Nodes cannot be converted.
+            ModelError: The network has no activation that could become a neuron.
         """
         if self.unsupported:
             raise UnsupportedOperatorsError("Nodes that cannot be converted", self.unsupported)
@@ -57,11 +57,11 @@ class Plan:
 
 
 def prepare(model: Model, *, merge_linear: bool = False) -> Model:
-    """A copy with batch-norm folded and max-pooling moved before the activations; same outputs.
+    """Return a copy with batch-norm folded and max-pooling moved before the activations; its outputs are the same.
 
     Args:
-        model: of any stage before SNN.
-        merge_linear: make one of linear operators in a row, and of parallel ones, where that costs no more.
+        model: Network of any stage before SNN.
+        merge_linear: True to make one of linear operators in a row, and of parallel ones, where that costs no more.
     """
     prepared = model.copy()
     while merge_linear and run_passes(prepared.graph, MERGE):
@@ -74,8 +74,8 @@ def make_plan(model: Model, coupling: Coupling = Coupling.MEAN) -> Plan:
     """Plan a conversion.
 
     Args:
-        model: an ANN or a quantized ANN, as `prepare` returns it.
-        coupling: of the network to be.
+        model: ANN or quantized ANN, as `prepare` returns it.
+        coupling: Coupling of the spiking network.
     """
     graph = model.graph
     timing = analyse(graph, coupling, frames=model.input.timesteps is not None)
@@ -94,7 +94,7 @@ def make_plan(model: Model, coupling: Coupling = Coupling.MEAN) -> Plan:
 
 
 def _obstacle(module: nn.Module, on_means: bool, coupling: Coupling) -> str | None:
-    """Why a node that has a site after it cannot be converted; None where it can."""
+    """Return why a node with a site behind it cannot be converted; None where it can."""
     if is_site(module):
         return None
     if on_means and coupling is Coupling.CAUSAL:
@@ -124,7 +124,7 @@ def nonlinear_operators(graph: fx.GraphModule) -> dict[str, str]:
 
 
 def operator_name(module: nn.Module) -> str:
-    """Return the operator as the user's file names it, as far as it has a name there."""
+    """Return the name of an operator in the user's file, as far as it has a name there."""
     if isinstance(module, Arithmetic):
         return module.operator.capitalize()
     kind = capabilities_of(module).written_as if isinstance(module, SpikingSite) else type(module).__name__

@@ -32,7 +32,7 @@ def _pool_before_sites(graph: fx.GraphModule) -> bool:
 
 
 def _match(graph: fx.GraphModule, pool: fx.Node) -> tuple[fx.Node, list[fx.Node]] | None:
-    """The site that a max-pooling follows, and the padding between the two; None where it follows none."""
+    """Return the site that a max-pooling follows, and the padding between them; None where it follows none."""
     pooling = module_of(graph, pool)
     if not isinstance(pooling, MaxPool):
         return None
@@ -48,9 +48,9 @@ def _match(graph: fx.GraphModule, pool: fx.Node) -> tuple[fx.Node, list[fx.Node]
 
 def _move(graph: fx.GraphModule, pool: fx.Node) -> bool:
     """Rewrite `pool(pad(site(z)))` as `site(pool(pad(z)))`."""
-    if (found := _match(graph, pool)) is None:
+    if (match := _match(graph, pool)) is None:
         return False
-    site, between = found
+    site, between = match
     target = str(site.target)
     if len(site.users) > 1:  # the other users keep the site; the pooled currents get one of their own
         target = f"{site.target}_of_{pool.target}"
@@ -67,7 +67,7 @@ def _move(graph: fx.GraphModule, pool: fx.Node) -> bool:
 
 
 def _pads_zeros(graph: fx.GraphModule, node: fx.Node, rank: int) -> bool:
-    """Whether a node pads the last `rank` axes with zeros, for one user."""
+    """Return whether a node pads the last `rank` axes with zeros, for one user."""
     module = module_of(graph, node)
     if not isinstance(module, Pad) or module.mode != "constant" or module.value != 0 or len(node.users) != 1:
         return False

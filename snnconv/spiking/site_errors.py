@@ -37,12 +37,12 @@ def site_errors(
     """Sum the errors of one site over a batch.
 
     Args:
-        current: time means of the currents it received, `[B, ...]`.
-        spikes: time means of what it fired, of the shape of `current`.
+        current: Time means of the currents that it received, `[B, ...]`.
+        spikes: Time means of its spikes, of the shape of `current`.
         ceiling: λ, broadcastable to `current`.
         total_levels: N.
-        signed: whether it fires levels of both signs.
-        cap: where its activation saturates by itself.
+        signed: True where it fires levels of both signs.
+        cap: Value at which its activation saturates by itself.
 
     >>> site_errors(torch.tensor([0.3, 2.0]), torch.tensor([0.0, 1.0]), torch.tensor(1.0), 2)
     SiteErrors(activation=2.299999952316284, clipping=1.0, quantization=0.19999998807907104, unevenness=0.5)
@@ -51,4 +51,4 @@ def site_errors(
     clipped = torch.minimum(torch.maximum(activation, -ceiling), ceiling)
     levels = qcfs(current, ceiling, total_levels, signed)
     sums = (activation, activation - clipped, clipped - levels, levels - spikes)
-    return SiteErrors(*(float(each.abs().sum()) for each in sums))
+    return SiteErrors(*(float(error.abs().sum()) for error in sums))

@@ -1,4 +1,4 @@
-"""Sites: where activations are, what they may become, and swapping one module for another."""
+"""Sites: the places of activations, their properties, and swapping one module for another."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from snnconv.graph.access import calls, free_target, module_of, operands
 from snnconv.graph.modules import SignalSite, Transpose
 from snnconv.graph.operator import NeuronPlace, find_operator
 from snnconv.neurons import QuantizedSite, Site, SpikingSite
+from snnconv.options import MOST_LEVELS
 
 __all__ = [
     "MOST_LEVELS",
@@ -26,8 +27,6 @@ __all__ = [
     "swap",
     "total_levels_of",
 ]
-
-MOST_LEVELS = 1 << 16  # beyond it float32 no longer tells the levels of one ceiling apart well
 
 CHANNELS_FIRST = (
     nn.Conv1d,
@@ -53,52 +52,52 @@ def is_transfer(module: nn.Module) -> bool:
 
 
 def _activation(module: nn.Module) -> NeuronPlace:
-    """How a module stands to neurons; neurons themselves, and what lets time in and out, have no record."""
+    """Return how a module stands to neurons; neurons themselves, and what lets time in and out, have no record."""
     operator = find_operator(module)
     return NeuronPlace.NONE if operator is None else operator.activation_of(module)
 
 
 def is_signed(module: nn.Module) -> bool:
-    """Whether a site fires values of both signs."""
+    """Return whether a site fires values of both signs."""
     return isinstance(module, (SignalSite, Site)) and module.signed
 
 
 def is_site(module: nn.Module) -> bool:
-    """Whether the module is an activation that converts, in any of its forms."""
+    """Return whether a module is an activation that converts, in any of its forms."""
     return is_rectifier(module) or isinstance(module, Site)
 
 
 def cap_of(module: nn.Module) -> float:
-    """Where a rectifier saturates; infinity for a ReLU."""
+    """Return the value at which a rectifier saturates; infinity for a ReLU."""
     if isinstance(module, SignalSite):
         return module.cap
     return float(module.max_val) if isinstance(module, nn.Hardtanh) else math.inf
 
 
 def iter_sites(graph: fx.GraphModule) -> Iterator[tuple[fx.Node, nn.Module]]:
-    """Every site with its node, in the order of execution."""
+    """Yield every site with its node, in the order of execution."""
     for node in calls(graph):
         if is_site(module := module_of(graph, node)):
             yield node, module
 
 
 def total_levels_of(module: nn.Module) -> int | None:
-    """N of a site, of neurons L*T; None where it has no levels."""
+    """Return N of a site, L*T of neurons; None where it has no levels."""
     return module.total_levels if isinstance(module, (QuantizedSite, SpikingSite)) else None
 
 
 def in_words(levels: Iterable[int]) -> str:
-    """L or N of several sites.
+    """Return L or N of several sites in words.
 
     >>> in_words([8, 8]), in_words([16, 8, 32])
     ('8', '8..32 (mixed)')
     """
-    found = sorted(set(levels))
-    return str(found[0]) if len(found) == 1 else f"{found[0]}..{found[-1]} (mixed)"
+    numbers = sorted(set(levels))
+    return str(numbers[0]) if len(numbers) == 1 else f"{numbers[0]}..{numbers[-1]} (mixed)"
 
 
 def channel_axis(graph: fx.GraphModule, node: fx.Node) -> int | None:
-    """Axis of the channels in a node's output `[B, ...]`; None where it cannot be told.
+    """Return the axis of the channels in a node's output, `[B, ...]`; None where it cannot be told.
 
     Follows the first operand back to the operator that made the channels.
     """

@@ -8,7 +8,7 @@ from typing import TypeGuard
 from torch import fx, nn
 
 from snnconv.errors import InvalidValueError, ModelError
-from snnconv.graph.access import calls, module_of, operands, output_of, results
+from snnconv.graph.access import calls, input_of, module_of, operands, output_of, results
 from snnconv.model import SNN, Model, QuantizedANN, typed
 from snnconv.neurons import (
     Coupling,
@@ -33,17 +33,17 @@ def spike(quantized: Model, timesteps: int, levels: int | None = None, coupling:
     """Turn a quantized ANN into a spiking network of M-HT neurons.
 
     Args:
-        quantized: every site a QCFS; its ceilings, weights and biases are taken as they are.
+        quantized: Quantized ANN, whose ceilings, weights and biases are taken as they are.
         timesteps: T.
         levels: L of every site, so that N = L*T; None: each site's own N divided by T.
-        coupling: mean or causal.
+        coupling: Coupling of the neurons, mean or causal.
 
     Returns:
         The SNN: `[B, ...]` to the time mean of each output `[B, ...]` followed by each output's steps `[T, B, ...]`.
         Before the first site it computes once, not T times.
 
     Raises:
-        ModelError: the network is not a quantized ANN.
+        ModelError: The network is not a quantized ANN.
         InvalidValueError: T or L is not a positive integer, or T does not divide the N of some site.
     """
     require_positive_int("timesteps", timesteps)
@@ -66,7 +66,7 @@ def spike(quantized: Model, timesteps: int, levels: int | None = None, coupling:
 
 
 def _levels_of(node: fx.Node, site: QuantizedSite, timesteps: int) -> int:
-    """L that gives a site its own N."""
+    """Return L that gives a site its own N."""
     levels, left = divmod(site.total_levels, timesteps)
     if left:
         raise InvalidValueError(
@@ -77,16 +77,16 @@ def _levels_of(node: fx.Node, site: QuantizedSite, timesteps: int) -> int:
 
 
 def unroll(model: Model, neuron: Callable[[fx.Node, nn.Module], SpikingSite]) -> SNN:
-    """A copy whose sites are layers of neurons, with time let in before the first of them and out at the end.
+    """Return a copy whose sites are layers of neurons, with time let in before the first of them and out at the end.
 
     Args:
-        model: an ANN or a quantized ANN. Where its data change over time (`model.input.timesteps` is T) the spiking
+        model: ANN or quantized ANN. Where its data change over time (`model.input.timesteps` is T) the spiking
             network takes `[T, B, ...]`, frame t at step t, and computes every layer at every step.
-        neuron: makes the neurons that take the place of a site, given its node; all of one T and coupling.
+        neuron: Function of a node and its site that makes the neurons for its place; all have one T and coupling.
 
     Raises:
-        ModelError: there is no site.
-        InvalidValueError: the input has another number of frames than the neurons have steps.
+        ModelError: There is no site.
+        InvalidValueError: The input has another number of frames than the neurons have steps.
     """
     unrolled = model.copy()
     graph = unrolled.graph
@@ -102,8 +102,8 @@ def unroll(model: Model, neuron: Callable[[fx.Node, nn.Module], SpikingSite]) ->
             )
         _fold_input(graph, first.timesteps)
     timing = analyse(graph, first.coupling)
-    for node, made in neurons:
-        swap(graph, node, made)
+    for node, layer in neurons:
+        swap(graph, node, layer)
     _let_time_in(graph, timing.temporal, first.timesteps)
     _take_means(graph, timing.temporal, timing.on_means, first.timesteps)
     _read_out(graph, timing.temporal, first.timesteps)
@@ -113,11 +113,11 @@ def unroll(model: Model, neuron: Callable[[fx.Node, nn.Module], SpikingSite]) ->
 
 def _fold_input(graph: fx.GraphModule, timesteps: int) -> None:
     """Let the network take `[T, B, ...]`."""
-    given = next(node for node in graph.graph.nodes if node.op == "placeholder")
-    readers = list(given.users)
-    folded = insert_after(graph, given, Fold(timesteps), f"{given.target}_folded")
+    source = input_of(graph)
+    readers = list(source.users)
+    folded = insert_after(graph, source, Fold(timesteps), f"{source.target}_folded")
     for reader in readers:
-        reader.replace_input_with(given, folded)
+        reader.replace_input_with(source, folded)
 
 
 def _let_time_in(graph: fx.GraphModule, temporal: frozenset[fx.Node], timesteps: int) -> None:
@@ -157,12 +157,12 @@ def _read_out(graph: fx.GraphModule, temporal: frozenset[fx.Node], timesteps: in
 
 
 def collapse(snn: Model) -> QuantizedANN:
-    """The quantized ANN that an SNN equals: exactly where every site is mean-coupled.
+    """Return the quantized ANN that an SNN equals, exactly where every site is mean-coupled.
 
-    Of other couplings it is where they started: the quantized ANN of the same weights and ceilings.
+    Under other couplings it is their origin: the quantized ANN of the same weights and ceilings.
 
     Raises:
-        ModelError: the network is not an SNN, its input changes over time, or its neurons are those of a NIR file.
+        ModelError: The network is not an SNN, its input changes over time, or its neurons are those of a NIR file.
     """
     if isinstance(snn, SNN) and snn.input.timesteps is not None:
         raise ModelError(
@@ -173,15 +173,15 @@ def collapse(snn: Model) -> QuantizedANN:
 
 
 def collapses(model: Model) -> TypeGuard[SNN]:
-    """Whether it is an SNN that equals what `collapse` makes of it: mean-coupled, of a still input."""
+    """Return whether a model is an SNN that equals what `collapse` makes of it: mean-coupled, of a still input."""
     return isinstance(model, SNN) and model.coupling is Coupling.MEAN and model.input.timesteps is None
 
 
 def of_one_frame(snn: Model) -> QuantizedANN:
-    """The quantized ANN of an SNN's weights and ceilings; of an input that changes over time it takes one frame.
+    """Return the quantized ANN of an SNN's weights and ceilings; it takes one frame of an input that changes over time.
 
     Raises:
-        ModelError: the network is not an SNN, or its neurons have no quantized form.
+        ModelError: The network is not an SNN, or its neurons have no quantized form.
     """
     if not isinstance(snn, SNN):
         raise ModelError(f"Only an SNN collapses; this network is at the stage {snn.stage.value}.")
@@ -200,8 +200,8 @@ def of_one_frame(snn: Model) -> QuantizedANN:
         if isinstance(module_of(graph, node), (Fold, Repeat, TimeMean, Steps)):
             node.replace_all_uses_with(operands(node)[0])
             graph.graph.erase_node(node)
-    found = results(graph)
-    means = found[: len(found) // 2]
+    outputs = results(graph)
+    means = outputs[: len(outputs) // 2]
     output_of(graph).args = (means[0] if len(means) == 1 else means,)
     graph.delete_all_unused_submodules()
     graph.recompile()
@@ -209,6 +209,6 @@ def of_one_frame(snn: Model) -> QuantizedANN:
 
 
 def default_levels(total_levels: int, timesteps: int) -> int:
-    """L for a network quantized at N levels: N/T where it divides, else the next above."""
+    """Return L for a network quantized at N levels: N/T where it divides, else the next above."""
     require_positive_int("timesteps", timesteps)
     return -(-total_levels // timesteps)

@@ -1,4 +1,4 @@
-"""Where a recipe keeps its stages, and how it goes on: checkpoints, metrics and the first stage's result."""
+"""Files of a recipe: the checkpoints and metrics of its stages, and the result of the first."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ __all__ = ["RecipeFiles"]
 
 @dataclass(frozen=True)
 class RecipeFiles:
-    """Where the stages keep themselves beside the file of the result.
+    """Files of the stages, beside the file of the result.
 
     Attributes:
-        output: `NAME.onnx`, which whoever runs the recipe writes.
-        resume: go on from what is there.
+        output: Result, `NAME.onnx`, which whoever runs the recipe writes.
+        resume: True to go on from the files of an interrupted run.
     """
 
     output: Path
@@ -33,32 +33,32 @@ class RecipeFiles:
 
     @property
     def first(self) -> RunFiles:
-        """Of the first of two stages; it goes on where it has begun."""
+        """Files of the first of two stages; it goes on where it has begun."""
         files = RunFiles.beside(self.quantized)
         return replace(files, resume=self.resume and files.checkpoint.exists())
 
     @property
     def last(self) -> RunFiles:
-        """Of the second of two stages; it goes on where it has begun."""
+        """Files of the second of two stages; it goes on where it has begun."""
         files = RunFiles.beside(self.output)
         return replace(files, resume=self.resume and files.checkpoint.exists())
 
     @property
     def only(self) -> RunFiles:
-        """Of the one stage that there is."""
+        """Files of the stage of a recipe that has one."""
         return RunFiles.beside(self.output, resume=self.resume)
 
     def metrics(self, recipe: Recipe) -> tuple[Path, ...]:
-        """The files with the metrics of every epoch, one a training."""
+        """Return the files with the metrics of every epoch, one a training."""
         if recipe.convert is None:
             return (self.only.metrics,)
         return (self.first.metrics, *(() if recipe.finetune is None else (self.last.metrics,)))
 
     def check(self, recipe: Recipe) -> None:
-        """Refuse what would be lost, before any work.
+        """Refuse to lose anything, before any work.
 
         Raises:
-            FileError: there is nothing to go on from, something would be overwritten that took long to make, or a file
+            FileError: There is nothing to go on from, something would be overwritten that took long to make, or a file
                 cannot be written.
         """
         require_writable(self.output)
@@ -82,9 +82,9 @@ class RecipeFiles:
 
     def is_finished(self, recipe: Recipe) -> bool:
         """Return whether there is nothing to go on with, for the result is written already."""
-        there = all(os.path.isfile(path) for path in (self.output, *self.metrics(recipe)))
+        written = all(os.path.isfile(path) for path in (self.output, *self.metrics(recipe)))
         checkpoints = (self.only.checkpoint, self.first.checkpoint, self.last.checkpoint)
-        return self.resume and there and not any(os.path.lexists(path) for path in checkpoints)
+        return self.resume and written and not any(os.path.lexists(path) for path in checkpoints)
 
     def finish(self, recipe: Recipe) -> None:
         """Remove the last checkpoint: the result is written."""

@@ -97,7 +97,8 @@ class TestEveryVerb:
         assert "--size N" in refused(*VERBS[verb], make("open.onnx", side="side"))
 
     def test_takes_the_size(self, verb: str, make: Callable[..., str], run: Callable[..., Any]) -> None:
-        assert run(*VERBS[verb], make("open.onnx", side="side"), "--size", 8).code == 0
+        for size in ("8", "8,8"):
+            assert run(*VERBS[verb], make("open.onnx", side="side"), "--size", size).code == 0
 
     def test_reads_no_weights_from_elsewhere(self, verb: str, here: Path, refused: Callable[..., str]) -> None:
         proto = onnx.load(here / "net.onnx")

@@ -60,7 +60,10 @@ def test_other_numbers_and_choices(
         ("--mean", "", "is not a list of numbers"),
         ("--std", "0", "must be above 0"),
         ("--std", "1,1,-1", "must be above 0"),
-        ("--size", "0", "--size"),
+        ("--size", "0", "'0' is no size: give N, or height and width H,W, of at least 1"),
+        ("--size", "8,-1", "is no size"),
+        ("--size", "8,8,8", "is no size"),
+        ("--size", "wide", "is no size"),
         ("--resize", "-3", "--resize"),
     ],
 )

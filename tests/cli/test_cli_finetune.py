@@ -114,7 +114,7 @@ def test_neurons_of_other_files_stay(neuron: str, snn: Callable[..., str], run: 
         ("lif", ("--levels", 2), "(lif) keep their 1 levels"),
         ("mlf", ("--levels", 2), "(mlf) keep their 3 levels"),
         ("mlf", ("--mpr",), "MLF neurons have several. Leave --mpr out"),
-        ("mlf", ("--rmp-loss", 0.1), "RMP-Loss (--rmp-loss, in Python rmp_loss) does not work with MLF neurons"),
+        ("mlf", ("--rmp-loss", 0.1), "RMP-Loss (--rmp-loss, in Python rmp_loss) does not work with these neurons: "),
         ("mean", ("--neuron", "lif"), "only mean-coupled mht can become lmht"),
         ("mean", ("--neuron", "lmth"), "'lmth'"),
         ("mean", ("--rmp-loss", 0.1), "let it take all (--rmp-sites all)"),

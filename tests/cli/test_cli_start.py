@@ -75,7 +75,7 @@ def test_a_fault_of_ours_has_its_own_exit_code(
 @pytest.mark.parametrize(
     ("command", "module", "step"),
     [
-        (("convert", "net.onnx"), "snnconv.convert", "verify"),
+        (("convert", "net.onnx"), "snnconv.convert.pipeline", "verify"),
         (
             ("train", "--model", "net.onnx", "--data", "npz:data.npz"),
             "snnconv.finetune.losses.objective",

@@ -202,13 +202,13 @@ def test_options_of_neurons_need_a_neuron(option: str, value: str | None, refuse
         (("--neuron", "lmth"), "'lmth'"),
         (("--neuron", "if", "--decay", "0.5"), "neuron 'if' has no option 'decay'; it belongs to: lif, mlf"),
         (("--neuron", "mlf", "--mpr"), "neuron 'mlf' has no option 'mpr'"),
-        (("--neuron", "lif", "--decay", "1.5"), "decay is 1.5: it must be a number from 0 to 1"),
-        (("--neuron", "lif", "--ceiling", "0"), "ceiling is 0.0: it must be a finite number above 0"),
+        (("--neuron", "lif", "--decay", "1.5"), "'--decay': 1.5 is not in the range 0<=x<=1"),
+        (("--neuron", "lif", "--ceiling", "0"), "'--ceiling': 0.0 is not in the range x>0"),
         (("--neuron", "lif", "--surrogate", "arktan"), "arctan"),
         (("--neuron", "lif", "--timesteps", "0"), "--timesteps"),
         (
             ("--neuron", "mlf", "--rmp-loss", "0.1"),
-            "--rmp-loss does not work with --neuron mlf, which has several membranes.",
+            "--rmp-loss does not work with --neuron mlf: RMP-Loss is of neurons with one membrane",
         ),
         (("--rmp-loss", "0.1"), "--rmp-loss: it regularises membrane potentials, which only neurons have"),
         (("--neuron", "lif", "--rmp-loss", "0.1"), "let it take all (--rmp-sites all)"),
@@ -219,7 +219,7 @@ def test_options_of_neurons_need_a_neuron(option: str, value: str | None, refuse
         (("--mixup", "0.1", "--batch-size", "5"), "give an even number"),
         (("--distill", "absent.onnx"), "absent.onnx does not exist"),
         (("--auto-augment", "augmix"), "--auto-augment"),
-        (("--ema", "1"), "ema is 1.0"),
+        (("--ema", "1"), "'--ema': 1.0 is not in the range 0<=x<1"),
         (("--workers", "-2"), "--workers"),
         (("--resume",), "There is no checkpoint net-qcfs.checkpoint: without --resume the training starts anew"),
         (("-o", "missing/out.onnx"), "the folder missing does not exist"),
@@ -300,15 +300,15 @@ def test_a_damaged_checkpoint(damage: bytes | None, stopped: Any, here: Path, re
 def test_a_training_that_diverges_keeps_its_checkpoint(
     run: Callable[..., Any], here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from snnconv.finetune import loop
+    from snnconv.finetune import trainer
 
-    lost, objective = iter([False] * 3 + [True]), loop.Objective.__call__  # two steps an epoch
+    lost, objective = iter([False] * 3 + [True]), trainer.Objective.__call__  # two steps an epoch
 
     def diverging(self: Any, *given: Any) -> Any:
         loss, *rest = objective(self, *given)
         return (loss * float("nan") if next(lost) else loss, *rest)
 
-    monkeypatch.setattr(loop.Objective, "__call__", diverging)
+    monkeypatch.setattr(trainer.Objective, "__call__", diverging)
     ran = run(*TRAIN)
     assert ran.code == 2
     assert re.search(r"error: The loss is nan in epoch 2, step 2 \(a batch of the images (\d+, ){7}\d+ of", ran.err)

@@ -210,7 +210,7 @@ def test_train_refuses(words: tuple[str, ...], message: str, refused: Run) -> No
     ("change", "message"),
     [
         (("weight_decay", "weight_decy"), "unknown key 'weight_decy' in [train]: did you mean 'weight_decay'?"),
-        (("batch_size = 50\nweight", "lr = -1\nweight"), "Recipe 'mine', [train]: lr is -1.0"),
+        (("batch_size = 50\nweight", "lr = -1\nweight"), "Recipe 'mine.toml', [train]: lr is -1.0"),
         (("levels = 4", "levels = "), "line "),
     ],
 )

@@ -11,7 +11,8 @@ from graph_cases import images, plain, prepared
 
 from snnconv.convert import convert
 from snnconv.convert.calibration.expectation import expected_agreement
-from snnconv.convert.calibration.images import CalibrationImages, check_images, make_images
+from snnconv.convert.calibration.image_checks import check_images
+from snnconv.convert.calibration.images import make_images
 from snnconv.convert.calibration.synthesis import holds_statistics, synthesise
 from snnconv.convert.calibration.synthetic import synthetic_images
 from snnconv.errors import SnnconvWarning
@@ -19,7 +20,7 @@ from snnconv.loading import load_module
 
 
 def checked(model, x):
-    check_images(model, CalibrationImages(list(torch.split(x, 16)), "given", True))
+    check_images(model, torch.split(x, 16))
 
 
 def sure(model):

@@ -10,7 +10,7 @@ from reference import multithreshold as reference
 
 from snnconv.convert import calibrate, calibrate_causal, convert
 from snnconv.convert.calibration import causal
-from snnconv.convert.verify import verify
+from snnconv.convert.verification import verify
 from snnconv.errors import VerificationError
 from snnconv.formats.onnx import save
 from snnconv.loading import load

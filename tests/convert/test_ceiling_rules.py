@@ -9,12 +9,12 @@ import pytest
 import torch
 from reference import ceilings as reference
 
-from snnconv.convert.calibration.balance import balance
-from snnconv.convert.calibration.maximum import maximum
-from snnconv.convert.calibration.methods import METHODS
-from snnconv.convert.calibration.mse import mse
+from snnconv.convert.calibration.method import METHODS, ordered_methods
+from snnconv.convert.calibration.methods.balance import balance
+from snnconv.convert.calibration.methods.maximum import maximum
+from snnconv.convert.calibration.methods.mse import mse
+from snnconv.convert.calibration.methods.percentile import percentile
 from snnconv.convert.calibration.observation import BINS, Observation
-from snnconv.convert.calibration.percentile import percentile
 
 BIN = 2 / BINS  # of the largest value: a histogram tells no better
 RULES = {"max": maximum, "percentile": percentile, "mse": mse, "balance": balance}
@@ -87,5 +87,5 @@ def test_pooled_channels_are_one():
 
 
 def test_every_method_has_its_rule():
-    assert set(METHODS) == {*RULES, "bias", "reconstruct"}
-    assert all(METHODS[name].rule is rule for name, rule in RULES.items())
+    assert list(ordered_methods()) == ["auto", *RULES, "bias", "reconstruct"]
+    assert all(METHODS[name].ceilings is rule for name, rule in RULES.items())

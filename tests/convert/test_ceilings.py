@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from snnconv.convert.calibration.mse import FRACTIONS, mse
+from snnconv.convert.calibration.methods.mse import LARGEST, SMALLEST, STEPS, mse
 from snnconv.convert.calibration.observation import Observation
 from snnconv.convert.calibration.shrinkage import shrunken
 
@@ -33,7 +33,10 @@ def error(values, ceiling, levels, cap=math.inf):
 def brute_force(values, levels, cap=math.inf):
     """The least error on the grid of fractions of the largest activation."""
     largest = min(values.max(), cap)
-    return min(error(values, fraction * largest, levels, cap) for fraction in FRACTIONS.double().numpy())
+    return min(
+        error(values, fraction * largest, levels, cap)
+        for fraction in np.linspace(SMALLEST, LARGEST, STEPS, dtype=np.float32)
+    )
 
 
 def search(values, levels, cap=math.inf, parts=3):

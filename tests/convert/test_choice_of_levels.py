@@ -11,13 +11,13 @@ from graph_cases import CASES, images, plain, prepared, quantize
 from snnconv.convert import convert
 from snnconv.convert.allocation import choose_levels
 from snnconv.convert.allocation.pareto import front, spread
-from snnconv.convert.allocation.request import read_request
+from snnconv.convert.allocation.request import LevelsSettings, read_request
 from snnconv.convert.allocation.sensitivity import Sensitivity, SiteChoices, relative_error, sensitivity
 from snnconv.convert.calibration import CalibrationSettings
-from snnconv.convert.calibration.images import evenly
-from snnconv.convert.calibration.mse import mse
+from snnconv.convert.calibration.batches import evenly
+from snnconv.convert.calibration.methods.mse import mse
 from snnconv.convert.calibration.walk import fitted, observed
-from snnconv.convert.verify import verify
+from snnconv.convert.verification import verify
 from snnconv.costs.activity import measure
 from snnconv.costs.energy import AC_PJ, MAC_PJ
 from snnconv.costs.fan_out import spike_fan_out
@@ -238,11 +238,11 @@ def test_a_budget_that_cannot_be_met_names_the_nearest(unbounded, ann, data):
 def test_a_final_calibration_beyond_the_budget_is_warned_about(unbounded, ann, data):
     """Of another network than the one that was measured."""
     prepared_ann, point = prepare(ann), unbounded.report.precision.uniform[1]
-    for name, value, said in (
-        ("energy_pj", point.energy_pj_per_image, "pJ an image, the budget is"),
-        ("agreement", point.agreement, "agreement with the ANN, the budget is"),
+    for name, budget, value, said in (
+        ("energy_pj", "budget_energy_pj", point.energy_pj_per_image, "pJ an image, the budget is"),
+        ("agreement", "budget_accuracy", point.agreement, "agreement with the ANN, the budget is"),
     ):
-        request = read_request(T, None, "auto:4", **{name: value})
+        request = read_request(LevelsSettings(T, None, "auto:4", **{budget: value}))
         chosen = choose_levels(prepared_ann, [data], T, request, CalibrationSettings("bias"))
         other = quantize(prepared_ann, 64 if name == "energy_pj" else 1)
         with pytest.warns(SnnconvWarning, match=f"After the final calibration it is .* {said}"):
@@ -264,7 +264,7 @@ def test_a_number_is_of_all_sites(given, ann, data):
 
 def test_the_floor_is_rounded_up_aloud():
     with pytest.warns(SnnconvWarning, match="N=6 levels is rounded up to 8, which T=4"):
-        assert read_request(4, None, "auto:6").candidates == (8, 16, 32, 64)
+        assert read_request(LevelsSettings(4, None, "auto:6")).candidates == (8, 16, 32, 64)
 
 
 @pytest.mark.parametrize(

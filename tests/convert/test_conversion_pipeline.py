@@ -12,7 +12,7 @@ from graph_cases import CASES, images, plain, quantize
 
 import snnconv
 from snnconv.convert import convert
-from snnconv.convert.verify import verify
+from snnconv.convert.verification import verify
 from snnconv.data.datasets import open_data
 from snnconv.errors import DataError, FileError, InvalidValueError, ModelError, SnnconvWarning
 from snnconv.model import InputSpec, Stage
@@ -104,7 +104,9 @@ def test_it_is_verified_on_images_of_every_batch(ann, count, checked, monkeypatc
     seen = []
     monkeypatch.setattr(import_module("snnconv.convert.calibration.images"), "ELEMENTS", 5 * 4 * 6 * 6)
     monkeypatch.setattr(
-        import_module("snnconv.convert"), "verify", lambda q, s, x, **more: seen.append(x) or verify(q, s, x, **more)
+        import_module("snnconv.convert.pipeline"),
+        "verify",
+        lambda q, s, x, **more: seen.append(x) or verify(q, s, x, **more),
     )
     x = images(ann, count)
     assert convert(ann, calibration_data=x).report.verification.images == checked
@@ -114,7 +116,7 @@ def test_it_is_verified_on_images_of_every_batch(ann, count, checked, monkeypatc
 
 
 def test_a_slow_network_is_verified_on_fewer_images(ann, data, monkeypatch):
-    monkeypatch.setattr(import_module("snnconv.convert.verify"), "forward_seconds", lambda _: 0.04)
+    monkeypatch.setattr(import_module("snnconv.convert.verification"), "forward_seconds", lambda _: 0.04)
     assert convert(ann, timesteps=2, calibration_data=data).report.verification.images == 12
     assert convert(ann, timesteps=18, calibration_data=data).report.verification.images == 4
 

@@ -9,7 +9,7 @@ from graph_cases import CASES, images, plain, prepared, quantize, run_double
 
 from snnconv.convert import convert
 from snnconv.convert.calibration import with_total_levels
-from snnconv.convert.verify import verify
+from snnconv.convert.verification import verify
 from snnconv.data.datasets import open_data
 from snnconv.errors import InvalidValueError
 from snnconv.evaluation import evaluate, inspect, run_onnx

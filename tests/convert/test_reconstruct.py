@@ -10,7 +10,8 @@ from graph_cases import CASES, images, prepared
 
 from snnconv.convert import CalibrationSettings, convert
 from snnconv.convert.calibration import calibrate, calibrate_by
-from snnconv.convert.calibration.auto import FEWEST_IMAGES, choose
+from snnconv.convert.calibration.method import METHODS, CalibrationJob
+from snnconv.convert.calibration.methods.auto import FEWEST_IMAGES
 from snnconv.convert.calibration.progress_file import ProgressFile, fingerprint
 from snnconv.convert.calibration.reconstruct import STEPS, _variance, reconstruct
 from snnconv.errors import FileError, InvalidValueError
@@ -168,6 +169,10 @@ def test_convert_leaves_the_file_to_who_writes_the_result(tmp_path):
     assert keep.exists()
 
 
+def choose(settings, ann, images, *, real):
+    return METHODS[settings.method]().choose(CalibrationJob(settings, ann, [range(images)], 4, real))
+
+
 def test_auto_says_what_and_why():
     ann = prepared("chain")
     auto = CalibrationSettings()
@@ -193,7 +198,7 @@ def test_auto_says_what_and_why():
         ({"ceilings": "pixel"}, "channel, layer"),
         ({"method": "mse", "reconstruct_weights": True}, "belong to the calibration 'reconstruct'"),
         ({"method": "mse", "epochs": 3}, "belong to the calibration 'reconstruct'"),
-        ({"epochs": 0}, "reconstruct_epochs is 0"),
+        ({"epochs": 0}, "epochs is 0: it must be an integer of at least 1"),
         ({"budget_s": 0.0}, "above 0"),
     ],
 )

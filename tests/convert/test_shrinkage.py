@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from reference.ceilings import shrunken_shift as reference_shift
 
 from snnconv.convert.calibration.means import GROUPS, GroupMeans, shrunken_shift
-from snnconv.convert.calibration.mse import mse
+from snnconv.convert.calibration.methods.mse import mse
 from snnconv.convert.calibration.observation import Observation
 from snnconv.convert.calibration.shrinkage import shrunken, squared_error
 

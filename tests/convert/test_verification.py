@@ -9,7 +9,7 @@ import pytest
 import torch
 from graph_cases import CASES, conv, images, model_of, node, plain, prepared, proto_of, quantize
 
-from snnconv.convert.verify import TOLERANCE, verify
+from snnconv.convert.verification import TOLERANCE, verify
 from snnconv.errors import InvalidValueError, ModelError, VerificationError
 from snnconv.neurons import Coupling
 from snnconv.spiking.sites import iter_sites

@@ -123,3 +123,13 @@ def test_a_data_loader_takes_them(images):
     x, y = next(iter(torch.utils.data.DataLoader(images(), batch_size=4)))
     assert x.shape == (4, 3, 5, 6)
     assert y.tolist() == [0, 1, 2, 3]
+
+
+def test_the_first_images():
+    digits = open_data("digits[:5]", InputSpec(1, 8, 8), purpose="eval")
+    assert digits.first(None) is digits
+    assert digits.first(9) is digits
+    assert len(digits.first(2)) == 2
+    assert torch.equal(digits.first(2).pixels(1), digits.pixels(1))
+    with pytest.raises(InvalidValueError):
+        digits.first(0)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from snnconv.data import describe_data, open_data
-from snnconv.finetune import RunFiles, TrainSettings, build_network, loop, train
+from snnconv.finetune import RunFiles, TrainSettings, build_network, train, trainer
 from snnconv.model import Model
 from snnconv.neurons import NeuronSettings
 
@@ -94,7 +94,7 @@ def killed(model: Model, folder: Path, moment: str) -> None:
     elif moment == "before_the_last_metrics":
         Path.replace = _dying_write(".metrics.jsonl", SETTINGS.epochs)  # type: ignore[method-assign]
         run(model, folder)
-    loop.CHECKPOINT_S = 0.0  # a checkpoint after every step
+    trainer.CHECKPOINT_S = 0.0  # a checkpoint after every step
     if moment == "between_two_steps":
         run(model, folder, progress=_until(random.Random(1).randrange(2, SETTINGS.epochs * STEPS)))
     else:

@@ -19,7 +19,7 @@ import torch
 
 from snnconv.data import open_data
 from snnconv.errors import InvalidValueError
-from snnconv.finetune import FinetuneSettings, RunFiles, TrainSettings, finetune, loop, train
+from snnconv.finetune import FinetuneSettings, RunFiles, TrainSettings, finetune, train, trainer
 from snnconv.finetune.continuation import continued
 from snnconv.loading import load
 from snnconv.model import Model
@@ -56,19 +56,19 @@ class StoppedError(Exception):
 def _resumed(snn: Model, folder: Path) -> Model:
     """A training that stops after its first epoch and goes on."""
     data, files = open_data("digits[:32]", snn.input, purpose="train"), RunFiles.beside(folder / "resumed.onnx")
-    save = loop._Trainer.save
+    save = trainer.Trainer.save
 
     def stopping(self: Any) -> None:
         save(self)
         raise StoppedError
 
-    loop._Trainer.save = stopping  # type: ignore[method-assign]
+    trainer.Trainer.save = stopping  # type: ignore[method-assign]
     try:
         finetune(snn, data, LONGER, device="cpu", files=files)
     except StoppedError:
         torch.distributed.barrier()
     finally:
-        loop._Trainer.save = save  # type: ignore[method-assign]
+        trainer.Trainer.save = save  # type: ignore[method-assign]
     return finetune(snn, data, LONGER, device="cpu", files=replace(files, resume=True))
 
 

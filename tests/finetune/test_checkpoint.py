@@ -15,19 +15,18 @@ from timm.optim import create_optimizer_v2
 from torch import nn
 
 from snnconv.convert.calibration.progress_file import ProgressFile
+from snnconv.digest import digest_of
 from snnconv.errors import FileError
 from snnconv.finetune import RunFiles, TrainSettings, train
 from snnconv.finetune.checkpoint import (
     DIGEST,
     KEY,
     Checkpoint,
-    _digest,
     copy_into,
     load_checkpoint,
-    optimizer_from,
-    optimizer_parts,
     save_checkpoint,
 )
+from snnconv.finetune.optimizer_state import optimizer_from, optimizer_parts
 from snnconv.formats.hardware.run import read_folder
 
 
@@ -114,7 +113,7 @@ def _with_header(change) -> bytes:
     header["optimizer"] = {"items": []}
     change(header)
     text, tensors = json.dumps(header), {"network/w": torch.zeros(2)}
-    return save_tensors(tensors, {KEY: text, DIGEST: _digest(text, tensors)})
+    return save_tensors(tensors, {KEY: text, DIGEST: digest_of(text, sorted(tensors.items()))})
 
 
 def _flipped(whole: bytes, place: int) -> bytes:

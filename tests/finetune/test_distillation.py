@@ -95,9 +95,9 @@ def test_it_sees_training_alone_and_leaves_no_hooks(plain_ann, converted, few_di
     teacher = prepare(plain_ann)
     with Distillation(student, teacher, logits=1.0, features=1.0, temperature=4.0) as distillation:
         student.eval()(x)
-        assert distillation.found == {}
+        assert distillation.activations == {}
         student.train()(x)
-        assert len(distillation.found) == 3
+        assert len(distillation.activations) == 3
     sites = [site for graph in (student, teacher.graph) for _, site in iter_sites(graph)]
     assert len(sites) == 6
     assert all(not site._forward_hooks for site in sites)

@@ -144,9 +144,7 @@ def test_a_network_without_inner_sites_takes_all(small_cnn, plain_ann):
 def test_neurons_of_several_membranes_are_refused(plain_ann, few_digits):
     with pytest.raises(ModelError, match="several"):
         PotentialLoss(_network(plain_ann, NeuronSettings("mlf", 2)))
-    with pytest.raises(
-        InvalidValueError, match=r"rmp_loss is 0\.1, .* neurons of the kind mlf, which have several membranes"
-    ):
+    with pytest.raises(InvalidValueError, match=r"rmp_loss is 0\.1, .* neurons of the kind mlf: .* one membrane"):
         TrainSettings(neuron=NeuronSettings("mlf", 2), rmp_loss=0.1)
     with pytest.raises(InvalidValueError, match=r"rmp_loss is 0\.1, .* which only neurons have: give neuron"):
         TrainSettings(rmp_loss=0.1)

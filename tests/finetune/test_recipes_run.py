@@ -14,7 +14,7 @@ from snnconv.neurons import Coupling
 from snnconv.zoo import running as recipes
 from snnconv.zoo.recipe_files import RecipeFiles
 from snnconv.zoo.recipes import read_recipe
-from snnconv.zoo.running import run_recipe, stages_of
+from snnconv.zoo.running import run_recipe
 
 DATA = "digits[:200]"
 TWO_STAGES = """
@@ -277,7 +277,7 @@ def test_a_second_stage_that_cannot_be_is_refused_before_the_first(old, new, sai
     text = TWO_STAGES.replace(old, new, 1)
     path.write_text(text[: text.rindex("[finetune]")] if text.count("[finetune]") > 1 else text)
     if said is None:
-        stages_of(read_recipe(path))
+        read_recipe(path)
     else:
         with pytest.raises(InvalidValueError, match=said):
             run_recipe(read_recipe(path), DATA, on_stage=lambda *_: pytest.fail("it began"), device="cpu")

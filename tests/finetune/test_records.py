@@ -9,7 +9,7 @@ import torch
 from comparing import same
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from snnconv.finetune import DivergenceError, EpochMetrics, TrainSettings, loop, train
+from snnconv.finetune import DivergenceError, EpochMetrics, TrainSettings, train, trainer
 from snnconv.finetune.processes import open_accelerator
 from snnconv.finetune.records import Records
 from snnconv.neurons import NeuronSettings
@@ -46,7 +46,7 @@ class Reads(TorchDispatchMode):
 
 @pytest.mark.parametrize("kind", CHOICES)
 def test_a_step_asks_for_no_number(kind, small_cnn, few_digits, monkeypatch):
-    counts, step = [], loop._Trainer._step
+    counts, step = [], trainer.Trainer._step
 
     def watched(self, x, y):
         with Reads() as reads:
@@ -56,7 +56,7 @@ def test_a_step_asks_for_no_number(kind, small_cnn, few_digits, monkeypatch):
     with Reads() as reads:
         torch.ones(()).item()
     assert reads.count == 1
-    monkeypatch.setattr(loop._Trainer, "_step", watched)
+    monkeypatch.setattr(trainer.Trainer, "_step", watched)
     train(small_cnn, few_digits, replace(SETTINGS, epochs=1, **CHOICES[kind]), device="cpu")
     assert counts == [0] * 5
 
@@ -79,7 +79,7 @@ def test_fetched_together_they_tell_the_same(kind, small_cnn, few_digits, reques
 @pytest.mark.parametrize("bad", [2, 3, 5])
 @pytest.mark.parametrize("where", ["loss", "parameter"])
 def test_the_first_step_that_diverged_is_named(where, bad, small_cnn, few_digits, monkeypatch):
-    step, build = loop._Trainer._step, loop.build_optimizer
+    step, build = trainer.Trainer._step, trainer.build_optimizer
 
     def poisoned(self, x, y):
         step(self, torch.full_like(x, torch.nan) if where == "loss" and self.step == bad else x, y)
@@ -98,8 +98,8 @@ def test_the_first_step_that_diverged_is_named(where, bad, small_cnn, few_digits
         optimizer.step = ruin
         return optimizer
 
-    monkeypatch.setattr(loop._Trainer, "_step", poisoned)
-    monkeypatch.setattr(loop, "build_optimizer", ruinous)
+    monkeypatch.setattr(trainer.Trainer, "_step", poisoned)
+    monkeypatch.setattr(trainer, "build_optimizer", ruinous)
     what = "The loss is nan" if where == "loss" else "is no longer finite"
     with pytest.raises(DivergenceError, match=rf"{what} in epoch 1, step {bad} "):
         train(small_cnn, few_digits, SETTINGS, device="cpu")

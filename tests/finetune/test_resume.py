@@ -19,7 +19,7 @@ from comparing import same, state
 from interrupted import MOMENTS, NAME, SETTINGS, STEPS
 
 from snnconv.errors import FileError, InvalidValueError
-from snnconv.finetune import DivergenceError, FinetuneSettings, RunFiles, TrainSettings, finetune, loop, train
+from snnconv.finetune import DivergenceError, FinetuneSettings, RunFiles, TrainSettings, finetune, train, trainer
 from snnconv.finetune.checkpoint import load_checkpoint
 from snnconv.formats.onnx import save
 from snnconv.neurons import NeuronSettings
@@ -101,7 +101,7 @@ KINDS: dict[str, TrainSettings | FinetuneSettings] = {
 @pytest.mark.parametrize("kind", KINDS)
 def test_it_goes_on_after_any_step(kind, small_cnn, spiking, trained, few_digits, tmp_path, monkeypatch):
     settings = KINDS[kind]
-    monkeypatch.setattr(loop, "CHECKPOINT_S", 0.0)
+    monkeypatch.setattr(trainer, "CHECKPOINT_S", 0.0)
 
     def run(folder: Path, *, resume: bool = False, **hooks: Any):
         common = {"device": "cpu", "files": RunFiles.beside(folder / NAME, resume=resume), **hooks}
@@ -136,7 +136,7 @@ def test_it_goes_on_after_any_step(kind, small_cnn, spiking, trained, few_digits
 
 
 def test_a_training_that_is_stopped_twice(small_cnn, never_stopped, tmp_path, monkeypatch):
-    monkeypatch.setattr(loop, "CHECKPOINT_S", 0.0)
+    monkeypatch.setattr(trainer, "CHECKPOINT_S", 0.0)
 
     def after(steps: int) -> Callable[..., Iterator[Any]]:
         def progress(batches: Iterable[Any], description: str, total: int | None = None) -> Iterator[Any]:
@@ -249,14 +249,14 @@ def _poisoned(epoch: int, step: int) -> Callable[..., Iterator[Any]]:
 def test_a_loss_that_is_no_number_stops_with_the_last_good_checkpoint(
     checkpoints_s, small_cnn, never_stopped, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(loop, "CHECKPOINT_S", checkpoints_s)
+    monkeypatch.setattr(trainer, "CHECKPOINT_S", checkpoints_s)
     files = RunFiles.beside(tmp_path / NAME)
     with pytest.raises(DivergenceError) as caught:
         interrupted.run(small_cnn, tmp_path, progress=_poisoned(2, 3))
     said = str(caught.value)
     assert said.startswith("The loss is nan in epoch 2, step 3 (a batch of the images ")
     named = [int(number) for number in said.split("images ")[1].split(", ...")[0].split(", ")]
-    batches = loop.Batches(_images(small_cnn), SETTINGS, torch.device("cpu"))
+    batches = trainer.Batches(_images(small_cnn), SETTINGS, torch.device("cpu"))
     assert named == batches.positions(2, 3)[:8]
     assert f"The last good checkpoint is kept in {files.checkpoint}." in said
     found = load_checkpoint(files.checkpoint)
@@ -274,7 +274,7 @@ def _images(model):
 
 @pytest.mark.parametrize("ema", [0.0, 0.9])
 def test_weights_that_are_no_numbers_are_not_kept(ema, small_cnn, few_digits, tmp_path, monkeypatch):
-    monkeypatch.setattr(loop, "CHECKPOINT_S", 0.0)
+    monkeypatch.setattr(trainer, "CHECKPOINT_S", 0.0)
     files = RunFiles.beside(tmp_path / NAME)
     with pytest.raises(DivergenceError, match=r"in epoch 1, step \d .*Lower lr \(it is 1e\+30\)"):
         train(
@@ -295,7 +295,7 @@ def test_without_files_nothing_is_kept_and_nothing_said_of_it(small_cnn, few_dig
 def test_a_last_step_that_ruins_the_weights_is_seen(plain_ann, few_digits, tmp_path, monkeypatch):
     """The loss is of before the step: no later loss tells of the last one."""
 
-    original = loop.build_optimizer
+    original = trainer.build_optimizer
 
     def ruinous(graph, settings):
         optimizer = original(graph, settings)
@@ -309,7 +309,7 @@ def test_a_last_step_that_ruins_the_weights_is_seen(plain_ann, few_digits, tmp_p
         optimizer.step = ruin
         return optimizer
 
-    monkeypatch.setattr(loop, "build_optimizer", ruinous)
+    monkeypatch.setattr(trainer, "build_optimizer", ruinous)
     settings = TrainSettings(epochs=1, batch_size=200, scheduler="none")
     with pytest.raises(DivergenceError, match="epoch 1, step 1"):
         train(plain_ann, few_digits, settings, files=RunFiles.beside(tmp_path / NAME), device="cpu")

@@ -12,7 +12,7 @@ from torch import nn
 from snnconv.data import open_data
 from snnconv.errors import DataError, InvalidValueError, ModelError
 from snnconv.finetune import DivergenceError, TrainSettings, quantize_activations, train
-from snnconv.finetune.loop import SMALLEST_CEILING
+from snnconv.finetune.trainer import SMALLEST_CEILING
 from snnconv.formats.onnx import save
 from snnconv.loading import load
 from snnconv.model import Stage

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 
 import pytest
 
 from snnconv.errors import InvalidValueError
 from snnconv.finetune import FinetuneSettings, TrainSettings, demo_settings, finetune, train
+from snnconv.options import options_of
 
 
 def test_the_defaults_are_the_recipe():
@@ -72,3 +75,22 @@ def test_settings_of_another_kind_are_refused(given, small_cnn, few_digits):
 def test_a_neuron_is_no_name():
     with pytest.raises(InvalidValueError, match="neuron is 'lif': it must be None or a NeuronSettings"):
         TrainSettings(neuron="lif")
+
+
+def test_settings_are_read_without_torch():
+    code = "import sys; from snnconv.finetune.settings import TrainSettings; TrainSettings(); print(*sys.modules)"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=60, check=True)
+    assert {"torch", "timm", "numpy"}.isdisjoint(ran.stdout.decode().split())
+
+
+@pytest.mark.parametrize("kind", [TrainSettings, FinetuneSettings])
+def test_every_setting_has_a_help_text(kind):
+    assert {name for name in kind.__dataclass_fields__ if name not in options_of(kind)} <= {"neuron"}
+    assert all(field.metadata["help"].endswith(".") for field in options_of(kind).values())
+
+
+def test_the_settings_of_a_file_are_flat_and_in_their_order():
+    """Checkpoints and provenance of older versions are compared with these names."""
+    assert list(FinetuneSettings().to_dict())[:4] == ["epochs", "batch_size", "accumulate", "lr"]
+    assert list(FinetuneSettings().to_dict())[-4:] == ["levels", "mpr", "train_ceilings", "calibration_images"]
+    assert (FinetuneSettings().epochs, FinetuneSettings().lr, TrainSettings().lr) == (30, 5e-4, 0.1)

@@ -9,6 +9,7 @@ from pathlib import Path
 from unittest import mock
 
 import numpy as np
+import onnxruntime
 import pytest
 import torch
 from graph_cases import HEAD, conv, images, model_of, node, proto_of, quantize
@@ -50,7 +51,9 @@ from snnconv.neurons import (
     no_forms,
     register_neuron,
 )
+from snnconv.neurons import spike as fire
 from snnconv.neurons.capabilities import NAMES
+from snnconv.neurons.forms import LevelRule, NamedNeuron, NeuronNames, Update
 from snnconv.neurons.kernels import use_kernels
 from snnconv.neurons.matrix import MEANINGS, matrix_page
 from snnconv.reporting.recorder import Recorder
@@ -423,14 +426,59 @@ def registries(monkeypatch):
 
 
 def example():
+    """A neuron that states its record in full."""
+
+    def build(settings, ceiling, signed, channel_axis):
+        steps, levels = settings.timesteps, settings.firing_levels
+        return Forgetful(ceiling, steps, levels, coupling=Coupling.CAUSAL, channel_axis=channel_axis)
+
+    def half(ceiling, levels):
+        return ceiling / 2
+
+    neuron = NamedNeuron("no memory", levels=1, ceiling=float, norm_threshold=half, options=frozenset(), build=build)
+    forms = {
+        "names": NeuronNames({"forgetful": neuron}, lambda site: "forgetful"),
+        "update": lambda site, timesteps: Update(additions=2, multiplications=0, reads=1, writes=1),
+        "engine": LevelRule(),
+    }
+
+    @register_neuron(
+        Capabilities(title="Forgetful", written_as="Forgetful", **forms, **no_forms("it is an example", except_=forms))
+    )
+    class Forgetful(SpikingSite):
+        def run(self, currents, threshold, observe):
+            return fire(currents - threshold / 2) * threshold
+
+    return {"Forgetful": Forgetful}
+
+
+def plain_example():
     """The neuron of docs/extending.md."""
     page = (DOCS / "extending.md").read_text(encoding="utf-8")
     section = page[page.index("## A neuron") :]
     code = re.search(r"```python\n(.*?)```", section, re.DOTALL).group(1)
-    assert len([line for line in code.splitlines() if line.strip()]) <= 20
     names: dict[str, object] = {}
     exec(compile(code, "extending.md", "exec"), names)
-    return names
+    return names["Memoryless"]
+
+
+def test_a_neuron_with_one_parameter(registries, tmp_path):
+    kind = plain_example()
+    settings = NeuronSettings("memoryless", 3, levels=2)
+    assert type(build_neuron(settings, ONE)) is kind
+    for signed in (False, True):
+        currents = torch.tensor([-1.7, -0.6, -0.1, 0.2, 0.3, 0.8, 3.0]).repeat(3, 1, 1)
+        fired = build_neuron(settings, ONE, signed=signed)(currents.flatten(0, 1)).unflatten(0, (3, 1))[0, 0]
+        lowest = -2 if signed else 0
+        torch.testing.assert_close(fired, (currents[0, 0] * 2).round().clamp(lowest, 2) / 2)
+    snn = unroll(plain(), lambda *_: build_neuron(settings, ONE))
+    again = load(save(snn, tmp_path / "x.onnx"))
+    assert torch.equal(again(images(snn))[0], snn(images(snn))[0])
+    session = onnxruntime.InferenceSession(tmp_path / "x.onnx")
+    (out, *_) = session.run(None, {session.get_inputs()[0].name: images(snn).numpy()})
+    torch.testing.assert_close(torch.from_numpy(out), snn(images(snn))[0], rtol=1e-5, atol=1e-5)
+    with pytest.raises(ModelError, match="registered without such a form"):
+        collapse(snn)
 
 
 def test_a_neuron_of_another_package(registries, tmp_path):

@@ -11,7 +11,6 @@ import timm
 from snnconv.errors import FileError, InvalidValueError
 from snnconv.networks import NETWORKS
 from snnconv.zoo.recipes import Figure, list_recipes, read_recipe
-from snnconv.zoo.running import stages_of
 
 DOCS = Path(__file__).parents[2] / "docs" / "zoo.md"
 RECIPES = list_recipes()
@@ -77,14 +76,13 @@ def mine(tmp_path):
 @pytest.mark.parametrize("name", RECIPES)
 def test_every_recipe_is_whole(name):
     recipe = read_recipe(name)
-    stages = stages_of(recipe)
     assert recipe.name == name
     scheme, network = recipe.network.name.split(":")
     assert network in (NETWORKS if scheme == "zoo" else timm.list_models())
-    if recipe.figure is not None and stages.timesteps is not None:
-        assert recipe.figure.timesteps == stages.timesteps
-    assert stages.train.epochs > stages.train.warmup_epochs
-    short = stages_of(recipe, epochs=1, seed=7)
+    if recipe.figure is not None and recipe.timesteps is not None:
+        assert recipe.figure.timesteps == recipe.timesteps
+    assert recipe.train.epochs > recipe.train.warmup_epochs
+    short = recipe.adapted(epochs=1, seed=7)
     assert short.train.epochs == 1
     assert {each.seed for each in (short.train, short.finetune) if each is not None} == {7}
 
@@ -109,8 +107,8 @@ def test_what_an_unpublished_recipe_is(name):
 def test_what_is_not_said_stays_as_it_is_by_default(name):
     """A recipe's choices are in its file: every key there reaches the settings."""
     written = tomllib.loads((files("snnconv.zoo.recipes") / f"{name}.toml").read_text())
-    stages = stages_of(read_recipe(name))
-    for table, settings in (("train", stages.train), ("finetune", stages.finetune)):
+    recipe = read_recipe(name)
+    for table, settings in (("train", recipe.train), ("finetune", recipe.finetune)):
         for key, value in written.get(table, {}).items():
             if key != "neuron" or isinstance(value, str):
                 assert getattr(settings, key) == value
@@ -119,7 +117,7 @@ def test_what_is_not_said_stays_as_it_is_by_default(name):
 
 
 def test_the_recipe_of_lmht():
-    train = stages_of(read_recipe("lmht-resnet18-cifar10")).train
+    train = read_recipe("lmht-resnet18-cifar10").train
     assert (train.optimizer, train.lr, train.weight_decay, train.epochs, train.batch_size) == (
         "nesterov",
         0.025,
@@ -134,17 +132,17 @@ def test_the_recipe_of_lmht():
 
 
 def test_the_recipe_of_mlf():
-    train = stages_of(read_recipe("mlf-ds-resnet14-cifar10dvs")).train
+    train = read_recipe("mlf-ds-resnet14-cifar10dvs").train
     assert (train.scheduler, train.step_epochs, train.step_rate, train.weight_decay) == ("step", 40, 0.1, 1e-3)
     assert (train.epochs, train.batch_size, train.neuron.firing_levels) == (100, 32, 3)
 
 
 def test_steps_of_the_learning_rate_keep_their_place_in_fewer_epochs():
-    assert stages_of(read_recipe("mlf-ds-resnet20-cifar10"), epochs=11).train.step_epochs == 4
+    assert read_recipe("mlf-ds-resnet20-cifar10").adapted(epochs=11).train.step_epochs == 4
 
 
 def test_a_warm_up_ends_before_the_epochs():
-    assert stages_of(read_recipe("qcfs-resnet8-cifar10-short"), epochs=1).train.warmup_epochs == 0
+    assert read_recipe("qcfs-resnet8-cifar10-short").adapted(epochs=1).train.warmup_epochs == 0
 
 
 @pytest.mark.parametrize(
@@ -157,8 +155,8 @@ def test_a_warm_up_ends_before_the_epochs():
     ],
 )
 def test_time_steps_and_levels(name, window):
-    stages = stages_of(read_recipe(name))
-    assert (stages.timesteps, stages.levels, stages.total_levels) == window
+    recipe = read_recipe(name)
+    assert (recipe.timesteps, recipe.levels, recipe.total_levels) == window
 
 
 # A user's own
@@ -167,19 +165,19 @@ def test_time_steps_and_levels(name, window):
 def test_a_file_of_ones_own(mine):
     recipe = read_recipe(mine(SMALL))
     assert (recipe.name, recipe.title, recipe.figure) == ("mine", "mine", None)
-    train = stages_of(recipe).train
+    train = recipe.train
     assert (train.epochs, train.weight_decay) == (2, 1e-4)
     assert isinstance(train.lr, float)
 
 
 def test_the_recipe_of_the_docs(mine):
     (text,) = re.findall(r"```toml\n(.*?)```", DOCS.read_text(), flags=re.S)
-    stages = stages_of(read_recipe(mine(text)))
-    assert (stages.timesteps, stages.levels, stages.total_levels) == (2, 4, stages.train.total_levels)
+    recipe = read_recipe(mine(text))
+    assert (recipe.timesteps, recipe.levels, recipe.total_levels) == (2, 4, recipe.train.total_levels)
 
 
 def test_whole_numbers_are_numbers(mine):
-    assert stages_of(read_recipe(mine(SMALL + "lr = 1\n"))).train.lr == 1.0
+    assert read_recipe(mine(SMALL + "lr = 1\n")).train.lr == 1.0
 
 
 @pytest.mark.parametrize(
@@ -192,8 +190,8 @@ def test_whole_numbers_are_numbers(mine):
         (('spec = "digits"', 'spec = "digit"'), r"\[data\]: .*'digits'"),
         (("zoo:small-cnn", "zoo:smal-cnn"), r"\[network\]: Unknown network 'smal-cnn': did you mean small-cnn"),
         (("zoo:small-cnn", "small-cnn"), r"\[network\]: .*zoo:NAME or timm:NAME"),
-        (("epochs = 2", "epochs = 0"), r"Recipe 'mine', \[train\]: epochs is 0"),
-        (("epochs = 2", "epochs = true"), r"Recipe 'mine', \[train\]: epochs is True: it must be a whole number"),
+        (("epochs = 2", "epochs = 0"), r"Recipe '.*mine.toml', \[train\]: epochs is 0"),
+        (("epochs = 2", "epochs = true"), r"'.*mine.toml', \[train\]: epochs is True: it must be a whole number"),
         (("epochs = 2", "epochs = 2.5"), r"epochs is 2.5: it must be a whole number"),
         (("epochs = 2", 'lr = "fast"'), r"\[train\]: lr is 'fast': it must be a number"),
         (("epochs = 2", "lr = nan"), r"\[train\]: lr is nan"),
@@ -230,13 +228,13 @@ def test_what_is_wrong_is_named_with_its_table(mine, change, message):
     assert change[0] in SMALL
     path = mine(SMALL.replace(*change, 1))
     with pytest.raises(InvalidValueError, match=message):
-        stages_of(read_recipe(path))
+        read_recipe(path)
 
 
 def test_a_stage_of_finetuning_has_its_own_keys(mine):
     text = SMALL + "[convert]\ntimesteps = 2\nlevels = 2\n[finetune]\ntotal_levels = 4\n"
     with pytest.raises(InvalidValueError, match=r"unknown key 'total_levels' in \[finetune\]"):
-        stages_of(read_recipe(mine(text)))
+        read_recipe(mine(text))
 
 
 def test_an_unknown_name_names_near_ones():

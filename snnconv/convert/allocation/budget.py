@@ -1,4 +1,4 @@
-"""The assignment that a budget asks for, with few measurements along the front."""
+"""The assignment that a budget asks for, found with few measurements along the front."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from snnconv.convert.allocation.report import PrecisionPoint
 from snnconv.convert.allocation.request import LevelsRequest
 from snnconv.errors import InvalidValueError
 
-__all__ = ["select"]
+__all__ = ["Choice", "select"]
 
 Choice = tuple[int, ...]
 
@@ -21,31 +21,31 @@ def select(
     """Choose an assignment, and say why.
 
     Args:
-        request: with or without a budget.
-        path: assignments by predicted energy, as `front` returns them.
-        uniform: the same N everywhere, by N.
-        measured: places of the path that are measured already, ascending, both ends among them.
-        meter: measures.
+        request: Request with or without a budget.
+        path: Assignments by predicted energy, as `front` returns them.
+        uniform: Assignments of the same N everywhere, by N.
+        measured: Places of the path that are measured already, ascending, both ends among them.
+        meter: Meter that measures assignments.
 
     Returns:
-        Under a budget of energy, of the assignments measured within it the one whose logits err least (a few images
-        more or less that agree tell little between neighbours); under a budget of agreement the one measured to reach
-        it that costs least. Without a budget, the one predicted to cost least among those whose predicted error is at
-        most that of the third candidate N everywhere.
+        The assignment and the reason for it. Under a budget of energy it is the one whose logits err least among those
+        measured within the budget (a few images more or less that agree tell little between neighbours); under a budget
+        of agreement, the one that costs least among those measured to reach it. Without a budget it is the one
+        predicted to cost least among those whose predicted error is at most that of the third candidate N everywhere.
 
     Raises:
-        InvalidValueError: no assignment meets the budget; it says which comes nearest.
+        InvalidValueError: No assignment meets the budget; the message says which comes nearest.
     """
     if request.energy_pj is not None:
         return _most_accurate(request.energy_pj, path, measured, meter)
     if request.agreement is not None:
         return _cheapest(request.agreement, path, measured, meter)
-    found, reference = meter.found, uniform[len(uniform) // 2]
-    bound = found.error(reference)
-    reach = next((choice for choice in path if found.error(choice) <= bound), reference)
-    total = max(found.levels(reference).values())
+    predictions, reference = meter.predictions, uniform[len(uniform) // 2]
+    bound = predictions.error(reference)
+    reach = next((choice for choice in path if predictions.error(choice) <= bound), reference)
+    total = max(predictions.levels(reference).values())
     return (
-        min(reach, reference, key=found.energy_pj),
+        min(reach, reference, key=predictions.energy_pj),
         f"it is predicted to cost least among those with at most the error of N={total} everywhere",
     )
 
@@ -82,7 +82,7 @@ def _cheapest(least: float, path: Sequence[Choice], measured: Sequence[int], met
 def _bisect(
     path: Sequence[Choice], measured: Sequence[int], meter: Meter, beyond: Callable[[PrecisionPoint], bool]
 ) -> None:
-    """Measure where along the path it goes beyond something, between the measured places on both sides of it."""
+    """Measure the place where the path goes beyond a bound, between the measured places on both sides of it."""
     upper = next((place for place in measured if beyond(meter.measure(path[place]))), None)
     if upper is None or upper == measured[0]:
         return
@@ -96,7 +96,7 @@ def _bisect(
 
 
 def _rounded_up(energy: float) -> str:
-    """To four digits, so that what is named suffices.
+    """Return an energy to four digits, rounded up, so that a budget of what is named suffices.
 
     >>> _rounded_up(12345678.0)
     '1.235e+07'

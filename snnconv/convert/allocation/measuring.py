@@ -1,4 +1,4 @@
-"""Assignments measured for real: calibrated quickly, their answers compared with the ANN's, their spikes counted."""
+"""Assignments measured for real: calibrated quickly, their outputs compared with the ANN's, their spikes counted."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from torch import Tensor
 
 from snnconv.convert.allocation.report import PrecisionPoint
 from snnconv.convert.allocation.sensitivity import Sensitivity, relative_error
-from snnconv.convert.calibration import AUTO, METHODS, CalibrationSettings
-from snnconv.convert.calibration.methods import Method
+from snnconv.convert.calibration.method import METHODS
+from snnconv.convert.calibration.settings import CalibrationSettings
 from snnconv.convert.calibration.walk import calibrate
 from snnconv.costs.activity import measure
 from snnconv.errors import SnnconvWarning
@@ -24,12 +24,12 @@ class Meter:
     """Measures assignments, each of them once.
 
     Args:
-        ann: as `plan.prepare` returns it.
-        batches: normalised images `[B, ...]` to calibrate with and to compare answers on.
-        counted: images whose spikes are counted.
-        found: names the sites, and predicts.
+        ann: Network as `plan.prepare` returns it.
+        batches: Normalised images, `[B, ...]` each, to calibrate with and to compare outputs on.
+        counted: Images whose spikes are counted.
+        predictions: Predicted error and energy of every site, which also names the sites.
         timesteps: T.
-        settings: the method of the calibration; for one that takes long, "bias" stands in.
+        settings: Settings of the final calibration; only its ceilings and biases are found here, which is quick.
     """
 
     def __init__(
@@ -37,27 +37,23 @@ class Meter:
         ann: Model,
         batches: Sequence[Tensor],
         counted: Sequence[Tensor],
-        found: Sensitivity,
+        predictions: Sensitivity,
         timesteps: int,
         settings: CalibrationSettings,
     ) -> None:
-        self.ann, self.batches, self.counted, self.found, self.timesteps = ann, batches, counted, found, timesteps
-        self.method = self.method_of(settings)
+        self.ann, self.batches, self.counted, self.timesteps = ann, batches, counted, timesteps
+        self.predictions = predictions
+        self.method = METHODS[settings.method]
         self.by_channel = settings.ceilings == "channel"
         self.points: dict[tuple[int, ...], PrecisionPoint] = {}
-        self.wanted = _logits(ann, batches)
-
-    @staticmethod
-    def method_of(settings: CalibrationSettings) -> Method:
-        """The method of these settings, or the one that stands in for it."""
-        slow = settings.method == AUTO or METHODS[settings.method].reconstruct
-        return METHODS["bias" if slow else settings.method]
+        self.logits = _logits(ann, batches)
 
     def measure(self, choice: Sequence[int]) -> PrecisionPoint:
         """Calibrate an assignment (one place in `SiteChoices.total_levels` a site) and measure it."""
         key = tuple(choice)
         if key not in self.points:
-            self.points[key] = self.of(self._calibrated(self.found.levels(key)), self.found.error(key))
+            quantized = self._calibrated(self.predictions.levels(key))
+            self.points[key] = self.of(quantized, self.predictions.error(key))
         return self.points[key]
 
     def of(self, quantized: Model, predicted_error: float) -> PrecisionPoint:
@@ -68,24 +64,24 @@ class Meter:
             activity.operations.energy_pj_per_image,
             sum(site.spikes_per_image or 0.0 for site in activity.sites),
             predicted_error,
-            relative_error(logits, self.wanted),
-            100 * float((logits.argmax(1) == self.wanted.argmax(1)).double().mean()),
+            relative_error(logits, self.logits),
+            100 * float((logits.argmax(1) == self.logits.argmax(1)).double().mean()),
             tuple(site.total_levels or 0 for site in activity.sites),
         )
 
     def _calibrated(self, total_levels: Mapping[str, int]) -> Model:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", SnnconvWarning)  # the calibration that is kept says it once
+            warnings.simplefilter("ignore", SnnconvWarning)  # the final calibration says it once
             return calibrate(
                 self.ann,
                 self.batches,
                 total_levels,
-                rule=self.method.rule,
+                rule=self.method.ceilings,
                 by_channel=self.by_channel,
                 correct_bias=self.method.correct_bias,
             )
 
 
 def _logits(model: Model, batches: Sequence[Tensor]) -> Tensor:
-    """`[B, classes]` of all batches."""
+    """Return the logits of all batches, `[B, classes]`."""
     return torch.cat([rows_of(model.logits(batch)) for batch in batches])

@@ -18,14 +18,17 @@ from snnconv.convert.allocation.sensitivity import Sensitivity, SiteChoices
 __all__ = ["front", "spread"]
 
 
-def front(found: Sensitivity) -> tuple[tuple[int, ...], ...]:
-    """Assignments, from the floor everywhere to the least predicted error.
+def front(predictions: Sensitivity) -> tuple[tuple[int, ...], ...]:
+    """Return assignments, from the floor everywhere to the least predicted error.
+
+    Args:
+        predictions: Predicted error and energy of every site at each number of levels.
 
     Returns:
         One place in `SiteChoices.total_levels` a site, each assignment one step after the one before it.
     """
-    steps = [(gain, index, place) for index, site in enumerate(found.sites) for gain, place in _steps(site)]
-    current = [0] * len(found.sites)
+    steps = [(gain, index, place) for index, site in enumerate(predictions.sites) for gain, place in _steps(site)]
+    current = [0] * len(predictions.sites)
     path = [tuple(current)]
     for _, index, place in sorted(steps, key=lambda step: -step[0]):  # stable: a site's own steps stay in order
         current[index] = place
@@ -34,7 +37,7 @@ def front(found: Sensitivity) -> tuple[tuple[int, ...], ...]:
 
 
 def _steps(site: SiteChoices) -> Iterator[tuple[float, int]]:
-    """Error saved per picojoule, and where that leads, from one place of the hull to the next."""
+    """Yield the error saved per picojoule, and the place that it leads to, along the hull of a site."""
     here = 0
     while True:
         ahead = [(_gain(site, here, there), -site.errors[there], there) for there in range(here + 1, len(site.errors))]
@@ -53,9 +56,15 @@ def _gain(site: SiteChoices, here: int, there: int) -> float:
     return saved / cost if cost > 0 else math.inf
 
 
-def spread(path: Sequence[Sequence[int]], found: Sensitivity, count: int) -> list[int]:
-    """Places of at most `count` assignments of a path, both ends included, evenly spread by the logarithm of energy."""
-    logarithms = [math.log(max(found.energy_pj(choice), 1e-9)) for choice in path]
+def spread(path: Sequence[Sequence[int]], predictions: Sensitivity, count: int) -> list[int]:
+    """Return places of at most `count` assignments, both ends included, evenly spread by the logarithm of energy.
+
+    Args:
+        path: Assignments, as `front` returns them.
+        predictions: Predicted energy of each.
+        count: Largest number of places.
+    """
+    logarithms = [math.log(max(predictions.energy_pj(choice), 1e-9)) for choice in path]
     first, last = logarithms[0], logarithms[-1]
     marks = [first + (last - first) * index / (count - 1) for index in range(count)]
     nearest = {min(range(len(path)), key=lambda place: abs(logarithms[place] - mark)) for mark in marks}

@@ -1,4 +1,4 @@
-"""What a choice of levels found, in numbers."""
+"""The figures of an allocation of levels."""
 
 from __future__ import annotations
 
@@ -15,11 +15,13 @@ class PrecisionPoint:
     """One assignment of levels to sites, measured.
 
     Attributes:
-        energy_pj_per_image: an estimate by operations, in picojoules (counting/energy.py).
-        spikes_per_image: unit spikes of all sites.
-        predicted_error: of the logits: the sum of the errors of the sites, each quantized alone (sensitivity.py).
-        error: measured: squared error of the logits as a share of their variance, less what all images have in common.
-        agreement: percent of the calibration images with the ANN's arg-max.
+        energy_pj_per_image: Energy estimated by operations, in picojoules (costs/energy.py).
+        spikes_per_image: Unit spikes of all sites.
+        predicted_error: Predicted error of the logits: the sum of the errors of the sites, each quantized alone
+            (sensitivity.py).
+        error: Measured squared error of the logits as a share of their variance, without what all images have in
+            common.
+        agreement: Percent of the calibration images with the ANN's arg-max.
         total_levels: N of each site, in the order of execution.
     """
 
@@ -32,16 +34,16 @@ class PrecisionPoint:
 
     @property
     def mean_total_levels(self) -> float:
-        """Mean N of the sites."""
+        """The mean N of the sites."""
         return sum(self.total_levels) / len(self.total_levels)
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-ready form."""
+        """Return a dictionary that is ready for JSON."""
         return {**asdict(self), "mean_total_levels": self.mean_total_levels}
 
     @property
     def where(self) -> str:
-        """Its levels in words.
+        """The levels in words.
 
         >>> PrecisionPoint(1.0, 1.0, 0.0, 0.0, 100.0, (8, 16)).where
         'N=8..16 (mixed)'
@@ -52,20 +54,20 @@ class PrecisionPoint:
 
 @dataclass(frozen=True)
 class PrecisionReport:
-    """How many levels each site got, and what others would have cost.
+    """The levels of each site, and the cost of others.
 
     Attributes:
-        floor: the least N that a site could get.
-        candidates: N that a site could get.
-        sites: their names in the user's file, in the order of execution.
-        reason: why `chosen` was chosen.
-        front: assignments that no other beats by prediction, measured, by energy.
-        uniform: the same N everywhere, measured the same way.
-        chosen: the assignment, as measured for the choice.
-        result: the assignment after the final calibration.
-        images: how many images the assignments were calibrated and compared on.
-        sensitivity_images: how many the sites' errors were measured on.
-        energy_images: how many spikes were counted on.
+        floor: Least N that a site could get.
+        candidates: Numbers N that a site could get.
+        sites: Names of the sites in the user's file, in the order of execution.
+        reason: Clause that says why `chosen` was chosen.
+        front: Measured assignments that no other beats by prediction, in the order of energy.
+        uniform: Assignments of the same N everywhere, measured in the same way.
+        chosen: The assignment, as it was measured for the choice.
+        result: The assignment after the final calibration.
+        images: Number of images that assignments were calibrated and compared on.
+        sensitivity_images: Number of images that the sites' errors were measured on.
+        energy_images: Number of images that spikes were counted on.
     """
 
     floor: int
@@ -81,7 +83,7 @@ class PrecisionReport:
     energy_images: int
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-ready form."""
+        """Return a dictionary that is ready for JSON."""
         return {
             **asdict(self),
             "front": [point.to_dict() for point in self.front],

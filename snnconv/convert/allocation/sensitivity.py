@@ -1,4 +1,4 @@
-"""What each site's levels bring and cost: the error of the logits, and the energy of its spikes.
+"""The benefit and the cost of each site's levels: the error of the logits, and the energy of its spikes.
 
 A site is quantized alone, with the ceilings that its N levels get, and the ANN goes on from there; what the logits then
 lose, images compared with each other, is the site's error at N. Errors of sites add: each is small, and roundings of
@@ -15,12 +15,12 @@ import torch
 from torch import Tensor, fx
 
 from snnconv.convert.calibration.frontier import Frontier
-from snnconv.convert.calibration.shrinkage import Rule
+from snnconv.convert.calibration.method import Rule
 from snnconv.convert.calibration.walk import ceiling_axis, fitted, observed
 from snnconv.costs.energy import AC_PJ
 from snnconv.costs.fan_out import spike_fan_out
 from snnconv.costs.routing import fired_levels
-from snnconv.graph.access import calls, module_of, operands, results
+from snnconv.graph.access import calls, input_of, module_of, operands, results
 from snnconv.model import Model, rows_of
 from snnconv.progress import Progress, no_progress
 from snnconv.spiking.sites import iter_sites
@@ -33,11 +33,11 @@ class SiteChoices:
     """A site at each number of levels that it may get.
 
     Attributes:
-        name: of its module.
-        total_levels: N, ascending.
-        errors: of the logits when only this site has N levels (`relative_error`).
-        spikes: unit spikes per image.
-        energies: of those spikes, in picojoules per image.
+        name: Name of its module.
+        total_levels: Numbers of levels N, ascending.
+        errors: Error of the logits when only this site has N levels (`relative_error`).
+        spikes: Unit spikes of an image.
+        energies: Energy of those spikes, in picojoules an image.
     """
 
     name: str
@@ -49,26 +49,26 @@ class SiteChoices:
 
 @dataclass(frozen=True)
 class Sensitivity:
-    """What `sensitivity` found.
+    """The sensitivities of all sites.
 
     Attributes:
-        sites: in the order of execution.
-        fixed_pj: energy of one image that no spike causes, in picojoules.
+        sites: Sites in the order of execution.
+        fixed_pj: Energy of one image that no spike causes, in picojoules.
     """
 
     sites: tuple[SiteChoices, ...]
     fixed_pj: float
 
     def error(self, choice: Sequence[int]) -> float:
-        """Predicted error of one choice (a place in `total_levels`) a site."""
+        """Return the predicted error of an assignment: one place in `total_levels` a site."""
         return sum(site.errors[place] for site, place in zip(self.sites, choice, strict=True))
 
     def energy_pj(self, choice: Sequence[int]) -> float:
-        """Predicted energy of one image."""
+        """Return the predicted energy of one image, in picojoules."""
         return self.fixed_pj + sum(site.energies[place] for site, place in zip(self.sites, choice, strict=True))
 
     def levels(self, choice: Sequence[int]) -> dict[str, int]:
-        """N by the names of the sites' modules."""
+        """Return N by the names of the sites' modules."""
         return {site.name: site.total_levels[place] for site, place in zip(self.sites, choice, strict=True)}
 
 
@@ -86,45 +86,44 @@ def sensitivity(
     """Measure every site at every number of levels.
 
     Args:
-        ann: as `plan.prepare` returns it, every site a rectifier.
-        batches: normalised images, `[B, ...]` each.
-        candidates: N, ascending.
-        timesteps: T, for what is computed at every step.
-        rule: how ceilings are chosen.
-        by_channel: one ceiling a channel.
-        progress: shows the work.
+        ann: Network as `plan.prepare` returns it, every site a rectifier.
+        batches: Normalised images, `[B, ...]` each.
+        candidates: Numbers of levels N, ascending.
+        timesteps: T, which counts where work is done at every step.
+        rule: Rule that chooses ceilings.
+        by_channel: True for one ceiling a channel, False for one a site.
+        progress: Display of the progress.
     """
     graph = ann.graph
     nodes = calls(graph)
     sites = dict(iter_sites(graph))
-    placeholder = next(node for node in graph.graph.nodes if node.op == "placeholder")
-    wanted = torch.cat([_rest(graph, nodes, {placeholder: batch}) for batch in batches])
+    logits = torch.cat([_rest(graph, nodes, {input_of(graph): batch}) for batch in batches])
     with torch.enable_grad():
-        found = spike_fan_out(graph, batches[0][:1], timesteps)
-    measured = []
+        fan_out = spike_fan_out(graph, batches[0][:1], timesteps)
+    choices = []
     with Frontier(graph, batches) as frontier:
         for index, node in enumerate(progress(nodes, "sensitivity of sites", len(nodes))):
             if node in sites:
                 received = list(frontier.values(operands(node)[0]))
-                site = _Site(graph, node, received, found.additions[str(node.target)], rule, by_channel)
+                site = _Site(graph, node, received, fan_out.additions[str(node.target)], rule, by_channel)
                 rest, live = nodes[index + 1 :], _live(frontier, len(batches))
-                columns = [site.at(total, rest, live, wanted) for total in candidates]
+                columns = [site.at(total, rest, live, logits) for total in candidates]
                 errors, spikes, energies = zip(*columns, strict=True)
-                measured.append(SiteChoices(str(node.target), tuple(candidates), errors, spikes, energies))
+                choices.append(SiteChoices(str(node.target), tuple(candidates), errors, spikes, energies))
             frontier.run(node)
-    return Sensitivity(tuple(measured), found.fixed_pj)
+    return Sensitivity(tuple(choices), fan_out.fixed_pj)
 
 
 class _Site:
     """One site, quantized alone.
 
     Args:
-        graph: the ANN.
-        node: of the site.
-        received: its inputs, batch by batch.
-        additions: that one unit spike of each of its neurons causes.
-        rule: how ceilings are chosen.
-        by_channel: one ceiling a channel.
+        graph: Graph of the ANN.
+        node: Node of the site.
+        received: Inputs of the site, batch by batch.
+        additions: Additions that one unit spike of each of its neurons causes.
+        rule: Rule that chooses ceilings.
+        by_channel: True for one ceiling a channel, False for one a site.
     """
 
     def __init__(
@@ -145,9 +144,16 @@ class _Site:
         total_levels: int,
         rest: Sequence[fx.Node],
         live: Sequence[dict[fx.Node, Tensor]],
-        wanted: Tensor,
+        reference: Tensor,
     ) -> tuple[float, float, float]:
-        """Error, spikes and energy at N levels; none of a site that was never active."""
+        """Return error, spikes and energy at N levels; all are 0 where the site was never active.
+
+        Args:
+            total_levels: N.
+            rest: Nodes behind the site.
+            live: Activations that those nodes need, batch by batch.
+            reference: Logits of the ANN.
+        """
         if not self.observation.alive.any():
             return 0.0, 0.0, 0.0
         site = fitted(self.observation, total_levels, self.rule, self.axis)
@@ -161,20 +167,20 @@ class _Site:
             landed += float((counts * self.additions).sum())
             images += len(x)
             logits.append(_rest(self.graph, rest, {**values, self.node: activation}))
-        return relative_error(torch.cat(logits), wanted), spikes / images, AC_PJ * landed / images
+        return relative_error(torch.cat(logits), reference), spikes / images, AC_PJ * landed / images
 
 
 def _live(frontier: Frontier, batches: int) -> list[dict[fx.Node, Tensor]]:
-    """What later nodes need, batch by batch."""
-    found: list[dict[fx.Node, Tensor]] = [{} for _ in range(batches)]
+    """Return the activations that later nodes need, batch by batch."""
+    live: list[dict[fx.Node, Tensor]] = [{} for _ in range(batches)]
     for node in frontier.live:
-        for values, value in zip(found, frontier.values(node), strict=True):
+        for values, value in zip(live, frontier.values(node), strict=True):
             values[node] = value
-    return found
+    return live
 
 
 def _rest(graph: fx.GraphModule, rest: Sequence[fx.Node], values: dict[fx.Node, Tensor]) -> Tensor:
-    """The first output `[B, classes]` of a network whose earlier nodes have these values."""
+    """Return the first output, `[B, classes]`, of a network whose earlier nodes have these values."""
     out = results(graph)[0]
     last = {operand: node for node in rest for operand in operands(node)}
     for node in rest:
@@ -185,15 +191,15 @@ def _rest(graph: fx.GraphModule, rest: Sequence[fx.Node], values: dict[fx.Node, 
     return rows_of(values[out])
 
 
-def relative_error(logits: Tensor, wanted: Tensor) -> float:
-    """Squared error of logits `[B, classes]` as a share of the variance of those wanted.
+def relative_error(logits: Tensor, reference: Tensor) -> float:
+    """Return the squared error of logits, `[B, classes]`, as a share of the variance of the reference.
 
     What all images have in common is left out of both; a single image has nothing else, and is taken as it is.
 
     >>> relative_error(torch.tensor([[1.0], [2.5]]), torch.tensor([[0.0], [1.0]]))
     0.25
     """
-    error, reference = logits.double() - wanted.double(), wanted.double()
-    if len(wanted) > 1:
-        error, reference = error - error.mean(0), reference - reference.mean(0)
-    return float(error.square().sum()) / (float(reference.square().sum()) or 1.0)
+    error, spread = logits.double() - reference.double(), reference.double()
+    if len(reference) > 1:
+        error, spread = error - error.mean(0), spread - spread.mean(0)
+    return float(error.square().sum()) / (float(spread.square().sum()) or 1.0)

@@ -1,4 +1,4 @@
-"""Where a site's input takes its bias from: the operator whose bias shifts that input and nothing else."""
+"""The operator whose bias shifts the input of a site and nothing else."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["add_bias", "bias_carrier"]
 
 
 def bias_carrier(graph: fx.GraphModule, site: fx.Node) -> fx.Node | None:
-    """The node whose bias shifts a site's input and feeds nothing else; None where there is none.
+    """Return the node whose bias shifts a site's input and feeds nothing else; None where there is none.
 
     Walks back through additions, and through max-pooling and repetition over time, which a shift commutes with, while
     each value has one user.
@@ -33,8 +33,8 @@ def _walk(graph: fx.GraphModule, node: fx.Node, axis: int, channels: int) -> fx.
         fits = channel_axis(graph, node) == axis and node.meta["shape"][axis - 1] == channels
         return node if fits else None
     if isinstance(module, (MaxPool, Repeat)) or (isinstance(module, Arithmetic) and module.operator == "add"):
-        found = (_walk(graph, arg, axis, channels) for arg in operands(node))
-        return next((carrier for carrier in found if carrier is not None), None)
+        carriers = (_walk(graph, arg, axis, channels) for arg in operands(node))
+        return next((carrier for carrier in carriers if carrier is not None), None)
     return None
 
 

@@ -1,4 +1,4 @@
-r"""Causal networks calibrated on their own steps: what spikes that come early or late change, site by site.
+r"""Calibration of causal networks on their own steps, site by site: spikes come early or late there.
 
 Under causal coupling a neuron meets its currents one by one, so that the time mean of what it fires is not what its
 quantized form answers to their mean (unevenness), and the biases that suit the quantized form do not suit the neuron
@@ -24,10 +24,11 @@ import torch
 from torch import Tensor, fx
 
 from snnconv.convert.calibration.bias import add_bias, bias_carrier
+from snnconv.convert.calibration.causal_record import SiteRecord, observe_steps
 from snnconv.convert.calibration.frontier import Frontier
-from snnconv.graph.access import calls, display_name, module_of, operands
+from snnconv.graph.access import calls, display_name, module_of, operands, samples_within
 from snnconv.model import SNN, Model, QuantizedANN
-from snnconv.neurons import SpikingSite, capabilities_of, unfold_time
+from snnconv.neurons import SpikingSite, capabilities_of
 from snnconv.neurons.forms import StartForm
 from snnconv.neurons.site import along_channels
 from snnconv.progress import Progress, no_progress
@@ -38,22 +39,21 @@ __all__ = ["IMAGES", "CausalCalibration", "CausalSite", "calibrate_causal"]
 IMAGES = 256  # at most: every activation is held T times
 BYTES = 1 << 30  # of the largest activation of all images and steps
 ELEMENTS = 1 << 24  # of the largest activation of one batch, over all steps
-STEPS_SEEN, FEWEST_SEEN = 1 << 15, 1 << 10  # currents and units of a channel that its error is measured on
 STARTS = tuple(sixteenth / 16 for sixteenth in range(17))  # v_0 in units of θ
 CORRECTIONS = 2  # of the bias: the second mends what the first shifted over a level
 
 
 @dataclass(frozen=True)
 class CausalSite:
-    """What became of one site.
+    """One site before and after its calibration.
 
     Attributes:
-        name: of the activation in the user's file.
-        before: squared error of the time mean, as a share of the squared activation, as the site was converted.
-        after: as it was calibrated, given the same spikes.
-        initial_min: lowest v_0 of a channel, in units of θ.
-        initial_max: highest.
-        bias: mean magnitude of the current that was added, in units of θ; None where no operator can carry it.
+        name: Name of the activation in the user's file.
+        before: Squared error of the time mean as a share of the squared activation, before the calibration.
+        after: The error after it, given the same spikes.
+        initial_min: Lowest v_0 of a channel, in units of θ.
+        initial_max: Highest v_0 of a channel.
+        bias: Mean magnitude of the current that was added, in units of θ; None where no operator can carry it.
     """
 
     name: str
@@ -66,42 +66,19 @@ class CausalSite:
 
 @dataclass(frozen=True)
 class CausalCalibration:
-    """What a calibration made.
+    """A calibrated pair of networks.
 
     Attributes:
-        snn: the spiking network.
-        quantized: the quantized ANN with the same biases, which the SNN's currents agree with.
-        images: how many it took.
-        sites: one a site; none where T = 1.
+        snn: The spiking network.
+        quantized: Quantized ANN with the same biases, which the SNN's currents agree with.
+        images: Number of images that were used.
+        sites: Each site before and after; none where T = 1.
     """
 
     snn: SNN
     quantized: QuantizedANN
     images: int
     sites: tuple[CausalSite, ...]
-
-
-@dataclass(frozen=True)
-class _Seen:
-    """Currents `[T, C, M]` of M units of each channel, the ANN's activations `[C, M]` there, and θ `[C, 1]`."""
-
-    currents: Tensor
-    wanted: Tensor
-    threshold: Tensor
-    levels: int
-    signed: bool
-    form: StartForm
-
-    def fired(self, initial: Tensor, bias: Tensor) -> Tensor:
-        """Time means of the output `[C, M]`, given v_0 in units of θ and an added current of each channel, `[C]`."""
-        currents = self.currents + bias.unsqueeze(1)
-        start = initial.unsqueeze(1)
-        spikes = self.form.run(currents, self.threshold, self.levels, start, self.signed)
-        return spikes.mean(0)
-
-    def errors(self, initial: Tensor, bias: Tensor) -> Tensor:
-        """Sum of squared errors of each channel."""
-        return (self.fired(initial, bias) - self.wanted).square().sum(1)
 
 
 @torch.no_grad()
@@ -111,11 +88,11 @@ def calibrate_causal(
     """Move initial potentials and biases of a causal SNN towards the ANN's activations.
 
     Args:
-        ann: the network before quantization.
-        quantized: its quantized form.
-        snn: `spike(quantized, ..., Coupling.CAUSAL)`.
-        batches: normalised images, `[B, ...]` each; at most IMAGES of them are used, fewer where they are large.
-        progress: shows the work.
+        ann: Network before quantization.
+        quantized: Quantized form of it.
+        snn: Result of `spike(quantized, ..., Coupling.CAUSAL)`.
+        batches: Normalised images, `[B, ...]` each; at most IMAGES of them are used, fewer where they are large.
+        progress: Display of the progress.
 
     Returns:
         Copies of both networks with the same new biases; of one step, which is never uneven, they stay as they are.
@@ -123,109 +100,96 @@ def calibrate_causal(
     spiking, reference = snn.copy(), quantized.copy()
     if snn.timesteps == 1:
         return CausalCalibration(spiking, reference, 0, ())
-    graph = spiking.graph
-    twins = {node.target: node for node in calls(reference.graph)}
     parts = _parts(ann, batches, snn.timesteps)
-    theirs = iter(calls(ann.graph))
+    ann_nodes = iter(calls(ann.graph))
     generator = torch.Generator().manual_seed(0)
     sites = []
-    with Frontier(ann.graph, parts) as wanted, Frontier(graph, parts) as given:
-        nodes = calls(graph)
+    with Frontier(ann.graph, parts) as ann_walk, Frontier(spiking.graph, parts) as walk:
+        nodes = calls(spiking.graph)
         for node in progress(nodes, "calibrating steps", len(nodes)):
-            module = module_of(graph, node)
+            module = module_of(spiking.graph, node)
             form = capabilities_of(module).start if isinstance(module, SpikingSite) else None
             if isinstance(module, SpikingSite) and isinstance(form, StartForm):
-                before = form.initial(module)
-                seen = _see(graph, node, module, form, given, wanted.values(_reach(wanted, theirs, node)), generator)
-                carrier = bias_carrier(graph, node)
-                initial, bias = _fit(seen, before, biased=carrier is not None)
-                axis = channel_axis(graph, node)
-                start = initial[0] if axis is None else initial
-                swap(graph, node, form.moved(module, start, module.channel_axis if axis is None else axis))
-                if carrier is not None:
-                    assert axis is not None
-                    for x in given.values(operands(node)[0]):
-                        x += along_channels(bias, x.dim(), axis)
-                    add_bias(graph, carrier, bias)
-                    add_bias(reference.graph, twins[carrier.target], bias)
-                sites.append(_site(node, seen, before, initial, bias, biased=carrier is not None))
-            given.run(node)
-    for changed in (graph, reference.graph):
-        changed.recompile()
+                activations = ann_walk.values(_reach(ann_walk, ann_nodes, node))
+                record = observe_steps(spiking.graph, node, module, form, walk, activations, generator)
+                sites.append(_calibrate_site(spiking.graph, reference.graph, node, module, record, walk))
+            walk.run(node)
+    for graph in (spiking.graph, reference.graph):
+        graph.recompile()
     return CausalCalibration(spiking, reference, sum(map(len, parts)), tuple(sites))
 
 
+def _calibrate_site(
+    graph: fx.GraphModule,
+    reference: fx.GraphModule,
+    node: fx.Node,
+    module: SpikingSite,
+    record: SiteRecord,
+    walk: Frontier,
+) -> CausalSite:
+    """Give a site its v_0, and the operator before it its bias, in both networks."""
+    carrier, axis = bias_carrier(graph, node), channel_axis(graph, node)
+    before = record.form.initial(module)
+    initial, bias = _fit(record, before, biased=carrier is not None)
+    start, start_axis = (initial[0], module.channel_axis) if axis is None else (initial, axis)
+    swap(graph, node, record.form.moved(module, start, start_axis))
+    if carrier is not None:
+        assert axis is not None
+        for x in walk.values(operands(node)[0]):
+            x += along_channels(bias, x.dim(), axis)
+        add_bias(graph, carrier, bias)
+        add_bias(reference, next(twin for twin in calls(reference) if twin.target == carrier.target), bias)
+    return _site(node, record, before, initial, bias, biased=carrier is not None)
+
+
 def _parts(ann: Model, batches: Sequence[Tensor], timesteps: int) -> list[Tensor]:
-    """The images that are used, spread evenly over those that there are, in small batches."""
-    largest = max(int(torch.Size(n.meta["shape"]).numel()) for n in ann.graph.graph.nodes if "shape" in n.meta)
+    """Return the images that are used, spread evenly over those that there are, in small batches."""
     images = [image for batch in batches for image in batch]  # views
-    count = max(1, min(len(images), IMAGES, BYTES // (4 * timesteps * largest)))
+    count = max(1, min(len(images), IMAGES, samples_within(ann.graph, BYTES // 4, timesteps)))
     chosen = torch.stack([images[place * len(images) // count] for place in range(count)])
-    return list(torch.split(chosen, max(1, ELEMENTS // (timesteps * largest))))
+    return list(torch.split(chosen, samples_within(ann.graph, ELEMENTS, timesteps)))
 
 
-def _reach(frontier: Frontier, theirs: Iterator[fx.Node], node: fx.Node) -> fx.Node:
-    """Walk the ANN up to the same site."""
-    for other in theirs:
-        frontier.run(other)
-        if other.target == node.target:
-            return other
+def _reach(walk: Frontier, ann_nodes: Iterator[fx.Node], node: fx.Node) -> fx.Node:
+    """Walk the ANN up to the same site, and return its node."""
+    for twin in ann_nodes:
+        walk.run(twin)
+        if twin.target == node.target:
+            return twin
     raise AssertionError(f"the ANN has no {node.target}")
 
 
-def _see(
-    graph: fx.GraphModule,
-    node: fx.Node,
-    module: SpikingSite,
-    form: StartForm,
-    given: Frontier,
-    wanted: Iterator[Tensor],
-    generator: torch.Generator,
-) -> _Seen:
-    """What the site receives and what it should answer, of units drawn at random; one channel where none are known."""
-    axis = channel_axis(graph, node)
-    source = operands(node)[0]
-    channels = 1 if axis is None else int(node.meta["shape"][axis - 1])
-    units = sum(x.numel() for x in given.values(source)) // (module.timesteps * channels)
-    share = min(1.0, max(FEWEST_SEEN, STEPS_SEEN // module.timesteps) / units)
-    currents, activations = [], []
-    for x, a in zip(given.values(source), wanted, strict=True):
-        steps = unfold_time(x, module.timesteps)
-        steps = steps.flatten(1).unsqueeze(1) if axis is None else steps.movedim(axis + 1, 1).flatten(2)
-        answers = a.reshape(1, -1) if axis is None else a.movedim(axis, 0).flatten(1)
-        if share < 1:
-            kept = max(1, round(answers.shape[1] * share))
-            places = torch.randperm(answers.shape[1], generator=generator)[:kept]
-            steps, answers = steps[:, :, places], answers[:, places]
-        currents.append(steps)
-        activations.append(answers)
-    threshold = (module.ceiling.detach() / module.levels).expand(channels).unsqueeze(1)
-    return _Seen(torch.cat(currents, 2), torch.cat(activations, 1), threshold, module.levels, module.signed, form)
+def _fit(record: SiteRecord, initial: Tensor, *, biased: bool) -> tuple[Tensor, Tensor]:
+    """Return v_0 and added current of each channel, `[C]`.
 
-
-def _fit(seen: _Seen, initial: Tensor, *, biased: bool) -> tuple[Tensor, Tensor]:
-    """v_0 and added current of each channel, `[C]`; `biased`: a bias can carry such a current."""
-    now = initial.expand(len(seen.wanted)).clone()
+    Args:
+        record: Currents and activations of the site.
+        initial: Potential v_0 that the site has.
+        biased: True where a bias can carry an added current.
+    """
+    now = initial.expand(len(record.activations)).clone()
     bias = torch.zeros_like(now)
-    first = least = seen.errors(now, bias)
+    first = least = record.errors(now, bias)
     for start in STARTS:
         trial = torch.full_like(now, start)
-        errors = seen.errors(trial, bias)
+        errors = record.errors(trial, bias)
         now, least = torch.where(errors < least, trial, now), torch.minimum(errors, least)
     for _ in range(CORRECTIONS if biased else 0):
-        moved = bias + (seen.wanted - seen.fired(now, bias)).mean(1)
-        bias = torch.where(seen.errors(now, moved) <= first, moved, bias)
+        moved = bias + (record.activations - record.fired(now, bias)).mean(1)
+        bias = torch.where(record.errors(now, moved) <= first, moved, bias)
     return now, bias
 
 
-def _site(node: fx.Node, seen: _Seen, before: Tensor, initial: Tensor, bias: Tensor, *, biased: bool) -> CausalSite:
-    energy = float(seen.wanted.square().sum()) or 1.0
+def _site(
+    node: fx.Node, record: SiteRecord, before: Tensor, initial: Tensor, bias: Tensor, *, biased: bool
+) -> CausalSite:
+    energy = float(record.activations.square().sum()) or 1.0
     unmoved = torch.zeros_like(bias)
     return CausalSite(
         display_name(node),
-        float(seen.errors(before.expand_as(bias), unmoved).sum()) / energy,
-        float(seen.errors(initial, bias).sum()) / energy,
+        float(record.errors(before.expand_as(bias), unmoved).sum()) / energy,
+        float(record.errors(initial, bias).sum()) / energy,
         float(initial.min()),
         float(initial.max()),
-        float((bias / seen.threshold[:, 0]).abs().mean()) if biased else None,
+        float((bias / record.threshold[:, 0]).abs().mean()) if biased else None,
     )

@@ -1,4 +1,4 @@
-"""What to expect where there were no data: how a network calibrated without any answers images of other kinds.
+"""The agreement to expect where there were no data: predictions on images of other kinds.
 
 Real images are neither noise, nor as smooth, nor as typical of their class as what stands in for them. On all three
 kinds, drawn anew, the quantized network is compared with the ANN; on real images it is expected to agree within that
@@ -22,14 +22,16 @@ BATCH = 16
 
 
 @torch.no_grad()
-def expected_agreement(ann: Model, quantized: Model, seed: int, made: Sequence[Tensor] = ()) -> tuple[float, float]:
-    """Least and highest expected share of images, in percent, with the ANN's own arg-max.
+def expected_agreement(
+    ann: Model, quantized: Model, seed: int, synthesised: Sequence[Tensor] = ()
+) -> tuple[float, float]:
+    """Return the least and the highest share of images, in percent, that are expected to get the ANN's arg-max.
 
     Args:
-        ann: the network before quantization.
-        quantized: calibrated without data.
-        seed: of the images; others than those of the same seed that calibrated.
-        made: further images in batches `[B, ...]`, made like those that calibrated, but not the same.
+        ann: Network before quantization.
+        quantized: Network that was calibrated without data.
+        seed: Seed of the images, which are others than those of the same seed that calibrated.
+        synthesised: Further images in batches, `[B, ...]`, made like those that calibrated, but not the same.
     """
     generator = torch.Generator().manual_seed(seed + 1)
     noise = torch.randn(IMAGES, *ann.input.sample_shape(), generator=generator)
@@ -38,18 +40,19 @@ def expected_agreement(ann: Model, quantized: Model, seed: int, made: Sequence[T
         noise = (
             noise.mul(float(smooth.std())).add_(float(smooth.mean())).clamp_(float(smooth.min()), float(smooth.max()))
         )
-    kinds = [noise, smooth, *([torch.cat(list(made))] if made else [])]
-    found = [_agreement(ann, quantized, images) for images in kinds]
-    return min(found), max(found)
+    kinds = [noise, smooth, *([torch.cat(list(synthesised))] if synthesised else [])]
+    agreements = [_agreement(ann, quantized, images) for images in kinds]
+    return min(agreements), max(agreements)
 
 
 def _agreement(ann: Model, quantized: Model, images: Tensor) -> float:
     same = sum(
-        int((_answers(ann, part) == _answers(quantized, part)).all(-1).sum()) for part in torch.split(images, BATCH)
+        int((_predictions(ann, part) == _predictions(quantized, part)).all(-1).sum())
+        for part in torch.split(images, BATCH)
     )
     return 100 * same / len(images)
 
 
-def _answers(model: Model, images: Tensor) -> Tensor:
+def _predictions(model: Model, images: Tensor) -> Tensor:
     out: Tensor | tuple[Tensor, ...] = model.graph(images)
     return rows_of(out[0] if isinstance(out, tuple) else out).argmax(1, keepdim=True)

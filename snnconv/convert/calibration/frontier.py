@@ -15,7 +15,7 @@ from types import TracebackType
 import torch
 from torch import Tensor, fx
 
-from snnconv.graph.access import module_of, operands
+from snnconv.graph.access import input_of, module_of, operands
 
 __all__ = ["MEMORY_LIMIT", "Frontier"]
 
@@ -26,9 +26,9 @@ class Frontier:
     """The live activations of a walk. Use as a context manager: temporary files go with it.
 
     Args:
-        graph: modules only; each node is run once, in order, by `run`.
-        batches: the images, in batches `[B, ...]`.
-        limit: bytes of activations that may stay in memory.
+        graph: Graph of modules, each of whose nodes `run` runs once, in order.
+        batches: Images in batches, `[B, ...]`.
+        limit: Bytes of activations that may stay in memory.
     """
 
     def __init__(self, graph: fx.GraphModule, batches: Sequence[Tensor], *, limit: int = MEMORY_LIMIT) -> None:
@@ -39,8 +39,7 @@ class Frontier:
         self._waiting = {node: len(node.users) for node in graph.graph.nodes}
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._mapped: set[int] = set()
-        placeholder = next(node for node in graph.graph.nodes if node.op == "placeholder")
-        self.live[placeholder] = list(batches)
+        self.live[input_of(graph)] = list(batches)
 
     def __enter__(self) -> Frontier:
         return self
@@ -53,7 +52,7 @@ class Frontier:
             self._folder.cleanup()
 
     def values(self, node: fx.Node) -> Iterator[Tensor]:
-        """A live node's activations, batch by batch."""
+        """Yield a live node's activations, batch by batch."""
         for batch in self.live[node]:
             assert batch is not None
             yield batch
@@ -75,10 +74,10 @@ class Frontier:
                 for operand in set(operands(node)):
                     if last[operand] is node and not self._waiting[operand]:
                         del values[operand]
-            for node, kept in results.items():
+            for node, outputs in results.items():
                 value = values[node]
                 assert value is not None
-                kept.append(self._keep(value))
+                outputs.append(self._keep(value))
             for operand in inputs:
                 if not self._waiting[operand]:
                     self._give_up(operand, index)
@@ -88,7 +87,7 @@ class Frontier:
         self.live.update(results)
 
     def _keep(self, value: Tensor) -> Tensor:
-        """The value, in memory as long as the limit allows, else in a mapped file; every element has its own place."""
+        """Return the value, in memory within the limit, else in a mapped file; every element has its own place."""
         size = value.numel() * value.element_size()
         expanded = any(length > 1 and not stride for length, stride in zip(value.shape, value.stride(), strict=True))
         if self.in_memory + size <= self.limit:

@@ -1,29 +1,33 @@
-"""The images of a calibration: the user's, or synthesised; and whether they are fit for it."""
+"""The images of a calibration: the user's, or synthesised ones."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
+from snnconv.convert.calibration.batches import evenly
 from snnconv.convert.calibration.cost import forward_seconds
+from snnconv.convert.calibration.image_checks import check_images
 from snnconv.convert.calibration.synthesis import STEPS, holds_statistics, synthesise
 from snnconv.convert.calibration.synthetic import synthetic_images
-from snnconv.data.datasets import Images, open_data
-from snnconv.errors import DataError, InvalidValueError, SnnconvWarning
-from snnconv.model import Model, rows_of
+from snnconv.data.opening import DataLike, as_images
+from snnconv.data.samples import Samples
+from snnconv.errors import DataError, SnnconvWarning
+from snnconv.graph.access import samples_within
+from snnconv.model import Model
 from snnconv.progress import Progress, no_progress
+from snnconv.spiking.sites import is_rectifier, iter_sites
 
 __all__ = [
     "DEFAULT_IMAGES",
     "CalibrationImages",
     "batch_size",
-    "check_images",
     "draw_images",
     "evenly",
+    "images_for",
     "make_images",
     "random_images",
 ]
@@ -31,11 +35,7 @@ __all__ = [
 DEFAULT_IMAGES = 1024  # of the user's, at most
 SYNTHETIC_IMAGES = 256
 FEWEST_SYNTHETIC, SYNTHESIS_S = 32, 120.0  # as many images as are estimated to be made in that time
-ELEMENTS = 1 << 22  # of the largest activation of one calibration batch: what suits a processor's cache
-FEWEST = 16  # images, below which a calibration set is called small
-ASKED = 128  # images that the network answers
-ONE_ANSWER, SURE = 95.0, 90.0  # percent of the images with one arg-max; of mean confidence
-UNIT_MEAN, UNIT_STD = 1.5, (0.25, 4.0)  # of normalised pixels: what lies outside was hardly normalised as in training
+ELEMENTS, LARGEST_BATCH = 1 << 22, 256  # of the largest activation of one batch: enough for a processor's cache
 
 
 @dataclass(frozen=True)
@@ -43,45 +43,96 @@ class CalibrationImages:
     """Images in batches.
 
     Attributes:
-        batches: normalised, `[B, ...]` each.
-        description: where they come from, in words.
-        real: they are the user's, not synthesised.
+        batches: Normalised images, `[B, ...]` each.
+        description: Origin of the images, in words.
+        real: True where they are the user's, False where they are synthesised.
+        calibrate: True where there is something to calibrate with them, False where they only serve to verify.
     """
 
     batches: list[Tensor]
     description: str
     real: bool
+    calibrate: bool = True
 
     @property
     def count(self) -> int:
-        """Number of images."""
+        """The number of images."""
         return sum(len(batch) for batch in self.batches)
 
 
-def draw_images(
-    model: Model, data: str | Images | Tensor, count: int, seed: int, *, quiet: bool = False
+def images_for(
+    source: Model,
+    ann: Model,
+    data: DataLike | None,
+    count: int,
+    checked: int,
+    seed: int,
+    progress: Progress = no_progress,
 ) -> CalibrationImages:
+    """Return the images of a conversion: to calibrate with, or where all ceilings are trained, to verify with.
+
+    Args:
+        source: Network as it was given, its batch-norms not folded.
+        ann: Network as `plan.prepare` returns it.
+        data: Data in any form that `as_images` takes; None: images are made.
+        count: Most images.
+        checked: Most images of a network that is quantized already.
+        seed: Seed of the draw.
+        progress: Display of the progress.
+
+    Raises:
+        DataError: The data do not fit the network.
+        InvalidValueError: Samples in memory do not fit it.
+
+    Warns:
+        SnnconvWarning: There are no data, fewer images than asked for, or images that calibrate badly.
+    """
+    if not any(is_rectifier(site) for _, site in iter_sites(ann.graph)):
+        return replace(_for_verification(ann, data, min(count, checked), seed), calibrate=False)
+    if data is not None:
+        images = draw_images(ann, data, count, seed)
+        check_images(ann, images.batches)
+        return images
+    images = make_images(source, count, seed, progress)
+    warnings.warn(
+        f"No calibration data: {images.description}, stand in. What the network meets may go beyond ceilings that "
+        "no image has tried, which costs accuracy. Give unlabelled images of the kind the network will see with "
+        "--calibration-data (in Python: calibration_data=...).",
+        SnnconvWarning,
+        stacklevel=3,
+    )
+    return images
+
+
+def _for_verification(ann: Model, data: DataLike | None, count: int, seed: int) -> CalibrationImages:
+    """Return images for a network that is quantized already: the user's, which are checked, or random ones."""
+    trained = "none: the ceilings are trained"
+    if data is None:
+        return replace(random_images(ann, count, seed), description=trained)
+    images = draw_images(ann, data, count, seed, quiet=True)
+    return replace(images, description=f"{trained}; {images.description}, serve to verify only")
+
+
+def draw_images(model: Model, data: DataLike, count: int, seed: int, *, quiet: bool = False) -> CalibrationImages:
     """Draw from the user's images.
 
     Args:
-        model: what they are for; data are opened for its input.
-        data: a data spec, opened data, or normalised images `[n, ...]`.
-        count: at most so many.
-        seed: of the draw.
-        quiet: whether fewer images than `count` are as good.
+        model: Network that takes the images; data are opened for its input.
+        data: Data in any form that `as_images` takes.
+        count: Most images.
+        seed: Seed of the draw.
+        quiet: True where fewer images than `count` are as good.
 
     Raises:
-        DataError: the data do not fit the network.
-        InvalidValueError: a tensor does not fit it.
+        DataError: The data do not fit the network.
+        InvalidValueError: Samples in memory do not fit it.
 
     Warns:
-        SnnconvWarning: the data hold fewer images than `count`.
+        SnnconvWarning: The data hold fewer images than `count`.
     """
     size = batch_size(model)
-    if isinstance(data, Tensor):
-        drawn = _drawn(_checked(data, model), count, seed)
-        return CalibrationImages(list(torch.split(drawn, size)), f"images given as a tensor, seed {seed}", True)
-    opened = open_data(data, model.input, purpose="calibration") if isinstance(data, str) else data
+    opened = as_images(data, model.input, "calibration", name="calibration_data")
+    quiet = quiet or isinstance(opened, Samples)
     if opened.sample_shape != model.input.sample_shape():
         raise DataError(
             f"{opened.spec!r} was opened for inputs {list(opened.sample_shape)}, the network takes "
@@ -96,129 +147,29 @@ def draw_images(
 
 
 def random_images(model: Model, count: int, seed: int) -> CalibrationImages:
-    """Smooth random images, drawn from the input spec alone."""
+    """Return smooth random images, drawn from the input spec alone."""
     drawn = synthetic_images(model.input, count, seed)
     words = f"random images drawn from the input spec, seed {seed}"
     return CalibrationImages(list(torch.split(drawn, batch_size(model))), words, False)
 
 
 def make_images(source: Model, count: int, seed: int, progress: Progress = no_progress) -> CalibrationImages:
-    """Images where there are no data: from the input spec, the weights and, where the graph holds them, statistics.
+    """Make images without data: from the input spec, the weights and, where the graph holds them, statistics.
 
     Args:
-        source: the ANN as it was given, its batch-norms not folded.
-        count: at most so many; no more than can be made within about two minutes.
-        seed: of what they start from.
-        progress: shows the work.
+        source: ANN as it was given, its batch-norms not folded.
+        count: Most images; no more are made than are estimated to take about two minutes.
+        seed: Seed of the images that they start from.
+        progress: Display of the progress.
     """
     affordable = int(SYNTHESIS_S / (3 * STEPS * forward_seconds(source)))
     count = min(count, max(affordable, FEWEST_SYNTHETIC), SYNTHETIC_IMAGES)
-    made = synthesise(source, synthetic_images(source.input, count, seed), seed=seed, progress=progress)
+    images = synthesise(source, synthetic_images(source.input, count, seed), seed=seed, progress=progress)
     of = "weights and batch-norm statistics" if holds_statistics(source) else "weights"
     words = f"{count} images made from the input spec and the network's {of}, seed {seed}"
-    return CalibrationImages(list(torch.split(made, batch_size(source))), words, False)
-
-
-def evenly(batches: Sequence[Tensor], count: int) -> list[Tensor]:
-    """At most `count` images `[B, ...]` spread over all batches, in batches no larger than these."""
-    total = sum(map(len, batches))
-    if count >= total:
-        return list(batches)
-    taken = torch.arange(count) * total // count
-    start, picked = 0, []
-    for batch in batches:
-        here = taken[(taken >= start) & (taken < start + len(batch))] - start
-        picked.append(batch[here])
-        start += len(batch)
-    return list(torch.split(torch.cat(picked), max(map(len, batches))))
+    return CalibrationImages(list(torch.split(images, batch_size(source))), words, False)
 
 
 def batch_size(model: Model) -> int:
-    """Images of one batch, by the largest activation."""
-    shapes = [node.meta["shape"] for node in model.graph.graph.nodes if "shape" in node.meta]
-    largest = max((int(torch.Size(shape).numel()) for shape in shapes), default=1)
-    return max(1, min(256, ELEMENTS // largest))
-
-
-@torch.no_grad()
-def check_images(ann: Model, images: CalibrationImages) -> None:
-    """Warn of images that calibrate badly, with the numbers that show it.
-
-    Args:
-        ann: answers the images.
-        images: the user's.
-
-    Warns:
-        SnnconvWarning: very few images; all the same; pixels far from zero mean and unit deviation; one answer for all.
-    """
-    found = []
-    if images.count < FEWEST:
-        found.append(f"there are {images.count} images only: give {FEWEST} or more, better hundreds")
-    first = images.batches[0][:1]
-    spread = max(float((batch - first).abs().max()) for batch in images.batches)
-    if images.count > 1 and spread == 0:
-        found.append("all images are the same: ceilings will fit that one image only")
-    total = sum(batch.numel() for batch in images.batches)
-    mean = sum(float(batch.double().sum()) for batch in images.batches) / total
-    square = sum(float(batch.double().square().sum()) for batch in images.batches) / total
-    deviation = max(square - mean**2, 0.0) ** 0.5
-    if deviation == 0:
-        found.append(f"every pixel is {mean:.4g}: these are no images")
-    elif _normalised(ann) and not (abs(mean) <= UNIT_MEAN and UNIT_STD[0] <= deviation <= UNIT_STD[1]):
-        found.append(
-            f"normalised pixels have mean {mean:.3g} and standard deviation {deviation:.3g}, about 0 and 1 are usual: "
-            "check --mean and --std, and whether pixels are in 0..1"
-        )
-    found += _one_answer(ann, images)
-    if found:
-        warnings.warn(f"The calibration images: {'; '.join(found)}.", SnnconvWarning, stacklevel=3)
-
-
-def _normalised(ann: Model) -> bool:
-    """Whether the network says how its pixels are normalised to about zero mean and unit deviation."""
-    spec = ann.input
-    return spec.layout != "NC" and spec.mean is not None and spec.std is not None and any(m > 0 for m in spec.mean)
-
-
-def _one_answer(ann: Model, images: CalibrationImages) -> list[str]:
-    """Whether the network is sure of one and the same answer, as of images of one class or of pixels it never met."""
-    answers, sure = [], 0.0
-    for batch in evenly(images.batches, ASKED):
-        out = ann.graph(batch)
-        logits = rows_of(out[0] if isinstance(out, tuple) else out)
-        if logits.shape[1] < 2:
-            return []
-        answers.append(logits.argmax(1))
-        sure += float(_probabilities(logits).amax(1).sum())
-    named, counts = torch.unique(torch.cat(answers), return_counts=True)
-    asked = int(counts.sum())
-    share, confidence = 100 * float(counts.max()) / asked, 100 * sure / asked
-    if images.count < FEWEST or share < ONE_ANSWER or confidence < SURE:
-        return []
-    return [
-        f"the network answers {int(named[counts.argmax()])} for {share:.0f} % of them, with {confidence:.0f} % "
-        "confidence in the mean: they are of one class, or not normalised as in training (--mean, --std)"
-    ]
-
-
-def _probabilities(out: Tensor) -> Tensor:
-    """Outputs that sum to one are probabilities already."""
-    given = bool((out >= 0).all()) and bool(torch.isclose(out.sum(1), torch.ones(()), atol=1e-3).all())
-    return out if given else out.softmax(1)
-
-
-def _checked(images: Tensor, model: Model) -> Tensor:
-    shape = model.input.sample_shape()
-    if images.dim() != len(shape) + 1 or tuple(images.shape[1:]) != shape or not len(images):
-        wanted = ", ".join(["n", *map(str, shape)])
-        raise InvalidValueError(f"calibration_data has shape {list(images.shape)}; the network takes [{wanted}].")
-    if not torch.isfinite(images).all():
-        raise InvalidValueError("calibration_data holds NaN or infinite values.")
-    return images.float()
-
-
-def _drawn(images: Tensor, count: int, seed: int) -> Tensor:
-    """At most `count` of the images, in their order."""
-    if len(images) <= count:
-        return images
-    return images[torch.randperm(len(images), generator=torch.Generator().manual_seed(seed))[:count].sort().values]
+    """Return the number of images of one batch."""
+    return min(LARGEST_BATCH, samples_within(model.graph, ELEMENTS))

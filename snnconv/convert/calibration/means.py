@@ -12,6 +12,7 @@ many images se vanishes and the correction is whole.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import torch
 from torch import Tensor, fx, nn
@@ -19,6 +20,7 @@ from torch import Tensor, fx, nn
 from snnconv.convert.calibration.bias import add_bias, bias_carrier
 from snnconv.convert.calibration.frontier import Frontier
 from snnconv.graph.access import operands
+from snnconv.graph.hooks import hooked
 from snnconv.neurons import QCFS
 from snnconv.neurons.qcfs import qcfs
 from snnconv.neurons.site import along_channels
@@ -32,7 +34,7 @@ CORRECTIONS = 2  # rounds: the second mends what the first shifted over a level 
 
 
 class GroupMeans:
-    """Running means of each channel, one for each of a few groups of images."""
+    """Running means of every channel, one for each of a few groups of images."""
 
     def __init__(self) -> None:
         self.images = 0
@@ -40,7 +42,7 @@ class GroupMeans:
         self.counts = torch.zeros(GROUPS, dtype=torch.float64)
 
     def add(self, x: Tensor, axis: int | None) -> None:
-        """Take in a batch `[B, ...]` with its channels on `axis`, the next images in order."""
+        """Take in a batch, `[B, ...]`, with its channels on `axis`: the next images in order."""
         channels = x.unsqueeze(1) if axis is None else x.movedim(axis, 1)
         by_image = channels.reshape(*channels.shape[:2], -1)
         means = by_image.mean(2).double()  # summing into doubles is many times slower, and no better of one image
@@ -54,14 +56,14 @@ class GroupMeans:
         self.images += len(x)
 
     def means(self) -> Tensor:
-        """Of the groups that have images, `[G, C]`."""
+        """Return the means of the groups that have images, `[G, C]`."""
         assert self.sums is not None
         filled = self.counts > 0
         return self.sums[filled] / self.counts[filled].unsqueeze(1)
 
 
 def shrunken_shift(difference: Tensor) -> Tensor:
-    """The shift of each channel `[C]` from its differences in G groups `[G, C]`, shrunk by their spread.
+    """Return the shift of each channel, `[C]`, from its differences in G groups, `[G, C]`, shrunk by their spread.
 
     One group alone has no spread, and is believed.
     """
@@ -73,49 +75,51 @@ def shrunken_shift(difference: Tensor) -> Tensor:
 
 
 def mean_activations(graph: fx.GraphModule, batches: Sequence[Tensor], progress: Progress) -> dict[str, GroupMeans]:
-    """Mean output of each site of the ANN, streamed."""
+    """Return the mean output of each site of the ANN, by the name of its module.
+
+    Args:
+        graph: Graph of the ANN.
+        batches: Normalised images, `[B, ...]` each, that run one batch after the other.
+        progress: Display of the progress.
+    """
     means: dict[str, GroupMeans] = {}
-    handles = []
+    hooks = []
     for node, site in iter_sites(graph):
-        found = means[str(node.target)] = GroupMeans()
-        axis = channel_axis(graph, node)
-
-        def add(_: nn.Module, __: object, out: Tensor, found: GroupMeans = found, axis: int | None = axis) -> None:
-            found.add(out, axis)
-
-        handles.append(site.register_forward_hook(add))
-    try:
+        means[str(node.target)] = GroupMeans()
+        hooks.append((site, partial(_add_output, means[str(node.target)], channel_axis(graph, node))))
+    with hooked(hooks):
         for batch in progress(batches, "running the ANN", len(batches)):
             graph(batch)
-    finally:
-        for handle in handles:
-            handle.remove()
     return means
 
 
-def correct(graph: fx.GraphModule, node: fx.Node, site: QCFS, frontier: Frontier, wanted: GroupMeans) -> None:
+def _add_output(means: GroupMeans, axis: int | None, _: nn.Module, __: object, out: Tensor) -> None:
+    means.add(out, axis)
+
+
+def correct(graph: fx.GraphModule, node: fx.Node, site: QCFS, frontier: Frontier, targets: GroupMeans) -> None:
     """Shift a site's input until its mean output is the ANN's, where a bias can carry the shift.
 
     Args:
-        graph: being quantized.
-        node: of the site.
-        site: with its ceilings.
-        frontier: holds what the site receives; it is shifted as well.
-        wanted: the ANN's means.
+        graph: Graph that is being quantized.
+        node: Node of the site.
+        site: Site with its ceilings.
+        frontier: Walk that holds the inputs of the site; they are shifted as well.
+        targets: Mean outputs of the ANN.
     """
     carrier = bias_carrier(graph, node)
     axis = channel_axis(graph, node)
     if carrier is None or axis is None:
         return
     source = operands(node)[0]
-    goal = wanted.means()
+    goal = targets.means()
     shift = torch.zeros(goal.shape[1])
     for _ in range(CORRECTIONS):
-        found = GroupMeans()
+        outputs = GroupMeans()
         for x in frontier.values(source):
             moved = x + along_channels(shift, x.dim(), axis)
-            found.add(qcfs(moved, site.ceiling_for(x), site.total_levels, site.signed, out=moved), axis)
-        shift += shrunken_shift(goal - found.means()).float()
+            outputs.add(qcfs(moved, site.ceiling_for(x), site.total_levels, site.signed, out=moved), axis)
+        shift += shrunken_shift(goal - outputs.means()).float()
     for x in frontier.values(source):
         x += along_channels(shift, x.dim(), axis)
     add_bias(graph, carrier, shift)

@@ -1,4 +1,4 @@
-"""What a site receives on the calibration images: a histogram a channel, in two halves of the images.
+"""The inputs of a site on the calibration images: a histogram a channel, in two halves of the images.
 
 Everything that looks for a ceiling looks here, so that it costs the same whatever the number of images. The two halves
 tell how much a channel's ceiling depends on which images were seen.
@@ -23,9 +23,9 @@ class Observation:
     """Histograms of a site's activations.
 
     Args:
-        largest: the largest activation of each channel over all images, `[C]`; the magnitude where the site is signed.
-        cap: where the activation saturates, for all channels or one a channel `[C]`; infinity for a ReLU.
-        signed: activations below 0 count by their magnitude.
+        largest: Largest activation of each channel over all images, `[C]`; the magnitude where the site is signed.
+        cap: Value at which the activation saturates, for all channels or one a channel `[C]`; infinity for a ReLU.
+        signed: True where activations below 0 count by their magnitude.
     """
 
     def __init__(self, largest: Tensor, cap: float | Tensor = math.inf, *, signed: bool = False) -> None:
@@ -48,22 +48,22 @@ class Observation:
 
     @cached_property
     def histogram(self) -> Tensor:
-        """Counts of all images, `[C, BINS]`; bin k holds activations from k to k+1 BINS-ths of `scale`."""
+        """The counts of all images, `[C, BINS]`; bin k holds activations from k to k+1 BINS-ths of `scale`."""
         return self.counts.sum(0)
 
     @staticmethod
     def centres() -> Tensor:
-        """Middle of every bin, as a share of `scale`, `[BINS]`."""
+        """Return the middle of every bin, as a share of `scale`, `[BINS]`."""
         return (torch.arange(BINS, dtype=torch.float64) + 0.5) / BINS
 
     def half(self, index: int) -> Observation:
-        """What one half of the images showed."""
+        """Return the observation of one half of the images."""
         part = self._like(self.scale, self.counts[index].any(1))
         part.counts[0] = self.counts[index]
         return part
 
     def pooled(self) -> Observation:
-        """All channels as one."""
+        """Return the observation of all channels as one."""
         scale = self.scale[self.alive].max() if bool(self.alive.any()) else self.scale.max()
         one = Observation(scale.reshape(1), self.cap.max(), signed=self.signed)
         bins = (self.centres() * self.scale.unsqueeze(1) / scale * BINS).clamp_(max=BINS - 1).long()

@@ -1,17 +1,16 @@
-"""Where an interrupted reconstruction goes on: the finished blocks in one safetensors file. No pickle is read."""
+"""The finished blocks of a reconstruction in one safetensors file, so that it can go on. No pickle is read."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
+from snnconv.digest import digest_of
 from snnconv.errors import unreadable
 from snnconv.files import require_regular, write_atomically
 from snnconv.spiking.blocks import BlockError
@@ -22,23 +21,19 @@ KEY = "snnconv_reconstruction"
 
 
 def fingerprint(tensors: Iterable[Tensor], settings: Mapping[str, Any]) -> str:
-    """SHA-256 of tensors and JSON-ready settings."""
-    found = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
-    for tensor in tensors:
-        found.update(str(tuple(tensor.shape)).encode())
-        found.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
-    return found.hexdigest()
+    """Return the SHA-256 of tensors, with their shapes, and of settings that are ready for JSON."""
+    return digest_of(json.dumps(settings, sort_keys=True), ((str(tuple(tensor.shape)), tensor) for tensor in tensors))
 
 
 class ProgressFile:
     """The finished blocks of one reconstruction, replaced as a whole after each of them.
 
     Args:
-        path: where; a file of other networks, images or settings there is started anew.
+        path: Path of the file; a file of other networks, images or settings there is started anew.
         identity: `fingerprint` of all that the result depends on.
 
     Raises:
-        FileError: something else is in that place.
+        FileError: Something else is in that place.
     """
 
     def __init__(self, path: Path, identity: str) -> None:
@@ -51,29 +46,29 @@ class ProgressFile:
 
     @property
     def blocks(self) -> int:
-        """How many are finished."""
+        """The number of finished blocks."""
         return len(self.errors)
 
     def read(self, index: int) -> tuple[dict[str, Tensor], BlockError] | None:
-        """Parameters and errors of a finished block; None where it is not finished."""
+        """Return the parameters and errors of a block; None where it is not finished."""
         if index >= len(self.errors):
             return None
         prefix = f"{index}/"
-        tensors = {name[len(prefix) :]: each for name, each in self.tensors.items() if name.startswith(prefix)}
+        tensors = {name[len(prefix) :]: tensor for name, tensor in self.tensors.items() if name.startswith(prefix)}
         return tensors, self.errors[index]
 
     def write(self, index: int, tensors: Mapping[str, Tensor], error: BlockError) -> None:
-        """Keep a block."""
+        """Add a finished block to the file."""
         from safetensors.torch import save
 
         assert index == len(self.errors)
         self.errors.append(error)
-        self.tensors |= {f"{index}/{name}": each.detach().clone().contiguous() for name, each in tensors.items()}
+        self.tensors |= {f"{index}/{name}": tensor.detach().clone().contiguous() for name, tensor in tensors.items()}
         header = {"identity": self.identity, "errors": [[e.name, e.before, e.after] for e in self.errors]}
         write_atomically(self.path, save(self.tensors, {KEY: json.dumps(header)}))
 
     def remove(self) -> None:
-        """The result is written: nothing is left to go on with."""
+        """Remove the file: the result is written, and nothing is left to go on with."""
         self.path.unlink(missing_ok=True)
 
     def _load(self) -> None:

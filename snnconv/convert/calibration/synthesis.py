@@ -1,4 +1,4 @@
-r"""Images where there are none: made from the input spec, the weights and, where the file holds them, statistics.
+r"""Images made without data: from the input spec, the weights and, where the file holds them, statistics.
 
 Smooth random images (synthetic.py) are moved by gradient until the network takes them for what it was trained on:
 
@@ -16,10 +16,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, fx, nn
 from torch.nn.functional import cross_entropy
 
 from snnconv.graph.access import calls, module_of
+from snnconv.graph.hooks import hooked
 from snnconv.graph.linear import NORMS
 from snnconv.model import InputSpec, Model
 from snnconv.progress import Progress, no_progress
@@ -32,7 +33,7 @@ BATCH = 64  # images whose statistics are taken together
 
 
 def holds_statistics(model: Model) -> bool:
-    """Whether the graph has batch-norms with statistics: folding takes them away."""
+    """Return whether the graph has batch-norms with statistics: folding takes them away."""
     return bool(_norms(model))
 
 
@@ -44,55 +45,71 @@ def _norms(model: Model) -> list[Any]:
 def synthesise(
     model: Model, images: Tensor, *, steps: int = STEPS, seed: int = 0, progress: Progress = no_progress
 ) -> Tensor:
-    """Move images until a network answers them, and its batch-norms receive, what it was trained to.
+    """Move images until a network takes them for images that it was trained on.
 
     Args:
-        model: an ANN, its batch-norms not folded if it has any; it is not changed.
-        images: normalised `[n, ...]`, to start from.
-        steps: of the optimiser, for each batch of images.
-        seed: of the classes that are drawn.
-        progress: shows the work.
+        model: ANN, its batch-norms not folded if it has any; it is not changed.
+        images: Normalised images to start from, `[n, ...]`.
+        steps: Steps of the optimiser for each batch of images.
+        seed: Seed of the classes that are drawn.
+        progress: Display of the progress.
     """
     copy = model.copy()
     graph = copy.graph.eval().requires_grad_(False)
-    low, high = _range(model.input)
     generator = torch.Generator().manual_seed(seed)
-    moved: list[Tensor] = []
     errors: list[Tensor] = []
-    handles = [
-        norm.register_forward_pre_hook(lambda module, given: errors.append(_error(module, given[0])))
-        for norm in _norms(copy)
-    ]
+
+    def measure(norm: nn.Module, inputs: tuple[Tensor]) -> None:
+        errors.append(_error(norm, inputs[0]))
+
     batches = torch.split(images, BATCH)
-    try:
-        for batch in progress(batches, "synthesising images", len(batches)):
-            x = batch.clone().requires_grad_(True)
-            optimizer = torch.optim.Adam([x], lr=RATE)
-            target: Tensor | None = None
-            for _ in range(steps):
-                errors.clear()
-                with torch.enable_grad():
-                    out = graph(x)
-                    logits = out[0] if isinstance(out, tuple) else out
-                    loss = _roughness(x, model.input)
-                    if logits.dim() == 2 and logits.shape[1] > 1:
-                        if target is None:
-                            target = torch.randint(logits.shape[1], (len(x),), generator=generator)
-                        loss = loss + cross_entropy(logits, target)
-                    if errors:
-                        loss = loss + torch.stack(errors).mean()
-                    (x.grad,) = torch.autograd.grad(loss, x)
-                optimizer.step()
-                with torch.no_grad():
-                    x.clamp_(low, high)
-            moved.append(x.detach())
-    finally:
-        for handle in handles:
-            handle.remove()
-    return torch.cat(moved)
+    with hooked(((norm, measure) for norm in _norms(copy)), before=True):
+        return torch.cat(
+            [
+                _moved(batch, graph, model.input, errors, steps, generator)
+                for batch in progress(batches, "synthesising images", len(batches))
+            ]
+        )
+
+
+def _moved(
+    images: Tensor, graph: fx.GraphModule, spec: InputSpec, errors: list[Tensor], steps: int, generator: torch.Generator
+) -> Tensor:
+    """Return one batch of images after the optimiser's steps.
+
+    Args:
+        images: Images to start from.
+        graph: Graph of the network.
+        spec: Input of the network.
+        errors: List that each run of the graph fills with the errors of its batch-norms.
+        steps: Number of steps.
+        generator: Source of the classes that are drawn.
+    """
+    low, high = _range(spec)
+    x = images.clone().requires_grad_(True)
+    optimizer = torch.optim.Adam([x], lr=RATE)
+    classes: Tensor | None = None
+    for _ in range(steps):
+        errors.clear()
+        with torch.enable_grad():
+            out = graph(x)
+            logits = out[0] if isinstance(out, tuple) else out
+            loss = _roughness(x, spec)
+            if logits.dim() == 2 and logits.shape[1] > 1:
+                if classes is None:
+                    classes = torch.randint(logits.shape[1], (len(x),), generator=generator)
+                loss = loss + cross_entropy(logits, classes)
+            if errors:
+                loss = loss + torch.stack(errors).mean()
+            (x.grad,) = torch.autograd.grad(loss, x)
+        optimizer.step()
+        with torch.no_grad():
+            x.clamp_(low, high)
+    return x.detach()
 
 
 def _error(norm: Any, x: Tensor) -> Tensor:
+    """Return how far the inputs of a batch-norm are from the statistics that it has stored."""
     axes = [axis for axis in range(x.dim()) if axis != 1]
     deviation = (norm.running_var + norm.eps).sqrt()
     mean: Tensor = (x.mean(axes) - norm.running_mean) / deviation
@@ -102,6 +119,7 @@ def _error(norm: Any, x: Tensor) -> Tensor:
 
 
 def _roughness(x: Tensor, spec: InputSpec) -> Tensor:
+    """Return the mean squared difference of neighbouring pixels."""
     if spec.layout == "NC":
         return x.square().mean() * 0
     rows, columns = (1, 2) if spec.layout == "NHWC" else (2, 3)
@@ -110,7 +128,7 @@ def _roughness(x: Tensor, spec: InputSpec) -> Tensor:
 
 
 def _range(spec: InputSpec) -> tuple[Tensor, Tensor]:
-    """Least and largest value of a pixel in 0..1 after normalisation, shaped for a batch; infinite where not known."""
+    """Return the least and largest value of a normalised pixel, shaped for a batch; infinite where it is not known."""
     if spec.layout == "NC" or spec.std is None:
         bound = torch.tensor(torch.inf)
         return -bound, bound

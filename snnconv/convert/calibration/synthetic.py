@@ -1,4 +1,4 @@
-"""Images for calibration where there are none: drawn from the input spec alone."""
+"""Images for a calibration without data, drawn from the input spec alone."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ def synthetic_images(spec: InputSpec, count: int, seed: int = 0) -> Tensor:
     A flat input is no image: its values are drawn one by one from the standard normal distribution.
 
     Args:
-        spec: shape, layout and, where known, mean and standard deviation of the pixels.
-        count: how many.
-        seed: of the random numbers.
+        spec: Shape, layout and, if known, mean and standard deviation of the pixels.
+        count: Number of images.
+        seed: Seed of the random numbers.
 
     Returns:
         Normalised images `[count, *spec.sample_shape()]`: zero mean and unit variance where the spec knows the pixels'

@@ -16,9 +16,10 @@ from torch import Tensor, fx, nn
 
 from snnconv.convert.calibration.frontier import Frontier
 from snnconv.convert.calibration.means import correct, mean_activations
-from snnconv.convert.calibration.mse import mse
+from snnconv.convert.calibration.method import Rule
+from snnconv.convert.calibration.methods.mse import mse
 from snnconv.convert.calibration.observation import OBSERVATIONS, Observation
-from snnconv.convert.calibration.shrinkage import Rule, shrunken
+from snnconv.convert.calibration.shrinkage import shrunken
 from snnconv.errors import ModelError, SnnconvWarning
 from snnconv.graph.access import calls, display_name, module_of, operands
 from snnconv.model import Model, QuantizedANN, typed
@@ -32,7 +33,7 @@ Levels = int | Mapping[str, int]
 
 
 def levels_of(total_levels: Levels, node: fx.Node) -> int:
-    """N of a site: one for all, or by the name of its node's module."""
+    """Return N of a site: one for all, or by the name of its node's module."""
     return total_levels if isinstance(total_levels, int) else total_levels[str(node.target)]
 
 
@@ -42,8 +43,7 @@ def with_total_levels(model: Model, total_levels: Levels) -> Model:
     for node, site in list(iter_sites(copy.graph)):
         if isinstance(site, QuantizedSite):
             levels = levels_of(total_levels, node)
-            made = QCFS(site.ceiling, levels, signed=site.signed, channel_axis=site.channel_axis)
-            swap(copy.graph, node, made)
+            swap(copy.graph, node, QCFS(site.ceiling, levels, signed=site.signed, channel_axis=site.channel_axis))
     return copy
 
 
@@ -62,23 +62,24 @@ def calibrate(
     """Quantize every rectifier of an ANN, with ceilings and biases from unlabelled images.
 
     Args:
-        ann: as `plan.prepare` returns it; sites that are QCFS already keep their ceilings, unless `anew`.
-        batches: normalised images, `[B, ...]` each.
+        ann: Network as `plan.prepare` returns it; sites that are QCFS already keep their ceilings, unless there is
+            `anew`.
+        batches: Normalised images, `[B, ...]` each.
         total_levels: N, one for all sites or by the names of their modules.
-        rule: how a ceiling is chosen.
-        by_channel: one ceiling a channel, shrunk towards the layer's by the evidence there is; else one a site.
-        correct_bias: move biases until every channel has its mean output.
-        anew: find ceilings of sites that are QCFS already as well, for their new number of levels: at most as high as
-            they are, and with biases that keep every channel's mean output in this network, the SNN that `ann` is the
-            collapse of. What only its neurons know (where potentials start, learned coupling and leak) is in those
-            means.
-        progress: shows the work.
+        rule: Rule that chooses ceilings.
+        by_channel: True for one ceiling a channel, shrunk towards the layer's by the evidence there is; False for one a
+            site.
+        correct_bias: True to move biases until every channel has its mean output.
+        anew: SNN that `ann` is the collapse of. Sites that are QCFS already get other ceilings too, for their new
+            number of levels: at most as high as they are, and with biases that keep every channel's mean output in the
+            SNN. The start of potentials, learned coupling and leak, which only its neurons know, are in those means.
+        progress: Display of the progress.
 
     Returns:
         The quantized ANN; weights are the ANN's own, biases are corrected.
 
     Warns:
-        SnnconvWarning: no channel of some site was ever active.
+        SnnconvWarning: No channel of some site was ever active.
     """
     means = mean_activations((anew or ann).graph, batches, progress) if correct_bias else {}
     model = ann.copy() if anew is not None else with_total_levels(ann, total_levels)
@@ -113,24 +114,24 @@ def calibrate(
 
 
 def _unfitted(module: nn.Module, total_levels: int) -> QCFS:
-    """A site about which nothing is known: the ceilings that it has, else 1."""
+    """Return a site about which nothing is known: with the ceilings that it has, else 1."""
     if isinstance(module, QuantizedSite):
         return QCFS(module.ceiling, total_levels, signed=module.signed, channel_axis=module.channel_axis)
     return QCFS(torch.tensor(1.0), total_levels, signed=is_signed(module))
 
 
 def _by_channel(x: Tensor, axis: int | None) -> Tensor:
-    """`[C, M]`: every value that each channel takes; without a channel axis all values as one channel."""
+    """Return every value that each channel takes, `[C, M]`; without a channel axis all values as one channel."""
     return x.reshape(1, -1) if axis is None else x.movedim(axis, 0).flatten(1)
 
 
 def _largest(x: Tensor, axis: int | None) -> Tensor:
-    """Of each channel, `[C]`."""
+    """Return the largest value of each channel, `[C]`."""
     return x.amax().reshape(1) if axis is None else x.amax([other for other in range(x.dim()) if other != axis])
 
 
 def _drawn(x: Tensor, axis: int | None, places: Tensor) -> Tensor:
-    """Columns `places` of `_by_channel(x, axis)`, without the others."""
+    """Return columns `places` of `_by_channel(x, axis)`, without computing the others."""
     if axis is None or axis == 0:
         return _by_channel(x, axis)[:, places]
     channels = x.movedim(axis, 1).flatten(2)
@@ -138,7 +139,7 @@ def _drawn(x: Tensor, axis: int | None, places: Tensor) -> Tensor:
 
 
 def ceiling_axis(graph: fx.GraphModule, node: fx.Node, *, by_channel: bool) -> int | None:
-    """Axis of a site's ceilings; None where it has one for all channels."""
+    """Return the axis of a site's ceilings; None where it has one for all channels."""
     module = module_of(graph, node)
     if isinstance(module, QuantizedSite) and module.ceiling.dim():
         return module.channel_axis
@@ -146,22 +147,21 @@ def ceiling_axis(graph: fx.GraphModule, node: fx.Node, *, by_channel: bool) -> i
 
 
 def observed(graph: fx.GraphModule, node: fx.Node, received: Sequence[Tensor], axis: int | None) -> Observation:
-    """What a site receives; at most OBSERVATIONS values a channel, drawn at random.
+    """Return an observation of a site's inputs; of at most OBSERVATIONS values a channel, drawn at random.
 
     Args:
-        graph: with the site in it, which tells where activations saturate.
-        node: of the site.
-        received: its inputs `[B, ...]`, batch by batch.
-        axis: of the channels that get a ceiling each; None: all values count as one channel's.
+        graph: Graph with the site in it, which tells where activations saturate.
+        node: Node of the site.
+        received: Inputs of the site, `[B, ...]`, batch by batch.
+        axis: Axis of the channels that get a ceiling each; None: all values count as one channel's.
 
     Raises:
-        ModelError: what it receives is not finite.
+        ModelError: An input is not finite.
     """
     module = module_of(graph, node)
     cap = module.ceiling.detach() if isinstance(module, QuantizedSite) else cap_of(module)
     signed = is_signed(module)
-    each = (_largest(x.abs() if signed else x, axis) for x in received)
-    largest = torch.stack(list(each)).amax(0)
+    largest = torch.stack([_largest(x.abs() if signed else x, axis) for x in received]).amax(0)
     if not bool(torch.isfinite(largest).all()):
         raise ModelError(
             f"What {display_name(node)!r} receives on the calibration images is infinite or not a "
@@ -169,29 +169,34 @@ def observed(graph: fx.GraphModule, node: fx.Node, received: Sequence[Tensor], a
             "network's batch-norms."
         )
     observation = Observation(largest, cap, signed=signed)
-    generator = torch.Generator().manual_seed(0)
-    images = sum(len(x) for x in received)
-    share = min(1.0, OBSERVATIONS * largest.numel() / sum(x.numel() for x in received))
-    seen = 0
-    values: tuple[list[Tensor], list[Tensor]] = ([], [])
-    for x in received:
-        middle = min(max(images // 2 - seen, 0), len(x))  # the first half of the images ends here
-        for half, part in enumerate((x[:middle], x[middle:])):
-            columns = part.numel() // largest.numel()
-            kept = math.ceil(columns * share)
-            if kept < columns:
-                values[half].append(_drawn(part, axis, torch.randint(columns, (kept,), generator=generator)))
-            elif columns:
-                values[half].append(_by_channel(part, axis))
-        seen += len(x)
-    for half, drawn in enumerate(values):
-        if drawn:
-            observation.observe(torch.cat(drawn, 1), half)
+    for half, values in enumerate(_halves(received, axis, largest.numel())):
+        if values:
+            observation.observe(torch.cat(values, 1), half)
     return observation
 
 
+def _halves(received: Sequence[Tensor], axis: int | None, channels: int) -> tuple[list[Tensor], list[Tensor]]:
+    """Return values of each channel, `[C, M]`, of the first and of the second half of the images."""
+    generator = torch.Generator().manual_seed(0)
+    images = sum(len(x) for x in received)
+    share = min(1.0, OBSERVATIONS * channels / sum(x.numel() for x in received))
+    earlier = 0
+    halves: tuple[list[Tensor], list[Tensor]] = ([], [])
+    for x in received:
+        middle = min(max(images // 2 - earlier, 0), len(x))  # the first half of the images ends here
+        for half, part in zip(halves, (x[:middle], x[middle:]), strict=True):
+            columns = part.numel() // channels
+            count = math.ceil(columns * share)
+            if count < columns:
+                half.append(_drawn(part, axis, torch.randint(columns, (count,), generator=generator)))
+            elif columns:
+                half.append(_by_channel(part, axis))
+        earlier += len(x)
+    return halves
+
+
 def fitted(observation: Observation, total_levels: int, rule: Rule, axis: int | None) -> QCFS:
-    """The site of N levels whose ceilings a rule finds in an observation of at least one active channel."""
+    """Return the site of N levels whose ceilings a rule finds in an observation of at least one active channel."""
     ceiling = shrunken(rule, observation, total_levels)
     if axis is None:
         return QCFS(ceiling.reshape(()), total_levels, signed=observation.signed)

@@ -1,4 +1,4 @@
-"""What a training minimises: the task's loss, and what may be added to it."""
+"""Losses that a training minimises: the task's own, and those that may be added to it."""
 
 from snnconv.finetune.losses.distillation import Distillation, feature_loss, logit_loss
 from snnconv.finetune.losses.objective import Objective

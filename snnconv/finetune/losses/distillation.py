@@ -10,6 +10,7 @@ of the activation that it came from.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 
 import torch
 import torch.nn.functional as F
@@ -17,6 +18,7 @@ from torch import Tensor, fx, nn
 
 from snnconv.errors import ModelError
 from snnconv.finetune.recomputation import recomputing
+from snnconv.graph.hooks import hooked
 from snnconv.model import Model
 from snnconv.neurons import SpikingSite, unfold_time
 from snnconv.spiking.sites import iter_sites
@@ -25,38 +27,39 @@ __all__ = ["Distillation", "feature_loss", "logit_loss", "sites_that_differ"]
 
 
 def logit_loss(student: Tensor, teacher: Tensor, temperature: float = 4.0) -> Tensor:
-    """τ²·KL(teacher || student) of logits `[B, classes]`, mean over the batch."""
+    """Return τ²·KL(teacher || student) of logits `[B, classes]`, mean over the batch."""
     log_student = F.log_softmax(student / temperature, 1)
     log_teacher = F.log_softmax(teacher / temperature, 1)
     return temperature**2 * F.kl_div(log_student, log_teacher, reduction="batchmean", log_target=True)
 
 
 def feature_loss(student: Tensor, teacher: Tensor) -> Tensor:
-    """Mean squared difference of two activations of one shape, relative to the teacher's mean square."""
+    """Return the mean squared difference of two activations of one shape, relative to the teacher's mean square."""
     return (student - teacher).square().mean() / teacher.square().mean().clamp(min=1e-12)
 
 
 def sites_that_differ(student: fx.GraphModule, teacher: fx.GraphModule) -> list[str]:
-    """Names of the sites that only one network has, or that have other shapes in the other."""
-    own, others = (
+    """Return the names of the sites that only one network has, or that have other shapes in the other."""
+    shapes, teacher_shapes = (
         {str(node.target): tuple(node.meta["shape"]) for node, _ in iter_sites(graph)} for graph in (student, teacher)
     )
-    return sorted(name for name in own.keys() | others.keys() if own.get(name) != others.get(name))
+    names = shapes.keys() | teacher_shapes.keys()
+    return sorted(name for name in names if shapes.get(name) != teacher_shapes.get(name))
 
 
 class Distillation:
-    """Runs the teacher beside a student and compares.
+    """Comparison of a student with a teacher that runs beside it.
 
     Args:
-        student: the network in training.
-        teacher: an ANN of the same classes, in evaluation mode, on the same device; prepared as the student was
+        student: Network in training.
+        teacher: ANN of the same classes, in evaluation mode, on the same device; prepared as the student was
             (`convert.prepare`), so that its sites have the same names.
-        logits: weight of the logits.
-        features: weight of the activations.
+        logits: Weight of the logits.
+        features: Weight of the activations.
         temperature: τ.
 
     Raises:
-        ModelError: features are wanted, and the networks have not the same sites.
+        ModelError: Activations have a weight, and the networks have not the same sites.
     """
 
     def __init__(
@@ -64,10 +67,10 @@ class Distillation:
     ) -> None:
         self.teacher = teacher.graph.eval()
         self.logits, self.features, self.temperature = logits, features, temperature
-        self.found: dict[str, Tensor] = {}
-        self.wanted: dict[str, Tensor] = {}
-        self.own = {str(node.target): site for node, site in iter_sites(student)}
-        self.others = {str(node.target): site for node, site in iter_sites(self.teacher)}
+        self.activations: dict[str, Tensor] = {}
+        self.targets: dict[str, Tensor] = {}
+        self.sites = {str(node.target): site for node, site in iter_sites(student)}
+        self.teacher_sites = {str(node.target): site for node, site in iter_sites(self.teacher)}
         differing = sites_that_differ(student, self.teacher) if features else []
         if differing:
             raise ModelError(
@@ -77,38 +80,40 @@ class Distillation:
             )
 
     def __enter__(self) -> Distillation:
-        self.handles = []
+        self.watching = ExitStack()
         if self.features:
-            for sites, kept, training in ((self.own, self.found, True), (self.others, self.wanted, False)):
-                for name, site in sites.items():
-                    self.handles.append(site.register_forward_hook(_keep(kept, name, training)))
+            students = [(site, _storing(self.activations, name, training=True)) for name, site in self.sites.items()]
+            teachers = [
+                (site, _storing(self.targets, name, training=False)) for name, site in self.teacher_sites.items()
+            ]
+            self.watching.enter_context(hooked([*students, *teachers]))
         return self
 
     def __exit__(self, *_: object) -> None:
-        for handle in self.handles:
-            handle.remove()
+        self.watching.close()
 
     def loss(self, x: Tensor, logits: Tensor) -> Tensor:
-        """The weighted sum for a batch `x` that the student has just answered with `logits`."""
+        """Return the weighted sum for a batch `x` and the `logits` that the student has just computed for it."""
         with torch.no_grad():
             out = self.teacher(x)
         total = self.logits * logit_loss(logits, out[0] if isinstance(out, tuple) else out, self.temperature)
         if self.features:
-            losses = [feature_loss(self.found[name].to(wanted.dtype), wanted) for name, wanted in self.wanted.items()]
+            pairs = [(self.activations[name].to(target.dtype), target) for name, target in self.targets.items()]
+            losses = [feature_loss(activation, target) for activation, target in pairs]
             total = total + self.features * torch.stack(losses).mean()
-        self.found.clear()
-        self.wanted.clear()
+        self.activations.clear()
+        self.targets.clear()
         return total
 
 
-def _keep(kept: dict[str, Tensor], name: str, training: bool) -> Callable[[nn.Module, object, Tensor], None]:
-    """A hook that keeps a site's activation; of the student only while it is trained, not while it is evaluated."""
+def _storing(store: dict[str, Tensor], name: str, *, training: bool) -> Callable[[nn.Module, object, Tensor], None]:
+    """Return a hook that stores a site's activation; the student's only in training, not in evaluation."""
 
     def hook(site: nn.Module, _: object, out: Tensor) -> None:
         if site.training != training:
             return
-        seen = unfold_time(out, site.timesteps).mean(0) if isinstance(site, SpikingSite) else out
+        activation = unfold_time(out, site.timesteps).mean(0) if isinstance(site, SpikingSite) else out
         if not recomputing():
-            kept[name] = seen
+            store[name] = activation
 
     return hook

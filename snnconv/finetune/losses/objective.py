@@ -1,4 +1,4 @@
-"""The sum that one step of training goes down."""
+"""The loss that a step of training reduces: a weighted sum of parts."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ __all__ = ["Objective", "first_output"]
 
 
 def first_output(out: Any) -> Tensor:
-    """The first output, the logits `[B, classes]`."""
+    """Return the first output of a network, the logits `[B, classes]`."""
     logits: Tensor = out[0] if isinstance(out, tuple) else out
     return logits
 
 
 class Objective:
-    """Cross-entropy of the first output (of an SNN its time mean), and what the settings add to it.
+    """Cross-entropy of the first output (of an SNN its time mean), and the losses that the settings add to it.
 
     Args:
-        graph: the network in training.
-        settings: label smoothing, RMP-Loss, distillation.
-        teacher: the ANN to distil from, or None.
+        graph: Network in training.
+        settings: Label smoothing, RMP-Loss, distillation.
+        teacher: ANN to distil from, or None.
 
     Raises:
-        ModelError: the network lacks what a loss needs.
+        ModelError: The network lacks what a loss needs.
     """
 
     def __init__(self, graph: fx.GraphModule, settings: LoopSettings, teacher: Model | None = None) -> None:
@@ -62,13 +62,13 @@ class Objective:
     def __call__(
         self, network: Callable[[Tensor], Any], x: Tensor, targets: Tensor, epoch: int
     ) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
-        """Run a batch.
+        """Run a batch and return its loss.
 
         Args:
-            network: the network in training, or what wraps it.
-            x: inputs.
-            targets: labels `[B]`, or probabilities `[B, classes]`.
-            epoch: from 1.
+            network: Network in training, or a module that wraps it.
+            x: Inputs.
+            targets: Labels `[B]`, or probabilities `[B, classes]`.
+            epoch: Epoch, counted from 1.
 
         Returns:
             The loss, the logits `[B, classes]`, and each part of the loss by name; nothing here waits for a device.

@@ -26,11 +26,11 @@ __all__ = ["PotentialLoss", "potential_loss", "triangle"]
 
 
 def potential_loss(u: Tensor, levels: int = 1, signed: bool = False) -> Tensor:
-    """Mean squared distance of membrane potentials to the level that they fire.
+    """Return the mean squared distance of membrane potentials to the level that they fire.
 
     Args:
-        u: potentials before firing, in units of the threshold, level k beginning at k - 1/2; any shape.
-        levels: L >= 1.
+        u: Potentials before firing, in units of the threshold, level k beginning at k - 1/2; any shape.
+        levels: L, at least 1.
         signed: Levels from -L to L instead of 0 to L.
 
     Returns:
@@ -44,7 +44,9 @@ def potential_loss(u: Tensor, levels: int = 1, signed: bool = False) -> Tensor:
 
 
 def triangle(epoch: int, epochs: int, peak: float) -> float:
-    """Weight in one epoch, counted from 1: a triangle whose peak is at mid-training, taken at the epoch's middle.
+    """Return the weight in one epoch, counted from 1: that of a triangle, at the epoch's middle.
+
+    The triangle has its peak at mid-training.
 
     >>> [triangle(epoch, 5, 0.1) for epoch in (1, 3, 5)]
     [0.02, 0.1, 0.02]
@@ -54,20 +56,23 @@ def triangle(epoch: int, epochs: int, peak: float) -> float:
 
 
 class PotentialLoss:
-    """Watch the neurons of a network; `take` gives the loss of what they computed since.
+    """Observer of the neurons of a network; `take` gives the loss of the potentials since the last call.
 
     Args:
         graph: Graph of a spiking network.
         sites: `inner` for all sites but the first and the last, or `all`.
 
     Raises:
-        ModelError: there is no such site, or a kind of its neurons does not train with it.
+        ModelError: There is no such site, or a kind of its neurons does not train with it.
     """
 
     def __init__(self, graph: fx.GraphModule, sites: str = "inner") -> None:
         neurons = [site for _, site in iter_sites(graph) if isinstance(site, SpikingSite)]
         if reasons := reasons_against(neurons, "rmp_loss"):
-            raise ModelError(f"{reasons[0]}. Leave it out.")
+            raise ModelError(
+                f"RMP-Loss (--rmp-loss, in Python rmp_loss) does not work with these neurons: {reasons[0]}. Leave it "
+                "out."
+            )
         self.sites = neurons[1:-1] if sites == "inner" else neurons
         if not self.sites:
             raise ModelError(
@@ -94,6 +99,6 @@ class PotentialLoss:
         return watch
 
     def take(self) -> Tensor:
-        """Mean over the sites and their steps, and forget them."""
+        """Return the mean over the sites and their steps since the last call."""
         losses, self.losses = self.losses, []
         return torch.stack(losses).mean()

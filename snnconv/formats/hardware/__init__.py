@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from snnconv.formats.lazy import lazy_names
+from snnconv.lazy import lazy_names
 
 if TYPE_CHECKING:
     from snnconv.formats.hardware.folder import HardwareFolder
@@ -23,12 +23,12 @@ __all__ = [
 __getattr__ = lazy_names(
     __name__,
     {
-        "HardwareFolder": "folder",
-        "HardwareNetwork": "run",
-        "read_folder": "run",
-        "require_folder": "writing",
-        "save_hardware": "network",
-        "to_hardware": "network",
-        "write_hardware": "writing",
+        "HardwareFolder": ".folder",
+        "HardwareNetwork": ".run",
+        "read_folder": ".run",
+        "require_folder": ".writing",
+        "save_hardware": ".network",
+        "to_hardware": ".network",
+        "write_hardware": ".writing",
     },
 )

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from snnconv.formats.lazy import lazy_names
+from snnconv.lazy import lazy_names
 
 if TYPE_CHECKING:
     from snnconv.formats.nir.reading import read_network
@@ -12,7 +12,7 @@ __all__ = ["NirReading", "is_nir", "read_network"]
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"  # of HDF5, which NIR files are
 
-__getattr__ = lazy_names(__name__, {"NirReading": "settings", "read_network": "reading"})
+__getattr__ = lazy_names(__name__, {"NirReading": ".settings", "read_network": ".reading"})
 
 
 def is_nir(data: bytes) -> bool:

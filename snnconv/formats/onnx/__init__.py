@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from snnconv.formats.lazy import lazy_names
+from snnconv.lazy import lazy_names
 
 if TYPE_CHECKING:
     from snnconv.formats.onnx.int8 import save_int8, to_int8
@@ -14,12 +14,12 @@ __all__ = ["initial_state", "save", "save_int8", "save_single_step", "to_int8", 
 __getattr__ = lazy_names(
     __name__,
     {
-        "initial_state": "single_step",
-        "save": "writing",
-        "save_int8": "int8",
-        "save_single_step": "single_step",
-        "to_int8": "int8",
-        "to_onnx": "writing",
-        "to_single_step": "single_step",
+        "initial_state": ".single_step",
+        "save": ".writing",
+        "save_int8": ".int8",
+        "save_single_step": ".single_step",
+        "to_int8": ".int8",
+        "to_onnx": ".writing",
+        "to_single_step": ".single_step",
     },
 )

@@ -10,6 +10,7 @@ from typing import Any
 
 import onnx
 
+from snnconv.errors import InvalidValueError
 from snnconv.files import write_atomically
 from snnconv.formats.onnx.metadata import METADATA_KEY
 from snnconv.graph.access import results
@@ -90,7 +91,7 @@ def save(model: Model, path: str | os.PathLike[str]) -> Path:
     """Write a model as one ONNX file, atomically; `snnconv.load` reads it back and goes on.
 
     Args:
-        model: Network at any stage.
+        model: Network at any stage, which `load`, `convert`, `train` and `finetune` return.
         path: Name of the file; an existing one is replaced.
 
     Returns:
@@ -99,6 +100,9 @@ def save(model: Model, path: str | os.PathLike[str]) -> Path:
     Raises:
         FileError: It cannot be written; nothing is left behind.
         ModelError: Modules have no ONNX form; all of them are listed.
+        InvalidValueError: It is no Model.
     """
+    if not isinstance(model, Model):
+        raise InvalidValueError(f"save takes a Model, not a {type(model).__name__}: load it first (snnconv.load).")
     write_atomically(path, to_onnx(model).SerializeToString())
     return Path(path)

@@ -1,6 +1,6 @@
-"""Recipes: one TOML file a published result, with its hyper-parameters, its figure, and what we measured.
+"""Recipes: one TOML file a published result, with its hyper-parameters, its figure, and our own results.
 
-The files lie beside this one; docs/zoo.md explains them.
+The files lie beside this one; docs/zoo.md explains them. A file more is a recipe more.
 """
 
 from __future__ import annotations
@@ -10,8 +10,11 @@ from importlib.resources import files
 from pathlib import Path
 
 from snnconv.errors import InvalidValueError
-from snnconv.tables import fill, nearest, parse, read_bytes
-from snnconv.zoo.recipes.recipe import Conversion, DataTable, Figure, Measured, NetworkTable, Paper, Recipe
+from snnconv.neurons import NeuronSettings
+from snnconv.registry import suggestion
+from snnconv.tables import fill, parse, read_bytes
+from snnconv.zoo.recipes.recipe import Conversion, DataTable, NetworkTable, Recipe
+from snnconv.zoo.recipes.results import Figure, Measured, Paper
 
 __all__ = [
     "Conversion",
@@ -29,7 +32,7 @@ SUFFIX = ".toml"
 
 
 def list_recipes() -> tuple[str, ...]:
-    """Names of the recipes that come with the package.
+    """Return the names of the recipes that come with the package.
 
     >>> "qcfs-resnet20-cifar10" in list_recipes()
     True
@@ -39,14 +42,14 @@ def list_recipes() -> tuple[str, ...]:
 
 
 def read_recipe(source: str | os.PathLike[str]) -> Recipe:
-    """Read a recipe; the settings of its stages are checked by `snnconv.zoo.running.stages_of`.
+    """Read a recipe, and check the settings of all its stages.
 
     Args:
-        source: a name of `list_recipes`, or the path of a TOML file.
+        source: Name of `list_recipes`, or path of a TOML file.
 
     Raises:
-        FileError: the file is missing, or is no TOML.
-        InvalidValueError: the name is unknown, a key is unknown or missing, or a value is not allowed.
+        FileError: The file is missing, or is no TOML.
+        InvalidValueError: The name is unknown, a key is unknown or missing, or a value is not allowed.
 
     >>> read_recipe("lmht-resnet18-cifar10").figure.value
     96.25
@@ -58,8 +61,16 @@ def read_recipe(source: str | os.PathLike[str]) -> Recipe:
         text = read_bytes(name)
     else:
         raise InvalidValueError(
-            f"Unknown recipe {name!r}: {nearest(name, list_recipes())} A recipe of your own is named by its file, "
+            f"Unknown recipe {name!r}: {suggestion(name, list_recipes())} A recipe of your own is named by its file, "
             f"NAME{SUFFIX}."
         )
-    of = f"Recipe {name!r}"
-    return fill(Recipe, parse(text, of), of, name=Path(name).name.removesuffix(SUFFIX))
+    file = f"Recipe {name!r}"
+    tables = parse(text, file)
+    return fill(
+        Recipe,
+        tables,
+        file,
+        classes={"NeuronSettings": NeuronSettings},
+        name=Path(name).name.removesuffix(SUFFIX),
+        written=tables,
+    )

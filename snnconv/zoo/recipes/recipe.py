@@ -1,93 +1,38 @@
-"""What a recipe holds: one published result, or one of ours, and how it is made."""
+"""Recipes as dataclasses: data, network, and the settings of every stage."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from datetime import date
-from typing import Any, Literal
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, TypeVar
 
 from snnconv.data.dataspec import parse_spec
 from snnconv.errors import DataError, InvalidValueError
+from snnconv.finetune.settings import FinetuneSettings, LoopSettings, TrainSettings
 from snnconv.networks import NETWORKS
 from snnconv.neurons.site import require_positive_int
+from snnconv.options import MOST_LEVELS
+from snnconv.tables import json_ready
+from snnconv.zoo.recipes.results import Figure, Measured, Paper
 
-__all__ = ["Conversion", "DataTable", "Figure", "Measured", "NetworkTable", "Paper", "Recipe", "json_ready"]
+__all__ = ["Conversion", "DataTable", "NetworkTable", "Recipe"]
 
 TIMM, ZOO = "timm:", "zoo:"
-READ = ("paper", "code")  # sources that a verified figure can have
 
-
-def _require_percent(name: str, value: float) -> None:
-    if not 0 <= value <= 100:
-        raise InvalidValueError(f"{name} is {value!r}: it must be a percentage, 0 to 100.")
-
-
-@dataclass(frozen=True)
-class Paper:
-    """Where the method or the result was published.
-
-    Attributes:
-        section: or table, or figure; empty for the whole.
-    """
-
-    title: str
-    authors: str
-    venue: str
-    year: int
-    section: str = ""
-
-    def __str__(self) -> str:
-        section = f", {self.section}" if self.section else ""
-        return f'{self.authors}, "{self.title}", {self.venue} {self.year}{section}'
-
-
-@dataclass(frozen=True)
-class Figure:
-    """The published figure.
-
-    Attributes:
-        metric: what it counts.
-        value: in percent.
-        source: where we have it from: read in the paper or in its authors' code, quoted in another paper, or memory.
-        verified: whether it was read in the paper or the code.
-        timesteps: T that it belongs to.
-    """
-
-    metric: str
-    value: float
-    source: Literal["paper", "code", "second-hand", "memory"]
-    verified: bool
-    timesteps: int
-
-    def __post_init__(self) -> None:
-        _require_percent("value", self.value)
-        require_positive_int("timesteps", self.timesteps)
-        if self.verified and self.source not in READ:
-            raise InvalidValueError(
-                f"verified is true and the source is {self.source}: only a figure that was read in the "
-                f"{' or the '.join(READ)} is verified."
-            )
-
-    @property
-    def status(self) -> str:
-        """Verified, second-hand or unverified."""
-        if self.verified:
-            return "verified"
-        return "second-hand" if self.source == "second-hand" else "unverified"
+Stage = TypeVar("Stage", bound=LoopSettings)
 
 
 @dataclass(frozen=True)
 class DataTable:
-    """What the network is trained on.
+    """Data that the network is trained on.
 
     Attributes:
-        name: of the data set.
-        spec: how its data spec is written, with DIR or FILE for where it lies, as in `cifar10:DIR`.
-        mean: of pixels in 0..1, one value or one a channel; None: the network's own, or 0.
-        std: likewise; None: the network's own, or 1.
-        size: height and width in pixels; None: the images' own.
-        resize: short side that images are scaled to before the centre is cropped; None: not.
+        name: Name of the data set.
+        spec: Data spec, with DIR or FILE for the place of the data, as in `cifar10:DIR`.
+        mean: Mean of pixels in 0..1, one value or one a channel; None: the network's own, or 0.
+        std: Standard deviation of pixels in 0..1, one value or one a channel; None: the network's own, or 1.
+        size: Height and width in pixels; None: the images' own.
+        resize: Short side that images are scaled to before the centre is cropped; None: no scaling.
     """
 
     name: str
@@ -111,10 +56,10 @@ class DataTable:
 
 @dataclass(frozen=True)
 class NetworkTable:
-    """What is trained.
+    """Network that is trained.
 
     Attributes:
-        name: `zoo:NAME` or `timm:NAME`.
+        name: Name of the network: `zoo:NAME` or `timm:NAME`.
     """
 
     name: str
@@ -128,7 +73,7 @@ class NetworkTable:
 
 @dataclass(frozen=True)
 class Conversion:
-    """From the quantized ANN to an SNN."""
+    """Conversion of the quantized ANN to an SNN: its T, its L and its coupling."""
 
     timesteps: int
     levels: int
@@ -140,90 +85,115 @@ class Conversion:
 
 
 @dataclass(frozen=True)
-class Measured:
-    """What we measured.
-
-    Attributes:
-        value: accuracy in percent.
-        standard_error: of it, in percentage points.
-        images: that it was measured on.
-        epochs: of every stage; fewer than the recipe's where it was cut short.
-        hardware: that it was trained on.
-        date: when.
-        command: that makes it again.
-    """
-
-    value: float
-    standard_error: float
-    images: int
-    epochs: int
-    hardware: str
-    date: date
-    command: str
-
-    def __post_init__(self) -> None:
-        _require_percent("value", self.value)
-        _require_percent("standard_error", self.standard_error)
-        require_positive_int("images", self.images)
-        require_positive_int("epochs", self.epochs)
-
-
-@dataclass(frozen=True)
 class Recipe:
-    """One result and how it is made: train, then possibly convert and fine-tune.
+    """One result and the stages that lead to it: train, then possibly convert and fine-tune.
 
     Attributes:
-        name: of its file.
-        title: in a few words.
-        data: what the network is trained on.
-        network: what is trained.
-        train: settings of `train`, `neuron` among them as a table; `snnconv.zoo.running` reads them.
+        name: Name of its file.
+        title: Title in a few words.
+        data: Data that the network is trained on.
+        network: Network that is trained.
+        train: Settings of `train`.
         convert: T, L and coupling of the SNN; None: the trained network is the result.
-        finetune: settings of `finetune`, or None.
-        paper: None: the result is ours.
-        figure: None: none was published, or none is known here.
-        measured: our own figures.
-        differs: where ours is necessarily another than the paper's.
-        unverified: what of the recipe, beside the figure, was read neither in the paper nor in its authors' code.
+        finetune: Settings of `finetune`; None: the SNN is not fine-tuned.
+        paper: Publication; None: the result is ours.
+        figure: Published figure; None: none was published, or none is known here.
+        measured: Results of our own runs.
+        differs: Points in which ours is necessarily another than the paper's.
+        unverified: Points, beside the figure, that were read neither in the paper nor in its authors' code.
+        written: Tables of the file as they are written, without the defaults.
     """
 
     name: str
     title: str
     data: DataTable
     network: NetworkTable
-    train: Mapping[str, Any]
+    train: TrainSettings
     convert: Conversion | None = None
-    finetune: Mapping[str, Any] | None = None
+    finetune: FinetuneSettings | None = None
     paper: Paper | None = None
     figure: Figure | None = None
     measured: tuple[Measured, ...] = field(default=())
     differs: tuple[str, ...] = ()
     unverified: tuple[str, ...] = ()
+    written: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.figure is not None and self.paper is None:
             raise InvalidValueError("there is a [figure] and no [paper]: name the paper that it stands in.")
-        if self.convert is not None and "neuron" in self.train:
+        if self.finetune is not None and self.convert is None:
+            raise InvalidValueError("there is a [finetune] and no [convert]: only a converted network is fine-tuned.")
+        if self.convert is not None:
+            self._check_conversion(self.convert)
+
+    def _check_conversion(self, conversion: Conversion) -> None:
+        """Refuse at once what the later stages would refuse when the first is trained."""
+        if self.train.neuron is not None:
             raise InvalidValueError(
                 "there are [convert] and [train.neuron]: neurons need no conversion; leave one out."
             )
-        if self.finetune is not None and self.convert is None:
-            raise InvalidValueError("there is a [finetune] and no [convert]: only a converted network is fine-tuned.")
+        if max(self.total_levels, conversion.timesteps * conversion.levels) > MOST_LEVELS:
+            raise InvalidValueError(f"N = L*T is above {MOST_LEVELS} levels. Give less.")
+        allowed = ("lmht", "mht") if conversion.coupling == "mean" else ("mht",)
+        neuron = None if self.finetune is None else self.finetune.neuron
+        if neuron not in (None, *allowed):
+            raise InvalidValueError(
+                f"neuron in [finetune] is {neuron!r}; under {conversion.coupling} coupling it must be "
+                f"{' or '.join(allowed)}."
+            )
+
+    @property
+    def timesteps(self) -> int | None:
+        """T of the result; None for a quantized ANN."""
+        if self.convert is not None:
+            return (self.finetune and self.finetune.timesteps) or self.convert.timesteps
+        return None if self.train.neuron is None else self.train.neuron.timesteps
+
+    @property
+    def levels(self) -> int | None:
+        """L of the result; None for a quantized ANN."""
+        if self.convert is not None:
+            return (self.finetune and self.finetune.levels) or self.convert.levels
+        return None if self.train.neuron is None else self.train.neuron.firing_levels
+
+    @property
+    def total_levels(self) -> int:
+        """N of the result."""
+        if self.timesteps is None or self.levels is None:
+            return self.train.total_levels
+        return self.timesteps * self.levels
+
+    def adapted(self, *, epochs: int | None = None, seed: int | None = None) -> Recipe:
+        """Return the recipe with another length or seed.
+
+        Args:
+            epochs: Epochs of every stage; None: the recipe's. A warm-up ends before them, and steps of the learning
+                rate come as early in proportion.
+            seed: Seed of every stage; None: the recipe's.
+
+        Raises:
+            InvalidValueError: A value is not allowed.
+        """
+        try:
+            finetune = None if self.finetune is None else _adapted(self.finetune, epochs, seed)
+            return replace(self, train=_adapted(self.train, epochs, seed), finetune=finetune)
+        except InvalidValueError as error:
+            raise InvalidValueError(f"Recipe {self.name!r}: {error}") from error
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-ready form."""
-        return json_ready(self)
+        """Return the recipe as a dictionary that is ready for JSON."""
+        return {name: value for name, value in json_ready(self).items() if name != "written"}
 
 
-def json_ready(values: Any) -> dict[str, Any]:
-    """A dataclass as a dictionary whose dates are text."""
-    ready: dict[str, Any] = _without_dates(asdict(values))
-    return ready
-
-
-def _without_dates(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {key: _without_dates(each) for key, each in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_without_dates(each) for each in value]
-    return value.isoformat() if isinstance(value, date) else value
+def _adapted(settings: Stage, epochs: int | None, seed: int | None) -> Stage:
+    if seed is not None:
+        settings = replace(settings, seed=seed)
+    if epochs is None:
+        return settings
+    require_positive_int("epochs", epochs)
+    return replace(
+        settings,
+        epochs=epochs,
+        warmup_epochs=min(settings.warmup_epochs, epochs - 1),
+        step_epochs=max(1, round(settings.step_epochs * epochs / settings.epochs)),
+    )

@@ -15,21 +15,37 @@ The left side falls and the right side rises in λ, so that the balance is found
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING
 
-from snnconv.convert.calibration.observation import BINS, Observation
+from snnconv.convert.calibration.method import METHODS, Method
 
-__all__ = ["balance"]
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from snnconv.convert.calibration.observation import Observation
+
+__all__ = ["Balance", "balance"]
 
 
 def balance(observation: Observation, total_levels: int) -> Tensor:
-    """λ of each channel `[C]` at which its local errors balance at N levels."""
+    """Return λ of each channel, `[C]`, at which its local errors balance at N levels."""
+    import torch
+
     histogram, centres = observation.histogram, observation.centres()
+    bins = len(centres)
     above = histogram.flip(1).cumsum(1).flip(1)
     mass = (histogram * centres).flip(1).cumsum(1).flip(1)
-    edges = torch.arange(BINS, dtype=torch.float64) / BINS  # bins from k on lie above edge k
+    edges = torch.arange(bins, dtype=torch.float64) / bins  # bins from k on lie above edge k
     clipped = mass - edges * above
     lost = edges / (12 * total_levels**2) * (above[:, :1] - above)
     rests = (clipped > lost).sum(1).clamp(min=1)  # the first edge at which too little is clipped
-    return (rests / BINS).to(observation.scale.dtype) * observation.scale
+    return (rests / bins).to(observation.scale.dtype) * observation.scale
+
+
+@METHODS.register("balance")
+class Balance(Method):
+    """Ceilings by local threshold balancing."""
+
+    summary = "ceilings where clipping and quantization errors balance"
+    place = 4
+    ceilings = staticmethod(balance)

@@ -14,12 +14,12 @@ def lazy_names(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
 
     Args:
         package: Name of the package.
-        homes: Modules of the package that the names are defined in, by name.
+        homes: Modules that the names are defined in, by name; a module of the package itself begins with a dot.
     """
 
     def look_up(name: str) -> Any:
         if name not in homes:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        return getattr(import_module(f"{package}.{homes[name]}"), name)
+        return getattr(import_module(homes[name], package), name)
 
     return look_up

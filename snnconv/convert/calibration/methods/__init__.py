@@ -1,0 +1,1 @@
+"""The methods of calibration, one file each; each registers itself (see `snnconv.convert.calibration.method`)."""

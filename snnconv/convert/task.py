@@ -1,0 +1,96 @@
+"""The task of a conversion: the network, its plan and all choices, checked before any work."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from snnconv.convert.allocation import require_choice
+from snnconv.convert.allocation.request import LevelsRequest
+from snnconv.convert.calibration import CalibrationSettings, Levels
+from snnconv.convert.fixed_levels import fixed_levels
+from snnconv.convert.verification import affordable_images
+from snnconv.errors import InvalidValueError, ModelError
+from snnconv.model import SNN, Model
+from snnconv.neurons import Coupling, NeuronSettings
+from snnconv.progress import Progress
+from snnconv.spiking.plan import Plan, make_plan, prepare
+
+__all__ = ["DEFAULT_NEURON", "ConversionChoices", "ConversionTask", "prepare_task"]
+
+DEFAULT_NEURON = "mht"
+
+
+@dataclass(frozen=True)
+class ConversionChoices:
+    """The choices of one conversion, after all checks that need no network."""
+
+    timesteps: int
+    request: LevelsRequest
+    coupling: Coupling
+    neuron: str
+    calibration: CalibrationSettings
+    keep: Path | None
+    seed: int
+    progress: Progress
+
+    @staticmethod
+    def of(
+        timesteps: int,
+        request: LevelsRequest,
+        coupling: Coupling | str,
+        neuron: str,
+        calibration: str | CalibrationSettings,
+        keep: str | os.PathLike[str] | None,
+        seed: int,
+        progress: Progress,
+    ) -> ConversionChoices:
+        """Return the choices, or refuse them; each argument as `convert` takes it."""
+        if coupling not in (Coupling.MEAN, Coupling.CAUSAL):
+            raise InvalidValueError(f"coupling is {coupling!r}: it must be 'mean' or 'causal'.")
+        settings = calibration if isinstance(calibration, CalibrationSettings) else CalibrationSettings(calibration)
+        NeuronSettings(neuron, timesteps)  # refuses a name that is none before any work
+        file = None if keep is None else Path(keep)
+        return ConversionChoices(timesteps, request, Coupling(coupling), neuron, settings, file, seed, progress)
+
+
+@dataclass(frozen=True)
+class ConversionTask:
+    """A network that is to be converted.
+
+    Attributes:
+        source: The network as it was given, its batch-norms not folded.
+        ann: The network as `prepare` returns it.
+        plan: Fate of its nodes.
+        levels: N of every site; None where levels are to be chosen.
+        checked: Number of images that the result is verified on.
+        choices: The choices of the conversion.
+    """
+
+    source: Model
+    ann: Model
+    plan: Plan
+    levels: Levels | None
+    checked: int
+    choices: ConversionChoices
+
+
+def prepare_task(source: Model, choices: ConversionChoices, *, merge_linear: bool) -> ConversionTask:
+    """Return a network with its plan, or refuse it."""
+    if isinstance(source, SNN):
+        raise ModelError("The network is an SNN already: convert the network that it came from.")
+    if source.input.timesteps is not None:
+        raise ModelError(
+            f"The network's data change over time ({source.input.timesteps} frames a sample): conversion is for still "
+            "inputs, where a quantized network tells what each neuron must fire. Train a spiking network on such data."
+        )
+    ann = prepare(source, merge_linear=merge_linear)
+    plan = make_plan(ann, choices.coupling)
+    plan.require()
+    levels: Levels | None = None
+    if choices.request.floor is None:
+        levels = fixed_levels(ann, choices.timesteps, choices.request.levels)
+    else:
+        require_choice(ann)
+    return ConversionTask(source, ann, plan, levels, affordable_images(ann, choices.timesteps), choices)

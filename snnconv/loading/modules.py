@@ -1,0 +1,109 @@
+"""Take an `nn.Module` by way of ONNX, so that it meets the same importer as a file."""
+
+from __future__ import annotations
+
+import logging
+import re
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import onnx
+import torch
+from torch import nn
+
+from snnconv.errors import InvalidValueError, ModelError, UnsupportedOperatorsError, is_out_of_memory
+from snnconv.graph.refusals import module_refusals
+from snnconv.loading.stages import model_of
+from snnconv.model import Model
+
+__all__ = ["load_module", "plain_message"]
+
+
+def load_module(module: nn.Module, sample_shape: Sequence[int], *, source: str | None = None) -> Model:
+    """Load an `nn.Module` by way of ONNX, so that it meets the same importer as a file. The module is not changed.
+
+    Args:
+        module: Network that takes one tensor `[B, *sample_shape]`.
+        sample_shape: Shape of one input, without the batch axis.
+        source: Name of the network in the provenance; the module's class by default.
+
+    Raises:
+        ModelError: torch cannot export it, or the graph cannot be imported.
+        InvalidValueError: The module is none, or an axis of `sample_shape` has no length.
+        UnsupportedOperatorsError: It holds operators that are not supported; all are listed.
+
+    >>> from torch import nn
+    >>> load_module(nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2)), (4,)).input.sample_shape()
+    (4,)
+    """
+    if not isinstance(module, nn.Module):
+        raise InvalidValueError(
+            f"load_module takes an nn.Module, not {type(module).__name__}: snnconv.load takes a file or a timm name."
+        )
+    _require_shape(sample_shape)
+    training = {part: part.training for part in module.modules()}
+    module.eval()
+    try:
+        proto = _export(module, tuple(sample_shape))
+    finally:
+        for part, flag in training.items():
+            part.training = flag
+    return model_of(proto, {"source": source or type(module).__name__}, size=None)
+
+
+def _require_shape(sample_shape: Sequence[int]) -> None:
+    """Refuse what is no shape of one input."""
+    if not isinstance(sample_shape, (tuple, list, torch.Size)) or not all(isinstance(n, int) for n in sample_shape):
+        raise InvalidValueError(
+            f"sample_shape is {sample_shape!r}: it must be the axes of one input, without the batch's: (3, 32, 32)."
+        )
+    if any(length < 1 for length in sample_shape):
+        raise InvalidValueError(f"sample_shape is {tuple(sample_shape)}: every axis must have a length of at least 1.")
+
+
+def _export(module: nn.Module, sample_shape: tuple[int, ...]) -> onnx.ModelProto:
+    """Export with a dynamic batch; nothing is optimised, so batch-norm stays and can be trained on."""
+    tensor = next(iter(module.parameters()), torch.zeros(()))
+    example = torch.zeros(2, *sample_shape, device=tensor.device)
+    try:
+        with _quiet_exporter():
+            program = torch.onnx.export(
+                module,
+                (example,),
+                dynamo=True,
+                optimize=False,
+                dynamic_shapes=({0: torch.export.Dim("batch", min=1)},),
+                input_names=["input"],
+                verbose=False,
+            )
+    except Exception as error:
+        if is_out_of_memory(error):
+            raise
+        said = f"torch.onnx.export cannot export {type(module).__name__}: {plain_message(error)}"
+        if refused := module_refusals(module):
+            raise UnsupportedOperatorsError(f"{said}\nWhat it holds could not be imported either", refused) from error
+        raise ModelError(said) from error
+    assert program is not None
+    return program.model_proto
+
+
+@contextmanager
+def _quiet_exporter() -> Iterator[None]:
+    """Let torch's exporter say nothing but errors meanwhile."""
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)
+
+
+def plain_message(error: Exception) -> str:
+    """Return the first lines of an error's message, without colours."""
+    lines = [line.strip() for line in re.sub(r"\x1b\[[0-9;]*m", "", str(error)).splitlines()]
+    said = [line for line in lines if line][:3]
+    return " ".join(said) or type(error).__name__
