@@ -49,9 +49,9 @@ def evaluate(
             an `nn.Module`, the shape of whose input the data tell. It is not changed.
         data: Data spec, samples `[n, ...]` as the network takes them, `(x, y)`, Dataset, DataLoader, or images opened
             with `model.input`. Labels are optional.
-        against: Reference of the same outputs, in any of these forms, whose arg-max is compared on the same images (whose outputs, where they
-            name no classes), in its own layout and normalisation; where it states none, it is given the images as
-            `model` is. A mean-coupled spiking one is collapsed.
+        against: Reference of the same outputs, in any of these forms, whose arg-max is compared on the same images
+            (whose outputs, where they name no classes), in its own layout and normalisation; where it states none, it
+            is given the images as `model` is. A mean-coupled spiking one is collapsed.
         simulate: True to step through time also where that is not needed.
         limit: Number of images, the first ones; None: all.
         batch_size: Images at a time; None: as many as keep the largest activation modest.

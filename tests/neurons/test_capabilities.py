@@ -446,7 +446,7 @@ def example():
         Capabilities(title="Forgetful", written_as="Forgetful", **forms, **no_forms("it is an example", except_=forms))
     )
     class Forgetful(SpikingSite):
-        def run(self, currents, threshold, observe):
+        def run(self, currents, threshold, observe, out=None):
             return fire(currents - threshold / 2) * threshold
 
     return {"Forgetful": Forgetful}
