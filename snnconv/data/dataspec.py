@@ -49,7 +49,7 @@ class DataSpec:
         return chosen
 
 
-def parse_spec(text: object) -> DataSpec:
+def parse_spec(text: str) -> DataSpec:
     """Take a data spec apart; opens nothing.
 
     Raises:
