@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, fx
 
 from snnconv.inputspec import InputSpec
-from snnconv.neurons import QCFS, Coupling, SpikingSite, Steps
+from snnconv.neurons import Coupling, QuantizedSite, SpikingSite, Steps
 
 __all__ = ["ANN", "SNN", "InputSpec", "Model", "QuantizedANN", "Stage", "rows_of", "stage_of", "typed"]
 
@@ -134,7 +134,7 @@ def stage_of(graph: fx.GraphModule) -> Stage:
     modules = list(graph.modules())
     if any(isinstance(module, (SpikingSite, Steps)) for module in modules):
         return Stage.SNN
-    return Stage.QUANTIZED if any(isinstance(module, QCFS) for module in modules) else Stage.ANN
+    return Stage.QUANTIZED if any(isinstance(module, QuantizedSite) for module in modules) else Stage.ANN
 
 
 STAGES: dict[Stage, type[Model]] = {Stage.ANN: ANN, Stage.QUANTIZED: QuantizedANN, Stage.SNN: SNN}
