@@ -12,6 +12,7 @@ __all__ = [
     "finish",
     "free_target",
     "input_of",
+    "largest_activation",
     "module_of",
     "operands",
     "output_of",
@@ -91,6 +92,10 @@ def samples_within(graph: fx.GraphModule, elements: int, steps: int = 1) -> int:
         elements: Most elements of the largest activation of all samples and steps together.
         steps: Time steps that an activation holds side by side.
     """
+    return max(1, elements // (largest_activation(graph) * steps))
+
+
+def largest_activation(graph: fx.GraphModule) -> int:
+    """Return the elements of the largest activation of one sample and step."""
     shapes = [node.meta["shape"] for node in graph.graph.nodes if "shape" in node.meta]
-    largest = max((math.prod(shape) for shape in shapes), default=1)
-    return max(1, elements // (largest * steps))
+    return max((math.prod(shape) for shape in shapes), default=1)

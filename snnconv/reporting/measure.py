@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 
 import torch
 from torch import Tensor, fx, nn
 
 from snnconv.data.images import Images
-from snnconv.graph.access import display_name
+from snnconv.graph.access import display_name, largest_activation
+from snnconv.graph.hooks import hooked
 from snnconv.graph.precision import to_double
 from snnconv.model import SNN, Model
 from snnconv.neurons import SpikingSite
@@ -84,8 +86,7 @@ def _cap(activation: nn.Module | None) -> float:
 
 def _batch_size(model: Model, plain: Model | None) -> int:
     """Return how many images fit: all activations of the plain network, and of the other the largest over all steps."""
-    shapes = [node.meta["shape"] for node in model.graph.graph.nodes if "shape" in node.meta]
-    elements: int = 4 * (model.timesteps or 1) * max(math.prod(shape) for shape in shapes)
+    elements = 4 * (model.timesteps or 1) * largest_activation(model.graph)
     if plain is not None:
         elements += sum(math.prod(node.meta["shape"]) for node, _ in iter_sites(plain.graph))
     return max(1, min(LARGEST_BATCH, ELEMENTS // elements))
@@ -94,18 +95,12 @@ def _batch_size(model: Model, plain: Model | None) -> int:
 def _activations(plain: Model, x: Tensor) -> dict[str, Tensor]:
     """Return the output of every site of the plain network, by the site's name."""
     activations: dict[str, Tensor] = {}
-    handles = []
-    for node, site in iter_sites(plain.graph):
 
-        def record(_: nn.Module, __: tuple[Tensor, ...], out: Tensor, name: str = display_name(node)) -> None:
-            activations[name] = out
+    def record(name: str, _: nn.Module, __: tuple[Tensor, ...], out: Tensor) -> None:
+        activations[name] = out
 
-        handles.append(site.register_forward_hook(record))
-    try:
+    with hooked((site, partial(record, display_name(node))) for node, site in iter_sites(plain.graph)):
         plain.graph(x)
-    finally:
-        for handle in handles:
-            handle.remove()
     return activations
 
 
@@ -115,14 +110,9 @@ def _watching(graph: fx.GraphModule, recorders: Mapping[fx.Node, Recorder]) -> I
 
     Neurons show their potentials in training only. Nothing else depends on the flag that is set for it.
     """
-    handles = []
     for node, site in iter_sites(graph):
-        handles.append(site.register_forward_hook(recorders[node].hook))
         if isinstance(site, SpikingSite):
             site.training = True
             site.observer = recorders[node].observe
-    try:
+    with hooked((site, recorders[node].hook) for node, site in iter_sites(graph)):
         yield
-    finally:
-        for handle in handles:
-            handle.remove()

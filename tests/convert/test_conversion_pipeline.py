@@ -226,5 +226,6 @@ def test_levels_bring_it_close_to_the_ann(name):
 
 
 def test_the_verb_of_the_package_is_the_pipeline():
-    assert snnconv.convert is convert
+    assert snnconv.convert.convert is convert
+    assert callable(snnconv.convert)
     assert snnconv.verify is verify
