@@ -7,7 +7,9 @@ from typing import Literal
 
 from snnconv.options import MOST_LEVELS, MOST_TIMESTEPS, Settings, documented, option
 
-__all__ = ["NeuronOptions"]
+__all__ = ["NEURON_WORDS", "NeuronOptions"]
+
+NEURON_WORDS = "mht, lmht, if, lif, mlf, or one that a plug-in registers"  # for help texts, which load no neurons
 
 
 @documented
@@ -15,7 +17,7 @@ __all__ = ["NeuronOptions"]
 class NeuronOptions(Settings):
     """Options of a layer of neurons; `snnconv.NeuronSettings` adds the neurons that they are checked against."""
 
-    kind: str = option("lmht", "Name of the neuron: mht, lmht, if, lif, mlf or one that a plug-in registers.")
+    kind: str = option("lmht", f"Name of the neuron: {NEURON_WORDS}.")
     timesteps: int = option(
         4, "Time steps T of the neurons.", names=("-T", "--timesteps"), metavar="T", least=1, most=MOST_TIMESTEPS
     )

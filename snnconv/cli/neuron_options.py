@@ -11,7 +11,7 @@ from snnconv.cli.names import NameChoice
 from snnconv.cli.options import require
 from snnconv.cli.setting_options import setting_options
 from snnconv.finetune.settings import neuron_names
-from snnconv.neuron_options import NeuronOptions
+from snnconv.neuron_options import NEURON_WORDS, NeuronOptions
 from snnconv.options import options_of
 
 if TYPE_CHECKING:
@@ -21,13 +21,15 @@ __all__ = ["neuron_options", "neuron_settings"]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-NEURON_HELP = "Neurons of a spiking network that is trained from scratch.  [default: none, a quantized network]"
+NEURON_HELP = (
+    f"Neurons of a spiking network that is trained from scratch: {NEURON_WORDS}.  [default: none, a quantized network]"
+)
 
 
 def neuron_options(command: Command) -> Command:
     """Add `--neuron` and the options of `NeuronSettings`."""
     command = setting_options(NeuronOptions, without=("kind",), unset=True)(command)
-    return click.option("--neuron", type=NameChoice(neuron_names), help=NEURON_HELP)(command)
+    return click.option("--neuron", type=NameChoice(neuron_names), metavar="NAME", help=NEURON_HELP)(command)
 
 
 def neuron_settings(options: dict[str, Any]) -> NeuronSettings | None:

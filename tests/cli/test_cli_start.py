@@ -120,7 +120,9 @@ def _imported(code: str, folder: Path) -> set[str]:
 
 
 def test_help_imports_nothing_heavy(tmp_path: Path) -> None:
-    found = _imported("from snnconv.cli import main\nmain(['--help'])\nmain(['convert', '--help'])", tmp_path)
+    verbs = ("convert", "evaluate", "export", "train", "finetune", "report", "compare", "inspect", "zoo")
+    calls = "".join(f"\nmain(['{verb}', '--help'])" for verb in verbs)
+    found = _imported(f"from snnconv.cli import main\nmain(['--help']){calls}", tmp_path)
     assert "click" in found
     assert found.isdisjoint({"torch", "onnx", "onnxruntime", "timm", "torchvision", "numpy", "sklearn", "rich"})
 

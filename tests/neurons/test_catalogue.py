@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from snnconv.errors import InvalidValueError
+from snnconv.neuron_options import NEURON_WORDS
 from snnconv.neurons import (
     LIF,
     NEURONS,
@@ -176,3 +177,9 @@ def test_what_layers_are_by_default():
 def test_lmht_starts_at_a_half_or_where_it_is_told_to():
     assert build(kind="lmht").initial == 0.5
     assert build(kind="lmht", initial=0.0).initial == 0.0
+
+
+def test_help_texts_name_every_neuron_of_the_package():
+    """They load no neurons, so the names stand in them a second time."""
+    own = [name for name in NEURONS if NEURONS[name].build.__module__.startswith("snnconv.")]
+    assert sorted(own) == sorted(NEURON_WORDS.removesuffix(", or one that a plug-in registers").split(", "))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from snnconv.errors import InvalidValueError
 from snnconv.finetune.settings.loop import LoopSettings
+from snnconv.neuron_options import NEURON_WORDS
 from snnconv.options import MOST_LEVELS, MOST_TIMESTEPS, documented, option, with_default
 
 if TYPE_CHECKING:  # the command line makes its options of these settings without torch
@@ -106,8 +107,9 @@ class FinetuneSettings(LoopSettings):
     lr: float = with_default(LoopSettings, "lr", 5e-4)
     neuron: str | None = option(
         None,
-        "Neuron that the sites become.",
+        f"Neuron that the sites become: {NEURON_WORDS}.",
         choices=neuron_names,
+        metavar="NAME",
         otherwise="lmht of a mean-coupled file, else the file's own",
     )
     timesteps: int | None = option(
