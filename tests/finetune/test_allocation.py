@@ -34,7 +34,8 @@ def faults():
 outside = faults()
 with blocks_kept(torch.device("cpu")) as kept:
     faults()
-    print(outside, faults(), kept)
+    # something small may take a piece of a block that was given back, once: then another block is brought in
+    print(outside, min(faults() for _ in range(4)), kept)
 """
 
 
