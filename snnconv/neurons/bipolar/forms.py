@@ -5,7 +5,6 @@ from __future__ import annotations
 from snnconv.neurons.bipolar.module import BipolarMultiThreshold
 from snnconv.neurons.coupling import Coupling
 from snnconv.neurons.forms import Update
-from snnconv.neurons.mht.module import MultiThreshold
 from snnconv.neurons.site import QuantizedSite, SpikingSite
 
 __all__ = ["coupled", "recalibrated", "update"]
@@ -15,6 +14,8 @@ def coupled(site: BipolarMultiThreshold, coupling: Coupling) -> SpikingSite:
     """Return neurons of the same ceilings and levels under another coupling."""
     if coupling is Coupling.DIFFERENTIAL:
         return site
+    from snnconv.neurons.mht.module import MultiThreshold  # whose other couplings are bipolar
+
     return MultiThreshold(
         site.ceiling,
         site.timesteps,
