@@ -33,6 +33,7 @@ from snnconv.neurons.forms import (
     StartForm,
     StepForm,
     Supported,
+    Telling,
     Update,
 )
 from snnconv.neurons.onnx_attributes import DOMAIN
@@ -80,10 +81,12 @@ class Capabilities:
         become_lmht: LM-HT neurons that fire as it does, given whether they train with MPR; raises Refusal where there
             are none.
         observed_levels: Highest level of the potentials that an observer sees.
+        trained: Gradients, by which training moves what comes before it.
         rmp_loss: Regularisation of its membrane potential.
         mpr: Function that turns the membrane potential rectifier on.
         update: Operations of one update, given T.
         kernels: Module of its Triton kernels.
+        telling: Rule of one step in numpy, of neurons that tell changes of a value: what verification compares with.
     """
 
     title: str
@@ -105,10 +108,12 @@ class Capabilities:
     other_levels: Callable[[Any, QuantizedSite, int], SpikingSite] | NoForm
     become_lmht: Callable[[Any, bool], SpikingSite] | NoForm
     observed_levels: Callable[[Any], int] | NoForm
+    trained: Supported | NoForm
     rmp_loss: Supported | NoForm
     mpr: Callable[[Any], None] | NoForm
     update: Callable[[Any, int], Update] | NoForm
     kernels: str | NoForm
+    telling: Telling | NoForm
 
     def __iter__(self) -> Iterator[tuple[str, Any]]:
         """Yield every capability by name, with its form or NoForm."""

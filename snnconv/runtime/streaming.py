@@ -14,6 +14,7 @@ from snnconv.formats.onnx import initial_state
 from snnconv.formats.onnx.metadata import SINGLE_STEP, metadata_in
 from snnconv.formats.onnx.reading import read_proto
 from snnconv.model import InputSpec
+from snnconv.neurons import Coupling, Increments
 from snnconv.runtime.onnxruntime import OnnxNetwork
 
 __all__ = ["StreamedNetwork", "is_single_step"]
@@ -44,6 +45,7 @@ class StreamedNetwork(OnnxNetwork):
         try:
             super().__init__(self._proto)
             self.timesteps = int(metadata["timesteps"])
+            self._differential = metadata.get("coupling") == Coupling.DIFFERENTIAL.value
             self._input = InputSpec.from_dict(metadata["input"])
             self._states = {str(state["output"]): str(state["input"]) for state in metadata[SINGLE_STEP]["states"]}
         except (LookupError, TypeError, ValueError) as error:
@@ -59,4 +61,7 @@ class StreamedNetwork(OnnxNetwork):
             state = {self._states[name]: array for name, array in values.items() if name in self._states}
             steps.append({name: torch.from_numpy(array) for name, array in values.items() if name not in self._states})
         outputs = [torch.stack([step[name] for step in steps]) for name in steps[0]]
+        if self._differential:  # a step's output is the answer so far
+            increments = Increments(self.timesteps)
+            return (*(output[-1] for output in outputs), *(increments(output.flatten(0, 1)) for output in outputs))
         return (*(output.mean(0) for output in outputs), *outputs)

@@ -6,6 +6,7 @@ from snnconv.neurons.qcfs import forms
 from snnconv.neurons.qcfs.function import qcfs
 from snnconv.neurons.qcfs.module import QCFS
 from snnconv.neurons.qcfs.onnx import TEXTS, emit_qcfs, read_qcfs
+from snnconv.neurons.shared_forms import FIRES_ONLY
 
 __all__ = ["QCFS", "qcfs"]
 
@@ -33,9 +34,11 @@ register_neuron(
         other_levels=_NO_STEPS,
         become_lmht=_NO_STEPS,
         observed_levels=_NO_MEMBRANE,
+        trained=Supported(),
         rmp_loss=_NO_MEMBRANE,
         mpr=_NO_MEMBRANE,
         update=forms.update,
         kernels="snnconv.neurons.mht.kernels",
+        telling=FIRES_ONLY,
     )
 )(QCFS)
