@@ -106,6 +106,14 @@ def _called(reference: Model | None) -> str:
     return "the ANN" if reference is not None and isinstance(reference, ANN) else "the reference network"
 
 
+def _window(result: Evaluation) -> str:
+    """Return T, what a step can fire, and the coupling of a spiking network."""
+    if result.code is None:
+        return f"T={result.timesteps}, {_levels(result)}, {result.coupling} coupling"
+    size = _levels(result) if result.octaves is None else f"K={result.octaves}"
+    return f"T={result.timesteps}, {size}, {result.coupling} coupling ({result.code} code)"
+
+
 def _levels(result: Evaluation) -> str:
     """Return L in words; N where it differs between sites."""
     from snnconv.spiking.sites import in_words
@@ -123,9 +131,7 @@ def _print(result: Evaluation, reference: str, noun: str) -> None:
         reference: Words for the network that it is compared with.
         noun: Word for one input.
     """
-    window = (
-        "" if result.timesteps is None else f", T={result.timesteps}, {_levels(result)}, {result.coupling} coupling"
-    )
+    window = "" if result.timesteps is None else f", {_window(result)}"
     rows = [*_score_rows(result, reference, noun), *_cost_rows(result, noun)]
     print_table(f"{result.mode}{window}, {result.arithmetic}, {result.backend}", ("", ""), rows)
     if result.output_errors:
@@ -156,6 +162,9 @@ def _score_rows(result: Evaluation, reference: str, noun: str) -> list[tuple[str
         rows.append((f"accuracy after step {t}", f"{accuracy:.2f} %"))
     for t, agreement in enumerate(result.agreement_at or (), start=1):
         rows.append((f"agreement after step {t}", f"{agreement:.2f} %"))
+    if result.unsettled is not None:
+        what = "cut units" if result.octaves is None else "units that still change"
+        rows.append((f"{what} after step {result.timesteps}", f"{100 * result.unsettled.share:.3g} %"))
     return rows
 
 

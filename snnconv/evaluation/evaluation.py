@@ -17,6 +17,7 @@ from snnconv.evaluation.result import Evaluation
 from snnconv.evaluation.score import Score
 from snnconv.evaluation.scoring import score
 from snnconv.evaluation.subject import reference_of, subject_of
+from snnconv.evaluation.unsettled import unsettled_units
 from snnconv.loading import ModelLike, load_beside, load_for
 from snnconv.progress import Progress, no_progress
 from snnconv.runtime.running import Backend, Precision
@@ -97,7 +98,12 @@ def evaluate(
             energy_model=energy_model,
             progress=progress,
         )
-    return Evaluation(**_fields_of(scored), **subject.facts(), **_costs(activity))
+    unsettled = None
+    if subject.counted is not None:
+        unsettled = unsettled_units(
+            subject.counted, images, count=activity_images, batch_size=size, progress=progress
+        )
+    return Evaluation(**_fields_of(scored), **subject.facts(), **_costs(activity), unsettled=unsettled)
 
 
 def _fields_of(scored: Score) -> dict[str, Any]:

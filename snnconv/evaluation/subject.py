@@ -10,7 +10,7 @@ from snnconv.errors import InvalidValueError, ModelError
 from snnconv.evaluation.exported import ExportedNetwork, check_exported
 from snnconv.evaluation.result import Mode
 from snnconv.model import SNN, InputSpec, Model, QuantizedANN
-from snnconv.neurons import Coupling
+from snnconv.neurons import Code, Coupling
 from snnconv.runtime.file_runner import FileRunner, run_exported
 from snnconv.runtime.running import Backend, Dtype, Precision, check_choice, in_dtype, resolve
 from snnconv.runtime.torch_runner import TorchRunner, run_in_torch, runner_of
@@ -30,9 +30,11 @@ class Subject:
         dtype: Dtype that a reference runs in beside it.
         mode: Way of running.
         timesteps: T of a spiking network, else None.
-        levels: L of a spiking network, the most of any site; else None.
+        levels: L of a spiking network, the most of any site; None of any other, and of power-of-two messages.
         coupling: Coupling of a spiking network, else None.
-        total_levels: Least and most N of any site; None of a plain network.
+        total_levels: Least and most N of any site; None of a plain network, and of power-of-two messages.
+        code: Code of the messages under differential coupling, else None.
+        octaves: K, sizes of a message, where the code is power-of-two; else None.
     """
 
     network: TorchRunner | FileRunner
@@ -43,6 +45,8 @@ class Subject:
     levels: int | None
     coupling: str | None
     total_levels: tuple[int, int] | None
+    code: str | None = None
+    octaves: int | None = None
 
     @property
     def input(self) -> InputSpec:
@@ -66,6 +70,8 @@ class Subject:
             "total_levels": least if least == most else None,
             "total_levels_range": self.total_levels,
             "coupling": self.coupling,
+            "code": self.code,
+            "octaves": self.octaves,
         }
 
 
@@ -102,8 +108,19 @@ def subject_of(
         network: TorchRunner | FileRunner = runner_of(plain, dtype)
     else:
         network = run_exported(plain, int8=backend == "onnxruntime-int8")
-    coupling = None if model.coupling is None else model.coupling.value
-    return Subject(network, plain, dtype, mode, model.timesteps, model.levels, coupling, _total_levels(model))
+    return Subject(network, plain, dtype, mode, **_window_of(model))
+
+
+def _window_of(model: Model) -> dict[str, Any]:
+    """Return the fields of a `Subject` that say what a network's window is."""
+    return {
+        "timesteps": model.timesteps,
+        "levels": None if model.code is Code.POWER_OF_TWO else model.levels,
+        "coupling": None if model.coupling is None else model.coupling.value,
+        "total_levels": _total_levels(model),
+        "code": None if model.code is None else model.code.value,
+        "octaves": model.octaves,
+    }
 
 
 def _of_file(file: ExportedNetwork) -> Subject:

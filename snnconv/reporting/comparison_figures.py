@@ -21,9 +21,16 @@ LOOKS = {  # colour, marker and its size: at one place all of them can be seen
     "mean": (INK["one"], "o", 10),
     "causal": (INK["two"], "s", 6),
     "learned": (INK["three"], "^", 8),
+    "differential": (INK["five"], "v", 8),
     None: (INK["four"], "D", 8),
 }
-NAMES = {"mean": "mean coupling", "causal": "causal coupling", "learned": "learned coupling", None: "without time"}
+NAMES = {
+    "mean": "mean coupling",
+    "causal": "causal coupling",
+    "learned": "learned coupling",
+    "differential": "differential coupling",
+    None: "without time",
+}
 
 
 class Point(NamedTuple):
