@@ -22,9 +22,11 @@ class Contender:
         stage: `ann`, `quantized` or `snn`.
         mode: Way in which the network was run, `Evaluation.mode`.
         timesteps: T; None without time.
-        levels: L, the most of any site; None without time.
-        total_levels: The least and the most N of any site; None of a plain network.
+        levels: L, the most of any site; None without time, and of power-of-two messages.
+        total_levels: The least and the most N of any site; None of a plain network, and of power-of-two messages.
         coupling: Coupling of a spiking network, else None.
+        code: Code of the messages under differential coupling, else None.
+        octaves: K, sizes of a message, where the code is power-of-two; else None.
         depth: Number of sites on the longest way through the network.
         latency_steps: Steps until the output is complete: T, or depth times T if layers wait; None without time.
         accuracy: Share of right predictions; None without labels.
@@ -46,6 +48,8 @@ class Contender:
     levels: int | None
     total_levels: tuple[int, int] | None
     coupling: str | None
+    code: str | None
+    octaves: int | None
     depth: int
     latency_steps: int | None
     accuracy: float | None

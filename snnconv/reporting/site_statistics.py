@@ -72,6 +72,12 @@ class SiteStatistics:
     ann_error: float | None
 
     @property
+    def error_names(self) -> tuple[str, str, str]:
+        """Return what readers call the three errors: clipping, quantization, unevenness, and what takes their place."""
+        lost = "quantization" if self.octaves is None else "dead zone"
+        return "clipping", lost, "unevenness" if self.unsettled is None else "unsettled"
+
+    @property
     def error(self) -> float | None:
         """Return the sum of the three conversion errors; None where none of them is known."""
         parts = (self.clipping, self.quantization, self.unevenness)
