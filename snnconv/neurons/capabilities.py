@@ -33,6 +33,7 @@ from snnconv.neurons.forms import (
     StartForm,
     StepForm,
     Supported,
+    Telling,
     Update,
 )
 from snnconv.neurons.onnx_attributes import DOMAIN
@@ -84,6 +85,7 @@ class Capabilities:
         mpr: Function that turns the membrane potential rectifier on.
         update: Operations of one update, given T.
         kernels: Module of its Triton kernels.
+        telling: Rule of one step in numpy, of neurons that tell changes of a value: what verification compares with.
     """
 
     title: str
@@ -109,6 +111,7 @@ class Capabilities:
     mpr: Callable[[Any], None] | NoForm
     update: Callable[[Any, int], Update] | NoForm
     kernels: str | NoForm
+    telling: Telling | NoForm
 
     def __iter__(self) -> Iterator[tuple[str, Any]]:
         """Yield every capability by name, with its form or NoForm."""

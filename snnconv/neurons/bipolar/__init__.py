@@ -42,5 +42,6 @@ register_neuron(
         mpr=_POTENTIAL,
         update=forms.update,
         kernels=NoForm("no kernel is written for it: it is computed with torch's operators"),
+        telling=forms.telling,
     )
 )(BipolarMultiThreshold)

@@ -9,6 +9,7 @@ from snnconv.neurons.lif.onnx import TEXTS, emit_lif, read_lif
 from snnconv.neurons.lif.step import STEP
 from snnconv.neurons.qcfs.forms import collapsed
 from snnconv.neurons.shared_forms import (
+    FIRES_ONLY,
     FIXED_LEVELS,
     NO_BYTES,
     NOT_MHT,
@@ -48,5 +49,6 @@ register_neuron(
         mpr=turn_mpr_on,
         update=forms.update,
         kernels="snnconv.neurons.lif.kernels",
+        telling=FIRES_ONLY,
     )
 )(LIF)

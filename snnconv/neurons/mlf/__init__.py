@@ -9,6 +9,7 @@ from snnconv.neurons.mlf.onnx import TEXTS, emit_multilevel, read_multilevel
 from snnconv.neurons.mlf.step import STEP
 from snnconv.neurons.qcfs.forms import collapsed
 from snnconv.neurons.shared_forms import (
+    FIRES_ONLY,
     FIXED_LEVELS,
     NO_BYTES,
     NOT_MHT,
@@ -50,5 +51,6 @@ register_neuron(
         mpr=NoForm("MPR is of neurons with one membrane; MLF neurons have several"),
         update=forms.update,
         kernels=NoForm("no kernel is written for several membranes: they are computed with torch's operators"),
+        telling=FIRES_ONLY,
     )
 )(MultiLevel)

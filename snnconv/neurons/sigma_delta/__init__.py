@@ -44,5 +44,6 @@ register_neuron(
         mpr=_POTENTIAL,
         update=forms.update,
         kernels=NoForm("no kernel is written for it: it is computed with torch's operators"),
+        telling=forms.telling,
     )
 )(SigmaDelta)
