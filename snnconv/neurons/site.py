@@ -196,6 +196,10 @@ class SpikingSite(Site):
         """Return what is sent at each step, `[T, B, ...]` in units of θ, for an output `[T*B, ...]`."""
         return unfold_time((output * self.levels / self.ceiling_for(output)).round(), self.timesteps)
 
+    def activation(self) -> nn.Module | None:
+        """Return the activation without levels that the neurons approach; None where they end at levels."""
+        return None
+
     def unsettled(self, current: Tensor, output: Tensor) -> Tensor | None:
         """Return which neurons do not stand where their current puts them after the last step, `[B, ...]`.
 

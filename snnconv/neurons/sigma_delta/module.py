@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from snnconv.errors import InvalidValueError
+from snnconv.graph.modules import SignalSite
 from snnconv.neurons.code import Code
 from snnconv.neurons.coupling import Coupling
 from snnconv.neurons.sigma_delta.function import NEAREST, sigma_delta
@@ -120,6 +121,13 @@ class SigmaDelta(SpikingSite):
         sums = unfold_time(self._on_grid(output), self.timesteps)
         start = along_channels(self.initial, sums.dim() - 1, self.channel_axis)
         return torch.cat([sums[:1] - start, sums[1:] - sums[:-1]])
+
+    def activation(self) -> nn.Module:
+        """Return f, a rectifier that saturates at the highest cap; of both signs the place of an activation."""
+        cap = float(self.cap.max())
+        if self.signed:
+            return SignalSite(cap=cap)
+        return nn.ReLU() if math.isinf(cap) else nn.Hardtanh(0.0, cap)
 
     def unsettled(self, current: Tensor, output: Tensor) -> Tensor:
         """Return which neurons would send one more message if their current stayed as it is: |u| is told."""
