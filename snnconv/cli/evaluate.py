@@ -37,6 +37,12 @@ if TYPE_CHECKING:
     help="A reference network, whose classes (or outputs, where they are no classes) are compared.",
 )
 @click.option("--simulate", is_flag=True, help="Step through time also where one pass gives the same.")
+@click.option(
+    "--stop-when-settled",
+    type=int,
+    metavar="S",
+    help="End an image's run when its class has stayed for S steps (causal and differential coupling).",
+)
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="Evaluate the first N images.")
 @click.option(
     "--precision",
@@ -63,7 +69,10 @@ if TYPE_CHECKING:
 @nir_options
 @json_option
 def evaluate(file: str, data: str, against: str | None, as_json: bool, **options: Any) -> None:
-    """Measure accuracy, agreement, activity and estimated energy of FILE (any stage, or 8-bit integers) on DATA."""
+    """Measure accuracy, agreement, activity and estimated energy of FILE on DATA.
+
+    FILE is a network of any stage, one in 8-bit integers, or one time step of a spiking network.
+    """
     from snnconv.data import open_data
     from snnconv.evaluation import EnergyModel, open_exported
     from snnconv.evaluation import evaluate as run
@@ -87,6 +96,7 @@ def evaluate(file: str, data: str, against: str | None, as_json: bool, **options
         images,
         against=other,
         simulate=options["simulate"],
+        stop_when_settled=options["stop_when_settled"],
         limit=options["limit"],
         precision=options["precision"],
         backend=options["backend"],
@@ -144,6 +154,8 @@ def _print(result: Evaluation, reference: str, noun: str) -> None:
         _print_sites(result, noun)
     if result.operations is not None:
         print_line(result.operations.energy_model.note)
+        if result.stopping is not None:
+            print_line(f"Activity and energy are those of all {result.timesteps} steps.")
         if uncounted := result.operations.uncounted_operators:
             names = (f"{operator['operator']} {operator['name']}" for operator in uncounted)
             print_line(f"Not counted: {', '.join(names)}.")
@@ -162,6 +174,8 @@ def _score_rows(result: Evaluation, reference: str, noun: str) -> list[tuple[str
         rows.append((f"accuracy after step {t}", f"{accuracy:.2f} %"))
     for t, agreement in enumerate(result.agreement_at or (), start=1):
         rows.append((f"agreement after step {t}", f"{agreement:.2f} %"))
+    if result.stopping is not None:
+        rows.append((f"mean time steps per {noun}, of {result.timesteps}", f"{result.stopping.mean_timesteps:.3f}"))
     if result.unsettled is not None:
         what = "cut units" if result.octaves is None else "units that still change"
         rows.append((f"{what} after step {result.timesteps}", f"{100 * result.unsettled.share:.3g} %"))

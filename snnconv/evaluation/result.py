@@ -83,6 +83,7 @@ class Evaluation(Score):
             "octaves": self.octaves,
             "accuracy_at": None if self.accuracy_at is None else list(self.accuracy_at),
             "agreement_at": None if self.agreement_at is None else list(self.agreement_at),
+            "stopping": None if self.stopping is None else self.stopping.to_dict(),
             "unsettled": None if self.unsettled is None else self.unsettled.to_dict(),
             "sites": [site.to_dict() for site in self.sites],
             "activity_images": self.activity_images,

@@ -36,6 +36,8 @@ class Contender:
         energy_pj: Estimated energy, or None where nothing was counted.
         on_energy_front: True if no other network scores as high for as little energy.
         on_latency_front: True if no other network scores as high as early; False of a network without time.
+        score_at: Accuracy or agreement, whichever networks are ranked by, after each step t = 1..T of a network whose
+            layers do not wait, so that it can be read then; else None.
         note: Words on the setting that a reader should know, or nothing.
     """
 
@@ -59,6 +61,7 @@ class Contender:
     energy_pj: float | None
     on_energy_front: bool
     on_latency_front: bool
+    score_at: tuple[float, ...] | None
     note: str
 
     def score(self, name: str) -> float:

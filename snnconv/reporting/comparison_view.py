@@ -70,6 +70,8 @@ def _pictures(comparison: Comparison) -> list[Picture]:
             f"{filled} Under mean coupling every layer waits T steps for the one before it; under causal and "
             "differential coupling the output is complete after T steps."
         )
+        if any(network.score_at is not None for network in comparison.contenders):
+            waits += " Thin lines: the answer so far, which these can be asked for at every step."
         pictures.append(Picture(comparison_figures.latency_front(comparison), waits))
     return pictures
 

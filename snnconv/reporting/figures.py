@@ -23,7 +23,9 @@ __all__ = ["curves_figure", "energy_figure"]
 COLOURS = {"mean": INK["one"], "causal": INK["two"], "learned": INK["three"], "differential": INK["five"]}
 MARKERS = {"mean": "o", "causal": "s", "learned": "^", "differential": "v"}
 LINES: dict[str, str | tuple[float, Sequence[float]]] = {
-    "mean": "-", "causal": "--", "learned": "-.",
+    "mean": "-",
+    "causal": "--",
+    "learned": "-.",
     "differential": (0, (4, 1, 1, 1, 1, 1)),
 }
 MOST_TICKS = 12

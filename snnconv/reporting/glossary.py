@@ -62,8 +62,8 @@ GLOSSARY: tuple[tuple[str, str], ...] = (
     (
         "unevenness",
         "The difference between what neurons fire and the quantized activation of their mean current. It comes from "
-        "spikes that are early or late, and from a leak, a reset or learned coupling. Under differential coupling it is "
-        "what units lack that have not settled.",
+        "spikes that are early or late, and from a leak, a reset or learned coupling. Under differential coupling it "
+        "is what units lack that have not settled.",
     ),
     (
         "membrane potential u",

@@ -17,7 +17,19 @@ from torch import fx, nn
 
 from snnconv.errors import InvalidValueError, ModelError
 from snnconv.model import ANN, SNN, Model, QuantizedANN
-from snnconv.neurons import Code, Coupling, Fold, Repeat, NoForm, QuantizedSite, SpikingSite, Steps, TimeMean, capabilities_of, reasons_against
+from snnconv.neurons import (
+    Code,
+    Coupling,
+    Fold,
+    NoForm,
+    QuantizedSite,
+    Repeat,
+    SpikingSite,
+    Steps,
+    TimeMean,
+    capabilities_of,
+    reasons_against,
+)
 from snnconv.neurons.forms import StartForm
 from snnconv.neurons.site import HALF, require_positive_int
 from snnconv.spiking.plan import make_plan

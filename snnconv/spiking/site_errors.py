@@ -66,7 +66,7 @@ def site_errors(
 
 def tracking_errors(
     value: Tensor,
-    told: Tensor,
+    output: Tensor,
     limits: tuple[Tensor, Tensor],
     unsettled: Tensor,
     *,
@@ -77,19 +77,19 @@ def tracking_errors(
 
     Args:
         value: Value that it was told until the last step, `[B, ...]`.
-        told: Value that it told its readers, of the shape of `value`.
+        output: Value that it told its readers, of the shape of `value`.
         limits: Lowest and highest value that its messages reach, broadcastable to `value`.
         unsettled: Truth values, of the shape of `value`: the neuron would send one more message.
         signed: True where its values have both signs.
         cap: Value at which its activation saturates by itself.
 
-    >>> value, told = torch.tensor([0.3, 0.7, 9.0]), torch.tensor([0.25, 0.25, 4.0])
+    >>> value, output = torch.tensor([0.3, 0.7, 9.0]), torch.tensor([0.25, 0.25, 4.0])
     >>> limits = torch.tensor(0.0), torch.tensor(4.0)
-    >>> tracking_errors(value, told, limits, torch.tensor([False, True, True]))
+    >>> tracking_errors(value, output, limits, torch.tensor([False, True, True]))
     SiteErrors(activation=10.0, clipping=5.0, quantization=0.050000011920928955, unevenness=0.44999998807907104)
     """
     activation = value.clamp(-cap if signed else 0.0, cap)
     clipped = torch.minimum(torch.maximum(activation, limits[0]), limits[1])
-    missing = (clipped - told).abs()
+    missing = (clipped - output).abs()
     sums = (activation.abs(), (activation - clipped).abs(), missing * ~unsettled, missing * unsettled)
     return SiteErrors(*(float(error.sum()) for error in sums))
