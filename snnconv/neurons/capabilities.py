@@ -29,6 +29,7 @@ from snnconv.neurons.forms import (
     NoForm,
     OnnxForm,
     PointNeurons,
+    SpikeForm,
     SpikingForm,
     StartForm,
     StepForm,
@@ -83,6 +84,7 @@ class Capabilities:
         rmp_loss: Regularisation of its membrane potential.
         mpr: Function that turns the membrane potential rectifier on.
         update: Operations of one update, given T.
+        spikes: Spikes of its output, in the three ways to count them.
         kernels: Module of its Triton kernels.
     """
 
@@ -108,6 +110,7 @@ class Capabilities:
     rmp_loss: Supported | NoForm
     mpr: Callable[[Any], None] | NoForm
     update: Callable[[Any, int], Update] | NoForm
+    spikes: SpikeForm | NoForm
     kernels: str | NoForm
 
     def __iter__(self) -> Iterator[tuple[str, Any]]:

@@ -9,12 +9,15 @@ import numpy as np
 from torch import Tensor
 
 from snnconv.graph.emission import Emission
-from snnconv.neurons.forms import Array, NoForm, Shape
+from snnconv.neurons.forms import Array, NoForm, Shape, SpikeForm
 from snnconv.neurons.onnx_attributes import emit_ceiling
 from snnconv.neurons.site import QuantizedSite, SpikingSite
+from snnconv.neurons.spike_counts import SpikeCounts, count_levels
+from snnconv.neurons.time import unfold_time
 
 __all__ = [
     "FIXED_LEVELS",
+    "LEVEL_SPIKES",
     "NOT_MHT",
     "NO_BYTES",
     "ONE_COUPLING",
@@ -76,6 +79,15 @@ def over_sample(values: Tensor | float, shape: Shape, axis: int | None) -> Array
     if array.ndim == 1 and axis is not None:
         array = array.reshape(-1, *(1,) * (len(shape) - axis))
     return np.broadcast_to(array, shape).copy()
+
+
+def _level_spikes(site: SpikingSite, output: Tensor, timesteps: int) -> SpikeCounts:
+    """Return the spikes of neurons that emit θ times a level at each step, of their output `[T*B, ...]`."""
+    levels = (output * site.levels / site.ceiling_for(output)).round()
+    return count_levels(unfold_time(levels.abs() if site.signed else levels, site.timesteps), site.levels)
+
+
+LEVEL_SPIKES = SpikeForm(_level_spikes)
 
 
 def emit_number(emission: Emission, value: float) -> str:

@@ -10,6 +10,7 @@ from snnconv.neurons.lif.step import STEP
 from snnconv.neurons.qcfs.forms import collapsed
 from snnconv.neurons.shared_forms import (
     FIXED_LEVELS,
+    LEVEL_SPIKES,
     NO_BYTES,
     NOT_MHT,
     ONE_COUPLING,
@@ -47,6 +48,7 @@ register_neuron(
         rmp_loss=Supported(),
         mpr=turn_mpr_on,
         update=forms.update,
+        spikes=LEVEL_SPIKES,
         kernels="snnconv.neurons.lif.kernels",
     )
 )(LIF)

@@ -36,6 +36,7 @@ register_neuron(
         rmp_loss=_NO_MEMBRANE,
         mpr=_NO_MEMBRANE,
         update=forms.update,
+        spikes=forms.SPIKES,
         kernels="snnconv.neurons.mht.kernels",
     )
 )(QCFS)

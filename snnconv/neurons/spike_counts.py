@@ -1,0 +1,111 @@
+"""Spikes of a layer, added up over its window in three ways.
+
+| count | a spike of level k | a message of ±2^-j, the smallest ±2^-(K-1) |
+|---|---|---|
+| unary | k: so many unit spikes | 2^(K-1-j) of the smallest |
+| power-of-two | the ones among the binary digits of k | 1 |
+| graded | 1, whatever the level | 1 |
+
+Nothing is counted where nothing fires, and a negative level counts as many as a positive one. Energy is estimated for
+each of the counts (snnconv.costs), because the way of counting decides which network looks cheap.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from snnconv.neurons.time import sum_of_steps
+
+__all__ = ["SpikeCount", "SpikeCounts", "binary_ones", "count_even_levels", "count_levels"]
+
+
+class SpikeCount(StrEnum):
+    """A way to count spikes; the values are keys of JSON and fields of `SpikeCounts`."""
+
+    UNARY = "unary"
+    POWER_OF_TWO = "power_of_two"
+    GRADED = "graded"
+
+    @property
+    def label(self) -> str:
+        """Return the name as readers see it."""
+        return self.value.replace("_", "-")
+
+
+class SpikeCounts(NamedTuple):
+    """Spikes of each neuron over its window, `[B, ...]` each, of one floating-point type."""
+
+    unary: Tensor
+    power_of_two: Tensor
+    graded: Tensor
+
+
+def binary_ones(levels: Tensor, most: int) -> Tensor:
+    """Return the number of ones among the binary digits of integers.
+
+    Args:
+        levels: Integers from 0 to `most`, of an integer type.
+        most: The highest level there can be.
+
+    >>> binary_ones(torch.arange(9), 8).tolist()
+    [0, 1, 1, 2, 1, 2, 2, 3, 1]
+    """
+    ones = levels & 1
+    for digit in range(1, most.bit_length()):
+        ones = ones + ((levels >> digit) & 1)
+    return ones
+
+
+def count_levels(levels: Tensor, most: int) -> SpikeCounts:
+    """Count the levels that neurons fire step by step.
+
+    Args:
+        levels: Levels without their sign, `[T, B, ...]`, integers of a floating-point type.
+        most: L, the highest level of one step.
+
+    >>> counts = count_levels(torch.tensor([[3.0], [0.0], [4.0]]), 4)
+    >>> [count.tolist() for count in counts]
+    [[7.0], [3.0], [2.0]]
+    """
+    unary = sum_of_steps(levels)
+    if most == 1:
+        return SpikeCounts(unary, unary, unary)
+    graded = _added_up(levels != 0, unary)
+    if most == 2:  # one digit is a one, of level 1 and of level 2
+        return SpikeCounts(unary, graded, graded)
+    integers = levels.to(torch.uint8 if most < 256 else torch.int32)
+    return SpikeCounts(unary, _added_up(binary_ones(integers, most), unary), graded)
+
+
+def _added_up(steps: Tensor, like: Tensor) -> Tensor:
+    """Return the sum over `[T, ...]`, as numbers of another tensor's type."""
+    total = steps[0].to(like.dtype)
+    for step in steps[1:]:
+        total += step
+    return total
+
+
+def count_even_levels(levels: Tensor, timesteps: int, most: int) -> SpikeCounts:
+    """Count the levels of neurons that receive one current at all T steps, by their sum over the window.
+
+    M-HT neurons that start at θ/2 fire k levels as evenly as integers can: k mod T steps of level ⌊k/T⌋ + 1, and the
+    others of ⌊k/T⌋.
+
+    Args:
+        levels: k without its sign, `[B, ...]`, integers of a floating-point type.
+        timesteps: T.
+        most: N, the highest k.
+
+    >>> counts = count_even_levels(torch.tensor([1.0, 4.0, 7.0]), 4, 8)  # 1 0 0 0, 1 1 1 1, 2 2 2 1
+    >>> [count.tolist() for count in counts]
+    [[1.0, 4.0, 7.0], [1.0, 4.0, 4.0], [1.0, 4.0, 4.0]]
+    """
+    sums = torch.arange(most + 1, device=levels.device)
+    lower, higher = sums // timesteps, sums % timesteps
+    ones = higher * binary_ones(lower + 1, most + 1) + (timesteps - higher) * binary_ones(lower, most + 1)
+    spikes = ones.to(levels.dtype)[levels.to(torch.int32)]
+    return SpikeCounts(levels, spikes, levels.clamp(max=timesteps))
