@@ -7,6 +7,7 @@ package register themselves when it is imported; another package's kinds do so w
 from importlib import import_module
 from pkgutil import iter_modules
 
+from snnconv.neurons.bipolar import BipolarMultiThreshold, bipolar_multithreshold
 from snnconv.neurons.capabilities import (
     KINDS,
     NEURONS,
@@ -17,6 +18,7 @@ from snnconv.neurons.capabilities import (
     register_neuron,
 )
 from snnconv.neurons.catalogue import NeuronSettings, build_neuron
+from snnconv.neurons.code import Code
 from snnconv.neurons.coupling import Coupling, couple
 from snnconv.neurons.forms import NoForm
 from snnconv.neurons.lif import LIF
@@ -26,10 +28,11 @@ from snnconv.neurons.mlf import MultiLevel, multilevel
 from snnconv.neurons.nir_if import NIRNeuron, integrate_and_fire
 from snnconv.neurons.qcfs import QCFS
 from snnconv.neurons.rectifier import rectify
+from snnconv.neurons.sigma_delta import SigmaDelta, sigma_delta
 from snnconv.neurons.site import QuantizedSite, Site, SpikingSite
 from snnconv.neurons.surrogate import SURROGATES, Surrogate, fire, parse_surrogate, spike
 from snnconv.neurons.threshold_norm import scale_to_threshold
-from snnconv.neurons.time import Fold, Repeat, Steps, TimeMean, fold_time, unfold_time
+from snnconv.neurons.time import Fold, Increments, LastStep, Repeat, Steps, TimeMean, fold_time, unfold_time
 
 __all__ = [
     "KINDS",
@@ -37,9 +40,13 @@ __all__ = [
     "NEURONS",
     "QCFS",
     "SURROGATES",
+    "BipolarMultiThreshold",
     "Capabilities",
+    "Code",
     "Coupling",
     "Fold",
+    "Increments",
+    "LastStep",
     "LearnableMultiThreshold",
     "MultiLevel",
     "MultiThreshold",
@@ -48,11 +55,13 @@ __all__ = [
     "NoForm",
     "QuantizedSite",
     "Repeat",
+    "SigmaDelta",
     "Site",
     "SpikingSite",
     "Steps",
     "Surrogate",
     "TimeMean",
+    "bipolar_multithreshold",
     "build_neuron",
     "capabilities_of",
     "couple",
@@ -69,6 +78,7 @@ __all__ = [
     "rectify",
     "register_neuron",
     "scale_to_threshold",
+    "sigma_delta",
     "spike",
     "unfold_time",
 ]

@@ -24,21 +24,27 @@ class Coupling(StrEnum):
     MEAN: every step receives the time mean of the input currents (ω = 1/T, LM-HT's T-GIM as it is initialised):
     exact, but a layer waits for its whole window. CAUSAL: step t receives the current of step t (ω = identity, the
     ordinary neuron), as a streaming chip does: no waiting, and unevenness errors. LEARNED: ω is trained (LM-HT); a
-    layer waits for its window, and no quantized network equals it.
+    layer waits for its window, and no quantized network equals it. DIFFERENTIAL: the steps so far, of which a neuron
+    tells changes, and takes back what it told too early; no waiting. No ω: its readers add up what they are told.
     """
 
     MEAN = "mean"
     CAUSAL = "causal"
+    DIFFERENTIAL = "differential"
     LEARNED = "learned"
 
     def matrix(self, timesteps: int) -> Tensor:
         """Return ω, `[T, T]`, float32; rows sum to 1.
 
         Raises:
-            InvalidValueError: ω is learned, so each layer has its own.
+            InvalidValueError: ω is learned, so each layer has its own, or the coupling is differential.
         """
         if self is Coupling.LEARNED:
             raise InvalidValueError("A learned coupling has no fixed matrix: it is a parameter of each neuron layer.")
+        if self is Coupling.DIFFERENTIAL:
+            raise InvalidValueError(
+                "Differential coupling has no matrix: a neuron's readers add up what they are told."
+            )
         if self is Coupling.MEAN:
             return torch.full((timesteps, timesteps), 1.0 / timesteps)
         return torch.eye(timesteps)
@@ -62,6 +68,10 @@ def couple(currents: Tensor, coupling: Coupling | Tensor) -> Tensor:
         return mean_of_steps(currents).expand_as(currents)
     if coupling is Coupling.CAUSAL:
         return currents
+    if coupling is Coupling.DIFFERENTIAL:
+        raise InvalidValueError(
+            "Under differential coupling a neuron receives what it was told, not a mixture of steps."
+        )
     raise InvalidValueError("A learned coupling is a matrix: give ω itself.")
 
 

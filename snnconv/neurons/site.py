@@ -141,6 +141,11 @@ class SpikingSite(Site):
         """N = L·T, the most levels that a window fires."""
         return self.timesteps * self.levels
 
+    @property
+    def threshold(self) -> Tensor:
+        """θ = λ/L, scalar or `[C]`."""
+        return self.ceiling / self.levels
+
     def forward(self, x: Tensor, *, out: Tensor | None = None) -> Tensor:
         """Turn input currents `[T*B, ...]`, time-major, into output currents of the same shape and type."""
         return self.fire(unfold_time(x, self.timesteps), None if out is None else unfold_time(out, self.timesteps))
@@ -156,7 +161,7 @@ class SpikingSite(Site):
             Output currents, `[T*B, ...]`, time-major.
         """
         observe = self.observer if self.training else None
-        threshold = along_channels(self.ceiling, currents.dim() - 1, self.channel_axis) / self.levels
+        threshold = along_channels(self.threshold, currents.dim() - 1, self.channel_axis)
         with _single_precision(currents.device):
             return fold_time(self.run(currents, threshold, observe, out))
 

@@ -5,7 +5,18 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-__all__ = ["Fold", "Repeat", "Steps", "TimeMean", "fold_time", "mean_of_steps", "sum_of_steps", "unfold_time"]
+__all__ = [
+    "Fold",
+    "Increments",
+    "LastStep",
+    "Repeat",
+    "Steps",
+    "TimeMean",
+    "fold_time",
+    "mean_of_steps",
+    "sum_of_steps",
+    "unfold_time",
+]
 
 
 def unfold_time(x: Tensor, timesteps: int) -> Tensor:
@@ -71,3 +82,26 @@ class Steps(_Time):
 
     def forward(self, x: Tensor) -> Tensor:
         return unfold_time(x, self.timesteps)
+
+
+class LastStep(TimeMean):
+    """The value after the last step, of what holds at each step the value so far: `[T*B, ...]` to `[B, ...]`.
+
+    It is the time mean of the steps that `Increments` gives.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        return unfold_time(x, self.timesteps)[-1]
+
+
+class Increments(Steps):
+    """Steps whose mean over the first t is the value after step t: `[T*B, ...]`, values x_t, to `[T, B, ...]`.
+
+    Step t is t·x_t - (t - 1)·x_{t-1}, so that these steps are read as those of any other spiking network.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        values = unfold_time(x, self.timesteps)
+        elapsed = torch.arange(1, self.timesteps + 1, device=x.device).to(x.dtype)
+        sums = values * elapsed.view(-1, *(1 for _ in values.shape[1:]))
+        return torch.cat([sums[:1], sums[1:] - sums[:-1]])

@@ -2,7 +2,8 @@
 
     [T*B, ...] with the steps side by side  ->  [B, ...] of the step that is
 
-Only causal coupling has such a form: a neuron that sees the mean of its window waits for the last step of it.
+Causal and differential coupling have such a form: a neuron that sees the mean of its window waits for the last step of
+it. Under differential coupling a step gives the answer so far.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ def one_step(model: Model, purpose: str) -> fx.GraphModule:
     What comes before the first neurons is in it and computed at each step, also where the input is still.
 
     Args:
-        model: SNN of causal coupling.
+        model: SNN of causal or differential coupling.
         purpose: Name of a network without a window in the errors, such as "A single step".
 
     Raises:
@@ -36,10 +37,11 @@ def one_step(model: Model, purpose: str) -> fx.GraphModule:
         raise ModelError(
             f"{purpose} is of a spiking network; this one is at the stage {model.stage.value}: convert it first."
         )
-    if model.coupling is not Coupling.CAUSAL:
+    if model.coupling not in (Coupling.CAUSAL, Coupling.DIFFERENTIAL):
         raise ModelError(
             f"{purpose} needs neurons that fire step by step. The neurons of this network ({model.coupling} coupling) "
-            "see their whole window of T steps before they fire: convert the network with --coupling causal."
+            "see their whole window of T steps before they fire: convert the network with --coupling differential or "
+            "causal."
         )
     if refused := waiting(model.graph):
         raise UnsupportedOperatorsError(

@@ -98,7 +98,10 @@ def _obstacle(module: nn.Module, on_means: bool, coupling: Coupling) -> str | No
     if is_site(module):
         return None
     if on_means and coupling is Coupling.CAUSAL:
-        return "it is not linear in its spikes and would have to wait for the whole window; use --coupling mean"
+        return (
+            "it is not linear in its spikes and would have to wait for the whole window; use --coupling "
+            "differential, which streams everything, or mean"
+        )
     return None
 
 

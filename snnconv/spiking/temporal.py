@@ -4,8 +4,10 @@ A tensor is temporal where it depends on a site's output, or on an input that ch
 passes time through: the time mean of its output is its output for the time mean. Any other operator that is not a site
 (a maximum, a sigmoid, the product of two temporal tensors) is computed once, on the time means of its inputs; under
 mean coupling that is exact, because a site sees only the mean of its window anyway. What depends on an input's frames
-and on no site yet is computed frame by frame, whatever the operator is: no neuron waits for that. How an operator
-behaves in time is stated in its record (`snnconv.operators`); a module of no record raises.
+and on no site yet is computed frame by frame, whatever the operator is: no neuron waits for that. Under differential
+coupling a tensor holds at each step the value so far, so that every operator is computed of it as it is, at every step,
+and nothing waits. How an operator behaves in time is stated in its record (`snnconv.operators`); a module of no record
+raises.
 """
 
 from __future__ import annotations
@@ -59,7 +61,7 @@ def analyse(graph: fx.GraphModule, coupling: Coupling = Coupling.MEAN, *, frames
         elif isinstance(module, Fold) or (changing and analog.issuperset(changing)):
             temporal.add(node)
             analog.add(node)
-        elif changing and coupling is Coupling.CAUSAL and _feeds_sites(graph, node):
+        elif changing and (coupling is Coupling.DIFFERENTIAL or (coupling is Coupling.CAUSAL and _feeds(graph, node))):
             temporal.add(node)
         elif changing:
             (temporal if _is_affine(module, node, temporal) else on_means).add(node)
@@ -73,7 +75,7 @@ def _is_affine(module: nn.Module, node: fx.Node, temporal: set[fx.Node]) -> bool
     return time_of(module, [arg in temporal for arg in operands(node)]) is Time.AFFINE
 
 
-def _feeds_sites(graph: fx.GraphModule, node: fx.Node) -> bool:
+def _feeds(graph: fx.GraphModule, node: fx.Node) -> bool:
     """Whether a node bends the currents of the neurons that follow it: a max-pooling, or an activation.
 
     Neurons that must not wait get the maximum of each step's currents, or the activation of each. Its mean over time is
@@ -82,9 +84,7 @@ def _feeds_sites(graph: fx.GraphModule, node: fx.Node) -> bool:
     users = list(node.users)
     if not users or not bends(module_of(graph, node)):
         return False
-    return all(
-        user.op == "call_module" and (is_site(module_of(graph, user)) or _feeds_sites(graph, user)) for user in users
-    )
+    return all(user.op == "call_module" and (is_site(module_of(graph, user)) or _feeds(graph, user)) for user in users)
 
 
 def bends(module: nn.Module) -> bool:

@@ -13,6 +13,8 @@ from snnconv.model import SNN, Model, QuantizedANN, typed
 from snnconv.neurons import (
     Coupling,
     Fold,
+    Increments,
+    LastStep,
     NoForm,
     QuantizedSite,
     Repeat,
@@ -36,7 +38,7 @@ def spike(quantized: Model, timesteps: int, levels: int | None = None, coupling:
         quantized: Quantized ANN, whose ceilings, weights and biases are taken as they are.
         timesteps: T.
         levels: L of every site, so that N = L*T; None: each site's own N divided by T.
-        coupling: Coupling of the neurons, mean or causal.
+        coupling: Coupling of the neurons: mean, causal, or differential (code uniform).
 
     Returns:
         The SNN: `[B, ...]` to the time mean of each output `[B, ...]` followed by each output's steps `[T, B, ...]`.
@@ -106,7 +108,7 @@ def unroll(model: Model, neuron: Callable[[fx.Node, nn.Module], SpikingSite]) ->
         swap(graph, node, layer)
     _let_time_in(graph, timing.temporal, first.timesteps)
     _take_means(graph, timing.temporal, timing.on_means, first.timesteps)
-    _read_out(graph, timing.temporal, first.timesteps)
+    _read_out(graph, timing.temporal, first)
     graph.recompile()
     return typed(unrolled, SNN)
 
@@ -145,14 +147,21 @@ def _take_means(
                 node.replace_input_with(arg, means[arg])
 
 
-def _read_out(graph: fx.GraphModule, temporal: frozenset[fx.Node], timesteps: int) -> None:
-    """Replace the outputs by their time means, followed by their steps."""
+def _read_out(graph: fx.GraphModule, temporal: frozenset[fx.Node], site: SpikingSite) -> None:
+    """Replace the outputs by their time means, followed by their steps.
+
+    Under differential coupling a tensor holds the value so far: the last is the answer, and its steps are increments.
+    """
+    differential = site.coupling is Coupling.DIFFERENTIAL
+    whole, single = (LastStep, Increments) if differential else (TimeMean, Steps)
     means, steps = [], []
     for result in results(graph):
         changing = result in temporal
-        source = result if changing else insert_after(graph, result, Repeat(timesteps), f"{result.target}_repeated")
-        means.append(insert_after(graph, source, TimeMean(timesteps), f"{result.target}_mean") if changing else result)
-        steps.append(insert_after(graph, source, Steps(timesteps), f"{result.target}_steps"))
+        repeat = Repeat(site.timesteps)
+        source = result if changing else insert_after(graph, result, repeat, f"{result.target}_repeated")
+        mean = whole(site.timesteps)
+        means.append(insert_after(graph, source, mean, f"{result.target}_mean") if changing else result)
+        steps.append(insert_after(graph, source, single(site.timesteps), f"{result.target}_steps"))
     output_of(graph).args = ((*means, *steps),)
 
 

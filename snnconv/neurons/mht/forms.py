@@ -14,7 +14,7 @@ from snnconv.neurons.forms import IntegerNeurons, NamedNeuron, NeuronNames, Poin
 from snnconv.neurons.mht.function import multithreshold
 from snnconv.neurons.mht.module import MultiThreshold
 from snnconv.neurons.shared_forms import over_sample, retimed
-from snnconv.neurons.site import HALF, QuantizedSite, SpikingSite
+from snnconv.neurons.site import HALF, QuantizedSite, Site, SpikingSite
 
 if TYPE_CHECKING:
     from snnconv.neurons.lmht import LearnableMultiThreshold
@@ -23,6 +23,7 @@ __all__ = [
     "NAMES",
     "START",
     "become_lmht",
+    "bipolar",
     "coupled",
     "integers",
     "nir",
@@ -83,8 +84,13 @@ def single_threshold(site: MultiThreshold, timesteps: int) -> MultiThreshold:
     return retimed(site, timesteps, 1)
 
 
-def coupled(site: SpikingSite, coupling: Coupling) -> MultiThreshold:
-    """Return M-HT neurons under a coupling, of a layer of M-HT or LM-HT; v_0 stays where it is causal."""
+def coupled(site: SpikingSite, coupling: Coupling) -> SpikingSite:
+    """Return M-HT neurons under a coupling, of a layer of M-HT or LM-HT; v_0 stays where it is causal.
+
+    Under differential coupling they are bipolar.
+    """
+    if coupling is Coupling.DIFFERENTIAL:
+        return bipolar(site, site.timesteps, site.levels)
     initial: float | Tensor = getattr(site, "initial", HALF) if coupling is Coupling.CAUSAL else HALF
     return MultiThreshold(
         site.ceiling,
@@ -95,6 +101,13 @@ def coupled(site: SpikingSite, coupling: Coupling) -> MultiThreshold:
         initial=initial,
         channel_axis=site.channel_axis,
     )
+
+
+def bipolar(site: Site, timesteps: int, levels: int) -> SpikingSite:
+    """Return bipolar neurons of a site's ceilings."""
+    from snnconv.neurons.bipolar.module import BipolarMultiThreshold  # whose other couplings are M-HT
+
+    return BipolarMultiThreshold(site.ceiling, timesteps, levels, signed=site.signed, channel_axis=site.channel_axis)
 
 
 def _moved(site: MultiThreshold, initial: Tensor, channel_axis: int) -> MultiThreshold:

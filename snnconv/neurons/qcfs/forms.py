@@ -25,8 +25,11 @@ def integers(site: QCFS) -> IntegerNeurons:
 
 
 def _spiking(site: QCFS, timesteps: int, levels: int, coupling: Coupling) -> SpikingSite:
-    from snnconv.neurons.mht.module import MultiThreshold  # which collapses to this kind, and so needs it first
+    from snnconv.neurons.mht.forms import bipolar  # which collapse to this kind, and so need it first
+    from snnconv.neurons.mht.module import MultiThreshold
 
+    if coupling is Coupling.DIFFERENTIAL:
+        return bipolar(site, timesteps, levels)
     return MultiThreshold(
         site.ceiling, timesteps, levels, coupling=coupling, signed=site.signed, channel_axis=site.channel_axis
     )

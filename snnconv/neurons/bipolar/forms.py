@@ -1,0 +1,41 @@
+"""Bipolar M-HT neurons in other forms."""
+
+from __future__ import annotations
+
+from snnconv.neurons.bipolar.module import BipolarMultiThreshold
+from snnconv.neurons.coupling import Coupling
+from snnconv.neurons.forms import Update
+from snnconv.neurons.mht.module import MultiThreshold
+from snnconv.neurons.site import QuantizedSite, SpikingSite
+
+__all__ = ["coupled", "recalibrated", "update"]
+
+
+def coupled(site: BipolarMultiThreshold, coupling: Coupling) -> SpikingSite:
+    """Return neurons of the same ceilings and levels under another coupling."""
+    if coupling is Coupling.DIFFERENTIAL:
+        return site
+    return MultiThreshold(
+        site.ceiling,
+        site.timesteps,
+        site.levels,
+        coupling=coupling,
+        signed=site.signed,
+        channel_axis=site.channel_axis,
+    )
+
+
+def recalibrated(site: BipolarMultiThreshold, quantized: QuantizedSite, timesteps: int) -> BipolarMultiThreshold:
+    """Return the neurons at another T or L, which start from newly calibrated ceilings."""
+    return BipolarMultiThreshold(
+        quantized.ceiling,
+        timesteps,
+        quantized.total_levels // timesteps,
+        signed=quantized.signed,
+        channel_axis=quantized.channel_axis,
+    )
+
+
+def update(site: BipolarMultiThreshold, timesteps: int) -> Update:
+    """Return the cost of an update: the current, the sum, a comparison a level of either sign, and the sum anew."""
+    return Update(3 + 2 * site.levels, 0, 2, 2)

@@ -1,0 +1,111 @@
+"""Sigma-delta neurons as a site of a spiking network."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from snnconv.errors import InvalidValueError
+from snnconv.neurons.code import Code
+from snnconv.neurons.coupling import Coupling
+from snnconv.neurons.sigma_delta.function import NEAREST, sigma_delta
+from snnconv.neurons.site import Observer, SpikingSite, along_channels, require_positive_int
+
+__all__ = ["MOST_OCTAVES", "SigmaDelta"]
+
+MOST_OCTAVES = 16  # the sums of messages of so many octaves, and a window's steps, stay exact in single precision
+
+
+class SigmaDelta(SpikingSite):
+    """A site of an SNN: a layer of sigma-delta neurons over T steps, which tell ±θ·2^-k.
+
+    What they are given, and what they give, holds at each step the value so far: `[T*B, ...]`, time-major.
+
+    Args:
+        ceiling: θ, the largest message, scalar or `[C]`.
+        timesteps: T.
+        octaves: K, the number of sizes that a message may have; the smallest is θ·2^-(K-1).
+        dead_zone: Least magnitude that is told, in units of the smallest message, from 0.5 to 1.5.
+        cap: Value at which the activation saturates, a number or `[C]`.
+        initial: S_0, which the readers know before the first step, in units of θ: a multiple of 2^-(K-1), a number or
+            `[C]`; it is saved and not trained.
+        signed: Values of both signs.
+        channel_axis: Axis of the channels.
+
+    Raises:
+        InvalidValueError: A number is outside what is allowed, or has another shape.
+    """
+
+    code = Code.POWER_OF_TWO
+    cap: Tensor
+    initial: Tensor
+
+    def __init__(
+        self,
+        ceiling: Tensor,
+        timesteps: int,
+        octaves: int,
+        *,
+        dead_zone: float = NEAREST,
+        cap: float | Tensor = math.inf,
+        initial: float | Tensor = 0.0,
+        signed: bool = False,
+        channel_axis: int = 1,
+    ) -> None:
+        super().__init__(
+            ceiling, timesteps, 1, coupling=Coupling.DIFFERENTIAL, signed=signed, channel_axis=channel_axis
+        )
+        self.octaves = require_positive_int("octaves", octaves)
+        if octaves > MOST_OCTAVES:
+            raise InvalidValueError(f"octaves is {octaves}: at most {MOST_OCTAVES} are allowed.")
+        if not 0.5 <= dead_zone <= 1.5:
+            raise InvalidValueError(f"dead_zone is {dead_zone!r}: it must be from 0.5 to 1.5.")
+        self.dead_zone = dead_zone
+        self.register_buffer("cap", self._checked("cap", cap))
+        self.register_buffer("initial", self._checked("initial", initial))
+        self.saturates = self.cap.device.type == "meta" or bool(torch.isfinite(self.cap).any())
+        if self.cap.device.type != "meta":
+            self._require_cap()
+            self._require_grid()
+
+    @property
+    def smallest(self) -> float:
+        """The smallest message in units of θ."""
+        return 2.0 ** (1 - self.octaves)
+
+    def _checked(self, name: str, value: float | Tensor) -> Tensor:
+        tensor = torch.as_tensor(value, dtype=self.ceiling.dtype, device=self.ceiling.device).detach().clone()
+        if tensor.dim() > 1:
+            raise InvalidValueError(f"{name} is a scalar or one value a channel; it has shape {tuple(tensor.shape)}.")
+        return tensor
+
+    def _require_cap(self) -> None:
+        if not bool((self.cap > 0).all()):
+            raise InvalidValueError("Every cap must be above 0; infinity where the activation does not saturate.")
+
+    def _require_grid(self) -> None:
+        steps = self.initial / self.smallest
+        if not bool(torch.isfinite(steps).all()) or not bool((steps == steps.round()).all()):
+            raise InvalidValueError(f"Every initial value must be a multiple of 2^-{self.octaves - 1}, in units of θ.")
+        if not self.signed and bool((self.initial < 0).any()):
+            raise InvalidValueError("An initial value is below 0, where the neurons have no sign.")
+
+    def run(self, currents: Tensor, threshold: Tensor, observe: Observer | None, out: Tensor | None = None) -> Tensor:
+        rank = currents.dim() - 1
+        return sigma_delta(
+            currents,
+            threshold,
+            self.octaves,
+            dead_zone=self.dead_zone,
+            cap=along_channels(self.cap, rank, self.channel_axis) if self.saturates else None,
+            initial=along_channels(self.initial, rank, self.channel_axis),
+            signed=self.signed,
+            out=out,
+        )
+
+    def extra_repr(self) -> str:
+        """Describe the site in a printed graph."""
+        sign = "±" if self.signed else ""
+        return f"T={self.timesteps}, {sign}2^0..2^-{self.octaves - 1}, thresholds={self.ceiling.numel()}"
