@@ -20,7 +20,7 @@ from torch import Tensor
 
 from snnconv.neurons.time import sum_of_steps
 
-__all__ = ["SpikeCount", "SpikeCounts", "binary_ones", "count_even_levels", "count_levels"]
+__all__ = ["SpikeCount", "SpikeCounts", "binary_ones", "changes", "count_even_levels", "count_levels", "count_messages"]
 
 
 class SpikeCount(StrEnum):
@@ -87,6 +87,38 @@ def _added_up(steps: Tensor, like: Tensor) -> Tensor:
     for step in steps[1:]:
         total += step
     return total
+
+
+def changes(values: Tensor, start: Tensor | None = None) -> Tensor:
+    """Return the change of every step, in new memory.
+
+    Args:
+        values: Values so far, `[T, ...]`.
+        start: Value before the first step, broadcastable to `[...]`; None: 0.
+
+    >>> changes(torch.tensor([2.0, 2.0, 1.0])).tolist()
+    [2.0, 0.0, -1.0]
+    """
+    result = torch.empty_like(values)
+    torch.sub(values[1:], values[:-1], out=result[1:])
+    result[0] = values[0] if start is None else values[0] - start
+    return result
+
+
+def count_messages(values: Tensor, start: Tensor) -> SpikeCounts:
+    """Count messages of a power of two, of either sign, of which a step has at most one.
+
+    Args:
+        values: Values told until each step in units of the smallest message, `[T, B, ...]`, whole numbers.
+        start: Value that was known before the first step, broadcastable to `[B, ...]`.
+
+    >>> counts = count_messages(torch.tensor([[8.0], [6.0], [6.0]]), torch.tensor(0.0))
+    >>> [count.tolist() for count in counts]
+    [[10.0], [2.0], [2.0]]
+    """
+    units = changes(values, start).abs_()
+    messages = _added_up(units != 0, units)
+    return SpikeCounts(sum_of_steps(units), messages, messages)
 
 
 def count_even_levels(levels: Tensor, timesteps: int, most: int) -> SpikeCounts:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import torch
+from torch import Tensor
+
 from snnconv.neurons.bipolar.module import BipolarMultiThreshold
 from snnconv.neurons.coupling import Coupling
-from snnconv.neurons.forms import Update
+from snnconv.neurons.forms import SpikeForm, Update
 from snnconv.neurons.mht.module import MultiThreshold
-from snnconv.neurons.site import QuantizedSite, SpikingSite
+from snnconv.neurons.site import QuantizedSite, SpikingSite, along_channels
+from snnconv.neurons.spike_counts import SpikeCounts, changes, count_levels
+from snnconv.neurons.time import unfold_time
 
-__all__ = ["coupled", "recalibrated", "update"]
+__all__ = ["SPIKES", "coupled", "recalibrated", "update"]
 
 
 def coupled(site: BipolarMultiThreshold, coupling: Coupling) -> SpikingSite:
@@ -39,3 +44,19 @@ def recalibrated(site: BipolarMultiThreshold, quantized: QuantizedSite, timestep
 def update(site: BipolarMultiThreshold, timesteps: int) -> Update:
     """Return the cost of an update: the current, the sum, a comparison a level of either sign, and the sum anew."""
     return Update(3 + 2 * site.levels, 0, 2, 2)
+
+
+def _spikes(site: BipolarMultiThreshold, output: Tensor, timesteps: int) -> SpikeCounts:
+    """Return the levels that the layer fires and takes back, of the mean that it has told until each step."""
+    elapsed = torch.arange(1, site.timesteps + 1, dtype=output.dtype, device=output.device)
+    threshold = along_channels(site.threshold.detach(), output.dim(), site.channel_axis)
+    sums = unfold_time(output, site.timesteps) * elapsed.view(-1, *(1 for _ in output.shape)) / threshold
+    return count_levels(changes(sums.round_()).abs_(), site.levels)
+
+
+def _most(site: BipolarMultiThreshold) -> int:
+    """Return L·T: what is taken back is fired again, so that more than N can be."""
+    return site.levels * site.timesteps
+
+
+SPIKES = SpikeForm(_spikes, _most)
