@@ -34,6 +34,7 @@ from snnconv.neurons.forms import (
     StartForm,
     StepForm,
     Supported,
+    Telling,
     Update,
 )
 from snnconv.neurons.onnx_attributes import DOMAIN
@@ -86,6 +87,7 @@ class Capabilities:
         update: Operations of one update, given T.
         spikes: Spikes of its output, in the three ways to count them.
         kernels: Module of its Triton kernels.
+        telling: Rule of one step in numpy, of neurons that tell changes of a value: what verification compares with.
     """
 
     title: str
@@ -112,6 +114,7 @@ class Capabilities:
     update: Callable[[Any, int], Update] | NoForm
     spikes: SpikeForm | NoForm
     kernels: str | NoForm
+    telling: Telling | NoForm
 
     def __iter__(self) -> Iterator[tuple[str, Any]]:
         """Yield every capability by name, with its form or NoForm."""

@@ -37,11 +37,14 @@ __all__ = [
     "StartForm",
     "StepForm",
     "Supported",
+    "Telling",
     "Update",
 ]
 
 Array = NDArray[np.float64]
 Shape = tuple[int, ...]
+# (site, step from 1, value so far `[B, ...]`, what the readers know before the step) -> what they know after it
+Telling = Callable[[Any, int, Array, Array], Array]
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,12 @@ from torch import Tensor
 from snnconv.graph.emission import Emission
 from snnconv.neurons.forms import Array, NoForm, Shape, SpikeForm
 from snnconv.neurons.onnx_attributes import emit_ceiling
-from snnconv.neurons.site import QuantizedSite, SpikingSite
+from snnconv.neurons.site import QuantizedSite, SpikingSite, along_channels
 from snnconv.neurons.spike_counts import SpikeCounts, count_levels
 from snnconv.neurons.time import unfold_time
 
 __all__ = [
+    "FIRES_ONLY",
     "FIXED_LEVELS",
     "LEVEL_SPIKES",
     "NOT_MHT",
@@ -27,6 +28,7 @@ __all__ = [
     "emit_number",
     "emit_threshold",
     "highest_level",
+    "over_batch",
     "over_sample",
     "retimed",
     "retimed_alone",
@@ -41,6 +43,7 @@ NO_BYTES = NoForm("8-bit levels are written of M-HT neurons only: convert a netw
 ONE_COUPLING = NoForm("neurons of this kind leak or reset in their own way, and have no other coupling")
 FIXED_LEVELS = NoForm("only mht and lmht can be calibrated for other levels")
 NOT_MHT = NoForm("only mean-coupled mht can become lmht")
+FIRES_ONLY = NoForm("it fires, and tells no changes of a value: --coupling differential makes neurons that do")
 STARTS_AT_0 = NoForm("it starts at 0")
 
 
@@ -79,6 +82,12 @@ def over_sample(values: Tensor | float, shape: Shape, axis: int | None) -> Array
     if array.ndim == 1 and axis is not None:
         array = array.reshape(-1, *(1,) * (len(shape) - axis))
     return np.broadcast_to(array, shape).copy()
+
+
+def over_batch(values: Tensor, like: Array, axis: int) -> Array:
+    """Return a scalar or one value a channel, `[C]`, as an array that broadcasts over `[B, ...]`."""
+    array = along_channels(values.detach(), like.ndim, axis).double().cpu().numpy()
+    return np.asarray(array, np.float64)
 
 
 def _level_spikes(site: SpikingSite, output: Tensor, timesteps: int) -> SpikeCounts:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from snnconv.errors import InvalidValueError
+from snnconv.neurons.code import Code
 from snnconv.neurons.coupling import Coupling
 from snnconv.neurons.time import fold_time, unfold_time
 
@@ -116,9 +117,12 @@ class SpikingSite(Site):
         channel_axis: axis of the channels.
 
     Attributes:
+        code: Messages of neurons of differential coupling, else None.
         observer: given the membrane potential u of each step before it fires, `[B, ...]` in units of θ and shifted so
             that level k begins at k - 1/2; set by what regularises potentials, and called in training only.
     """
+
+    code: Code | None = None
 
     def __init__(
         self,

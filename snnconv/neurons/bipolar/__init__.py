@@ -43,5 +43,6 @@ register_neuron(
         update=forms.update,
         spikes=forms.SPIKES,
         kernels=NoForm("no kernel is written for it: it is computed with torch's operators"),
+        telling=forms.telling,
     )
 )(BipolarMultiThreshold)

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from snnconv.neurons.bipolar.module import BipolarMultiThreshold
 from snnconv.neurons.coupling import Coupling
-from snnconv.neurons.forms import SpikeForm, Update
+from snnconv.neurons.forms import Array, SpikeForm, Update
 from snnconv.neurons.mht.module import MultiThreshold
+from snnconv.neurons.shared_forms import over_batch
 from snnconv.neurons.site import QuantizedSite, SpikingSite, along_channels
 from snnconv.neurons.spike_counts import SpikeCounts, changes, count_levels
 from snnconv.neurons.time import unfold_time
 
-__all__ = ["SPIKES", "coupled", "recalibrated", "update"]
+__all__ = ["SPIKES", "coupled", "recalibrated", "telling", "update"]
 
 
 def coupled(site: BipolarMultiThreshold, coupling: Coupling) -> SpikingSite:
@@ -44,6 +46,16 @@ def recalibrated(site: BipolarMultiThreshold, quantized: QuantizedSite, timestep
 def update(site: BipolarMultiThreshold, timesteps: int) -> Update:
     """Return the cost of an update: the current, the sum, a comparison a level of either sign, and the sum anew."""
     return Update(3 + 2 * site.levels, 0, 2, 2)
+
+
+def telling(site: BipolarMultiThreshold, step: int, value: Array, told: Array) -> Array:
+    """Return the mean of what the readers were told after a step: the rule of the function's docstring."""
+    theta = over_batch(site.threshold, value, site.channel_axis)
+    fired = np.round(told * (step - 1) / theta)
+    wanted = np.floor(0.5 + step * value / theta)
+    wanted = np.clip(wanted, -site.total_levels if site.signed else 0, site.total_levels)
+    changed: Array = theta * (fired + np.clip(wanted - fired, -site.levels, site.levels)) / step
+    return changed
 
 
 def _spikes(site: BipolarMultiThreshold, output: Tensor, timesteps: int) -> SpikeCounts:

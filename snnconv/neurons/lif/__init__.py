@@ -9,6 +9,7 @@ from snnconv.neurons.lif.onnx import TEXTS, emit_lif, read_lif
 from snnconv.neurons.lif.step import STEP
 from snnconv.neurons.qcfs.forms import collapsed
 from snnconv.neurons.shared_forms import (
+    FIRES_ONLY,
     FIXED_LEVELS,
     LEVEL_SPIKES,
     NO_BYTES,
@@ -50,5 +51,6 @@ register_neuron(
         update=forms.update,
         spikes=LEVEL_SPIKES,
         kernels="snnconv.neurons.lif.kernels",
+        telling=FIRES_ONLY,
     )
 )(LIF)

@@ -9,6 +9,7 @@ from snnconv.neurons.mlf.onnx import TEXTS, emit_multilevel, read_multilevel
 from snnconv.neurons.mlf.step import STEP
 from snnconv.neurons.qcfs.forms import collapsed
 from snnconv.neurons.shared_forms import (
+    FIRES_ONLY,
     FIXED_LEVELS,
     LEVEL_SPIKES,
     NO_BYTES,
@@ -52,5 +53,6 @@ register_neuron(
         update=forms.update,
         spikes=LEVEL_SPIKES,
         kernels=NoForm("no kernel is written for several membranes: they are computed with torch's operators"),
+        telling=FIRES_ONLY,
     )
 )(MultiLevel)

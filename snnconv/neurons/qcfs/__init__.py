@@ -6,6 +6,7 @@ from snnconv.neurons.qcfs import forms
 from snnconv.neurons.qcfs.function import qcfs
 from snnconv.neurons.qcfs.module import QCFS
 from snnconv.neurons.qcfs.onnx import TEXTS, emit_qcfs, read_qcfs
+from snnconv.neurons.shared_forms import FIRES_ONLY
 
 __all__ = ["QCFS", "qcfs"]
 
@@ -38,5 +39,6 @@ register_neuron(
         update=forms.update,
         spikes=forms.SPIKES,
         kernels="snnconv.neurons.mht.kernels",
+        telling=FIRES_ONLY,
     )
 )(QCFS)

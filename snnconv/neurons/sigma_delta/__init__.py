@@ -45,5 +45,6 @@ register_neuron(
         update=forms.update,
         spikes=forms.SPIKES,
         kernels=NoForm("no kernel is written for it: it is computed with torch's operators"),
+        telling=forms.telling,
     )
 )(SigmaDelta)
