@@ -43,7 +43,7 @@ def spike_fan_out(graph: fx.GraphModule, sample: Tensor, timesteps: int) -> Spik
         timesteps: T of the spiking network that it stands for.
     """
     walk = _Unit(graph, timesteps)
-    walk.run(sample)
+    walk.count(sample)
     total = walk.total()
     operations = total.synops[0] + sum(counts.sum() * 0 for counts in walk.units.values())  # a spike may reach nothing
     gradients = torch.autograd.grad(operations, list(walk.units.values()))

@@ -1,10 +1,10 @@
 """Spikes on their way from the sites that fire them to the synapses that they reach.
 
 A count tensor stands beside an activation that is made of spikes: at each position the number of spikes over the whole
-window. It holds the three counts (`SpikeCounts`) one after the other along the batch, `[3*B, ...]`: nothing that moves
-spikes mixes members of a batch, so that all are moved at once. Operators that route, pool, scale or join
-spikes pass counts on, each as its record states: a pooled spike is routed to every window that it is in, and what a
-mean divides by belongs to the next synapse's weight, as a constant factor does.
+window, and over the batch. It holds the three counts (`SpikeCounts`) in the batch's place, `[3, ...]`: nothing that
+moves spikes mixes members of a batch, so that they are moved as three members would be. Operators that route, pool,
+scale or join spikes pass counts on, each as its record states: a pooled spike is routed to every window that it is in,
+and what a mean divides by belongs to the next synapse's weight, as a constant factor does.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def route(module: nn.Module, operands: Sequence[Tensor | None]) -> Tensor | None
 
     Args:
         module: Operator that is no site.
-        operands: Counts `[3*B, ...]` of its operands, None for real-valued ones.
+        operands: Counts `[3, ...]` of its operands, None for real-valued ones.
 
     Raises:
         ModelError: The operator has no record.

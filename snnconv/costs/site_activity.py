@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from snnconv.neurons.spike_counts import SpikeCounts
+from snnconv.neurons.spike_counts import SpikeCount
 
 __all__ = ["SiteActivity", "SiteSums"]
 
@@ -56,25 +56,26 @@ class SiteSums:
     def __init__(self, highest: int | None) -> None:
         self.highest = highest
         self.images = self.values = self.silent = 0
-        self.spikes = torch.zeros(3, dtype=torch.float64)
+        self.spikes = torch.zeros(len(SpikeCount), dtype=torch.float64)
 
     def add(self, activations: Tensor) -> None:
         """Add a batch of a site without levels, `[B, ...]`."""
         self.images += len(activations)
         self.values += activations.numel()
-        self.silent += int((activations == 0).sum())
+        self.silent += activations.numel() - int(activations.count_nonzero())
 
-    def add_spikes(self, spikes: SpikeCounts) -> Tensor:
+    def add_spikes(self, levels: Tensor, counts: Tensor) -> Tensor:
         """Add a batch of a site that fires.
 
         Args:
-            spikes: Spikes of each neuron over its window, `[B, ...]` in each count.
+            levels: Unit spikes of each neuron over its window, `[B, ...]`.
+            counts: Spikes of each neuron over the batch, `[3, ...]`: in the three counts.
 
         Returns:
             Their sum in each count, `[3]`.
         """
-        self.add(spikes.unary)
-        total = torch.stack([count.sum(dtype=torch.float64) for count in spikes]).cpu()
+        self.add(levels)
+        total = counts.flatten(1).sum(1).cpu()
         self.spikes = self.spikes + total
         return total
 

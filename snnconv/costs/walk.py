@@ -51,7 +51,6 @@ from snnconv.neurons import (
 )
 from snnconv.neurons.code import Code
 from snnconv.neurons.site import Site
-from snnconv.neurons.spike_counts import SpikeCount
 from snnconv.spiking.plan import operator_name
 from snnconv.spiking.sites import is_rectifier
 from snnconv.spiking.temporal import analyse
@@ -84,9 +83,16 @@ class Walk(fx.Interpreter):
         self.averaged: set[fx.Node] = set()  # nodes whose spikes have landed in a time mean, in this batch
         self.sites: dict[fx.Node, SiteSums] = {}
         self.fan_outs: dict[tuple[Any, torch.Size], Tensor] = {}
-        self.images = 0
+        self.images = self.batch = 0
         self.layers: dict[fx.Node, LayerSums] = {}
         self.uncounted: dict[str, str] = {}
+
+    def count(self, batch: Tensor) -> None:
+        """Run the network on a batch, `[B, ...]` or `[T, B, ...]`, and count its operations."""
+        self.batch = batch.shape[self.batch_axis]
+        self.images += self.batch
+        self.averaged.clear()
+        self.run(batch)
 
     def run_node(self, n: fx.Node) -> Any:
         """Run one node, then add up its activity and cost."""
@@ -153,7 +159,7 @@ class Walk(fx.Interpreter):
         shape = node.meta["shape"]
         counts = spikes[0].expand(-1, *shape)
         layer = self._layer(node)
-        units = counts.numel() // len(SpikeCount)
+        units = counts[0].numel() * self.batch
         layer.macs += units
         layer.value_reads += units
         return counts
@@ -165,10 +171,11 @@ class Walk(fx.Interpreter):
         if form is None:
             sums.add(value)
         else:
-            counts = form.count(module, value, self.timesteps or 1)
-            fired = sums.add_spikes(counts)
+            spikes = form.count(module, value, self.timesteps or 1)
+            counts = torch.stack([count.sum(0, dtype=torch.float64) for count in spikes])
+            fired = sums.add_spikes(spikes.unary, counts)
             if self.timesteps is not None:
-                self.counts[node] = torch.cat(counts)
+                self.counts[node] = counts
                 layer.write(fired)
         if self.timesteps is None or not isinstance(module, Site):
             return
@@ -205,9 +212,8 @@ class Walk(fx.Interpreter):
 
     def _cross_synapses(self, node: fx.Node, module: nn.Module, counts: Tensor | None) -> None:
         assert counts is not None
-        ways = _ways(counts).sum(1, dtype=torch.float64)
-        operations = (ways * self._fan_out(node, module, counts.shape)).flatten(1).sum(1)
-        self._layer(node).land(operations, ways.flatten(1).sum(1), weighted=True)
+        operations = counts * self._fan_out(node, module, counts.shape)
+        self._layer(node).land(_sums(operations), _sums(counts), weighted=True)
 
     def _fan_out(self, node: fx.Node, module: nn.Module, shape: torch.Size) -> Tensor:
         key = (node.target, shape[1:])
@@ -226,24 +232,18 @@ class Walk(fx.Interpreter):
         """Count spikes that are added up where they arrive, at every position of `value`."""
         for counts in operands:
             if counts is not None:
-                operations = _sum_of_ways(counts.expand(-1, *value.shape[1:]))
-                self._layer(node).land(operations, _sum_of_ways(counts), weighted=False)
+                operations = _sums(counts.expand(-1, *value.shape[1:]))
+                self._layer(node).land(operations, _sums(counts), weighted=False)
 
     def _average(self, nodes: Iterable[fx.Node]) -> None:
         """Count spikes that are added up over time, once for all nodes that read the mean, or the sum so far."""
         for node in nodes:
             if node in self.counts and node not in self.averaged:
                 self.averaged.add(node)
-                spikes = _sum_of_ways(self.counts[node])
+                spikes = _sums(self.counts[node])
                 self._layer(node).land(spikes, spikes, weighted=False)
 
 
-def _ways(counts: Tensor) -> Tensor:
-    """Unfold the three counts `[3*B, ...]` to `[3, B, ...]`."""
-    ways: Tensor = counts.unflatten(0, (len(SpikeCount), -1))  # type: ignore[no-untyped-call]
-    return ways
-
-
-def _sum_of_ways(counts: Tensor) -> Tensor:
-    """Return the sum of each of the three counts `[3*B, ...]`, `[3]`."""
-    return _ways(counts).flatten(1).sum(1, dtype=torch.float64)
+def _sums(counts: Tensor) -> Tensor:
+    """Return the sum of each of the three counts `[3, ...]`, `[3]`."""
+    return counts.flatten(1).sum(1)
