@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from snnconv.errors import InvalidValueError
 from snnconv.neurons.bipolar.function import bipolar_multithreshold
 from snnconv.neurons.code import Code
 from snnconv.neurons.coupling import Coupling
-from snnconv.neurons.site import Observer, SpikingSite, require_positive_int
+from snnconv.neurons.site import Observer, SpikingSite, along_channels, require_positive_int
 
 __all__ = ["BipolarMultiThreshold"]
 
@@ -61,6 +62,18 @@ class BipolarMultiThreshold(SpikingSite):
     def threshold(self) -> Tensor:
         """θ = λ·T/N, scalar or `[C]`."""
         return self.ceiling * (self.timesteps / self.total_levels)
+
+    def unsettled(self, value: Tensor, told: Tensor) -> Tensor:
+        """Return which units did not fire the level of their quantized network in T steps, because L cut them; bool.
+
+        Args:
+            value: Mean that the units were told after T steps, `[B, ...]`.
+            told: Mean that their readers were told.
+        """
+        threshold = along_channels(self.threshold, value.dim(), self.channel_axis)
+        lowest = -self.total_levels if self.signed else 0
+        wanted = torch.floor(self.timesteps * value / threshold + 0.5).clamp(lowest, self.total_levels)
+        return wanted != torch.round(self.timesteps * told / threshold)
 
     def run(self, currents: Tensor, threshold: Tensor, observe: Observer | None, out: Tensor | None = None) -> Tensor:
         return bipolar_multithreshold(

@@ -12,10 +12,9 @@ from snnconv.neurons.code import Code
 from snnconv.neurons.coupling import Coupling
 from snnconv.neurons.sigma_delta.function import NEAREST, sigma_delta
 from snnconv.neurons.site import Observer, SpikingSite, along_channels, require_positive_int
+from snnconv.options import MOST_OCTAVES
 
-__all__ = ["MOST_OCTAVES", "SigmaDelta"]
-
-MOST_OCTAVES = 16  # the sums of messages of so many octaves, and a window's steps, stay exact in single precision
+__all__ = ["SigmaDelta"]
 
 
 class SigmaDelta(SpikingSite):
@@ -74,6 +73,21 @@ class SigmaDelta(SpikingSite):
     def smallest(self) -> float:
         """The smallest message in units of θ."""
         return 2.0 ** (1 - self.octaves)
+
+    def cap_for(self, x: Tensor) -> Tensor:
+        """Return the cap, shaped to broadcast over `x`, `[B, ...]`."""
+        return along_channels(self.cap, x.dim(), self.channel_axis)
+
+    def unsettled(self, value: Tensor, told: Tensor) -> Tensor:
+        """Return which units have more to tell, bool.
+
+        Args:
+            value: Value that the units were told until a step, `[B, ...]`.
+            told: Value that their readers know after it.
+        """
+        cap = self.cap_for(value)
+        target = torch.minimum(torch.maximum(value, -cap if self.signed else torch.zeros_like(cap)), cap)
+        return (target - told).abs() >= self.dead_zone * self.smallest * self.ceiling_for(value)
 
     def _checked(self, name: str, value: float | Tensor) -> Tensor:
         tensor = torch.as_tensor(value, dtype=self.ceiling.dtype, device=self.ceiling.device).detach().clone()
