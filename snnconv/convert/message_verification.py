@@ -86,7 +86,7 @@ class _Comparison:
     def add(self, x: Tensor) -> None:
         """Compare on one batch of images."""
         require_finite(self.snn, record_sites(self.snn.graph, x.to(self.dtype)))
-        batch, timesteps = x.double(), self.snn.timesteps
+        batch = x.double()
         outputs, sites = require_finite(self.double, record_sites(self.double.graph, batch))
         self._pass_messages(batch, outputs, sites)
         for node, sums in self.sums.items():

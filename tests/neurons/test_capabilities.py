@@ -281,6 +281,19 @@ class Works:
         assert update.additions >= 2
         assert update.reads >= update.writes >= 1
 
+    def spikes(self, kind, form):
+        """Levels 1, 3 and 7 of 8: what is fired adds up to the output, and each count is at most the next."""
+        site = MAKE[kind](torch.tensor(float(T * L)))
+        x = torch.tensor([[1.0, 3.0, 7.0]])
+        out = site(x if kind is QCFS else x.repeat(T, 1)).detach()
+        unary, power_of_two, graded = form.count(site, out, T)
+        unit = site.ceiling / (T * L if kind is QCFS else site.levels)
+        torch.testing.assert_close(unary * unit, out if kind is QCFS else out.unflatten(0, (T, 1)).sum(0))
+        assert (graded <= power_of_two).all()
+        assert (power_of_two <= unary).all()
+        assert unary.max() <= form.most(site)
+        assert unary.sum() > 0
+
     def kernels(self, kind, form):
         if find_spec("triton") is None:
             pytest.skip("Triton is not installed: tests/neurons/test_kernels.py runs the kernels")
