@@ -297,6 +297,27 @@ class Works:
             before = form(site, step + 1, values[step], before)
             np.testing.assert_allclose(told[step], before, rtol=1e-12, atol=1e-12)
 
+    def spikes(self, kind, form):
+        """Levels 1, 3 and 7 of 8: what is fired adds up to the output, and each count is at most the next."""
+        site = MAKE[kind](torch.tensor(float(T * L)))
+        x = torch.tensor([[1.0, 3.0, 7.0]])
+        out = site(x if kind is QCFS else x.repeat(T, 1)).detach()
+        unary, power_of_two, graded = form.count(site, out, T)
+        if kind is QCFS:
+            fired = out * T * L / site.ceiling
+        elif isinstance(KINDS[kind].telling, NoForm):
+            fired = out.unflatten(0, (T, 1)).sum(0) / site.threshold
+        else:
+            elapsed = torch.arange(1, T + 1).view(-1, 1, 1) if kind is BipolarMultiThreshold else torch.ones(T, 1, 1)
+            told = out.unflatten(0, (T, 1)) * elapsed / site.threshold
+            changes = told.diff(dim=0, prepend=torch.zeros(1, 1, 3)).abs().sum(0)
+            fired = changes if kind is BipolarMultiThreshold else changes / site.smallest
+        torch.testing.assert_close(unary.float(), fired)
+        assert (graded <= power_of_two).all()
+        assert (power_of_two <= unary).all()
+        assert unary.max() <= form.most(site)
+        assert unary.sum() > 0
+
     def kernels(self, kind, form):
         if find_spec("triton") is None:
             pytest.skip("Triton is not installed: tests/neurons/test_kernels.py runs the kernels")
