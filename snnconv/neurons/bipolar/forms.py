@@ -6,12 +6,12 @@ import numpy as np
 
 from snnconv.neurons.bipolar.module import BipolarMultiThreshold
 from snnconv.neurons.coupling import Coupling
-from snnconv.neurons.forms import Array, Update
+from snnconv.neurons.forms import Array, IntegerSums, Update
 from snnconv.neurons.mht.module import MultiThreshold
 from snnconv.neurons.shared_forms import over_batch
 from snnconv.neurons.site import QuantizedSite, SpikingSite
 
-__all__ = ["coupled", "recalibrated", "telling", "update"]
+__all__ = ["coupled", "integers", "recalibrated", "telling", "update"]
 
 
 def coupled(site: BipolarMultiThreshold, coupling: Coupling) -> SpikingSite:
@@ -52,3 +52,8 @@ def telling(site: BipolarMultiThreshold, step: int, value: Array, told: Array) -
     wanted = np.clip(wanted, -site.total_levels if site.signed else 0, site.total_levels)
     changed: Array = theta * (fired + np.clip(wanted - fired, -site.levels, site.levels)) / step
     return changed
+
+
+def integers(site: BipolarMultiThreshold) -> IntegerSums:
+    """Return the layer as integers hold it."""
+    return IntegerSums(site.levels, site.total_levels, site.timesteps)

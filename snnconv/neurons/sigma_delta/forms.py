@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from snnconv.neurons.forms import Array, Update
+from snnconv.neurons.forms import Array, IntegerMessages, Update
 from snnconv.neurons.shared_forms import over_batch
 from snnconv.neurons.sigma_delta.function import NEAREST
 from snnconv.neurons.sigma_delta.module import SigmaDelta
 
-__all__ = ["telling", "update"]
+__all__ = ["integers", "telling", "update"]
 
 
 def telling(site: SigmaDelta, step: int, value: Array, told: Array) -> Array:
@@ -32,3 +32,8 @@ def update(site: SigmaDelta, timesteps: int) -> Update:
     It reads what it was told and what it told, and writes the latter.
     """
     return Update(5, 0, 2, 1)
+
+
+def integers(site: SigmaDelta) -> IntegerMessages:
+    """Return the layer as integers hold it."""
+    return IntegerMessages(site.octaves, site.dead_zone, site.cap, site.initial / site.smallest)
