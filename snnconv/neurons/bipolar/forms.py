@@ -8,13 +8,13 @@ from torch import Tensor
 
 from snnconv.neurons.bipolar.module import BipolarMultiThreshold
 from snnconv.neurons.coupling import Coupling
-from snnconv.neurons.forms import Array, SpikeForm, Update
+from snnconv.neurons.forms import Array, IntegerSums, SpikeForm, Update
 from snnconv.neurons.shared_forms import over_batch
 from snnconv.neurons.site import QuantizedSite, SpikingSite, along_channels
 from snnconv.neurons.spike_counts import SpikeCounts, changes, count_levels
 from snnconv.neurons.time import unfold_time
 
-__all__ = ["SPIKES", "coupled", "recalibrated", "telling", "update"]
+__all__ = ["SPIKES", "coupled", "integers", "recalibrated", "telling", "update"]
 
 
 def coupled(site: BipolarMultiThreshold, coupling: Coupling) -> SpikingSite:
@@ -73,3 +73,8 @@ def _most(site: BipolarMultiThreshold) -> int:
 
 
 SPIKES = SpikeForm(_spikes, _most)
+
+
+def integers(site: BipolarMultiThreshold) -> IntegerSums:
+    """Return the layer as integers hold it."""
+    return IntegerSums(site.levels, site.total_levels, site.timesteps)
