@@ -302,11 +302,12 @@ class Works:
         site = MAKE[kind](torch.tensor(float(T * L)))
         x = torch.tensor([[1.0, 3.0, 7.0]])
         out = site(x if kind is QCFS else x.repeat(T, 1)).detach()
-        unary, power_of_two, graded = form.count(site, out, T)
+        with torch.no_grad():
+            unary, power_of_two, graded = form.count(site, out, T)
         if kind is QCFS:
             fired = out * T * L / site.ceiling
         elif isinstance(KINDS[kind].telling, NoForm):
-            fired = out.unflatten(0, (T, 1)).sum(0) / site.threshold
+            fired = out.unflatten(0, (T, 1)).sum(0) * site.levels / site.ceiling
         else:
             elapsed = torch.arange(1, T + 1).view(-1, 1, 1) if kind is BipolarMultiThreshold else torch.ones(T, 1, 1)
             told = out.unflatten(0, (T, 1)) * elapsed / site.threshold
