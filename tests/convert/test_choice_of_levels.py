@@ -57,7 +57,9 @@ def test_fan_outs_tell_the_cost_of_every_spike(name):
     outputs = record(quantized.graph, x, nodes)
     landed = sum(
         float(
-            (fired_spikes(site, outputs[node].detach()).unary.detach().double() * found.additions[str(node.target)]).sum()
+            (
+                fired_spikes(site, outputs[node].detach()).unary.detach().double() * found.additions[str(node.target)]
+            ).sum()
         )
         for node, site in nodes.items()
     )
