@@ -17,7 +17,7 @@ from snnconv.graph.size import Size
 from snnconv.model import SNN, Model
 from snnconv.progress import Progress, no_progress
 from snnconv.runtime.running import device_of, placed
-from snnconv.spiking.unrolling import of_one_frame
+from snnconv.spiking.unrolling import without_time
 
 __all__ = ["ann_activity", "ann_energy", "counted_form", "measured_activity"]
 
@@ -52,7 +52,7 @@ def ann_activity(model: Model, *, size: Size | None = None, energy_model: Energy
     Raises:
         ModelError: The network leaves its input's size open and `size` is not given.
     """
-    plain = of_one_frame(model) if isinstance(model, SNN) else model
+    plain = without_time(model) if isinstance(model, SNN) else model
     sample = torch.zeros(1, *model.input.override(size=size).sample_shape(), device=device_of(plain))
     frames = model.input.timesteps or 1
     activity = measure(counted_form(plain), [sample], frames=frames, energy_model=energy_model)

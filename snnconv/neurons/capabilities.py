@@ -31,6 +31,7 @@ from snnconv.neurons.forms import (
     NoForm,
     OnnxForm,
     PointNeurons,
+    SpikeForm,
     SpikingForm,
     StartForm,
     StepForm,
@@ -86,6 +87,7 @@ class Capabilities:
         rmp_loss: Regularisation of its membrane potential.
         mpr: Function that turns the membrane potential rectifier on.
         update: Operations of one update, given T.
+        spikes: Spikes of its output, in the three ways to count them.
         kernels: Module of its Triton kernels.
         telling: Rule of one step in numpy, of neurons that tell changes of a value: what verification compares with.
     """
@@ -112,6 +114,7 @@ class Capabilities:
     rmp_loss: Supported | NoForm
     mpr: Callable[[Any], None] | NoForm
     update: Callable[[Any, int], Update] | NoForm
+    spikes: SpikeForm | NoForm
     kernels: str | NoForm
     telling: Telling | NoForm
 

@@ -17,6 +17,7 @@ from torch import Tensor
 from snnconv.graph.emission import Emission, Emitter
 from snnconv.graph.node import Handler
 from snnconv.graph.operator import NoForm
+from snnconv.neurons.spike_counts import SpikeCounts
 
 if TYPE_CHECKING:
     from snnconv.neurons.catalogue import NeuronSettings
@@ -33,6 +34,7 @@ __all__ = [
     "NoForm",
     "OnnxForm",
     "PointNeurons",
+    "SpikeForm",
     "SpikingForm",
     "StartForm",
     "StepForm",
@@ -217,6 +219,25 @@ class PointNeurons:
     initial: Array
     reset_to: Array | None
     gain: Array = field(default_factory=lambda: np.ones(()))
+
+
+def _total_levels(site: Any) -> int:
+    total: int = site.total_levels
+    return total
+
+
+@dataclass(frozen=True)
+class SpikeForm:
+    """Spikes that the output of a layer stands for.
+
+    Attributes:
+        count: Function of a layer, its output `[T*B, ...]` (of a quantized activation `[B, ...]`) and T that returns
+            the spikes of each neuron over the window.
+        most: Function that returns the most unit spikes of one neuron in its window; N where levels fire.
+    """
+
+    count: Callable[[Any, Tensor, int], SpikeCounts]
+    most: Callable[[Any], int] = _total_levels
 
 
 @dataclass(frozen=True)

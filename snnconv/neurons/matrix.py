@@ -33,6 +33,7 @@ MEANINGS = {  # of every capability, as the rest of a sentence that begins with 
     "rmp_loss": "trains with RMP-Loss",
     "mpr": "trains with the membrane potential rectifier (MPR)",
     "update": "has a known cost of an update",
+    "spikes": "has spikes that are counted",
     "kernels": "has Triton kernels",
 }
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from snnconv.errors import InvalidValueError
 from snnconv.neurons.bipolar.function import bipolar_multithreshold
 from snnconv.neurons.code import Code
 from snnconv.neurons.coupling import Coupling
-from snnconv.neurons.site import Observer, SpikingSite, require_positive_int
+from snnconv.neurons.site import HALF, Observer, SpikingSite, along_channels, require_positive_int
+from snnconv.neurons.time import unfold_time
 
 __all__ = ["BipolarMultiThreshold"]
 
@@ -61,6 +63,19 @@ class BipolarMultiThreshold(SpikingSite):
     def threshold(self) -> Tensor:
         """θ = λ·T/N, scalar or `[C]`."""
         return self.ceiling * (self.timesteps / self.total_levels)
+
+    def messages(self, output: Tensor) -> Tensor:
+        means = unfold_time(output, self.timesteps)
+        theta = along_channels(self.threshold, output.dim(), self.channel_axis)
+        sums = torch.stack([(mean * step / theta).round() for step, mean in enumerate(means, 1)])
+        return torch.cat([sums[:1], sums[1:] - sums[:-1]])
+
+    def unsettled(self, current: Tensor, output: Tensor) -> Tensor:
+        """Return which neurons' sum of levels is not that of their quantized activation: L cut a step of theirs."""
+        theta = along_channels(self.threshold, current.dim(), self.channel_axis)
+        lowest = -self.total_levels if self.signed else 0
+        level = torch.floor(current / (theta / self.timesteps) + HALF).clamp(lowest, self.total_levels)
+        return level != (output * self.timesteps / theta).round()
 
     def run(self, currents: Tensor, threshold: Tensor, observe: Observer | None, out: Tensor | None = None) -> Tensor:
         return bipolar_multithreshold(

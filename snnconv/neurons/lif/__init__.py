@@ -11,6 +11,7 @@ from snnconv.neurons.qcfs.forms import collapsed
 from snnconv.neurons.shared_forms import (
     FIRES_ONLY,
     FIXED_LEVELS,
+    LEVEL_SPIKES,
     NO_BYTES,
     NOT_MHT,
     ONE_COUPLING,
@@ -48,6 +49,7 @@ register_neuron(
         rmp_loss=Supported(),
         mpr=turn_mpr_on,
         update=forms.update,
+        spikes=LEVEL_SPIKES,
         kernels="snnconv.neurons.lif.kernels",
         telling=FIRES_ONLY,
     )

@@ -11,6 +11,7 @@ from snnconv.neurons.qcfs.forms import collapsed
 from snnconv.neurons.shared_forms import (
     FIRES_ONLY,
     FIXED_LEVELS,
+    LEVEL_SPIKES,
     NO_BYTES,
     NOT_MHT,
     ONE_COUPLING,
@@ -50,6 +51,7 @@ register_neuron(
         rmp_loss=NoForm("RMP-Loss is of neurons with one membrane; MLF neurons have several"),
         mpr=NoForm("MPR is of neurons with one membrane; MLF neurons have several"),
         update=forms.update,
+        spikes=LEVEL_SPIKES,
         kernels=NoForm("no kernel is written for several membranes: they are computed with torch's operators"),
         telling=FIRES_ONLY,
     )

@@ -37,6 +37,7 @@ register_neuron(
         rmp_loss=_NO_MEMBRANE,
         mpr=_NO_MEMBRANE,
         update=forms.update,
+        spikes=forms.SPIKES,
         kernels="snnconv.neurons.mht.kernels",
         telling=FIRES_ONLY,
     )

@@ -43,6 +43,7 @@ register_neuron(
         rmp_loss=_POTENTIAL,
         mpr=_POTENTIAL,
         update=forms.update,
+        spikes=forms.SPIKES,
         kernels=NoForm("no kernel is written for it: it is computed with torch's operators"),
         telling=forms.telling,
     )
