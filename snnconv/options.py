@@ -28,6 +28,7 @@ from snnconv.errors import InvalidValueError
 
 __all__ = [
     "MOST_LEVELS",
+    "MOST_OCTAVES",
     "MOST_TIMESTEPS",
     "Settings",
     "described",
@@ -42,6 +43,7 @@ T = TypeVar("T")
 
 MOST_LEVELS = 1 << 16  # beyond it float32 no longer tells the levels of one ceiling apart well
 MOST_TIMESTEPS = 1024
+MOST_OCTAVES = 16  # sums of messages of so many sizes stay exact in single precision
 
 
 def described(

@@ -33,8 +33,17 @@ def print_conversion(report: ConversionReport, snn: SNN, target: Path) -> None:
         _print_precision(report.precision, noun)
     if report.causal is not None:
         _print_causal(report.causal, noun)
-    _print_sites(report, snn)
-    if report.coupling == "mean":
+    if report.coupling == "differential":
+        _print_telling(report, snn)
+    else:
+        _print_sites(report, snn)
+    if report.coupling == "differential":
+        verdict = (
+            f"the SNN equals the messages of its neurons at every site to {check.tolerance:.0e} of a threshold, and "
+            f"names the class of its {'quantized ANN' if report.code == 'uniform' else 'ANN'} on "
+            f"{check.agreement:.0f} % of the {noun}s"
+        )
+    elif report.coupling == "mean":
         verdict = f"the SNN equals its quantized ANN at every site to {check.tolerance:.0e} of the ceiling"
     else:
         verdict = (
@@ -98,6 +107,34 @@ def _print_sites(report: ConversionReport, snn: SNN) -> None:
                 f"{site.difference:.1e}",
             )
             for label, site in zip(site_labels(snn.graph), check.sites, strict=True)
+        ],
+    )
+
+
+def _print_telling(report: ConversionReport, snn: SNN) -> None:
+    """Print what each site of differential coupling has not told after T steps."""
+    from snnconv.spiking.site_labels import site_labels
+
+    check, noun = report.verification, snn.input.noun
+    uniform = report.code == "uniform"
+    messages = f"L={report.levels}, N={report.total_levels}" if uniform else f"K={report.octaves} octaves"
+    print_table(
+        f"T={report.timesteps}, {messages}, differential coupling, code {report.code}. Calibration: "
+        f"{report.calibration}. Errors in % of the mean activation, on {check.images} {noun}s; unsettled: % of units "
+        f"{'whose levels L cut' if uniform else 'that have more to tell'} after T steps.",
+        ("site", "thresholds", "lowest", "highest", "error", "unsettled", "messages a unit", "SNN-messages/threshold"),
+        [
+            (
+                label,
+                site.thresholds,
+                f"{site.threshold_min:.4g}",
+                f"{site.threshold_max:.4g}",
+                f"{100 * site.error:.2f}",
+                f"{100 * site.unsettled:.2f}",
+                f"{site.messages:.3g}",
+                f"{site.difference:.1e}",
+            )
+            for label, site in zip(site_labels(snn.graph), check.telling, strict=True)
         ],
     )
 

@@ -24,6 +24,7 @@ from snnconv.cli.output import print_json, track
 from snnconv.cli.setting_options import setting_options
 from snnconv.convert.allocation.request import LevelsSettings
 from snnconv.convert.calibration.settings import CalibrationSettings
+from snnconv.convert.coupling_settings import CouplingSettings
 from snnconv.options import options_of
 
 __all__ = ["convert"]
@@ -33,18 +34,13 @@ __all__ = ["convert"]
     epilog=examples(
         "snnconv convert resnet18.onnx --timesteps 4 --calibration-data imagefolder:photos",
         "snnconv convert timm:resnet18 -T 2 -L 8 --calibration-data csv:labels.csv --calibration-images 256",
+        "snnconv convert resnet18.onnx --coupling differential --calibration-data imagefolder:photos",
         "snnconv convert resnet18.onnx --total-levels auto:8 --calibration-data imagefolder:photos",
     )
 )
 @click.argument("source")
 @setting_options(LevelsSettings)
-@click.option(
-    "--coupling",
-    type=click.Choice(["mean", "causal"]),
-    default="mean",
-    show_default=True,
-    help="What a neuron sees before it fires: the mean of its window (exact), or each step by itself.",
-)
+@setting_options(CouplingSettings)
 @click.option(
     "--neuron",
     metavar="NAME",
@@ -86,7 +82,7 @@ def convert(source: str, output: Path | None, as_json: bool, **options: Any) -> 
     snn = run(
         model,
         **{name: options[name] for name in options_of(LevelsSettings)},
-        coupling=options["coupling"],
+        **{name: options[name] for name in options_of(CouplingSettings)},
         neuron=options["neuron"],
         calibration_data=options["calibration_data"],
         calibration_images=options["calibration_images"],

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from snnconv.convert.allocation import AllocatedLevels, choose_levels
+from snnconv.convert.allocation.report import PrecisionReport
 from snnconv.convert.allocation.request import LevelsSettings, read_request
 from snnconv.convert.calibration import (
     METHODS,
@@ -19,19 +20,23 @@ from snnconv.convert.calibration import (
     with_total_levels,
 )
 from snnconv.convert.calibration.batches import evenly
+from snnconv.convert.calibration.differential import calibrate_sigma_delta
 from snnconv.convert.calibration.expectation import expected_agreement
 from snnconv.convert.calibration.images import DEFAULT_IMAGES, CalibrationImages, images_for, make_images
 from snnconv.convert.calibration.method import AUTO
+from snnconv.convert.coupling_settings import CouplingSettings
+from snnconv.convert.message_verification import verify_messages
 from snnconv.convert.report import CalibrationReport, CausalReport, ConversionReport, Verification
 from snnconv.convert.task import DEFAULT_NEURON, ConversionChoices, ConversionTask, prepare_task
 from snnconv.convert.verification import verify
 from snnconv.data.opening import DataLike
 from snnconv.loading import ModelLike, load_for
 from snnconv.model import SNN, QuantizedANN, typed
-from snnconv.neurons import Coupling
+from snnconv.neurons import Code, Coupling, SigmaDelta, SpikingSite
 from snnconv.neurons.site import require_positive_int
 from snnconv.progress import Progress, no_progress
 from snnconv.spiking.named_neurons import spike_as
+from snnconv.spiking.sites import iter_sites
 from snnconv.spiking.unrolling import spike
 
 __all__ = ["convert"]
@@ -46,6 +51,8 @@ def convert(
     budget_energy_pj: float | None = None,
     budget_accuracy: float | None = None,
     coupling: Coupling | str = Coupling.MEAN,
+    code: Code | str | None = None,
+    octaves: int | None = None,
     neuron: str = DEFAULT_NEURON,
     calibration_data: DataLike | None = None,
     calibration_images: int = DEFAULT_IMAGES,
@@ -67,8 +74,12 @@ def convert(
         budget_energy_pj: Estimated energy of one image that "auto" must not exceed, in picojoules.
         budget_accuracy: Percent of the calibration images to which "auto" must give the ANN's arg-max: images are
             unlabelled.
-        coupling: "mean" (exact; a layer waits for its window) or "causal" (step by step, with unevenness errors; where
-            biases are calibrated, initial potentials and biases are then moved to suit the steps).
+        coupling: "mean" (exact; a layer waits for its window), "causal" (step by step, with unevenness errors; where
+            biases are calibrated, initial potentials and biases are then moved to suit the steps) or "differential"
+            (step by step; neurons tell changes of their value, and take back what they told too early).
+        code: Messages of differential coupling: "power-of-two", the default, whose neurons approach the ANN itself, or
+            "uniform", whose neurons end at the quantized ANN's levels.
+        octaves: K, the sizes that a power-of-two message may have; None: by measurement.
         neuron: Name of the neurons, as `NeuronSettings` takes it. "mht" fires what the quantized network computes;
             others have a coupling of their own, mostly causal, and fire as their own rule says.
         calibration_data: Unlabelled images: a data spec, samples `[n, ...]` as the network takes them, a Dataset, a
@@ -100,15 +111,19 @@ def convert(
     """
     started = time.perf_counter()
     request = read_request(LevelsSettings(timesteps, levels, total_levels, budget_energy_pj, budget_accuracy))
-    choices = ConversionChoices.of(timesteps, request, coupling, neuron, calibration, keep, seed, progress)
+    messages = CouplingSettings(str(coupling), None if code is None else str(code), octaves)  # type: ignore[arg-type]
+    choices = ConversionChoices.of(timesteps, request, messages, neuron, calibration, keep, seed, progress)
     require_positive_int("calibration_images", calibration_images)
     task = prepare_task(load_for(model, calibration_data, "calibration"), choices, merge_linear=merge_linear)
     images = images_for(task.source, task.ann, calibration_data, calibration_images, task.checked, seed, progress)
     allocated = _allocated(task, images)
     networks = _networks(task, images, allocated)
-    verification = verify(
-        networks.quantized, networks.snn, torch.cat(evenly(images.batches, task.checked)), ann=task.ann
-    )
+    checked = torch.cat(evenly(images.batches, task.checked))
+    if choices.coupling is Coupling.DIFFERENTIAL:
+        verification = verify_messages(networks.quantized or task.ann, networks.snn, checked)
+    else:
+        assert networks.quantized is not None
+        verification = verify(networks.quantized, networks.snn, checked, ann=task.ann)
     return _reported(task, images, allocated, networks, verification, started)
 
 
@@ -117,13 +132,13 @@ class _Networks:
     """The networks of one conversion, and how they were calibrated.
 
     Attributes:
-        quantized: Quantized ANN, with the biases of the SNN.
+        quantized: Quantized ANN, with the biases of the SNN; None where the neurons have no levels.
         snn: The spiking network.
         calibration: Report of the calibration; None where the ceilings are trained.
         causal: Report of the calibration on the steps of a causal network; None where there was none.
     """
 
-    quantized: QuantizedANN
+    quantized: QuantizedANN | None
     snn: SNN
     calibration: CalibrationReport | None
     causal: CausalReport | None
@@ -174,6 +189,8 @@ def _quantized(
 def _networks(task: ConversionTask, images: CalibrationImages, allocated: AllocatedLevels | None) -> _Networks:
     """Give the quantized ANN spikes; where biases were calibrated, causal coupling has them suit its steps."""
     choices = task.choices
+    if choices.messages.sends_powers:
+        return _sigma_delta(task, images)
     quantized, calibration = _quantized(task, images, allocated)
     if choices.neuron == DEFAULT_NEURON:
         snn = spike(quantized, choices.timesteps, coupling=choices.coupling)
@@ -187,6 +204,15 @@ def _networks(task: ConversionTask, images: CalibrationImages, allocated: Alloca
     return _Networks(causal.quantized, causal.snn, calibration, report)
 
 
+def _sigma_delta(task: ConversionTask, images: CalibrationImages) -> _Networks:
+    """Give the ANN neurons that tell powers of two."""
+    choices = task.choices
+    calibrated = calibrate_sigma_delta(
+        task.ann, images.batches, choices.timesteps, choices.messages.octaves, progress=choices.progress
+    )
+    return _Networks(None, calibrated.snn, None, None)
+
+
 def _reported(
     task: ConversionTask,
     images: CalibrationImages,
@@ -197,15 +223,19 @@ def _reported(
 ) -> SNN:
     """Return the SNN with the report of its conversion."""
     snn, timesteps = networks.snn, task.choices.timesteps
+    sites = [site for _, site in iter_sites(snn.graph) if isinstance(site, SpikingSite)]
+    code = sites[0].code
     snn.report = ConversionReport(
         timesteps=timesteps,
-        levels=snn.levels,
-        total_levels=snn.levels * timesteps,
+        levels=None if task.choices.messages.sends_powers else snn.levels,
+        total_levels=None if task.choices.messages.sends_powers else snn.levels * timesteps,
         coupling=task.choices.coupling.value,
+        code=None if code is None else code.value,
+        octaves=max((site.octaves for site in sites if isinstance(site, SigmaDelta)), default=None),
         calibration=images.description,
         calibration_images=images.count if images.calibrate else 0,
         method=networks.calibration,
-        precision=None if allocated is None else allocated.finished(networks.quantized, task.choices.request),
+        precision=_precision(allocated, networks, task.choices),
         causal=networks.causal,
         on_means=task.plan.on_means,
         verification=verification,
@@ -215,12 +245,22 @@ def _reported(
     return snn
 
 
+def _precision(
+    allocated: AllocatedLevels | None, networks: _Networks, choices: ConversionChoices
+) -> PrecisionReport | None:
+    if allocated is None or networks.quantized is None:
+        return None
+    return allocated.finished(networks.quantized, choices.request)
+
+
 def _provenance(report: ConversionReport, seed: int) -> dict[str, Any]:
     return {
         "timesteps": report.timesteps,
         "levels": report.levels,
         "total_levels": {site.name: site.total_levels for site in report.verification.sites},
         "coupling": report.coupling,
+        "code": report.code,
+        "octaves": report.octaves,
         "calibration": report.calibration,
         "calibration_images": report.calibration_images,
         "causal_images": None if report.causal is None else report.causal.images,

@@ -9,7 +9,14 @@ from snnconv.convert.allocation.report import PrecisionReport
 from snnconv.convert.calibration.causal import CausalSite
 from snnconv.spiking.blocks import BlockError
 
-__all__ = ["CalibrationReport", "CausalReport", "ConversionReport", "SiteReport", "Verification"]
+__all__ = [
+    "CalibrationReport",
+    "CausalReport",
+    "ConversionReport",
+    "SiteReport",
+    "TellingSite",
+    "Verification",
+]
 
 
 @dataclass(frozen=True)
@@ -41,15 +48,49 @@ class SiteReport:
 
 
 @dataclass(frozen=True)
+class TellingSite:
+    """One site of differential coupling after conversion.
+
+    Attributes:
+        name: Name of the activation in the user's file.
+        thresholds: Number of thresholds: one, or one a channel.
+        threshold_min: Lowest θ.
+        threshold_max: Highest θ.
+        levels: L of the uniform code, else None.
+        octaves: K of the power-of-two code, else None.
+        error: Mean absolute difference of what readers know after T steps and the activation of what the site was told,
+            as a share of the mean activation.
+        unsettled: Share of units that have more to tell after T steps: more than the dead zone, or levels that L cut.
+        messages: Mean number of messages of a unit in T steps.
+        difference: Largest difference of the network and its messages at this site, in thresholds.
+    """
+
+    name: str
+    thresholds: int
+    threshold_min: float
+    threshold_max: float
+    levels: int | None
+    octaves: int | None
+    error: float
+    unsettled: float
+    messages: float
+    difference: float
+
+
+@dataclass(frozen=True)
 class Verification:
     """Quantized ANN against SNN, in double precision, so that no rounding stands between them.
+
+    Under differential coupling the SNN is compared with the messages that its neurons send, run by their own rule; with
+    power-of-two messages the outputs are the ANN's.
 
     Attributes:
         images: Number of images that were compared.
         tolerance: Smallest power of ten that covers the largest difference of any site, as a share of its ceiling.
         logits_difference: Largest difference of the outputs, relative to the largest output.
         agreement: Share of images with the same arg-max, in percent.
-        sites: Each site in the order of execution.
+        sites: Each site in the order of execution; none under differential coupling.
+        telling: Each site under differential coupling.
     """
 
     images: int
@@ -57,6 +98,7 @@ class Verification:
     logits_difference: float
     agreement: float
     sites: tuple[SiteReport, ...]
+    telling: tuple[TellingSite, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -98,9 +140,11 @@ class ConversionReport:
 
     Attributes:
         timesteps: T.
-        levels: L, the most of any site.
-        total_levels: N = L*T, the most of any site.
-        coupling: Name of the coupling, mean or causal.
+        levels: L, the most of any site; None where neurons tell powers of two.
+        total_levels: N = L*T, the most of any site; None likewise.
+        coupling: Name of the coupling.
+        code: Messages of differential coupling, else None.
+        octaves: K of power-of-two messages, the most of any site; else None.
         calibration: Source of the ceilings and biases, in words.
         calibration_images: Number of images that it took.
         method: Calibration of ceilings and biases; None where they were trained.
@@ -112,9 +156,11 @@ class ConversionReport:
     """
 
     timesteps: int
-    levels: int
-    total_levels: int
+    levels: int | None
+    total_levels: int | None
     coupling: str
+    code: str | None
+    octaves: int | None
     calibration: str
     calibration_images: int
     method: CalibrationReport | None

@@ -9,6 +9,8 @@ from pathlib import Path
 from snnconv.convert.allocation import require_choice
 from snnconv.convert.allocation.request import LevelsRequest
 from snnconv.convert.calibration import CalibrationSettings, Levels
+from snnconv.convert.calibration.method import AUTO
+from snnconv.convert.coupling_settings import CouplingSettings
 from snnconv.convert.fixed_levels import fixed_levels
 from snnconv.convert.verification import affordable_images
 from snnconv.errors import InvalidValueError, ModelError
@@ -29,6 +31,7 @@ class ConversionChoices:
     timesteps: int
     request: LevelsRequest
     coupling: Coupling
+    messages: CouplingSettings
     neuron: str
     calibration: CalibrationSettings
     keep: Path | None
@@ -39,7 +42,7 @@ class ConversionChoices:
     def of(
         timesteps: int,
         request: LevelsRequest,
-        coupling: Coupling | str,
+        messages: CouplingSettings,
         neuron: str,
         calibration: str | CalibrationSettings,
         keep: str | os.PathLike[str] | None,
@@ -47,12 +50,18 @@ class ConversionChoices:
         progress: Progress,
     ) -> ConversionChoices:
         """Return the choices, or refuse them; each argument as `convert` takes it."""
-        if coupling not in (Coupling.MEAN, Coupling.CAUSAL):
-            raise InvalidValueError(f"coupling is {coupling!r}: it must be 'mean' or 'causal'.")
         settings = calibration if isinstance(calibration, CalibrationSettings) else CalibrationSettings(calibration)
         NeuronSettings(neuron, timesteps)  # refuses a name that is none before any work
+        levels = request.levels is not None or request.floor is not None
+        messages.check_beside(timesteps, levels=levels, neuron=neuron, default_neuron=DEFAULT_NEURON)
+        if messages.sends_powers and settings.method != AUTO:
+            raise InvalidValueError(
+                f"calibration is {settings.method!r}, which finds ceilings of levels; thresholds of power-of-two "
+                "messages are calibrated on the spiking network itself: leave --calibration out."
+            )
+        coupling = Coupling(messages.coupling)
         file = None if keep is None else Path(keep)
-        return ConversionChoices(timesteps, request, Coupling(coupling), neuron, settings, file, seed, progress)
+        return ConversionChoices(timesteps, request, coupling, messages, neuron, settings, file, seed, progress)
 
 
 @dataclass(frozen=True)
@@ -63,7 +72,7 @@ class ConversionTask:
         source: The network as it was given, its batch-norms not folded.
         ann: The network as `prepare` returns it.
         plan: Fate of its nodes.
-        levels: N of every site; None where levels are to be chosen.
+        levels: N of every site; None where levels are to be chosen, or the neurons have none.
         checked: Number of images that the result is verified on.
         choices: The choices of the conversion.
     """
@@ -89,7 +98,9 @@ def prepare_task(source: Model, choices: ConversionChoices, *, merge_linear: boo
     plan = make_plan(ann, choices.coupling)
     plan.require()
     levels: Levels | None = None
-    if choices.request.floor is None:
+    if choices.messages.sends_powers:
+        levels = None
+    elif choices.request.floor is None:
         levels = fixed_levels(ann, choices.timesteps, choices.request.levels)
     else:
         require_choice(ann)

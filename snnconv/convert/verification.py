@@ -9,25 +9,22 @@ precision, in which currents and outputs may overflow that are finite in double 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import partial
-from typing import TypeAlias
+from collections.abc import Mapping
 
 import torch
-from torch import Tensor, fx, nn
+from torch import Tensor, fx
 
 from snnconv.convert.calibration.cost import forward_seconds
 from snnconv.convert.report import Verification
-from snnconv.convert.site_comparison import TOLERANCE, SiteComparison, largest_magnitude, site_report
+from snnconv.convert.site_comparison import TOLERANCE, SiteComparison, site_report
+from snnconv.convert.site_records import Outputs, record_sites, require_finite
 from snnconv.data.opening import DataLike, as_images
 from snnconv.errors import InvalidValueError, ModelError, VerificationError
 from snnconv.graph.access import display_name, module_of, operands, samples_within
-from snnconv.graph.hooks import hooked
 from snnconv.graph.precision import to_double
 from snnconv.loading import ModelLike, load
 from snnconv.model import SNN, Model, QuantizedANN, rows_of
-from snnconv.neurons import Coupling, QuantizedSite, Site, SpikingSite, unfold_time
+from snnconv.neurons import Coupling, QuantizedSite, unfold_time
 from snnconv.spiking.sites import cap_of, is_rectifier, iter_sites
 from snnconv.spiking.temporal import bends
 
@@ -36,9 +33,6 @@ __all__ = ["TOLERANCE", "affordable_images", "verify"]
 FEWEST_IMAGES, MOST_IMAGES = 4, 32  # to verify on, as many as are estimated to take no longer than VERIFICATION_S
 VERIFICATION_S, DOUBLE = 6.0, 3.0  # in double precision work takes so many times as long as `forward_seconds` says
 ELEMENTS = 1 << 21  # of the largest activation of one batch, over all steps; every site is kept for comparison
-
-# The outputs of a run, and for each site by name: its module, its input and its output.
-_Record: TypeAlias = tuple[tuple[Tensor, ...], dict[str, tuple[Site, Tensor, Tensor]]]
 
 
 def affordable_images(ann: Model, timesteps: int) -> int:
@@ -102,23 +96,6 @@ def _comparable(quantized: Model, snn: Model) -> tuple[QuantizedANN, SNN]:
     return quantized, snn
 
 
-@dataclass
-class _Outputs:
-    """Running comparison of outputs: largest difference and largest magnitude."""
-
-    difference: float = 0.0
-    magnitude: float = 0.0
-
-    def add(self, outputs: Sequence[Tensor], references: Sequence[Tensor]) -> None:
-        for output, reference in zip(outputs, references, strict=False):  # steps follow the time means
-            self.difference = max(self.difference, largest_magnitude(output - reference))
-            self.magnitude = max(self.magnitude, largest_magnitude(reference))
-
-    @property
-    def relative(self) -> float:
-        return self.difference / self.magnitude if self.magnitude else self.difference
-
-
 class _Comparison:
     """Running comparison of two networks over batches of images.
 
@@ -134,17 +111,17 @@ class _Comparison:
         self.dtype = next(snn.graph.parameters()).dtype
         self.caps = _caps(ann)
         self.sums = {name: SiteComparison() for name in _same_sites(self.reference, self.spiking)}
-        self.whole, self.read_out = _Outputs(), _Outputs()
+        self.whole, self.read_out = Outputs(), Outputs()
         self.same = 0
 
     def add(self, x: Tensor) -> None:
         """Compare on one batch of images."""
         batch, timesteps = x.double(), self.snn.timesteps
-        _require_finite(self.snn, _record(self.snn.graph, x.to(self.dtype)))
-        outputs, spiking_sites = _require_finite(self.snn, _record(self.spiking, batch))
-        references, _ = _require_finite(self.quantized, _record(self.reference, batch))
+        require_finite(self.snn, record_sites(self.snn.graph, x.to(self.dtype)))
+        outputs, spiking_sites = require_finite(self.snn, record_sites(self.spiking, batch))
+        references, _ = require_finite(self.quantized, record_sites(self.reference, batch))
         means = {name: _time_mean(out, timesteps) for name, (_, _, out) in spiking_sites.items()}
-        read_out, quantized_sites = _record(self.reference, batch, means)
+        read_out, quantized_sites = record_sites(self.reference, batch, means)
         for name, (site, current, _) in quantized_sites.items():
             assert isinstance(site, QuantizedSite)
             received = _time_mean(spiking_sites[name][1], timesteps)
@@ -201,43 +178,11 @@ def _same_sites(reference: fx.GraphModule, spiking: fx.GraphModule) -> set[str]:
     return quantized
 
 
-def _require_finite(model: Model, record: _Record) -> _Record:
-    """Return the record, unless a value of a site or an output is infinite or NaN, which comparisons may pass over."""
-    outputs, sites = record
-    places: list[tuple[str, tuple[Tensor, ...]]] = []
-    for node, _ in iter_sites(model.graph):
-        _, current, fired = sites[str(node.target)]
-        places.append((display_name(node), (current, fired)))
-    places += [(name, (out,)) for name, out in zip(model.outputs, outputs, strict=False)]  # steps follow the time means
-    for name, tensors in places:
-        if not all(bool(torch.isfinite(tensor).all()) for tensor in tensors):
-            raise VerificationError(
-                f"{name!r} is infinite or not a number on the images that were compared. Nothing was written. Check "
-                "the images' normalisation (--mean, --std) and the network's weights: single precision holds numbers "
-                "up to 3.4e38."
-            )
-    return record
-
-
 def _caps(ann: Model | None) -> Mapping[str, float]:
     """Return where each activation of the ANN saturates, by the names of the sites' modules."""
     if ann is None:
         return {}
     return {str(node.target): cap_of(site) for node, site in iter_sites(ann.graph) if is_rectifier(site)}
-
-
-def _record(graph: fx.GraphModule, x: Tensor, replaced: Mapping[str, Tensor] | None = None) -> _Record:
-    """Run a graph; what comes after a site gets `replaced`, where there is such, for the site's output."""
-    records: dict[str, tuple[Site, Tensor, Tensor]] = {}
-
-    def keep(module: nn.Module, inputs: tuple[Tensor], out: Tensor, name: str) -> Tensor:
-        assert isinstance(module, (QuantizedSite, SpikingSite))
-        records[name] = (module, inputs[0], out)
-        return out if replaced is None else replaced[name]
-
-    with hooked((site, partial(keep, name=str(node.target))) for node, site in iter_sites(graph)):
-        out = graph(x)
-    return (out if isinstance(out, tuple) else (out,)), records
 
 
 def _time_mean(x: Tensor, timesteps: int) -> Tensor:

@@ -14,10 +14,9 @@ from snnconv.neurons.coupling import Coupling
 from snnconv.neurons.sigma_delta.function import NEAREST, sigma_delta
 from snnconv.neurons.site import Observer, SpikingSite, along_channels, require_positive_int
 from snnconv.neurons.time import unfold_time
+from snnconv.options import MOST_OCTAVES
 
-__all__ = ["MOST_OCTAVES", "SigmaDelta"]
-
-MOST_OCTAVES = 16  # the sums of messages of so many octaves, and a window's steps, stay exact in single precision
+__all__ = ["SigmaDelta"]
 
 
 class SigmaDelta(SpikingSite):
@@ -78,6 +77,21 @@ class SigmaDelta(SpikingSite):
         """The smallest message in units of θ."""
         return 2.0 ** (1 - self.octaves)
 
+    def cap_for(self, x: Tensor) -> Tensor:
+        """Return the cap, shaped to broadcast over `x`, `[B, ...]`."""
+        return along_channels(self.cap, x.dim(), self.channel_axis)
+
+    def unsettled(self, value: Tensor, told: Tensor) -> Tensor:
+        """Return which units have more to tell, bool.
+
+        Args:
+            value: Value that the units were told until a step, `[B, ...]`.
+            told: Value that their readers know after it.
+        """
+        cap = self.cap_for(value)
+        target = torch.minimum(torch.maximum(value, -cap if self.signed else torch.zeros_like(cap)), cap)
+        return (target - told).abs() >= self.dead_zone * self.smallest * self.ceiling_for(value)
+
     def _checked(self, name: str, value: float | Tensor) -> Tensor:
         tensor = torch.as_tensor(value, dtype=self.ceiling.dtype, device=self.ceiling.device).detach().clone()
         if tensor.dim() > 1:
@@ -128,13 +142,6 @@ class SigmaDelta(SpikingSite):
         if self.signed:
             return SignalSite(cap=cap)
         return nn.ReLU() if math.isinf(cap) else nn.Hardtanh(0.0, cap)
-
-    def unsettled(self, current: Tensor, output: Tensor) -> Tensor:
-        """Return which neurons would send one more message if their current stayed as it is: |u| is told."""
-        cap = along_channels(self.cap, current.dim(), self.channel_axis)
-        value = torch.minimum(torch.maximum(current, -cap if self.signed else torch.zeros_like(cap)), cap)
-        unknown = value / self.ceiling_for(current) - self._on_grid(output)
-        return unknown.abs() >= self.dead_zone * self.smallest
 
     def _on_grid(self, output: Tensor) -> Tensor:
         """Return S, an exact multiple of the smallest message, for θ·S as it is rounded."""

@@ -15,8 +15,9 @@ from torch import Tensor
 from snnconv.graph.emission import Emission
 from snnconv.graph.node import Call, NodeView, Refusal
 from snnconv.neurons.onnx_attributes import DOMAIN, count, emit_ceiling, flag, number, read_axis, read_ceiling
-from snnconv.neurons.sigma_delta.module import MOST_OCTAVES, SigmaDelta
+from snnconv.neurons.sigma_delta.module import SigmaDelta
 from snnconv.neurons.site import along_channels
+from snnconv.options import MOST_OCTAVES
 
 __all__ = ["TEXTS", "emit_sigma_delta", "emit_values", "read_sigma_delta"]
 

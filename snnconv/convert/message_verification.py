@@ -1,0 +1,197 @@
+"""Check a differential network against its messages, site by site, in double precision.
+
+The network runs with values so far; beside it, its messages are passed on, one step after the other, as a chip would
+(snnconv.spiking.messages). Each part of that run gets what the same part of the network was told, so that a message
+that one rounding error turned over somewhere cannot pass for a difference of what comes after it, nor hide one. Then
+each site must have received the same, and told what its neurons' rule, written in numpy, says.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor, fx
+
+from snnconv.convert.report import TellingSite, Verification
+from snnconv.convert.site_comparison import TOLERANCE, largest_magnitude
+from snnconv.convert.site_records import Outputs, Sites, record_sites, require_finite
+from snnconv.errors import InvalidValueError, VerificationError
+from snnconv.graph.access import display_name, samples_within
+from snnconv.graph.precision import to_double
+from snnconv.model import SNN, Model, rows_of
+from snnconv.neurons import BipolarMultiThreshold, Code, NoForm, SigmaDelta, SpikingSite, capabilities_of, unfold_time
+from snnconv.spiking.messages import MessagePassing, code_of, initial_value
+from snnconv.spiking.sites import iter_sites
+
+__all__ = ["verify_messages"]
+
+ELEMENTS = 1 << 21  # of the largest activation of one batch, over all steps
+
+
+@torch.inference_mode()
+def verify_messages(reference: Model, snn: Model, x: Tensor) -> Verification:
+    """Compare a differential network with its messages, and its answer with a reference's.
+
+    Args:
+        reference: ANN, or of uniform code the quantized ANN that the SNN ends at.
+        snn: SNN of differential coupling.
+        x: Normalised samples, `[n, ...]`.
+
+    Returns:
+        Differences, and of each site what it has not told after T steps.
+
+    Raises:
+        VerificationError: The network and its messages differ by more than rounding, or a value is not finite.
+        ModelError: The SNN's coupling is another one.
+        InvalidValueError: `x` holds no sample.
+    """
+    code_of(snn)
+    assert isinstance(snn, SNN)
+    if not x.shape[0]:
+        raise InvalidValueError("There is no sample to compare on.")
+    comparison = _Comparison(reference, snn)
+    for part in torch.split(x, samples_within(snn.graph, ELEMENTS, snn.timesteps)):
+        comparison.add(part)
+    comparison.require_equal()
+    return comparison.result(x.shape[0])
+
+
+@dataclass
+class _Sums:
+    """Running sums of one site over images."""
+
+    activation: float = 0.0
+    error: float = 0.0
+    unsettled: float = 0.0
+    messages: float = 0.0
+    units: int = 0
+    difference: float = 0.0
+
+
+class _Comparison:
+    """Running comparison over batches of images."""
+
+    def __init__(self, reference: Model, snn: SNN) -> None:
+        self.snn, self.dtype = snn, next(snn.graph.parameters()).dtype
+        self.double = replace(snn, graph=to_double(snn.graph))
+        self.reference = replace(reference, graph=to_double(reference.graph))
+        self.sums = {node: _Sums() for node, _ in iter_sites(self.double.graph)}
+        self.outputs, self.answers = Outputs(), Outputs()
+        self.same = 0
+
+    def add(self, x: Tensor) -> None:
+        """Compare on one batch of images."""
+        require_finite(self.snn, record_sites(self.snn.graph, x.to(self.dtype)))
+        batch, timesteps = x.double(), self.snn.timesteps
+        outputs, sites = require_finite(self.double, record_sites(self.double.graph, batch))
+        self._pass_messages(batch, outputs, sites)
+        for node, sums in self.sums.items():
+            site, received, told = sites[str(node.target)]
+            assert isinstance(site, SpikingSite)
+            _add_figures(sums, site, unfold_time(received, timesteps), unfold_time(told, timesteps))
+        found = self.reference(batch)
+        references = found if isinstance(found, tuple) else (found,)
+        self.answers.add(outputs, references)
+        self.same += int((rows_of(references[0]).argmax(1) == rows_of(outputs[0]).argmax(1)).sum())
+
+    def _pass_messages(self, x: Tensor, outputs: tuple[Tensor, ...], sites: Sites) -> None:
+        """Run the messages beside the network, step by step."""
+        timesteps = self.snn.timesteps
+
+        def teller(node: fx.Node, site: SpikingSite, step: int, value: Tensor) -> Tensor:
+            return unfold_time(sites[str(node.target)][2], timesteps)[step - 1]
+
+        passing = MessagePassing(self.double, teller)
+        for step in range(1, timesteps + 1):
+            answers = passing.advance(x)
+            for node, sums in self.sums.items():
+                site, received, told = sites[str(node.target)]
+                assert isinstance(site, SpikingSite)
+                values = unfold_time(received, timesteps)
+                given = passing.received[node]
+                theta = site.ceiling_for(given)
+                sums.difference = max(sums.difference, largest_magnitude((given - values[step - 1]) / theta))
+                sums.difference = max(
+                    sums.difference, _rule(site, step, values[step - 1], unfold_time(told, timesteps))
+                )
+        self.outputs.add(outputs, answers)
+
+    def require_equal(self) -> None:
+        """Refuse a network that differs from its messages by more than rounding."""
+        for node, sums in self.sums.items():
+            if not sums.difference <= TOLERANCE:
+                raise VerificationError(
+                    f"The SNN differs from its messages by {sums.difference:.2g} thresholds at {display_name(node)!r}, "
+                    f"where at most {TOLERANCE:g} is rounding. Nothing was written; please report this network."
+                )
+        if not self.outputs.relative <= TOLERANCE:
+            raise VerificationError(
+                f"The SNN's outputs differ from those of its messages by {self.outputs.relative:.2g} of the largest, "
+                f"where at most {TOLERANCE:g} is rounding. Nothing was written; please report this network."
+            )
+
+    def result(self, images: int) -> Verification:
+        """Return the comparison on so many images."""
+        telling = tuple(_site(node, site, self.sums[node]) for node, site in _neurons(self.double))
+        tolerance = 10.0 ** math.ceil(math.log10(max(1e-16, *(site.difference for site in telling))))
+        agreement = 100 * self.same / images
+        return Verification(images, tolerance, self.answers.relative, agreement, (), telling)
+
+
+def _neurons(model: Model) -> list[tuple[fx.Node, SpikingSite]]:
+    return [(node, site) for node, site in iter_sites(model.graph) if isinstance(site, SpikingSite)]
+
+
+def _rule(site: SpikingSite, step: int, value: Tensor, told: Tensor) -> float:
+    """Return how far a site told something else than its rule, in thresholds; on the edge of two, either is right."""
+    rule = capabilities_of(site).telling
+    assert not isinstance(rule, NoForm)
+    before = (told[step - 2] if step > 1 else initial_value(site, value)).numpy()
+    theta = site.ceiling_for(value)
+    found = told[step - 1].numpy()
+    sides = [rule(site, step, (value + side * TOLERANCE * theta).numpy(), before) for side in (-1, 0, 1)]
+    differences = np.min([np.abs(found - expected) for expected in sides], axis=0)
+    return largest_magnitude(torch.from_numpy(differences) / theta)
+
+
+def _add_figures(sums: _Sums, site: SpikingSite, values: Tensor, told: Tensor) -> None:
+    """Add what a site told of the values `[T, B, ...]` that it was told."""
+    last, known = values[-1], told[-1]
+    cap = site.ceiling_for(last) if site.code is Code.UNIFORM else torch.full((), math.inf)
+    if isinstance(site, SigmaDelta):
+        cap = site.cap_for(last)
+    low = -cap if site.signed else torch.zeros(())
+    activation = torch.minimum(torch.maximum(last, low), cap)
+    start = initial_value(site, last)
+    steps = torch.arange(1, len(told) + 1).view(-1, *(1,) * last.dim())
+    sent = told * steps if site.code is Code.UNIFORM else told
+    changes = torch.diff(sent, dim=0, prepend=start.unsqueeze(0))
+    sums.activation += float(activation.abs().sum())
+    sums.error += float((known - activation).abs().sum())
+    sums.unsettled += float(_unsettled(site, last, known).sum())
+    sums.messages += float((changes.abs() > TOLERANCE * site.ceiling_for(last)).sum())
+    sums.units += last.numel()
+
+
+def _unsettled(site: SpikingSite, value: Tensor, told: Tensor) -> Tensor:
+    assert isinstance(site, (SigmaDelta, BipolarMultiThreshold))
+    return site.unsettled(value, told)
+
+
+def _site(node: fx.Node, site: SpikingSite, sums: _Sums) -> TellingSite:
+    threshold = site.threshold
+    return TellingSite(
+        name=display_name(node),
+        thresholds=threshold.numel(),
+        threshold_min=float(threshold.min()),
+        threshold_max=float(threshold.max()),
+        levels=site.levels if site.code is Code.UNIFORM else None,
+        octaves=site.octaves if isinstance(site, SigmaDelta) else None,
+        error=sums.error / (sums.activation or 1.0),
+        unsettled=sums.unsettled / sums.units,
+        messages=sums.messages / sums.units,
+        difference=sums.difference,
+    )
