@@ -7,7 +7,6 @@ import numpy as np
 from snnconv.neurons.bipolar.module import BipolarMultiThreshold
 from snnconv.neurons.coupling import Coupling
 from snnconv.neurons.forms import Array, Update
-from snnconv.neurons.mht.module import MultiThreshold
 from snnconv.neurons.shared_forms import over_batch
 from snnconv.neurons.site import QuantizedSite, SpikingSite
 
@@ -18,6 +17,8 @@ def coupled(site: BipolarMultiThreshold, coupling: Coupling) -> SpikingSite:
     """Return neurons of the same ceilings and levels under another coupling."""
     if coupling is Coupling.DIFFERENTIAL:
         return site
+    from snnconv.neurons.mht.module import MultiThreshold  # whose other couplings are bipolar
+
     return MultiThreshold(
         site.ceiling,
         site.timesteps,

@@ -71,5 +71,5 @@ def read_integrate(node: NodeView) -> Call:
 
 def emit_integrate(site: NIRNeuron, emission: Emission, inputs: Sequence[str], name: str) -> str:
     """Write a layer of NIR's neurons as a call of the function; return the name of its output."""
-    parameters = [emission.constant(site.get_buffer(key).cpu().numpy(), f"{name}.{key}") for key in PARAMETERS]
+    parameters = [emission.constant(getattr(site, key).cpu().numpy(), f"{name}.{key}") for key in PARAMETERS]
     return emission.node(_NAMES[site.reset], [*inputs, *parameters], name, domain=DOMAIN, timesteps=site.timesteps)

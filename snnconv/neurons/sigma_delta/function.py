@@ -100,12 +100,12 @@ class _Window(torch.autograd.Function):
             torch.mul(negative, -threshold, out=told[step])
             slope = torch.where(u.abs() <= 1, 2 * (clipped == z), u.sign())
             slopes[step] = slope.to(torch.int8)
-        ctx.save_for_backward(slopes, threshold)
+        ctx.save_for_backward(slopes, threshold, start)
         return told
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        slopes, threshold = ctx.saved_tensors
+        slopes, threshold, start = ctx.saved_tensors
         to_values = torch.zeros_like(grad)
         to_threshold = torch.zeros_like(threshold) if ctx.needs_input_grad[1] else None
         later = torch.zeros_like(grad[0])
@@ -116,6 +116,8 @@ class _Window(torch.autograd.Function):
             later = upstream * (slope.abs() == 1)
             if to_threshold is not None:
                 to_threshold += sum_of_products(later, slope.to(grad.dtype), threshold.shape)
+        if to_threshold is not None:
+            to_threshold += (later * start).sum_to_size(threshold.shape)
         return to_values, to_threshold, None, None, None, None
 
 
