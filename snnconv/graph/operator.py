@@ -69,8 +69,8 @@ class NoForm:
 class Time(Enum):
     """How an operator behaves in those of its operands that change from time step to time step.
 
-    Under mean coupling what is not affine is computed once, on the means over time; under differential coupling at every
-    step, on the values so far.
+    Under mean coupling what is not affine is computed once, on the means over time; under differential coupling at
+    every step, on the values so far.
     """
 
     AFFINE = "affine: the mean over time of its output is its output for the mean over time"
