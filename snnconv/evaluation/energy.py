@@ -15,11 +15,13 @@ from snnconv.data.images import Images
 from snnconv.graph.passes import fold_affine, run_passes, split_calls
 from snnconv.graph.size import Size
 from snnconv.model import SNN, Model
+from snnconv.neurons import QCFS, NoForm, SpikingSite, capabilities_of
 from snnconv.progress import Progress, no_progress
 from snnconv.runtime.running import device_of, placed
+from snnconv.spiking.sites import iter_sites, swap
 from snnconv.spiking.unrolling import of_one_frame
 
-__all__ = ["ann_activity", "ann_energy", "counted_form", "measured_activity"]
+__all__ = ["ann_activity", "ann_energy", "compared_energy", "counted_form", "measured_activity"]
 
 
 def ann_energy(model: Model, *, size: Size | None = None, energy_model: EnergyModel = DEFAULT) -> Operations:
@@ -52,11 +54,37 @@ def ann_activity(model: Model, *, size: Size | None = None, energy_model: Energy
     Raises:
         ModelError: The network leaves its input's size open and `size` is not given.
     """
-    plain = of_one_frame(model) if isinstance(model, SNN) else model
+    plain = _plain(model) if isinstance(model, SNN) else model
     sample = torch.zeros(1, *model.input.override(size=size).sample_shape(), device=device_of(plain))
     frames = model.input.timesteps or 1
     activity = measure(counted_form(plain), [sample], frames=frames, energy_model=energy_model)
     return replace(activity, sites=())
+
+
+def _plain(snn: SNN) -> Model:
+    """Return a network of the same layers without time, to be counted and not to be run for its answers."""
+    model = snn.copy()
+    for node, site in list(iter_sites(model.graph)):
+        if isinstance(site, SpikingSite) and isinstance(capabilities_of(site).collapse, NoForm):
+            swap(model.graph, node, QCFS(site.ceiling, 1, signed=site.signed, channel_axis=site.channel_axis))
+    return of_one_frame(model)
+
+
+def compared_energy(model: Model, against: Model | None, energy_model: EnergyModel = DEFAULT) -> Operations | None:
+    """Return the operations of the plain network that a network's own are set beside.
+
+    Args:
+        model: Network that is evaluated; it is not changed.
+        against: Reference that it is compared with; a spiking one has spikes to count itself, and is left out.
+        energy_model: Prices of operations.
+
+    Returns:
+        Those of the reference, or of the plain network of a spiking network's own layers where there is none; None of
+        a network that does not spike and is compared with none.
+    """
+    if against is not None and not isinstance(against, SNN):
+        return ann_energy(against, energy_model=energy_model)
+    return ann_energy(model, energy_model=energy_model) if isinstance(model, SNN) else None
 
 
 def measured_activity(

@@ -10,7 +10,7 @@ from snnconv.costs.activity import Activity
 from snnconv.costs.energy import DEFAULT, EnergyModel
 from snnconv.data.opening import DataLike
 from snnconv.errors import InvalidValueError
-from snnconv.evaluation.energy import measured_activity
+from snnconv.evaluation.energy import compared_energy, measured_activity
 from snnconv.evaluation.exported import ExportedNetwork, open_exported
 from snnconv.evaluation.inputs import check_data, images_of
 from snnconv.evaluation.result import Evaluation
@@ -86,8 +86,9 @@ def evaluate(
     reference = None if reference_model is None else reference_of(reference_model, subject.dtype)
     size = batch_size or min(runner.batch_size for runner in (network, reference) if runner is not None)
     scored = score(network, images, against=reference, batch_size=size, progress=progress)
-    activity = None
-    if subject.counted is not None:
+    activity = ann_operations = None
+    if subject.counted is not None and activity_images and not isinstance(model, ExportedNetwork):
+        ann_operations = compared_energy(model, reference_model, energy_model)
         activity = measured_activity(
             subject.counted,
             images,
@@ -97,7 +98,7 @@ def evaluate(
             energy_model=energy_model,
             progress=progress,
         )
-    return Evaluation(**_fields_of(scored), **subject.facts(), **_costs(activity))
+    return Evaluation(**_fields_of(scored), **subject.facts(), **_costs(activity), ann_operations=ann_operations)
 
 
 def _fields_of(scored: Score) -> dict[str, Any]:
