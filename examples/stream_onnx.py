@@ -40,4 +40,5 @@ for step in range(steps):
     found = dict(zip(names, session.run(None, {given.name: now, **held}), strict=True))
     held = {state["input"]: found[state["output"]] for state in states}
     total = total + found[names[0]]
-    print(f"after step {step + 1}: {(total / (step + 1)).reshape(batch, -1).argmax(1)}")
+    answer = found[names[0]] if network["coupling"] == "differential" else total / (step + 1)
+    print(f"after step {step + 1}: {answer.reshape(batch, -1).argmax(1)}")

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, fx
 
 from snnconv.inputspec import InputSpec
-from snnconv.neurons import Coupling, QuantizedSite, SpikingSite, Steps
+from snnconv.neurons import Code, Coupling, QuantizedSite, SpikingSite, Steps
 
 __all__ = ["ANN", "SNN", "InputSpec", "Model", "QuantizedANN", "Stage", "rows_of", "stage_of", "typed"]
 
@@ -76,6 +76,16 @@ class Model:
         """Coupling of an SNN's sites, else None."""
         return None
 
+    @property
+    def code(self) -> Code | None:
+        """Code of the messages of an SNN of differential coupling, else None."""
+        return None
+
+    @property
+    def octaves(self) -> int | None:
+        """K, sizes of a message, the most of any site, where the code is power-of-two; else None."""
+        return None
+
     @torch.inference_mode()
     def __call__(self, x: Tensor) -> Any:
         """Run on a batch `[B, *input.sample_shape()]`, already normalised.
@@ -127,6 +137,16 @@ class SNN(Model):
     def coupling(self) -> Coupling:
         """Coupling of the sites."""
         return next((site.coupling for site in _neurons(self.graph)), Coupling.CAUSAL)
+
+    @property
+    def code(self) -> Code | None:
+        """Code of the messages under differential coupling, else None."""
+        return next((site.code for site in _neurons(self.graph)), None)
+
+    @property
+    def octaves(self) -> int | None:
+        """K, sizes of a message, the most of any site, where the code is power-of-two; else None."""
+        return max((site.octaves for site in _neurons(self.graph) if site.octaves is not None), default=None)
 
 
 def stage_of(graph: fx.GraphModule) -> Stage:

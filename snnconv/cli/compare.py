@@ -41,10 +41,12 @@ def _whole_numbers(_: click.Context, option: click.Parameter, text: str | None) 
 
 
 def _couplings(_: click.Context, option: click.Parameter, text: str | None) -> tuple[str, ...] | None:
-    """Parse `mean`, `causal` or `mean,causal`."""
+    """Parse one coupling or several, such as `mean,causal`."""
     couplings = () if text is None else tuple(text.split(","))
-    if any(coupling not in ("mean", "causal") for coupling in couplings):
-        raise click.BadParameter(f"{text!r} must be mean, causal, or mean,causal.", param=option)
+    if any(coupling not in ("mean", "causal", "differential") for coupling in couplings):
+        raise click.BadParameter(
+            f"{text!r} must be mean, causal or differential, or several of them like mean,differential.", param=option
+        )
     return couplings or None
 
 
@@ -69,7 +71,7 @@ def _couplings(_: click.Context, option: click.Parameter, text: str | None) -> t
 @click.option(
     "--coupling",
     callback=_couplings,
-    metavar="mean,causal",
+    metavar="mean,causal,differential",
     help="Try each FILE under these couplings.  [default: its own]",
 )
 @click.option(

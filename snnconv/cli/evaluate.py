@@ -38,6 +38,12 @@ if TYPE_CHECKING:
     help="A reference network, whose classes (or outputs, where they are no classes) are compared.",
 )
 @click.option("--simulate", is_flag=True, help="Step through time also where one pass gives the same.")
+@click.option(
+    "--stop-when-settled",
+    type=int,
+    metavar="S",
+    help="End an image's run when its class has stayed for S steps (causal and differential coupling).",
+)
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="Evaluate the first N images.")
 @click.option(
     "--precision",
@@ -64,7 +70,10 @@ if TYPE_CHECKING:
 @nir_options
 @json_option
 def evaluate(file: str, data: str, against: str | None, as_json: bool, **options: Any) -> None:
-    """Measure accuracy, agreement, activity and estimated energy of FILE (any stage, or 8-bit integers) on DATA."""
+    """Measure accuracy, agreement, activity and estimated energy of FILE on DATA.
+
+    FILE is a network of any stage, one in 8-bit integers, or one time step of a spiking network.
+    """
     from snnconv.data import open_data
     from snnconv.evaluation import EnergyModel, open_exported
     from snnconv.evaluation import evaluate as run
@@ -88,6 +97,7 @@ def evaluate(file: str, data: str, against: str | None, as_json: bool, **options
         images,
         against=other,
         simulate=options["simulate"],
+        stop_when_settled=options["stop_when_settled"],
         limit=options["limit"],
         precision=options["precision"],
         backend=options["backend"],
@@ -115,6 +125,14 @@ def _plain_name(reference: Model | None) -> str:
     return "the plain network of the same layers" if own else _called(reference)
 
 
+def _window(result: Evaluation) -> str:
+    """Return T, what a step can fire, and the coupling of a spiking network."""
+    if result.code is None:
+        return f"T={result.timesteps}, {_levels(result)}, {result.coupling} coupling"
+    size = _levels(result) if result.octaves is None else f"K={result.octaves}"
+    return f"T={result.timesteps}, {size}, {result.coupling} coupling ({result.code} code)"
+
+
 def _levels(result: Evaluation) -> str:
     """Return L in words; N where it differs between sites."""
     from snnconv.spiking.sites import in_words
@@ -133,9 +151,7 @@ def _print(result: Evaluation, reference: str, plain: str, noun: str) -> None:
         plain: Words for the plain network whose energy stands beside.
         noun: Word for one input.
     """
-    window = (
-        "" if result.timesteps is None else f", T={result.timesteps}, {_levels(result)}, {result.coupling} coupling"
-    )
+    window = "" if result.timesteps is None else f", {_window(result)}"
     rows = [*_score_rows(result, reference, noun), *cost_rows(result, noun)]
     print_table(f"{result.mode}{window}, {result.arithmetic}, {result.backend}", ("", ""), rows)
     if result.output_errors:
@@ -149,6 +165,8 @@ def _print(result: Evaluation, reference: str, plain: str, noun: str) -> None:
         _print_sites(result, noun)
     if result.operations is not None:
         print_line(result.operations.energy_model.note)
+        if result.stopping is not None:
+            print_line(f"Activity and energy are those of all {result.timesteps} steps.")
         if uncounted := result.operations.uncounted_operators:
             names = (f"{operator['operator']} {operator['name']}" for operator in uncounted)
             print_line(f"Not counted: {', '.join(names)}.")
@@ -167,6 +185,11 @@ def _score_rows(result: Evaluation, reference: str, noun: str) -> list[tuple[str
         rows.append((f"accuracy after step {t}", f"{accuracy:.2f} %"))
     for t, agreement in enumerate(result.agreement_at or (), start=1):
         rows.append((f"agreement after step {t}", f"{agreement:.2f} %"))
+    if result.stopping is not None:
+        rows.append((f"mean time steps per {noun}, of {result.timesteps}", f"{result.stopping.mean_timesteps:.3f}"))
+    if result.unsettled is not None:
+        what = "cut units" if result.octaves is None else "units that still change"
+        rows.append((f"{what} after step {result.timesteps}", f"{100 * result.unsettled.share:.3g} %"))
     return rows
 
 

@@ -27,7 +27,7 @@ from snnconv.errors import grouped
 @click.argument("source")
 @click.option(
     "--coupling",
-    type=click.Choice(["mean", "causal"]),
+    type=click.Choice(["mean", "causal", "differential"]),
     default="mean",
     show_default=True,
     help="Coupling of the planned conversion.",
@@ -103,10 +103,11 @@ def _print_sites(labels: Sequence[str], values: dict[str, Any]) -> None:
             "x".join(map(str, site["shape"])),
             site["ceilings"] or None,
             site["total_levels"],
+            site["octaves"],
         )
         for label, site in zip(labels, values["sites"], strict=True)
     ]
     print_table(
         f"{len(values['sites'])} sites",
-        *filled_columns(("site", "operator", "output", "ceilings", "N"), rows),
+        *filled_columns(("site", "operator", "output", "ceilings", "N", "K"), rows),
     )

@@ -22,7 +22,8 @@ from snnconv.errors import InvalidValueError, VerificationError
 from snnconv.graph.access import display_name, samples_within
 from snnconv.graph.precision import to_double
 from snnconv.model import SNN, Model, rows_of
-from snnconv.neurons import BipolarMultiThreshold, Code, NoForm, SigmaDelta, SpikingSite, capabilities_of, unfold_time
+from snnconv.neurons import Code, NoForm, SigmaDelta, SpikingSite, capabilities_of, unfold_time
+from snnconv.neurons.site import along_channels
 from snnconv.spiking.messages import MessagePassing, code_of, initial_value
 from snnconv.spiking.sites import iter_sites
 
@@ -85,13 +86,13 @@ class _Comparison:
     def add(self, x: Tensor) -> None:
         """Compare on one batch of images."""
         require_finite(self.snn, record_sites(self.snn.graph, x.to(self.dtype)))
-        batch, timesteps = x.double(), self.snn.timesteps
+        batch = x.double()
         outputs, sites = require_finite(self.double, record_sites(self.double.graph, batch))
         self._pass_messages(batch, outputs, sites)
         for node, sums in self.sums.items():
             site, received, told = sites[str(node.target)]
             assert isinstance(site, SpikingSite)
-            _add_figures(sums, site, unfold_time(received, timesteps), unfold_time(told, timesteps))
+            _add_figures(sums, site, received, told)
         found = self.reference(batch)
         references = found if isinstance(found, tuple) else (found,)
         self.answers.add(outputs, references)
@@ -157,28 +158,19 @@ def _rule(site: SpikingSite, step: int, value: Tensor, told: Tensor) -> float:
     return largest_magnitude(torch.from_numpy(differences) / theta)
 
 
-def _add_figures(sums: _Sums, site: SpikingSite, values: Tensor, told: Tensor) -> None:
-    """Add what a site told of the values `[T, B, ...]` that it was told."""
-    last, known = values[-1], told[-1]
-    cap = site.ceiling_for(last) if site.code is Code.UNIFORM else torch.full((), math.inf)
-    if isinstance(site, SigmaDelta):
-        cap = site.cap_for(last)
-    low = -cap if site.signed else torch.zeros(())
-    activation = torch.minimum(torch.maximum(last, low), cap)
-    start = initial_value(site, last)
-    steps = torch.arange(1, len(told) + 1).view(-1, *(1,) * last.dim())
-    sent = told * steps if site.code is Code.UNIFORM else told
-    changes = torch.diff(sent, dim=0, prepend=start.unsqueeze(0))
+def _add_figures(sums: _Sums, site: SpikingSite, received: Tensor, told: Tensor) -> None:
+    """Add what a site told, `[T*B, ...]`, of the values that it was told."""
+    value, known = site.window_value(received), site.window_value(told)
+    cap = along_channels(site.cap, value.dim(), site.channel_axis) if isinstance(site, SigmaDelta) else None
+    highest = site.ceiling_for(value) if cap is None else cap
+    activation = torch.minimum(torch.maximum(value, -highest if site.signed else torch.zeros_like(highest)), highest)
+    unsettled = site.unsettled(value, known)
+    assert unsettled is not None
     sums.activation += float(activation.abs().sum())
     sums.error += float((known - activation).abs().sum())
-    sums.unsettled += float(_unsettled(site, last, known).sum())
-    sums.messages += float((changes.abs() > TOLERANCE * site.ceiling_for(last)).sum())
-    sums.units += last.numel()
-
-
-def _unsettled(site: SpikingSite, value: Tensor, told: Tensor) -> Tensor:
-    assert isinstance(site, (SigmaDelta, BipolarMultiThreshold))
-    return site.unsettled(value, told)
+    sums.unsettled += float(unsettled.sum())
+    sums.messages += float((site.messages(told) != 0).sum())
+    sums.units += value.numel()
 
 
 def _site(node: fx.Node, site: SpikingSite, sums: _Sums) -> TellingSite:

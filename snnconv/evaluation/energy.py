@@ -12,14 +12,13 @@ from snnconv.costs.activity import Activity, measure
 from snnconv.costs.energy import DEFAULT, EnergyModel
 from snnconv.costs.operations import Operations
 from snnconv.data.images import Images
+from snnconv.errors import ModelError
 from snnconv.graph.passes import fold_affine, run_passes, split_calls
 from snnconv.graph.size import Size
 from snnconv.model import SNN, Model
-from snnconv.neurons import QCFS, NoForm, SpikingSite, capabilities_of
 from snnconv.progress import Progress, no_progress
 from snnconv.runtime.running import device_of, placed
-from snnconv.spiking.sites import iter_sites, swap
-from snnconv.spiking.unrolling import of_one_frame
+from snnconv.spiking.unrolling import without_time
 
 __all__ = ["ann_activity", "ann_energy", "compared_energy", "counted_form", "measured_activity"]
 
@@ -54,20 +53,11 @@ def ann_activity(model: Model, *, size: Size | None = None, energy_model: Energy
     Raises:
         ModelError: The network leaves its input's size open and `size` is not given.
     """
-    plain = _plain(model) if isinstance(model, SNN) else model
+    plain = without_time(model) if isinstance(model, SNN) else model
     sample = torch.zeros(1, *model.input.override(size=size).sample_shape(), device=device_of(plain))
     frames = model.input.timesteps or 1
     activity = measure(counted_form(plain), [sample], frames=frames, energy_model=energy_model)
     return replace(activity, sites=())
-
-
-def _plain(snn: SNN) -> Model:
-    """Return a network of the same layers without time, to be counted and not to be run for its answers."""
-    model = snn.copy()
-    for node, site in list(iter_sites(model.graph)):
-        if isinstance(site, SpikingSite) and isinstance(capabilities_of(site).collapse, NoForm):
-            swap(model.graph, node, QCFS(site.ceiling, 1, signed=site.signed, channel_axis=site.channel_axis))
-    return of_one_frame(model)
 
 
 def compared_energy(model: Model, against: Model | None, energy_model: EnergyModel = DEFAULT) -> Operations | None:
@@ -80,11 +70,16 @@ def compared_energy(model: Model, against: Model | None, energy_model: EnergyMod
 
     Returns:
         Those of the reference, or of the plain network of a spiking network's own layers where there is none; None of
-        a network that does not spike and is compared with none.
+        a network that does not spike and is compared with none, and where no plain network can be counted: neurons of
+        a NIR file stand for no activation.
     """
-    if against is not None and not isinstance(against, SNN):
-        return ann_energy(against, energy_model=energy_model)
-    return ann_energy(model, energy_model=energy_model) if isinstance(model, SNN) else None
+    plain = against if against is not None and not isinstance(against, SNN) else model
+    if plain is model and not isinstance(model, SNN):
+        return None
+    try:
+        return ann_energy(plain, energy_model=energy_model)
+    except ModelError:
+        return None
 
 
 def measured_activity(

@@ -8,8 +8,10 @@ from typing import Any
 
 from snnconv.costs.activity import Activity
 from snnconv.costs.energy import DEFAULT, EnergyModel
+from snnconv.costs.operations import Operations
 from snnconv.data.opening import DataLike
-from snnconv.errors import InvalidValueError
+from snnconv.errors import InvalidValueError, ModelError
+from snnconv.evaluation.differences import class_count
 from snnconv.evaluation.energy import compared_energy, measured_activity
 from snnconv.evaluation.exported import ExportedNetwork, open_exported
 from snnconv.evaluation.inputs import check_data, images_of
@@ -17,8 +19,10 @@ from snnconv.evaluation.result import Evaluation
 from snnconv.evaluation.score import Score
 from snnconv.evaluation.scoring import score
 from snnconv.evaluation.subject import reference_of, subject_of
+from snnconv.evaluation.unsettled import unsettled_units
 from snnconv.loading import ModelLike, load_beside, load_for
 from snnconv.progress import Progress, no_progress
+from snnconv.runtime.runnable import Runnable
 from snnconv.runtime.running import Backend, Precision
 
 __all__ = ["evaluate"]
@@ -30,6 +34,7 @@ def evaluate(
     *,
     against: ModelLike | None = None,
     simulate: bool = False,
+    stop_when_settled: int | None = None,
     limit: int | None = None,
     batch_size: int | None = None,
     activity_images: int = 64,
@@ -45,14 +50,17 @@ def evaluate(
     collapsed may differ where a value lies on the border of two levels.
 
     Args:
-        model: Network of any stage: a Model, the path of its file, which may be one of 8-bit integers, `timm:NAME`, or
-            an `nn.Module`, the shape of whose input the data tell. It is not changed.
+        model: Network of any stage: a Model, the path of its file, which may be one of 8-bit integers or of one time
+            step, `timm:NAME`, or an `nn.Module`, the shape of whose input the data tell. It is not changed.
         data: Data spec, samples `[n, ...]` as the network takes them, `(x, y)`, Dataset, DataLoader, or images opened
             with `model.input`. Labels are optional.
         against: Reference of the same outputs, in any of these forms, whose arg-max is compared on the same images
             (whose outputs, where they name no classes), in its own layout and normalisation; where it states none, it
             is given the images as `model` is. A mean-coupled spiking one is collapsed.
         simulate: True to step through time also where that is not needed.
+        stop_when_settled: Number of steps S for which the class of an image must stay the same for its run to end; it
+            is then the image's class. The network runs step by step in onnxruntime, as `snnconv export --form
+            single-step` writes it; it must be of causal or differential coupling. None: all T steps are run.
         limit: Number of images, the first ones; None: all.
         batch_size: Images at a time; None: as many as keep the largest activation modest.
         activity_images: Number of images, the first ones, over which activity and operations are counted; 0: none.
@@ -71,7 +79,8 @@ def evaluate(
             its outputs.
         FileError: A network's file is missing or damaged.
         ModelError: `against` has another number of classes, another shape of outputs, another input size or another
-            number of frames; or a network takes single frames of data that change over time.
+            number of frames; a network takes single frames of data that change over time; or a network that is to
+            stop when its classes have settled does not stream, or names no classes.
     """
     _check_options(limit, batch_size, activity_images)
     if isinstance(model, (str, os.PathLike)):
@@ -79,9 +88,18 @@ def evaluate(
     if not isinstance(model, ExportedNetwork):
         model = load_for(model, data, "eval")
     reference_model = None if against is None else load_beside(against, model.input)
-    subject = subject_of(model, simulate=simulate, precision=precision, backend=backend, energy_model=energy_model)
+    subject = subject_of(
+        model,
+        simulate=simulate,
+        precision=precision,
+        backend=backend,
+        energy_model=energy_model,
+        stop_when_settled=stop_when_settled,
+    )
     images = images_of(data, subject.input, limit)
     check_data(images.input, subject.input)
+    if stop_when_settled is not None:
+        _require_classes(subject.network)
     network = subject.opened_for(images.input).network
     reference = None if reference_model is None else reference_of(reference_model, subject.dtype)
     size = batch_size or min(runner.batch_size for runner in (network, reference) if runner is not None)
@@ -98,14 +116,27 @@ def evaluate(
             energy_model=energy_model,
             progress=progress,
         )
-    return Evaluation(**_fields_of(scored), **subject.facts(), **_costs(activity), ann_operations=ann_operations)
+    unsettled = None
+    if subject.counted is not None:
+        unsettled = unsettled_units(subject.counted, images, count=activity_images, batch_size=size, progress=progress)
+    costs = _costs(activity, ann_operations)
+    return Evaluation(**_fields_of(scored), **subject.facts(), **costs, unsettled=unsettled)
+
+
+def _require_classes(network: Runnable) -> None:
+    """Refuse a network of whose first output nothing settles."""
+    if class_count(network.shapes[0]) is None:
+        raise ModelError(
+            f"The first output has shape {list(network.shapes[0])} for a sample, which names no classes, so that none "
+            "settles: leave stop_when_settled out."
+        )
 
 
 def _fields_of(scored: Score) -> dict[str, Any]:
     return {field.name: getattr(scored, field.name) for field in fields(Score)}
 
 
-def _costs(activity: Activity | None) -> dict[str, Any]:
+def _costs(activity: Activity | None, ann_operations: Operations | None) -> dict[str, Any]:
     """Return the fields of an `Evaluation` that activity tells; none where nothing was counted."""
     if activity is None:
         return {}
@@ -114,6 +145,7 @@ def _costs(activity: Activity | None) -> dict[str, Any]:
         "operations": activity.operations,
         "layers": activity.layers,
         "activity_images": activity.images,
+        "ann_operations": ann_operations,
     }
 
 

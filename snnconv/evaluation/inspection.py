@@ -14,7 +14,7 @@ from snnconv.graph.access import display_name, module_of
 from snnconv.graph.linear import LINEAR
 from snnconv.loading import ModelLike, load
 from snnconv.model import SNN, Model, QuantizedANN
-from snnconv.neurons import Coupling, Site
+from snnconv.neurons import Code, Coupling, Site, SpikingSite
 from snnconv.spiking.plan import Plan, make_plan, operator_name, prepare
 from snnconv.spiking.sites import in_words, iter_sites, total_levels_of
 
@@ -49,7 +49,8 @@ class SiteInfo:
         operator: Name of its operator.
         shape: Axes of the output for one image.
         ceilings: Number of ceilings; 0 where it is not quantized.
-        total_levels: N = L*T; None where it is not quantized.
+        total_levels: N = L*T; None where it is not quantized, and of power-of-two messages.
+        octaves: K, sizes of a message, of neurons of power-of-two messages; else None.
     """
 
     name: str
@@ -57,6 +58,7 @@ class SiteInfo:
     shape: tuple[int, ...]
     ceilings: int
     total_levels: int | None
+    octaves: int | None = None
 
 
 @dataclass(frozen=True)
@@ -81,8 +83,9 @@ class Inspection:
         if isinstance(self.model, SNN):
             frames = self.model.input.timesteps
             return (
-                f"It is a spiking network: T={self.model.timesteps}, L={self._levels(self.model.timesteps)}, "
+                f"It is a spiking network: T={self.model.timesteps}, {self._sizes(self.model)}, "
                 f"{self.model.coupling.value} coupling"
+                f"{'' if self.model.code is None else f' ({self.model.code.value} code)'}"
                 f"{'' if frames is None else f'; its input changes over time, one of {frames} frames a step'}."
             )
         if self.model.input.timesteps is not None:
@@ -99,9 +102,12 @@ class Inspection:
             else "it has no activation that could become a neuron."
         )
 
-    def _levels(self, timesteps: int) -> str:
-        """Return L of a spiking network of T steps, in words."""
-        return in_words(site.total_levels // timesteps for site in self.sites if site.total_levels is not None)
+    def _sizes(self, model: SNN) -> str:
+        """Return K of a spiking network's power-of-two messages, else its L, in words."""
+        if model.code is Code.POWER_OF_TWO:
+            return f"K={in_words(site.octaves for site in self.sites if site.octaves is not None)}"
+        neurons = (site for _, site in iter_sites(model.graph))
+        return f"L={in_words(site.levels for site in neurons if isinstance(site, SpikingSite))}"
 
     def to_dict(self) -> dict[str, Any]:
         """Return all of it JSON-ready."""
@@ -113,8 +119,10 @@ class Inspection:
             "input": model.input.to_dict(),
             "outputs": list(model.outputs),
             "timesteps": model.timesteps,
-            "levels": model.levels,
+            "levels": None if model.code is Code.POWER_OF_TWO else model.levels,
             "coupling": model.coupling.value if model.coupling else None,
+            "code": model.code.value if model.code else None,
+            "octaves": model.octaves,
             "parameters": sum(parameter.numel() for parameter in model.graph.parameters()),
             "macs": sum(layer.macs for layer in self.layers),
             "layers": [asdict(layer) for layer in self.layers],
@@ -132,14 +140,14 @@ def inspect(model: ModelLike, coupling: Coupling | str = Coupling.MEAN) -> Inspe
 
     Args:
         model: Network of any stage, in any form that `load` takes; it is not changed.
-        coupling: Coupling of the conversion that is planned, "mean" or "causal".
+        coupling: Coupling of the conversion that is planned: "mean", "causal" or "differential".
 
     Raises:
         InvalidValueError: The coupling is neither.
         SnnconvError: The network cannot be loaded.
     """
-    if coupling not in (Coupling.MEAN, Coupling.CAUSAL):
-        raise InvalidValueError(f"coupling is {coupling!r}: it must be 'mean' or 'causal'.")
+    if coupling not in (Coupling.MEAN, Coupling.CAUSAL, Coupling.DIFFERENTIAL):
+        raise InvalidValueError(f"coupling is {coupling!r}: it must be 'mean', 'causal' or 'differential'.")
     model, coupling = load(model), Coupling(coupling)
     graph = model.graph
     layers = tuple(
@@ -154,6 +162,7 @@ def inspect(model: ModelLike, coupling: Coupling | str = Coupling.MEAN) -> Inspe
             tuple(node.meta["shape"]),
             site.ceiling.numel() if isinstance(site, Site) else 0,
             total_levels_of(site),
+            site.octaves if isinstance(site, SpikingSite) else None,
         )
         for node, site in iter_sites(graph)
     )

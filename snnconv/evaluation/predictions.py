@@ -25,11 +25,13 @@ class ImagePredictions:
         at: Classes after each step, `[T, n]`: row t - 1 is that of the mean of the first t steps; None where the
             network does not step.
         margin: Lead of the class over the next one, in softmax probability, `[n]`.
+        stopped: Steps that were run for each image, `[n]`; rows of `at` beyond hold its last class. None: all T.
     """
 
     final: Tensor
     at: Tensor | None
     margin: Tensor
+    stopped: Tensor | None = None
 
     @property
     def settled(self) -> Tensor | None:
@@ -55,16 +57,24 @@ def predictions_of(outputs: Outputs) -> ImagePredictions:
     steps = outputs.steps[0]
     elapsed = torch.arange(1, len(steps) + 1, device=steps.device).view(-1, 1, 1)
     means = steps.unsqueeze(-1).flatten(2).cumsum(0) / elapsed
-    return ImagePredictions(final, means.argmax(2).cpu(), margin)
+    at = means.argmax(2).cpu()
+    if outputs.stopped is None:
+        return ImagePredictions(final, at, margin)
+    stopped = outputs.stopped.cpu()
+    last = at.gather(0, stopped[None] - 1)
+    at = torch.where(torch.arange(1, len(at) + 1)[:, None] <= stopped, at, last)
+    return ImagePredictions(at[-1], at, margin, stopped)
 
 
 def joined(parts: Sequence[ImagePredictions]) -> ImagePredictions:
     """Return the predictions of all batches as one."""
     at = [part.at for part in parts if part.at is not None]
+    stopped = [part.stopped for part in parts if part.stopped is not None]
     return ImagePredictions(
         torch.cat([part.final for part in parts]),
         torch.cat(at, 1) if at else None,
         torch.cat([part.margin for part in parts]),
+        torch.cat(stopped) if stopped else None,
     )
 
 

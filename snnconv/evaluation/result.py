@@ -9,6 +9,7 @@ from snnconv.costs.energy import ENERGY_NOTE
 from snnconv.costs.operations import LayerOperations, Operations, ratio
 from snnconv.costs.site_activity import SiteActivity
 from snnconv.evaluation.score import Score
+from snnconv.evaluation.unsettled import UnsettledUnits
 from snnconv.neurons.spike_counts import SpikeCount
 
 __all__ = ["Evaluation", "Mode"]
@@ -28,10 +29,14 @@ class Evaluation(Score):
             many bits of the weights (snnconv.runtime.integers).
         backend: torch, onnxruntime, or onnxruntime-int8, which classified the images.
         timesteps: T of a spiking network, else None.
-        levels: L of a spiking network, the most of any site; else None.
+        levels: L of a spiking network, the most of any site; None of any other, and of power-of-two messages.
         total_levels: N, of a spiking network L*T, where all sites have the same; else None.
         total_levels_range: Least and most N of any site; None of a plain network.
         coupling: Coupling of a spiking network, else None.
+        code: Code of the messages under differential coupling, else None.
+        octaves: K, sizes of a message, the most of any site, where the code is power-of-two; else None.
+        unsettled: Units that have not settled when the window ends, over `activity_images` images; None of a network
+            that takes nothing back.
         sites: Activity of each site, over `activity_images` images.
         operations: Operations and energy, over `activity_images` images; None where none were counted.
         layers: Operations and energy of each node, in the order of execution, whose sum `operations` is.
@@ -49,6 +54,9 @@ class Evaluation(Score):
     total_levels: int | None
     total_levels_range: tuple[int, int] | None
     coupling: str | None
+    code: str | None = None
+    octaves: int | None = None
+    unsettled: UnsettledUnits | None = None
     sites: tuple[SiteActivity, ...] = ()
     operations: Operations | None = None
     layers: tuple[LayerOperations, ...] = ()
@@ -75,8 +83,12 @@ class Evaluation(Score):
             "total_levels": self.total_levels,
             "total_levels_range": self.total_levels_range and list(self.total_levels_range),
             "coupling": self.coupling,
+            "code": self.code,
+            "octaves": self.octaves,
             "accuracy_at": None if self.accuracy_at is None else list(self.accuracy_at),
             "agreement_at": None if self.agreement_at is None else list(self.agreement_at),
+            "stopping": None if self.stopping is None else self.stopping.to_dict(),
+            "unsettled": None if self.unsettled is None else self.unsettled.to_dict(),
             "sites": [site.to_dict() for site in self.sites],
             "activity_images": self.activity_images,
             **self._costs(),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 from torch import Tensor
 
@@ -11,7 +11,39 @@ from snnconv.evaluation.accuracy import standard_error
 from snnconv.evaluation.differences import OutputError
 from snnconv.evaluation.predictions import ImagePredictions
 
-__all__ = ["Score", "score_of"]
+__all__ = ["EarlyStopping", "Score", "score_of"]
+
+
+@dataclass(frozen=True)
+class EarlyStopping:
+    """Time steps that were run of a network that stops for an image when its class has settled.
+
+    Attributes:
+        images_at: Number of images for which 1, 2, .. T steps were run.
+    """
+
+    images_at: tuple[int, ...]
+
+    @classmethod
+    def of(cls, stopped: Tensor, at: Tensor | None) -> Self:
+        """Count the images of each number of steps.
+
+        Args:
+            stopped: Steps that were run for each image, `[n]`.
+            at: Classes after each step, `[T, n]`.
+        """
+        assert at is not None
+        return cls(tuple(stopped.bincount(minlength=len(at) + 1)[1:].tolist()))
+
+    @property
+    def mean_timesteps(self) -> float:
+        """Return the mean number of steps of an image."""
+        total = sum(step * images for step, images in enumerate(self.images_at, 1))
+        return total / sum(self.images_at)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it JSON-ready."""
+        return {"mean_timesteps": self.mean_timesteps, "images_at": list(self.images_at)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +63,7 @@ class Score:
         agreement_at: Agreement of the mean of the first t steps with the reference's final classes.
         output_errors: Difference of each output from the reference's, where there are several, or the only one names no
             classes.
+        stopping: Time steps that were run where the network stopped early; None where all T were.
         right: One truth value an image: its class is its label's; None without labels.
         agreeing: One truth value an image: its class is the reference's; None without a reference.
     """
@@ -43,6 +76,7 @@ class Score:
     accuracy_at: tuple[float, ...] | None = None
     agreement_at: tuple[float, ...] | None = None
     output_errors: tuple[OutputError, ...] = ()
+    stopping: EarlyStopping | None = None
     right: tuple[bool, ...] | None = field(default=None, compare=False, repr=False)
     agreeing: tuple[bool, ...] | None = field(default=None, compare=False, repr=False)
 
@@ -84,6 +118,7 @@ def score_of(
         accuracy_at=_percents(predictions.at, labels),
         agreement_at=None if reference is None else _percents(predictions.at, reference.final),
         output_errors=errors,
+        stopping=None if predictions.stopped is None else EarlyStopping.of(predictions.stopped, predictions.at),
         right=None if labels is None else tuple((predictions.final == labels).tolist()),
         agreeing=None if reference is None else tuple((predictions.final == reference.final).tolist()),
     )

@@ -7,12 +7,16 @@ from typing import Any
 
 from snnconv.costs.energy import EnergyModel
 from snnconv.errors import InvalidValueError, ModelError
-from snnconv.evaluation.exported import ExportedNetwork, check_exported
+from snnconv.evaluation.exported import ExportedNetwork, check_exported, settling
 from snnconv.evaluation.result import Mode
+from snnconv.formats.onnx import to_single_step
 from snnconv.model import SNN, InputSpec, Model, QuantizedANN
-from snnconv.neurons import Coupling
+from snnconv.neurons import Code, Coupling
 from snnconv.runtime.file_runner import FileRunner, run_exported
+from snnconv.runtime.runnable import shapes_of
 from snnconv.runtime.running import Backend, Dtype, Precision, check_choice, in_dtype, resolve
+from snnconv.runtime.settling import SettlingRunner, check_settled_steps
+from snnconv.runtime.streaming import StreamedNetwork
 from snnconv.runtime.torch_runner import TorchRunner, run_in_torch, runner_of
 from snnconv.spiking.sites import iter_sites, total_levels_of
 from snnconv.spiking.unrolling import collapse
@@ -30,12 +34,14 @@ class Subject:
         dtype: Dtype that a reference runs in beside it.
         mode: Way of running.
         timesteps: T of a spiking network, else None.
-        levels: L of a spiking network, the most of any site; else None.
+        levels: L of a spiking network, the most of any site; None of any other, and of power-of-two messages.
         coupling: Coupling of a spiking network, else None.
-        total_levels: Least and most N of any site; None of a plain network.
+        total_levels: Least and most N of any site; None of a plain network, and of power-of-two messages.
+        code: Code of the messages under differential coupling, else None.
+        octaves: K, sizes of a message, where the code is power-of-two; else None.
     """
 
-    network: TorchRunner | FileRunner
+    network: TorchRunner | FileRunner | SettlingRunner
     counted: Model | None
     dtype: Dtype
     mode: Mode
@@ -43,6 +49,8 @@ class Subject:
     levels: int | None
     coupling: str | None
     total_levels: tuple[int, int] | None
+    code: str | None = None
+    octaves: int | None = None
 
     @property
     def input(self) -> InputSpec:
@@ -66,6 +74,8 @@ class Subject:
             "total_levels": least if least == most else None,
             "total_levels_range": self.total_levels,
             "coupling": self.coupling,
+            "code": self.code,
+            "octaves": self.octaves,
         }
 
 
@@ -76,6 +86,7 @@ def subject_of(
     precision: Precision,
     backend: Backend,
     energy_model: EnergyModel,
+    stop_when_settled: int | None = None,
 ) -> Subject:
     """Make a network ready to be scored.
 
@@ -85,6 +96,8 @@ def subject_of(
         precision: Option of the user.
         backend: Option of the user.
         energy_model: Prices of operations, for the check that these can be counted.
+        stop_when_settled: Number of steps for which the class of an image must stay for its run to end; None: all T
+            steps are run.
 
     Raises:
         InvalidValueError: An option is unknown, or asks for something that the network cannot do.
@@ -93,7 +106,9 @@ def subject_of(
     if isinstance(model, ExportedNetwork):
         check_choice(precision, backend)
         check_exported(model, simulate, precision, backend, energy_model)
-        return _of_file(model)
+        return _of_file(model, stop_when_settled)
+    if stop_when_settled is not None:
+        return _settling(model, stop_when_settled, precision, backend)
     backend = "torch" if backend == "auto" else backend
     mode = _mode(model, simulate)
     dtype = resolve(precision, model, backend)
@@ -102,16 +117,75 @@ def subject_of(
         network: TorchRunner | FileRunner = runner_of(plain, dtype)
     else:
         network = run_exported(plain, int8=backend == "onnxruntime-int8")
-    coupling = None if model.coupling is None else model.coupling.value
-    return Subject(network, plain, dtype, mode, model.timesteps, model.levels, coupling, _total_levels(model))
+    return Subject(network, plain, dtype, mode, **_window_of(model))
 
 
-def _of_file(file: ExportedNetwork) -> Subject:
-    """Return the subject that a file of 8-bit integers is; its activity is not counted."""
+def _window_of(model: Model) -> dict[str, Any]:
+    """Return the fields of a `Subject` that say what a network's window is."""
+    return {
+        "timesteps": model.timesteps,
+        "levels": None if model.code is Code.POWER_OF_TWO else model.levels,
+        "coupling": None if model.coupling is None else model.coupling.value,
+        "total_levels": _total_levels(model),
+        "code": None if model.code is None else model.code.value,
+        "octaves": model.octaves,
+    }
+
+
+def _of_file(file: ExportedNetwork, stop_when_settled: int | None) -> Subject:
+    """Return the subject that a file is which is only run; its activity is not counted."""
     one_pass: Mode = "quantized" if file.timesteps is None else "collapsed"
-    mode: Mode = "simulated" if file.form == "stepped" else one_pass
-    total_levels = file.total_levels
-    return Subject(file.runner, None, "float32", mode, file.timesteps, file.levels, file.coupling, total_levels)
+    mode: Mode = one_pass if file.form == "collapsed" else "simulated"
+    return Subject(
+        file.runner if stop_when_settled is None else settling(file, stop_when_settled),
+        None,
+        "float32",
+        mode,
+        timesteps=file.timesteps,
+        levels=file.levels,
+        coupling=file.coupling,
+        total_levels=file.total_levels,
+        code=file.code,
+        octaves=file.octaves,
+    )
+
+
+def _settling(model: Model, settled_steps: int, precision: Precision, backend: Backend) -> Subject:
+    """Return a spiking network whose single-step form stops for an image when its class has settled.
+
+    Raises:
+        InvalidValueError: The number of steps, the precision or the backend is not possible.
+        ModelError: The network does not stream.
+    """
+    check_choice(precision, backend)
+    if precision == "float64":
+        raise InvalidValueError(
+            "stop_when_settled runs a network step by step in onnxruntime, in float32: leave the precision out."
+        )
+    if backend not in ("auto", "onnxruntime"):
+        raise InvalidValueError(
+            f"stop_when_settled runs a network step by step in onnxruntime, not in {backend}: leave the backend out."
+        )
+    if not isinstance(model, SNN) or not model.coupling.streams:
+        raise ModelError(_why_not_streaming(model))
+    check_settled_steps(settled_steps, model.timesteps)
+    network = StreamedNetwork(to_single_step(model))
+    runner = SettlingRunner(network, settled_steps, model.input, model.outputs, shapes_of(model))
+    return Subject(runner, model, "float32", "simulated", **_window_of(model))
+
+
+def _why_not_streaming(model: Model) -> str:
+    """Return why no answer comes before the end of a network's window."""
+    if not isinstance(model, SNN):
+        return (
+            f"Only a spiking network has time steps to stop after; this one is at the stage {model.stage.value}: leave "
+            "stop_when_settled out."
+        )
+    return (
+        f"The network does not stream: under {model.coupling} coupling each layer waits for its whole window, so that "
+        "no step could be left out. Leave stop_when_settled out, or convert the network with --coupling differential "
+        "or causal."
+    )
 
 
 def reference_of(model: Model, dtype: Dtype) -> TorchRunner:

@@ -22,7 +22,9 @@ from snnconv.graph.emission import EMITTERS, Emission, Emitter
 from snnconv.graph.node import HANDLERS
 from snnconv.neurons.coupling import Coupling
 from snnconv.neurons.forms import (
+    IntegerMessages,
     IntegerNeurons,
+    IntegerSums,
     LevelRule,
     NamedNeuron,
     NeuronNames,
@@ -95,7 +97,7 @@ class Capabilities:
     names: NeuronNames | NoForm
     onnx: OnnxForm | NoForm
     step: StepForm | NoForm
-    integers: Callable[[Any], IntegerNeurons] | NoForm
+    integers: Callable[[Any], IntegerNeurons | IntegerMessages | IntegerSums] | NoForm
     nir: Callable[[Any, tuple[int, ...]], PointNeurons] | NoForm
     int8: Callable[[Any], Tensor] | NoForm
     engine: LevelRule | NoForm

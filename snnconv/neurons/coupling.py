@@ -33,6 +33,11 @@ class Coupling(StrEnum):
     DIFFERENTIAL = "differential"
     LEARNED = "learned"
 
+    @property
+    def streams(self) -> bool:
+        """Return whether step t of a network's output comes at step t of its input, so that no layer waits."""
+        return self in (Coupling.CAUSAL, Coupling.DIFFERENTIAL)
+
     def matrix(self, timesteps: int) -> Tensor:
         """Return ω, `[T, T]`, float32; rows sum to 1.
 

@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from snnconv.neurons.site import SpikingSite
 
 __all__ = [
+    "IntegerMessages",
     "IntegerNeurons",
+    "IntegerSums",
     "LevelRule",
     "NamedNeuron",
     "NeuronNames",
@@ -147,6 +149,53 @@ class IntegerNeurons:
     initial: Tensor | None
     reset: str = "soft"
     decay: float = 1.0
+
+    @property
+    def share(self) -> float:
+        """Worth of the integer 1 in units of λ."""
+        return 1 / self.levels
+
+
+@dataclass(frozen=True)
+class IntegerMessages:
+    """A layer that tells powers of two, as integers hold it; λ is the largest of them.
+
+    Attributes:
+        octaves: K, the number of sizes of a message; the integer 1 stands for the smallest.
+        dead_zone: Least magnitude that is told, in units of the smallest message.
+        cap: Value at which the activation saturates, `[]` or `[C]`; infinity where it does not.
+        initial: Sum of messages that the readers know before the first step, in integers, `[]` or `[C]`.
+    """
+
+    octaves: int
+    dead_zone: float
+    cap: Tensor
+    initial: Tensor
+
+    @property
+    def share(self) -> float:
+        """Worth of the integer 1 in units of λ."""
+        return 2.0 ** (1 - self.octaves)
+
+
+@dataclass(frozen=True)
+class IntegerSums:
+    """A layer that fires levels and takes them back, as integers hold it.
+
+    Attributes:
+        levels: L, the most levels that one step fires, or takes back.
+        total_levels: N, the highest sum of levels.
+        timesteps: T, over which λ is the mean.
+    """
+
+    levels: int
+    total_levels: int
+    timesteps: int
+
+    @property
+    def share(self) -> float:
+        """Worth of the integer 1 in units of λ."""
+        return self.timesteps / self.total_levels
 
 
 @dataclass(frozen=True)

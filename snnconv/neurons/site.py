@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from snnconv.errors import InvalidValueError
 from snnconv.neurons.code import Code
 from snnconv.neurons.coupling import Coupling
-from snnconv.neurons.time import fold_time, unfold_time
+from snnconv.neurons.time import fold_time, mean_of_steps, unfold_time
 
 __all__ = [
     "HALF",
@@ -117,12 +117,14 @@ class SpikingSite(Site):
         channel_axis: axis of the channels.
 
     Attributes:
-        code: Messages of neurons of differential coupling, else None.
+        code: Code of its messages under differential coupling, else None.
+        octaves: K, the number of sizes of a message, where the code is power-of-two; else None.
         observer: given the membrane potential u of each step before it fires, `[B, ...]` in units of θ and shifted so
             that level k begins at k - 1/2; set by what regularises potentials, and called in training only.
     """
 
     code: Code | None = None
+    octaves: int | None = None
 
     def __init__(
         self,
@@ -176,6 +178,39 @@ class SpikingSite(Site):
         Potentials are kept in single precision where the currents are shorter floats. A kind of neuron that has no use
         for `out`, memory that the output may be written to, leaves it.
         """
+
+    def window_value(self, signal: Tensor) -> Tensor:
+        """Return the value over the window, `[B, ...]`, of a signal `[T*B, ...]` that the neurons are given or give.
+
+        It is the time mean; under differential coupling a signal holds the value so far, and the last one is it.
+        """
+        steps = unfold_time(signal, self.timesteps)
+        return steps[-1] if self.coupling is Coupling.DIFFERENTIAL else mean_of_steps(steps)
+
+    def limits_for(self, value: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the lowest and the highest value that a window can hold, to broadcast over a value `[B, ...]`."""
+        highest = self.ceiling_for(value)
+        return -highest if self.signed else torch.zeros_like(highest), highest
+
+    def messages(self, output: Tensor) -> Tensor:
+        """Return what is sent at each step, `[T, B, ...]` in units of θ, for an output `[T*B, ...]`."""
+        return unfold_time((output * self.levels / self.ceiling_for(output)).round(), self.timesteps)
+
+    def activation(self) -> nn.Module | None:
+        """Return the activation without levels that the neurons approach; None where they end at levels."""
+        return None
+
+    def unsettled(self, current: Tensor, output: Tensor) -> Tensor | None:
+        """Return which neurons do not stand where their current puts them after the last step, `[B, ...]`.
+
+        Args:
+            current: Value of the window that they received, `[B, ...]`.
+            output: Value of the window that they gave, `[B, ...]`.
+
+        Returns:
+            Truth values; None where a neuron tells levels of the moment and takes nothing back.
+        """
+        return None
 
     def extra_repr(self) -> str:
         """Shown in a printed graph."""

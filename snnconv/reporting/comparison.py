@@ -22,9 +22,11 @@ class Contender:
         stage: `ann`, `quantized` or `snn`.
         mode: Way in which the network was run, `Evaluation.mode`.
         timesteps: T; None without time.
-        levels: L, the most of any site; None without time.
-        total_levels: The least and the most N of any site; None of a plain network.
+        levels: L, the most of any site; None without time, and of power-of-two messages.
+        total_levels: The least and the most N of any site; None of a plain network, and of power-of-two messages.
         coupling: Coupling of a spiking network, else None.
+        code: Code of the messages under differential coupling, else None.
+        octaves: K, sizes of a message, where the code is power-of-two; else None.
         depth: Number of sites on the longest way through the network.
         latency_steps: Steps until the output is complete: T, or depth times T if layers wait; None without time.
         accuracy: Share of right predictions; None without labels.
@@ -34,6 +36,8 @@ class Contender:
         energy_pj: Estimated energy, or None where nothing was counted.
         on_energy_front: True if no other network scores as high for as little energy.
         on_latency_front: True if no other network scores as high as early; False of a network without time.
+        score_at: Accuracy or agreement, whichever networks are ranked by, after each step t = 1..T of a network whose
+            layers do not wait, so that it can be read then; else None.
         note: Words on the setting that a reader should know, or nothing.
     """
 
@@ -46,6 +50,8 @@ class Contender:
     levels: int | None
     total_levels: tuple[int, int] | None
     coupling: str | None
+    code: str | None
+    octaves: int | None
     depth: int
     latency_steps: int | None
     accuracy: float | None
@@ -55,6 +61,7 @@ class Contender:
     energy_pj: float | None
     on_energy_front: bool
     on_latency_front: bool
+    score_at: tuple[float, ...] | None
     note: str
 
     def score(self, name: str) -> float:

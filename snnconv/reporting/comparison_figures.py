@@ -21,9 +21,16 @@ LOOKS = {  # colour, marker and its size: at one place all of them can be seen
     "mean": (INK["one"], "o", 10),
     "causal": (INK["two"], "s", 6),
     "learned": (INK["three"], "^", 8),
+    "differential": (INK["five"], "v", 8),
     None: (INK["four"], "D", 8),
 }
-NAMES = {"mean": "mean coupling", "causal": "causal coupling", "learned": "learned coupling", None: "without time"}
+NAMES = {
+    "mean": "mean coupling",
+    "causal": "causal coupling",
+    "learned": "learned coupling",
+    "differential": "differential coupling",
+    None: "without time",
+}
 
 
 class Point(NamedTuple):
@@ -55,14 +62,24 @@ def latency_front(comparison: Comparison) -> str:
         for network in comparison.contenders
         if network.latency_steps is not None
     ]
-    return _draw(comparison, points, "latency, time steps", "latency", None)
+    courses = [
+        (network.coupling, network.score_at) for network in comparison.contenders if network.score_at is not None
+    ]
+    return _draw(comparison, points, "latency, time steps", "latency", None, courses)
 
 
 def _point(comparison: Comparison, network: Contender, cost: float, unbeaten: bool) -> Point:
     return Point(network.number, network.coupling, cost, network.score(comparison.score), unbeaten)
 
 
-def _draw(comparison: Comparison, points: Sequence[Point], axis: str, name: str, reference_cost: float | None) -> str:
+def _draw(
+    comparison: Comparison,
+    points: Sequence[Point],
+    axis: str,
+    name: str,
+    reference_cost: float | None,
+    courses: Sequence[tuple[str | None, Sequence[float]]] = (),
+) -> str:
     """Draw scores against costs, with a line through the networks that no other beats.
 
     Args:
@@ -71,11 +88,14 @@ def _draw(comparison: Comparison, points: Sequence[Point], axis: str, name: str,
         axis: Label of the axis of costs.
         name: The cost in one word.
         reference_cost: Cost of the reference, or None.
+        courses: Couplings of networks whose answer can be read early, and their scores after each step.
     """
     score, reference = comparison.score, comparison.reference
     with drawing(*SIZE) as figure:
         axes = figure.subplots()
         _scatter(axes, points)
+        for coupling, scores in courses:
+            axes.plot(range(1, len(scores) + 1), scores, color=LOOKS[coupling][0], linewidth=0.8, alpha=0.7, zorder=1)
         unbeaten = sorted((point.cost, point.score) for point in points if point.unbeaten)
         if unbeaten:
             axes.plot(*zip(*unbeaten, strict=True), drawstyle="steps-post", color=INK["muted"], linewidth=1, zorder=1)

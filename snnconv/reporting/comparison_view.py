@@ -16,7 +16,16 @@ from snnconv.reporting.provenance_view import data_facts, file_fact, software_fa
 __all__ = ["comparison_view"]
 
 LONGEST = 60  # characters of a name
-TERMS = ("T, L, N", "mean coupling", "causal coupling", "standard error ±", "latency", "energy")
+TERMS = (
+    "T, L, N",
+    "mean coupling",
+    "causal coupling",
+    "differential coupling",
+    "code, K",
+    "standard error ±",
+    "latency",
+    "energy",
+)
 HEADS = ["network", "T", "L", "N", "coupling", "accuracy", "same class", "energy", "latency", "unbeaten in"]
 
 
@@ -58,9 +67,11 @@ def _pictures(comparison: Comparison) -> list[Picture]:
         pictures.append(Picture(comparison_figures.energy_front(comparison), filled))
     if any(network.latency_steps is not None for network in comparison.contenders):
         waits = (
-            f"{filled} Under mean coupling every layer waits T steps for the one before it; under causal coupling the "
-            "output is complete after T steps."
+            f"{filled} Under mean coupling every layer waits T steps for the one before it; under causal and "
+            "differential coupling the output is complete after T steps."
         )
+        if any(network.score_at is not None for network in comparison.contenders):
+            waits += " Thin lines: the answer so far, which these can be asked for at every step."
         pictures.append(Picture(comparison_figures.latency_front(comparison), waits))
     return pictures
 
@@ -105,6 +116,13 @@ def _caption(comparison: Comparison) -> str:
     return " ".join(sentences)
 
 
+def _coupling(network: Contender) -> str:
+    """Return the coupling and its code; of a network without time its stage."""
+    if network.code is None:
+        return network.coupling or network.stage
+    return f"{network.coupling}, {network.code}" + (f" K={network.octaves}" if network.octaves is not None else "")
+
+
 def _row(network: Contender, name: str) -> list[str | None]:
     fronts = [cost for cost, on in (("energy", network.on_energy_front), ("latency", network.on_latency_front)) if on]
     return [
@@ -112,7 +130,7 @@ def _row(network: Contender, name: str) -> list[str | None]:
         number(network.timesteps),
         number(network.levels),
         span(network.total_levels),
-        network.coupling or network.stage,
+        _coupling(network),
         with_error(network.accuracy, network.accuracy_standard_error),
         with_error(network.agreement, network.agreement_standard_error),
         energy(network.energy_pj),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from snnconv.neurons import Coupling
 from snnconv.reporting.figures import curves_figure
 from snnconv.reporting.numbers import Curve, Report
 from snnconv.reporting.page import Picture
@@ -37,13 +38,25 @@ def curves_view(report: Report) -> dict[str, Any] | None:
         columns += [[f"{value:.2f}" for value in getattr(curve, quantity)] for curve in curves]
     rows = [[str(step), *values] for step, values in enumerate(zip(*columns, strict=False), 1)][:MOST_ROWS]
     return {
-        "text": "The prediction after step t is that of the mean of the output's first t steps. Each coupling that the "
-        "neurons can have is run with the same weights, ceilings and levels.",
+        "text": _text(report),
         "figures": pictures,
         "notes": [_note(curve) for curve in report.curves],
         "heads": heads,
         "rows": rows,
     }
+
+
+def _text(report: Report) -> str:
+    sentences = [
+        "The prediction after step t is that of the mean of the output's first t steps. Each coupling that the neurons "
+        "can have is run with the same weights, ceilings and levels."
+    ]
+    if any(curve.coupling == Coupling.DIFFERENTIAL and curve.settled_at is not None for curve in report.curves):
+        sentences.append(
+            "Under differential coupling that mean is the answer to all that was told until step t: it can be read at "
+            "any step."
+        )
+    return " ".join(sentences)
 
 
 def _note(curve: Curve) -> str:

@@ -20,9 +20,14 @@ from snnconv.reporting.svg import INK, WIDE, drawing, to_svg
 
 __all__ = ["curves_figure", "energy_figure"]
 
-COLOURS = {"mean": INK["one"], "causal": INK["two"], "learned": INK["three"]}
-MARKERS = {"mean": "o", "causal": "s", "learned": "^"}
-LINES = {"mean": "-", "causal": "--", "learned": "-."}
+COLOURS = {"mean": INK["one"], "causal": INK["two"], "learned": INK["three"], "differential": INK["five"]}
+MARKERS = {"mean": "o", "causal": "s", "learned": "^", "differential": "v"}
+LINES: dict[str, str | tuple[float, Sequence[float]]] = {
+    "mean": "-",
+    "causal": "--",
+    "learned": "-.",
+    "differential": (0, (4, 1, 1, 1, 1, 1)),
+}
 MOST_TICKS = 12
 
 Floats = npt.NDArray[np.float64]

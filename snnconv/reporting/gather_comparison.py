@@ -133,9 +133,11 @@ def _contender(number: int, name: str, setting: Setting, result: Evaluation) -> 
         stage=model.stage.value,
         mode=result.mode,
         timesteps=model.timesteps,
-        levels=model.levels,
+        levels=result.levels,
         total_levels=result.total_levels_range,
         coupling=result.coupling,
+        code=result.code,
+        octaves=result.octaves,
         depth=depth_of(model.graph),
         latency_steps=latency_of(model),
         accuracy=result.accuracy,
@@ -145,8 +147,16 @@ def _contender(number: int, name: str, setting: Setting, result: Evaluation) -> 
         energy_pj=None if result.operations is None else result.operations.energy_pj_per_image,
         on_energy_front=False,
         on_latency_front=False,
+        score_at=_scores_at(model, result),
         note=setting.note,
     )
+
+
+def _scores_at(model: Model, result: Evaluation) -> tuple[float, ...] | None:
+    """Return the score after each step of a network that streams; None of any other."""
+    if model.coupling is None or not model.coupling.streams:
+        return None
+    return result.agreement_at if result.accuracy is None else result.accuracy_at
 
 
 def _energy_of(

@@ -26,6 +26,26 @@ GLOSSARY: tuple[tuple[str, str], ...] = (
         "spikes that come unevenly cost accuracy.",
     ),
     (
+        "differential coupling",
+        "A neuron tells its readers changes of its value, and takes back what it told too early. No layer waits: the "
+        "answer can be read at every step, and gets better with each.",
+    ),
+    (
+        "code, K",
+        "The messages under differential coupling. Power-of-two: at most one of ±θ, ±θ/2, … a step, of K sizes; there "
+        "are no levels L and N. Uniform: up to L levels of θ a step, of either sign.",
+    ),
+    (
+        "settled, cut",
+        "A unit of the uniform code is cut where L was too small for a step: it does not end at the level of the "
+        "quantized network. A unit of the power-of-two code has not settled where it would send one more message.",
+    ),
+    (
+        "dead zone",
+        "What a neuron of power-of-two messages does not tell, because it is less than the smallest message stands "
+        "for.",
+    ),
+    (
         "standard error ±",
         "How far chance moves a percentage that is measured on a part of all possible inputs, in percentage points. In "
         "19 of 20 cases the true percentage lies within two standard errors. Two networks are compared input by input, "
@@ -34,14 +54,16 @@ GLOSSARY: tuple[tuple[str, str], ...] = (
     ("latency", "Time steps until the output is complete: T, or T for every layer of neurons where layers wait."),
     (
         "ceiling λ, threshold θ",
-        "λ is the largest activation that a site can put out. θ = λ/L is the value of one level.",
+        "λ is the largest activation that a site can put out. θ = λ/L is the value of one level. Of power-of-two "
+        "messages θ is the largest.",
     ),
     ("clipping", "The part of the plain activation that lies above the ceiling, as a share of the mean activation."),
     ("quantization", "The part of the activation that is lost between two levels, which are θ/T apart."),
     (
         "unevenness",
         "The difference between what neurons fire and the quantized activation of their mean current. It comes from "
-        "spikes that are early or late, and from a leak, a reset or learned coupling.",
+        "spikes that are early or late, and from a leak, a reset or learned coupling. Under differential coupling it "
+        "is what units lack that have not settled.",
     ),
     (
         "membrane potential u",

@@ -23,7 +23,7 @@ from snnconv.runtime.batches import adapt
 from snnconv.runtime.running import Dtype, in_dtype, placed
 from snnconv.spiking.plan import prepare
 from snnconv.spiking.sites import cap_of, is_rectifier, iter_sites
-from snnconv.spiking.unrolling import of_one_frame
+from snnconv.spiking.unrolling import without_time
 
 __all__ = ["measure", "plain_form"]
 
@@ -75,7 +75,7 @@ def measure(
 
 def plain_form(against: Model) -> Model:
     """Return a copy of a network as conversion sees it, without time: activations in the places of its sites."""
-    model = of_one_frame(against) if isinstance(against, SNN) else prepare(against)
+    model = without_time(against) if isinstance(against, SNN) else prepare(against)
     model.graph.eval()
     return model
 

@@ -29,9 +29,13 @@ class Summary:
         agreement: Share of images with the other network's arg-max; None without that network.
         agreement_standard_error: Binomial standard error of the agreement, in points.
         timesteps: T; None without time.
-        levels: L, the most of any site; None without time.
-        total_levels: The least and the most N of any site; None of a plain network.
+        levels: L, the most of any site; None without time, and of power-of-two messages.
+        total_levels: The least and the most N of any site; None of a plain network, and of power-of-two messages.
         coupling: Coupling of a spiking network, else None.
+        code: Code of the messages under differential coupling, else None.
+        octaves: K, sizes of a message, where the code is power-of-two; else None.
+        unsettled: Share of the units of all sites that have not settled when the window ends, from 0 to 1, as
+            `SiteStatistics` has it for each; None under other couplings.
         depth: Number of sites on the longest way through the network.
         latency_steps: Steps until the output is complete: T, or depth times T if layers wait for their windows.
         energy_pj: Estimated energy; None where nothing was counted.
@@ -58,6 +62,9 @@ class Summary:
     levels: int | None
     total_levels: tuple[int, int] | None
     coupling: str | None
+    code: str | None
+    octaves: int | None
+    unsettled: float | None
     depth: int
     latency_steps: int | None
     energy_pj: float | None
@@ -74,7 +81,7 @@ class Curve:
     """Predictions after each step t = 1..T, from the mean of the first t steps of the output; shares in percent.
 
     Attributes:
-        coupling: `mean`, `causal` or `learned`.
+        coupling: `mean`, `causal`, `differential` or `learned`.
         native: True for the network's own coupling, False for the same weights, ceilings and levels under another one;
             `own` in JSON.
         accuracy_at: Share of right predictions after each step; None without labels.

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, fx, nn
 
 from snnconv.finetune.losses import potential_loss
-from snnconv.neurons import NoForm, QuantizedSite, Site, SpikingSite, capabilities_of, unfold_time
+from snnconv.neurons import NoForm, QuantizedSite, Site, SpikingSite, capabilities_of
 from snnconv.reporting.histogram import BinCounts
 from snnconv.reporting.site_statistics import SiteStatistics
-from snnconv.spiking.site_errors import site_errors
+from snnconv.spiking.site_errors import site_errors, tracking_errors
 from snnconv.spiking.sites import is_signed, total_levels_of
 
 __all__ = ["Correlation", "Recorder"]
@@ -70,7 +70,8 @@ class Recorder:
         self.total_levels = total_levels_of(site)
         self.ann_activation: Tensor | None = None
         self.values = self.silent = self.full = 0
-        self.spikes = self.loss = 0.0
+        self.unsettled: int | None = None
+        self.spikes = self.negative = self.loss = 0.0
         self.potentials_seen = 0
         self.errors = [0.0, 0.0, 0.0, 0.0]
         self.correlation = Correlation()
@@ -79,15 +80,14 @@ class Recorder:
     def hook(self, module: nn.Module, inputs: tuple[Tensor, ...], out: Tensor) -> None:
         """Watch one call; this is a forward hook."""
         if isinstance(module, SpikingSite):
-            steps = (out * module.levels / module.ceiling_for(out)).round()
-            self._count(unfold_time(steps.abs(), module.timesteps).sum(0), steps)
-            current, mean = (unfold_time(x, module.timesteps).mean(0) for x in (inputs[0], out))
+            self._count_messages(module, module.messages(out))
+            current, mean = module.window_value(inputs[0]), module.window_value(out)
         elif isinstance(module, QuantizedSite):
             levels = (out * module.total_levels / module.ceiling_for(out)).round()
-            self._count(levels.abs(), levels)
+            self._count(levels.abs(), levels.abs(), levels)
             current, mean = inputs[0], out
         else:
-            self._count(out, None)
+            self._count(out, out, None)
             self._compare(out)
             return
         self._add_errors(module, current, mean)
@@ -109,18 +109,23 @@ class Recorder:
         timesteps = site.timesteps if isinstance(site, SpikingSite) else 1
         ceiling = site.ceiling if isinstance(site, Site) else None
         whole, *parts = self.errors
-        clipping, quantization, unevenness = (part / (whole or 1.0) if leveled else None for part in parts)
+        octaves = site.octaves if isinstance(site, SpikingSite) else None
+        known = leveled or octaves is not None
+        clipping, quantization, unevenness = (part / (whole or 1.0) if known else None for part in parts)
+        differential = spiking and self.unsettled is not None
         return SiteStatistics(
             number=self.number,
             name=self.name,
             neurons=self.neurons,
-            levels=site.levels if isinstance(site, SpikingSite) else None,
+            levels=site.levels if isinstance(site, SpikingSite) and octaves is None else None,
             total_levels=self.total_levels,
+            octaves=octaves,
             signed=is_signed(site),
             ceilings=0 if ceiling is None else ceiling.numel(),
             ceiling_min=None if ceiling is None else float(ceiling.detach().min()),
             ceiling_max=None if ceiling is None else float(ceiling.detach().max()),
             firing_rate=self.spikes / values / timesteps if spiking else None,
+            taken_back=self.negative / (self.spikes or 1.0) if differential and not is_signed(site) else None,
             silent=self.silent / values,
             saturated=self.full / values if leveled else None,
             fired=None if self.fired is None else self.fired.shares(),
@@ -130,30 +135,51 @@ class Recorder:
             clipping=clipping,
             quantization=quantization,
             unevenness=unevenness if spiking else None,
+            unsettled=None if self.unsettled is None else self.unsettled / values,
             correlation=self.correlation.pearson,
             ann_error=self.correlation.error,
         )
 
-    def _count(self, totals: Tensor, levels: Tensor | None) -> None:
+    def _count_messages(self, site: SpikingSite, messages: Tensor) -> None:
+        """Count what neurons send, `[T, B, ...]` in units of θ: levels, or powers of two, each of which is one."""
+        if site.octaves is None:
+            sizes, fired = messages.abs(), messages
+        else:
+            exponents = torch.frexp(messages).exponent + (site.octaves - 1)  # of 2^-k: K - k
+            sizes, fired = (messages != 0).to(messages.dtype), messages.sign() * exponents
+        totals = sizes.sum(0)
+        self.negative += float((sizes * (messages < 0)).sum(dtype=torch.float64))
+        self._count(totals, totals if site.code is None else messages.sum(0).abs(), fired)
+
+    def _count(self, totals: Tensor, reached: Tensor, levels: Tensor | None) -> None:
         """Count spikes.
 
         Args:
             totals: Unit spikes of each neuron, `[B, ...]`; activations where there are no levels.
+            reached: Levels that each neuron has fired when the window is over, of the shape of `totals`.
             levels: Levels fired in each step, or None where there are none.
         """
         self.values += totals.numel()
         self.silent += int((totals == 0).sum())
         self.spikes += float(totals.sum(dtype=torch.float64))
         if self.total_levels is not None:
-            self.full += int((totals >= self.total_levels).sum())
+            self.full += int((reached >= self.total_levels).sum())
         if self.fired is not None and levels is not None:
             self.fired.add(levels)
 
     def _add_errors(self, site: Site, current: Tensor, mean: Tensor) -> None:
-        assert self.total_levels is not None
-        errors = site_errors(
-            current, mean, site.ceiling_for(current), self.total_levels, signed=site.signed, cap=self.cap
-        )
+        unsettled = site.unsettled(current, mean) if isinstance(site, SpikingSite) else None
+        if unsettled is not None:
+            self.unsettled = (self.unsettled or 0) + int(unsettled.sum())
+        if isinstance(site, SpikingSite) and self.total_levels is None:
+            assert unsettled is not None
+            limits = site.limits_for(current)
+            errors = tracking_errors(current, mean, limits, unsettled, signed=site.signed, cap=self.cap)
+        else:
+            assert self.total_levels is not None
+            errors = site_errors(
+                current, mean, site.ceiling_for(current), self.total_levels, signed=site.signed, cap=self.cap
+            )
         parts = (errors.activation, errors.clipping, errors.quantization, errors.unevenness)
         self.errors = [total + part for total, part in zip(self.errors, parts, strict=True)]
 
@@ -170,11 +196,15 @@ def _highest(site: nn.Module) -> int | None:
 
 
 def _bins_of_levels(site: nn.Module) -> BinCounts | None:
-    """Return a bin for each level, or for several levels where there are many; None without levels."""
-    highest = site.levels if isinstance(site, SpikingSite) else total_levels_of(site)
+    """Return a bin for each level, or for several levels where there are many; None without levels.
+
+    Of power-of-two messages there is one for each size and sign, from -K to K.
+    """
+    highest = site.octaves or site.levels if isinstance(site, SpikingSite) else total_levels_of(site)
     if highest is None:
         return None
-    lowest = -highest if is_signed(site) else 0
+    takes_back = isinstance(site, SpikingSite) and site.code is not None
+    lowest = -highest if is_signed(site) or takes_back else 0
     width = math.ceil((highest - lowest + 1) / MOST_LEVELS)
     return BinCounts(lowest - 0.5, width, math.ceil((highest - lowest + 1) / width))
 

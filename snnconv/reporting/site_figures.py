@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -25,9 +26,9 @@ def errors_figure(sites: Sequence[SiteStatistics]) -> str:
     with drawing(*WIDE) as figure:
         axes = figure.subplots()
         bottom = np.zeros(len(sites))
-        for name, colour, hatch in ERRORS:
+        for label, (name, colour, hatch) in zip(sites[0].error_names, ERRORS, strict=True):
             heights = np.array([100 * (getattr(site, name) or 0.0) for site in sites])
-            axes.bar(numbers, heights, 0.8, bottom, label=name, color=INK[colour], hatch=hatch, edgecolor=INK["paper"])
+            axes.bar(numbers, heights, 0.8, bottom, label=label, color=INK[colour], hatch=hatch, edgecolor=INK["paper"])
             bottom += heights
         axes.set(xlabel="site", ylabel="% of the mean activation", xlim=(0.4, numbers[-1] + 0.6))
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -94,8 +95,10 @@ def fired_figure(site: SiteStatistics, fired: Histogram, order: int) -> str:
     with drawing(*SMALL) as figure:
         axes = figure.subplots()
         axes.bar(centres, shares, 0.8 * fired.width, color=INK["one"])
-        axes.set(xlabel="level fired in a step" if site.levels is not None else "level", ylabel="%", ylim=(0, None))
+        axes.set(xlabel=_fired_label(site), ylabel="%", ylim=(0, None))
         axes.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True, min_n_ticks=1))
+        if site.octaves is not None:
+            axes.xaxis.set_major_formatter(partial(_message_label, site.octaves))
         axes.grid(axis="x", visible=False)
         if fired.width == 1 and len(shares) <= MOST_NAMED:
             for centre, share in zip(centres, shares, strict=True):
@@ -103,8 +106,29 @@ def fired_figure(site: SiteStatistics, fired: Histogram, order: int) -> str:
                     f"{share:.3g}", (centre, share), (0, 2), textcoords="offset points", ha="center", fontsize=7.5
                 )
             axes.margins(y=0.15)
-        description = f"Level 0: {100 * _share_of(fired, 0):.1f} %; the highest: {shares[-1]:.3g} %."
-        return to_svg(figure, f"fired-{order}", f"Levels that site {site.number} fires", description)
+        nothing = "Level 0" if site.octaves is None else "No message"
+        description = f"{nothing}: {100 * _share_of(fired, 0):.1f} %; the highest: {shares[-1]:.3g} %."
+        title = f"{'Levels' if site.octaves is None else 'Messages'} that site {site.number} fires"
+        return to_svg(figure, f"fired-{order}", title, description)
+
+
+def _fired_label(site: SiteStatistics) -> str:
+    if site.octaves is not None:
+        return "message of a step, in θ"
+    return "level" if site.levels is None else "level fired in a step"
+
+
+def _message_label(octaves: int, place: float, _: int) -> str:
+    """Return the message that stands at a place of the axis: n is 2^(n - K), -n its negative, 0 none.
+
+    >>> [_message_label(8, place, 0) for place in (8, -7, 0, 9)]
+    ['1', '-1/2', '0', '']
+    """
+    size = round(abs(place))
+    if size == 0 or size > octaves:
+        return "" if size else "0"
+    sign, parts = "-" if place < 0 else "", 2 ** (octaves - size)
+    return f"{sign}1" if parts == 1 else f"{sign}1/{parts}"
 
 
 def _share_of(histogram: Histogram, value: float) -> float:

@@ -19,21 +19,29 @@ class SiteStatistics:
         neurons: Number of neurons, or of units that do not spike.
         levels: L, the levels of one step, of neurons.
         total_levels: N, the levels of the whole window.
+        octaves: K, the sizes of a message, of neurons of power-of-two messages.
         signed: True for a site that fires levels of both signs.
         ceilings: Number of ceilings λ.
         ceiling_min: The lowest ceiling.
         ceiling_max: The highest ceiling.
-        firing_rate: Unit spikes a neuron and step.
+        firing_rate: Unit spikes a neuron and step; of power-of-two messages each counts as one.
+        taken_back: Share of all these that are negative; None where spikes are not taken back, or have signs anyway.
         silent: Share of neurons that stay at 0 for an image.
         saturated: Share of neurons that fire all their levels for an image.
-        fired: Levels that one step fires; the levels themselves in a quantized network.
+        fired: Levels that one step fires; the levels themselves in a quantized network. Of power-of-two messages ±n
+            stands for ±θ·2^(n - K), and 0 for none.
         potentials: Membrane potential before firing in units of θ, shifted so that level k begins at k - 1/2.
         potential_levels: Highest spike value among those potentials.
         potential_loss: Mean squared distance of potentials to the nearest spike value (RMP-Loss).
         clipping: Activation above the ceiling, as a share of the mean activation.
-        quantization: Activation lost between the levels, as a share of the mean activation.
+        quantization: Activation lost between the levels, as a share of the mean activation; of power-of-two messages
+            what is lost in their dead zone.
         unevenness: Difference from the quantized activation of the site's mean current, as a share of the mean
-            activation: spikes that come unevenly and, where there are any, leak, reset and learned coupling.
+            activation: spikes that come unevenly and, where there are any, leak, reset and learned coupling. Under
+            differential coupling what unsettled units lack at the end.
+        unsettled: Share of neurons that have not settled when the window ends: code uniform, their sum of levels is
+            not that of the quantized activation, because L cut a step; code power-of-two, they would send one more
+            message. None under other couplings.
         correlation: Pearson's correlation of time mean and the ANN's activation, over units and images.
         ann_error: Squared difference of the two as a share of the ANN's squared activation.
     """
@@ -43,11 +51,13 @@ class SiteStatistics:
     neurons: int
     levels: int | None
     total_levels: int | None
+    octaves: int | None
     signed: bool
     ceilings: int
     ceiling_min: float | None
     ceiling_max: float | None
     firing_rate: float | None
+    taken_back: float | None
     silent: float
     saturated: float | None
     fired: Histogram | None
@@ -57,8 +67,15 @@ class SiteStatistics:
     clipping: float | None
     quantization: float | None
     unevenness: float | None
+    unsettled: float | None
     correlation: float | None
     ann_error: float | None
+
+    @property
+    def error_names(self) -> tuple[str, str, str]:
+        """Return what readers call the three errors: clipping, quantization, unevenness, and what takes their place."""
+        lost = "quantization" if self.octaves is None else "dead zone"
+        return "clipping", lost, "unevenness" if self.unsettled is None else "unsettled"
 
     @property
     def error(self) -> float | None:

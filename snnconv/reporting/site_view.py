@@ -18,7 +18,6 @@ DRAWN = 40  # sites, the worst ones, that have pictures: a page of hundreds of s
 LONGEST = 60  # characters of a name in a table's cell
 LONGEST_HEADING = 120  # characters of a name in a heading
 MOST_ROWS = 400
-HEADS = ["site", "spikes a step", "silent", "clipping", "quantization", "unevenness", "correlation", "ANN error"]
 
 
 def sites_view(report: Report) -> dict[str, Any] | None:
@@ -35,9 +34,14 @@ def sites_view(report: Report) -> dict[str, Any] | None:
         "figures": _overview(report.sites),
         "worst": views[:WORST],
         "others": views[WORST:],
-        "heads": HEADS,
+        "heads": _heads(report.sites[0]),
         "rows": [_row(site, label) for site, label in zip(report.sites, labels, strict=True)][:MOST_ROWS],
     }
+
+
+def _heads(site: SiteStatistics) -> list[str]:
+    unsettled = [] if site.unsettled is None else ["units not settled"]
+    return ["site", "spikes a step", "silent", *site.error_names, *unsettled, "correlation", "ANN error"]
 
 
 def _text(report: Report) -> str:
@@ -59,30 +63,48 @@ def _text(report: Report) -> str:
     if report.against is not None and not compared:
         sentences.append("No activation of the other network has a site's name and shape, so nothing was compared.")
     if report.against is None and report.summary.stage != "ann":
+        form = "quantized form" if report.sites[0].octaves is None else "activation of what a site was told"
         sentences.append(
-            "No plain network was given: errors are differences from the quantized form, and clipping is that of a "
-            "ReLU."
+            f"No plain network was given: errors are differences from the {form}, and clipping is that of a ReLU."
         )
+    if report.summary.unsettled is not None:
+        sentences.append(_unsettled(report))
     if count > DRAWN:
         sentences.append(f"The worst {DRAWN} have pictures.")
     return " ".join(sentences)
+
+
+def _unsettled(report: Report) -> str:
+    """Return a sentence on the units that have not settled when the window ends."""
+    amount = share(report.summary.unsettled)
+    if report.summary.octaves is not None:
+        return f"After the last step {amount} of all units would send one more message, had the network more steps."
+    return (
+        f"{amount} of all units were cut: L was too small for one of their steps, so that they do not end at the level "
+        "of the quantized network."
+    )
 
 
 def _overview(sites: tuple[SiteStatistics, ...]) -> list[Picture]:
     """Return the pictures that show all sites."""
     pictures = []
     if any(site.error is not None for site in sites):
-        caption = "Clipping, quantization and unevenness, each as a share of the site's mean activation."
+        first, second, third = sites[0].error_names
+        caption = f"{first.capitalize()}, {second} and {third}, each as a share of the site's mean activation."
         pictures.append(Picture(site_figures.errors_figure(sites), caption))
     compared = any(site.correlation is not None for site in sites)
     firing = any(site.firing_rate is not None for site in sites)
     captions = (
         *(["Correlation of the time mean with the other network's activation."] if compared else []),
-        *(["Unit spikes a neuron and step."] if firing else []),
+        *([_rate_caption(sites[0])] if firing else []),
     )
     if captions:
         pictures.append(Picture(site_figures.likeness_figure(sites), " ".join(captions)))
     return pictures
+
+
+def _rate_caption(site: SiteStatistics) -> str:
+    return "Unit spikes a neuron and step." if site.octaves is None else "Messages a neuron and step."
 
 
 def _view(site: SiteStatistics, label: str, place: int, *, drawn: bool) -> dict[str, Any]:
@@ -103,13 +125,14 @@ def _facts(site: SiteStatistics) -> list[tuple[str, str | None]]:
     return [
         ("neurons", f"{site.neurons:,}"),
         ("levels", None if site.total_levels is None else _levels(site)),
-        ("ceiling λ (number of them)", ceilings),
+        ("message sizes K", number(site.octaves)),
+        ("ceiling λ (number of them)" if site.octaves is None else "largest message θ (number of them)", ceilings),
         ("spikes a neuron and step", None if rate is None else f"{rate:.4f}"),
+        ("of them taken back", share(site.taken_back)),
         ("silent", share(site.silent)),
         ("saturated", share(site.saturated)),
-        ("clipping", share(site.clipping)),
-        ("quantization", share(site.quantization)),
-        ("unevenness", share(site.unevenness)),
+        *zip(site.error_names, map(share, (site.clipping, site.quantization, site.unevenness)), strict=True),
+        ("units not settled", share(site.unsettled)),
         ("correlation", None if site.correlation is None else f"{site.correlation:.5f}"),
         ("ANN error", share(site.ann_error)),
         ("RMP-Loss", number(site.potential_loss)),
@@ -127,6 +150,8 @@ def _pictures(site: SiteStatistics, place: int) -> list[Picture]:
         caption = (
             "Levels of one step, in percent of neurons and steps." if site.levels else "Levels, in percent of units."
         )
+        if site.octaves is not None:
+            caption = "Messages of one step by their size, in percent of neurons and steps. Negative ones take back."
         pictures.append(Picture(site_figures.fired_figure(site, site.fired, place), caption))
     if site.potentials is not None:
         caption = (
@@ -146,6 +171,7 @@ def _row(site: SiteStatistics, label: str) -> list[str | None]:
         share(site.clipping),
         share(site.quantization),
         share(site.unevenness),
+        *([] if site.unsettled is None else [share(site.unsettled)]),
         None if site.correlation is None else f"{site.correlation:.4f}",
         share(site.ann_error),
     ]

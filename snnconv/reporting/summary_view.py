@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from snnconv.reporting.formatting import energy, number, percent, points, span, with_article
+from snnconv.neurons import Coupling
+from snnconv.reporting.formatting import energy, number, percent, points, share, span, with_article
 from snnconv.reporting.names import shortened
 from snnconv.reporting.numbers import Report, Summary
 
@@ -38,14 +39,14 @@ def _kind(summary: Summary) -> str:
     if summary.stage == "quantized":
         return f"A quantized network of N = {span(summary.total_levels)} levels, without time."
     steps = f"{summary.timesteps} time step{'s' * (summary.timesteps != 1)}"
-    return f"A spiking network of {steps} under {summary.coupling} coupling."
+    code = "" if summary.code is None else f", {summary.code} code"
+    return f"A spiking network of {steps} under {summary.coupling} coupling{code}."
 
 
 def cards(summary: Summary, noun: str) -> list[SummaryCard]:
     """Return the main figures: a name, a value, and a line that says more."""
     total = f"of {summary.images_available:,}" if summary.images < summary.images_available else "all of the data"
     levels = "Levels N" if summary.levels is None else "Levels N = L x T"
-    waits = "no layer waits" if summary.coupling == "causal" else "every layer waits for its window"
     latency = summary.latency_steps
     complete = None if latency is None else f"the output is complete after {latency:,} step{'s' * (latency != 1)}"
     every = [
@@ -54,10 +55,25 @@ def cards(summary: Summary, noun: str) -> list[SummaryCard]:
         _card("Energy, estimated", energy(summary.energy_pj), _against_plain(summary, noun)),
         _card("Time steps T", number(summary.timesteps), complete),
         _card(levels, span(summary.total_levels), _levels(summary)),
-        _card("Coupling", summary.coupling, waits),
+        _card("Message sizes K", number(summary.octaves), "powers of two, and their negatives"),
+        _card("Coupling", summary.coupling, _waits(summary)),
+        _card("Units not settled", share(summary.unsettled), _not_settled(summary)),
         _card(f"{noun}s".capitalize(), f"{summary.images:,}", f"{total}; {summary.mode}, {summary.precision}"),
     ]
     return [card for card in every if card["value"] is not None]
+
+
+def _waits(summary: Summary) -> str | None:
+    if summary.coupling is None:
+        return None
+    waits = "no layer waits" if Coupling(summary.coupling).streams else "every layer waits for its window"
+    return waits if summary.code is None else f"{waits}; {summary.code} code"
+
+
+def _not_settled(summary: Summary) -> str:
+    if summary.octaves is None:
+        return "cut by L: not at the quantized network's level when the window ends"
+    return "would send one more message when the window ends"
 
 
 def _card(name: str, value: str | None, more: str | None) -> SummaryCard:

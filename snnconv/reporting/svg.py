@@ -30,6 +30,7 @@ INK = {
     "two": "#060606",
     "three": "#070707",
     "four": "#080808",
+    "five": "#090909",
 }
 """Colours to draw in, by the names of the variables that they become: `--text`, `--one`, ..."""
 

@@ -31,10 +31,12 @@ class Outputs:
     Attributes:
         final: Each output, `[B, ...]`; of a network that steps the mean over time.
         steps: Each output at each step, `[T, B, ...]`; None of a network that does not step.
+        stopped: Number of steps that were run for each image, `[B]`, the others of `steps` mean nothing; None: all T.
     """
 
     final: tuple[Tensor, ...]
     steps: tuple[Tensor, ...] | None = None
+    stopped: Tensor | None = None
 
     @classmethod
     def of(cls, tensors: Sequence[Tensor] | Tensor, count: int) -> Self:

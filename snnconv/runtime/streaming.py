@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any, TypeAlias
 
 import onnx
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from snnconv.errors import FileError
@@ -14,9 +16,12 @@ from snnconv.formats.onnx import initial_state
 from snnconv.formats.onnx.metadata import SINGLE_STEP, metadata_in
 from snnconv.formats.onnx.reading import read_proto
 from snnconv.model import InputSpec
+from snnconv.neurons import Coupling, Increments, fold_time
 from snnconv.runtime.onnxruntime import OnnxNetwork
 
-__all__ = ["StreamedNetwork", "is_single_step"]
+__all__ = ["State", "StreamedNetwork", "is_single_step"]
+
+State: TypeAlias = dict[str, NDArray[Any]]
 
 
 def is_single_step(source: str | os.PathLike[str] | onnx.ModelProto) -> bool:
@@ -33,6 +38,7 @@ class StreamedNetwork(OnnxNetwork):
 
     Attributes:
         timesteps: T.
+        tells_values: True under differential coupling, whose outputs hold at each step the answer so far.
 
     Raises:
         FileError: The file cannot be read, or is damaged.
@@ -44,6 +50,7 @@ class StreamedNetwork(OnnxNetwork):
         try:
             super().__init__(self._proto)
             self.timesteps = int(metadata["timesteps"])
+            self.tells_values = metadata["coupling"] == Coupling.DIFFERENTIAL
             self._input = InputSpec.from_dict(metadata["input"])
             self._states = {str(state["output"]): str(state["input"]) for state in metadata[SINGLE_STEP]["states"]}
         except (LookupError, TypeError, ValueError) as error:
@@ -51,12 +58,34 @@ class StreamedNetwork(OnnxNetwork):
 
     def __call__(self, x: Tensor) -> tuple[Tensor, ...]:
         """Return the time mean of every output for a batch, `[B, ...]`, and then their steps, `[T, B, ...]`."""
-        state = initial_state(self._proto, self._input.batch_of(x))
-        steps: list[dict[str, Tensor]] = []
+        state = self.start(x)
+        steps: list[tuple[Tensor, ...]] = []
         for step in range(self.timesteps):
-            frame = x if self._input.timesteps is None else x[step]
-            values = self.run(frame.cpu().numpy(), state)
-            state = {self._states[name]: array for name, array in values.items() if name in self._states}
-            steps.append({name: torch.from_numpy(array) for name, array in values.items() if name not in self._states})
-        outputs = [torch.stack([step[name] for step in steps]) for name in steps[0]]
+            values, state = self.step(x if self._input.timesteps is None else x[step], state)
+            steps.append(values)
+        outputs = [torch.stack(output) for output in zip(*steps, strict=True)]
+        if self.tells_values:
+            return (*(output[-1] for output in outputs), *map(self.as_steps, outputs))
         return (*(output.mean(0) for output in outputs), *outputs)
+
+    def as_steps(self, outputs: Tensor) -> Tensor:
+        """Return steps whose mean over the first t is the answer after step t, of the outputs of all steps."""
+        return Increments(self.timesteps)(fold_time(outputs)) if self.tells_values else outputs
+
+    def start(self, x: Tensor) -> State:
+        """Return the state before the first step of a batch, by the name of the input that takes it."""
+        return initial_state(self._proto, self._input.batch_of(x))
+
+    def step(self, frame: Tensor, state: State) -> tuple[tuple[Tensor, ...], State]:
+        """Run one step.
+
+        Args:
+            frame: Input of the step, `[B, ...]`.
+            state: State before it.
+
+        Returns:
+            Every output of the step, `[B, ...]`, and the state after it.
+        """
+        values = self.run(frame.cpu().numpy(), state)
+        outputs = tuple(torch.from_numpy(array) for name, array in values.items() if name not in self._states)
+        return outputs, {self._states[name]: array for name, array in values.items() if name in self._states}

@@ -1,4 +1,4 @@
-"""One network under both couplings: the same weights, ceilings and levels, whose neurons wait or do not."""
+"""One network under several couplings: the same weights, ceilings and levels, whose neurons wait or do not."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ WAITS = (
     "Each layer waits for its whole window: step t of the output comes after depth x T steps of the layers before it."
 )
 STREAMS = "All layers run at once, step by step: step t of the output comes at step t."
+TAKES_BACK = f"{STREAMS} What was told too early is taken back, so that the answer gets better with every step."
 
 
 @dataclass(frozen=True)
@@ -25,9 +26,9 @@ class Variant:
     """A network under one coupling.
 
     Attributes:
-        coupling: which.
-        model: the network, or None where it cannot be.
-        note: what is to be known of it, or why it cannot be.
+        coupling: The coupling.
+        model: The network, or None where it cannot be.
+        note: Sentences that a reader of its figures should know, or the reason why it cannot be.
     """
 
     coupling: Coupling
@@ -39,9 +40,16 @@ def variants(model: Model) -> tuple[Variant, ...]:
     """Return the network itself, and what it would be under the other couplings; nothing of a network without time."""
     if not isinstance(model, SNN):
         return ()
-    itself = Variant(model.coupling, model, STREAMS if model.coupling is Coupling.CAUSAL else WAITS)
-    others = (Coupling.MEAN, Coupling.CAUSAL)
+    others = (Coupling.MEAN, Coupling.CAUSAL, Coupling.DIFFERENTIAL)
+    itself = Variant(model.coupling, model, _timing(model.coupling))
     return (itself, *(_other(model, coupling) for coupling in others if coupling is not model.coupling))
+
+
+def _timing(coupling: Coupling) -> str:
+    """Return a sentence on when the output comes."""
+    if coupling is Coupling.DIFFERENTIAL:
+        return TAKES_BACK
+    return STREAMS if coupling.streams else WAITS
 
 
 def _other(model: Model, coupling: Coupling) -> Variant:
@@ -49,13 +57,13 @@ def _other(model: Model, coupling: Coupling) -> Variant:
     if reasons := reasons_against(sites, "other_coupling"):
         return Variant(coupling, None, f"{reasons[0][0].upper()}{reasons[0][1:]}.")
     if model.timesteps == 1:
-        return Variant(coupling, None, "Of one step both couplings are the same.")
+        return Variant(coupling, None, "Of one step all couplings are the same.")
     unsupported = make_plan(of_one_frame(model), coupling).unsupported
     if unsupported:
         more = f" and {len(unsupported) - 1} more" if len(unsupported) > 1 else ""
         first = unsupported[0]
         return Variant(coupling, None, f"Not possible: {first.operator} {first.name} would have to wait{more}.")
-    note = STREAMS if coupling is Coupling.CAUSAL else WAITS
+    note = _timing(coupling)
     if model.coupling is Coupling.LEARNED:
         note += " Learned coupling and leak are left out."
     else:
@@ -64,11 +72,11 @@ def _other(model: Model, coupling: Coupling) -> Variant:
 
 
 def with_coupling(model: Model, coupling: Coupling) -> Model:
-    """Return a copy of an SNN of multi-threshold neurons under mean or causal coupling; nothing else differs.
+    """Return a copy of an SNN of multi-threshold neurons under another coupling; nothing else differs.
 
     Args:
-        model: causal, mean-coupled or of learned coupling, whose ω and leak the copy has not.
-        coupling: mean or causal. Initial potentials are kept where it is causal.
+        model: Network of M-HT, LM-HT or bipolar neurons; of a learned coupling the copy has no ω and leak.
+        coupling: Mean, causal, or differential (code uniform). Initial potentials are kept where it is causal.
     """
     sites = {str(node.target): site for node, site in iter_sites(model.graph)}
 
@@ -94,5 +102,5 @@ def latency_of(model: Model) -> int | None:
     """Return the time steps until the answer is out: T, or depth times T where each layer waits for its window."""
     if model.timesteps is None:
         return None
-    waits = model.coupling is not Coupling.CAUSAL
-    return model.timesteps * (depth_of(model.graph) if waits else 1)
+    streams = model.coupling is not None and model.coupling.streams
+    return model.timesteps * (1 if streams else depth_of(model.graph))

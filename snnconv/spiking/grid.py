@@ -2,7 +2,8 @@
 
 Weights and ceilings stay. With T alone each site keeps its N, and gets L = N/T; with other L its N = L*T is another one
 than it was calibrated for. A learned coupling (LM-HT) is a matrix of T x T: it stays at its own T, whatever L is;
-another T is refused. What a setting leaves out its note says.
+another T is refused. Messages of powers of two have no levels: their network has another T alone, at the same
+thresholds. What a setting leaves out its note says.
 """
 
 from __future__ import annotations
@@ -15,8 +16,20 @@ from itertools import product
 from torch import fx, nn
 
 from snnconv.errors import InvalidValueError, ModelError
-from snnconv.model import ANN, Model, QuantizedANN
-from snnconv.neurons import Coupling, NoForm, QuantizedSite, SpikingSite, capabilities_of, reasons_against
+from snnconv.model import ANN, SNN, Model, QuantizedANN
+from snnconv.neurons import (
+    Code,
+    Coupling,
+    Fold,
+    NoForm,
+    QuantizedSite,
+    Repeat,
+    SpikingSite,
+    Steps,
+    TimeMean,
+    capabilities_of,
+    reasons_against,
+)
 from snnconv.neurons.forms import StartForm
 from snnconv.neurons.site import HALF, require_positive_int
 from snnconv.spiking.plan import make_plan
@@ -41,7 +54,7 @@ class Grid:
     Attributes:
         timesteps: the T to try.
         levels: the L to try, of all sites; None: each site keeps its N, which every T must divide.
-        couplings: mean, causal, or both.
+        couplings: mean, causal, differential (code uniform), or several of them.
 
     Raises:
         InvalidValueError: a T or L is not a positive integer, or a coupling is unknown.
@@ -56,8 +69,8 @@ class Grid:
             for value in getattr(self, name) or ():
                 require_positive_int(name, value)
         for coupling in self.couplings or ():
-            if coupling not in (Coupling.MEAN, Coupling.CAUSAL):
-                raise InvalidValueError(f"coupling is {coupling!r}: it must be 'mean' or 'causal'.")
+            if coupling not in (Coupling.MEAN, Coupling.CAUSAL, Coupling.DIFFERENTIAL):
+                raise InvalidValueError(f"coupling is {coupling!r}: it must be 'mean', 'causal' or 'differential'.")
 
     def settings(self, model: Model) -> Iterator[Setting]:
         """Yield the network at every setting, one after the other; itself alone where nothing is chosen anew.
@@ -70,6 +83,9 @@ class Grid:
         """
         if self == Grid():
             yield Setting(model)
+            return
+        if isinstance(model, SNN) and model.code is Code.POWER_OF_TWO:
+            yield from self._retimed(model)
             return
         quantized = _quantized(model)
         if model.timesteps is None and self.timesteps is None:
@@ -93,6 +109,31 @@ class Grid:
             same = levels is None or totals == str(levels * timesteps)
             notes = ["" if same else f"calibrated for N={totals}", _left_out(model, coupling)]
             yield Setting(_at(model, quantized, timesteps, levels, coupling), "; ".join(filter(None, notes)))
+
+    def _retimed(self, model: SNN) -> Iterator[Setting]:
+        """Yield a network of power-of-two messages at every T.
+
+        Raises:
+            ModelError: L or another coupling is chosen, or its input has a frame for each step.
+        """
+        if self.levels is not None:
+            raise ModelError(
+                f"The network sends messages of K={model.octaves} sizes (power-of-two code), and has no levels: leave "
+                "--levels out."
+            )
+        sites = [site for _, site in iter_sites(model.graph)]
+        if any(coupling != Coupling.DIFFERENTIAL for coupling in self.couplings or ()):
+            reason = reasons_against(sites, "other_coupling")[0]
+            raise ModelError(f"The neurons of this network have no other coupling: {reason}. Leave --coupling out.")
+        for timesteps in self.timesteps or (model.timesteps,):
+            if timesteps == model.timesteps:
+                yield Setting(model)
+                continue
+            if model.input.timesteps is not None:
+                raise ModelError(
+                    f"The network takes {model.input.timesteps} frames a sample, one a step: leave --timesteps out."
+                )
+            yield Setting(_with_timesteps(model, timesteps), f"thresholds of T={model.timesteps}")
 
     def _require_learned_timesteps(self, model: Model) -> None:
         """Refuse a T that a learned coupling is not of."""
@@ -125,12 +166,23 @@ def _at(model: Model, quantized: Model, timesteps: int, levels: int | None, coup
     return unroll(quantized, neuron)
 
 
+def _with_timesteps(model: SNN, timesteps: int) -> SNN:
+    """Return a copy whose neurons, and all that lets time in and out, have another T."""
+    retimed = model.copy()
+    for module in retimed.graph.modules():
+        if isinstance(module, (SpikingSite, Fold, Repeat, TimeMean, Steps)):
+            module.timesteps = timesteps
+    return retimed
+
+
 def _left_out(model: Model, coupling: Coupling) -> str:
     """Return what neurons of a setting have not that the network's own have, in words; empty: nothing."""
     if model.coupling is Coupling.LEARNED and coupling is not Coupling.LEARNED:
         return "without the learned coupling and leak"
-    moved = any(_starts_elsewhere(site) for _, site in iter_sites(model.graph))
-    return "without the calibrated initial potentials" if moved else ""
+    sites = [site for _, site in iter_sites(model.graph)]
+    if any(isinstance(site, SpikingSite) and site.total_levels < site.timesteps * site.levels for site in sites):
+        return "a step fires no more levels than N/T"
+    return "without the calibrated initial potentials" if any(map(_starts_elsewhere, sites)) else ""
 
 
 def _starts_elsewhere(site: nn.Module) -> bool:

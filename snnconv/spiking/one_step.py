@@ -15,7 +15,7 @@ from torch import fx
 from snnconv.errors import ModelError, UnsupportedNode, UnsupportedOperatorsError
 from snnconv.graph.access import calls, display_name, finish, module_of, operands, output_of, results
 from snnconv.model import SNN, Model
-from snnconv.neurons import Coupling, Fold, Repeat, Steps, TimeMean
+from snnconv.neurons import Fold, Repeat, Steps, TimeMean
 
 __all__ = ["one_step", "waiting"]
 
@@ -37,7 +37,7 @@ def one_step(model: Model, purpose: str) -> fx.GraphModule:
         raise ModelError(
             f"{purpose} is of a spiking network; this one is at the stage {model.stage.value}: convert it first."
         )
-    if model.coupling not in (Coupling.CAUSAL, Coupling.DIFFERENTIAL):
+    if not model.coupling.streams:
         raise ModelError(
             f"{purpose} needs neurons that fire step by step. The neurons of this network ({model.coupling} coupling) "
             "see their whole window of T steps before they fire: convert the network with --coupling differential or "

@@ -82,7 +82,9 @@ def iter_sites(graph: fx.GraphModule) -> Iterator[tuple[fx.Node, nn.Module]]:
 
 
 def total_levels_of(module: nn.Module) -> int | None:
-    """Return N of a site, L*T of neurons; None where it has no levels."""
+    """Return N of a site, L*T of neurons; None where it has no levels: a ReLU, or messages of powers of two."""
+    if isinstance(module, SpikingSite) and module.octaves is not None:
+        return None
     return module.total_levels if isinstance(module, (QuantizedSite, SpikingSite)) else None
 
 

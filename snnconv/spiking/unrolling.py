@@ -28,7 +28,7 @@ from snnconv.neurons.site import require_positive_int
 from snnconv.spiking.sites import insert_after, iter_sites, swap
 from snnconv.spiking.temporal import analyse
 
-__all__ = ["collapse", "collapses", "default_levels", "of_one_frame", "spike", "unroll"]
+__all__ = ["collapse", "collapses", "default_levels", "of_one_frame", "spike", "unroll", "without_time"]
 
 
 def spike(quantized: Model, timesteps: int, levels: int | None = None, coupling: Coupling = Coupling.MEAN) -> SNN:
@@ -197,14 +197,23 @@ def of_one_frame(snn: Model) -> QuantizedANN:
     neurons = [site for _, site in iter_sites(snn.graph) if isinstance(site, SpikingSite)]
     if reasons := reasons_against(neurons, "collapse"):
         raise ModelError(f"{reasons[0]}. Run the spiking network.")
+    return typed(without_time(snn), QuantizedANN)
+
+
+def without_time(snn: SNN) -> Model:
+    """Return the network without time that an SNN stands for; it takes one frame of an input that changes over time.
+
+    Its activations are the quantized ones of an SNN's weights and ceilings; where neurons approach an activation
+    without levels (power-of-two messages) that one.
+
+    Raises:
+        ModelError: The neurons have neither form.
+    """
     model = snn.copy()
     graph = model.graph
     for node, site in list(iter_sites(graph)):
-        if not isinstance(site, SpikingSite):
-            continue
-        form = capabilities_of(site).collapse
-        assert not isinstance(form, NoForm)
-        swap(graph, node, form(site))
+        if isinstance(site, SpikingSite):
+            swap(graph, node, site.activation() or _quantized(site))
     for node in calls(graph):
         if isinstance(module_of(graph, node), (Fold, Repeat, TimeMean, Steps)):
             node.replace_all_uses_with(operands(node)[0])
@@ -214,7 +223,14 @@ def of_one_frame(snn: Model) -> QuantizedANN:
     output_of(graph).args = (means[0] if len(means) == 1 else means,)
     graph.delete_all_unused_submodules()
     graph.recompile()
-    return typed(model, QuantizedANN)
+    return typed(model)
+
+
+def _quantized(site: SpikingSite) -> nn.Module:
+    form = capabilities_of(site).collapse
+    if isinstance(form, NoForm):
+        raise ModelError(f"{form.reason}. Run the spiking network.")
+    return form(site)
 
 
 def default_levels(total_levels: int, timesteps: int) -> int:

@@ -154,7 +154,7 @@ def test_sites_of_different_levels_keep_them_where_time_steps_divide_them(ann):
         ({"timesteps": 2.5}, "timesteps is 2.5"),
         ({"levels": 0}, "levels is 0"),
         ({"levels": True}, "levels is True"),
-        ({"coupling": "both"}, "'mean' or 'causal'"),
+        ({"coupling": "both"}, "mean, causal, differential"),
         ({"calibration_images": 0}, "calibration_images is 0"),
     ],
 )

@@ -39,7 +39,7 @@ class Window(NamedTuple):
         return self.currents.flatten(0, 1)
 
 
-def _draw(timesteps: int, seed: int, per_channel: bool) -> Window:
+def draw(timesteps: int, seed: int, per_channel: bool) -> Window:
     rng = np.random.default_rng(seed)
     ceiling = rng.uniform(0.5, 3.0, CHANNELS if per_channel else ())
     currents = rng.normal(0.5, 0.7, (timesteps, BATCH, CHANNELS)) * ceiling
@@ -47,11 +47,14 @@ def _draw(timesteps: int, seed: int, per_channel: bool) -> Window:
 
 
 seeds = st.integers(0, 2**31)
-windows = st.builds(_draw, st.integers(1, 5), seeds, st.booleans())
+windows = st.builds(draw, st.integers(1, 5), seeds, st.booleans())
 
 
 class Did(NamedTuple):
-    """What a reference says: levels s `[T, B, C]`, and the potentials u that an observer sees of each step."""
+    """What a reference says: levels s `[T, B, C]`, and the potentials u that an observer sees of each step.
+
+    Of a kind that tells the value so far, s is that value in units of theta, and u is empty.
+    """
 
     s: np.ndarray
     u: np.ndarray
@@ -63,10 +66,12 @@ class NeuronLaws:
     Attributes:
         levels: L.
         lowest: the lowest level.
+        kept: names of the buffers, which are settings, not states.
     """
 
     levels = 1
     lowest = 0
+    kept = frozenset({"initial"})
 
     def make(self, ceiling: Tensor, timesteps: int, channel_axis: int = 1) -> SpikingSite:
         """A layer of this kind."""
@@ -85,6 +90,14 @@ class NeuronLaws:
     ) -> dict[str, np.ndarray]:
         """Gradients of `currents` and of `theta`, a value a unit, and of the site's further parameters by name."""
         raise NotImplementedError
+
+    def share(self, timesteps: int) -> float:
+        """theta in units of lambda."""
+        return 1 / self.levels
+
+    def theta(self, window: Window) -> np.ndarray:
+        """Firing threshold, `[]` or `[C]`."""
+        return self.site(window).threshold.detach().numpy()
 
     def site(self, window: Window) -> SpikingSite:
         """In float64 and in training."""
@@ -109,29 +122,15 @@ class NeuronLaws:
         site = self.site(window)
         out = site(window.folded)
         assert out.shape == window.folded.shape
-        expected = self.function(site, window.currents, window.ceiling / self.levels)
+        expected = self.function(site, window.currents, torch.tensor(self.theta(window)))
         torch.testing.assert_close(out, expected.flatten(0, 1), rtol=0, atol=0)
 
     @few
     @given(windows)
     def test_it_is_the_loop_over_units_and_steps(self, window):
-        theta = window.ceiling / self.levels
-        expected = self.reference(self.site(window), window.currents.numpy(), theta.numpy()).s * theta.numpy()
+        theta = self.theta(window)
+        expected = self.reference(self.site(window), window.currents.numpy(), theta).s * theta
         np.testing.assert_allclose(self.run(window).numpy(), expected, **CLOSE)
-
-    @few
-    @given(windows)
-    def test_what_fires_is_a_whole_level_from_the_lowest_to_l(self, window):
-        fired = self.run(window) / (window.ceiling / self.levels)
-        torch.testing.assert_close(fired, fired.round(), **CLOSE)
-        assert fired.min() >= self.lowest - 1e-9
-        assert fired.max() <= self.levels + 1e-9
-
-    def test_it_fires_every_level(self):
-        currents = torch.linspace(-4, 4, 100, dtype=torch.float64).reshape(50, 2).repeat(6, 1, 1)
-        window = _draw(6, 0, False)._replace(currents=currents)
-        fired = (self.run(window._replace(ceiling=torch.tensor(1.0, dtype=torch.float64))) * self.levels).round()
-        assert fired.unique().tolist() == list(range(self.lowest, self.levels + 1))
 
     @few
     @given(windows)
@@ -148,7 +147,7 @@ class NeuronLaws:
         first = site(window.folded)
         site(torch.tensor(np.random.default_rng(seed).normal(size=(window.timesteps * 4, CHANNELS))))
         assert torch.equal(site(window.folded), first)
-        assert {name for name, _ in site.named_buffers()} <= {"initial"}  # where it starts is a setting, not a state
+        assert {name for name, _ in site.named_buffers()} <= self.kept  # where it starts is a setting, not a state
 
     @few
     @given(windows, st.floats(0.01, 100))
@@ -180,9 +179,9 @@ class NeuronLaws:
     def test_gradients_are_the_stated_ones(self, window, seed):
         site = self.site(window)
         upstream, found = self.backward(site, window, seed)
-        theta = (window.ceiling / self.levels).numpy()
-        expected = self.reference_gradients(site, window.currents.numpy(), theta, upstream)
-        to_ceiling = torch.tensor(expected.pop("theta") / self.levels).sum_to_size(window.ceiling.shape)
+        expected = self.reference_gradients(site, window.currents.numpy(), self.theta(window), upstream)
+        to_theta = torch.tensor(expected.pop("theta")).sum_to_size(window.ceiling.shape)
+        to_ceiling = to_theta * self.share(window.timesteps)
         assert found.keys() == {*expected, "ceiling"}
         torch.testing.assert_close(found.pop("ceiling"), to_ceiling, **CLOSE)
         for name, value in expected.items():
@@ -203,7 +202,7 @@ class NeuronLaws:
 
     @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
     def test_short_floats_are_computed_in_single_precision(self, dtype):
-        window = _draw(4, 0, True)
+        window = draw(4, 0, True)
         site = self.make(window.ceiling.float(), 4)
         x = torch.tensor(np.random.default_rng(1).normal(0.5, 0.7, (4 * 200, CHANNELS)), dtype=dtype).requires_grad_()
         out = site(x)
@@ -222,6 +221,30 @@ class NeuronLaws:
             out = site(x)
         assert out.dtype == dtype
         assert torch.equal(out, site(x))
+
+    @few
+    @given(windows)
+    def test_training_fires_as_inference_does(self, window):
+        site = self.site(window)
+        assert torch.equal(site.train()(window.folded), site.eval()(window.folded))
+
+
+class FiringLaws(NeuronLaws):
+    """Laws of kinds that fire levels, and show their potentials to observers."""
+
+    @few
+    @given(windows)
+    def test_what_fires_is_a_whole_level_from_the_lowest_to_l(self, window):
+        fired = self.run(window) / (window.ceiling / self.levels)
+        torch.testing.assert_close(fired, fired.round(), **CLOSE)
+        assert fired.min() >= self.lowest - 1e-9
+        assert fired.max() <= self.levels + 1e-9
+
+    def test_it_fires_every_level(self):
+        currents = torch.linspace(-4, 4, 100, dtype=torch.float64).reshape(50, 2).repeat(6, 1, 1)
+        window = draw(6, 0, False)._replace(currents=currents)
+        fired = (self.run(window._replace(ceiling=torch.tensor(1.0, dtype=torch.float64))) * self.levels).round()
+        assert fired.unique().tolist() == list(range(self.lowest, self.levels + 1))
 
     @few
     @given(windows)
@@ -247,7 +270,7 @@ class NeuronLaws:
             torch.testing.assert_close(value, gradients[name], **CLOSE)
 
     def test_an_observer_is_called_in_training_only(self):
-        window = _draw(4, 0, False)
+        window = draw(4, 0, False)
         site = self.site(window).eval()
         seen: list[Tensor] = []
         site.observer = seen.append
@@ -255,12 +278,6 @@ class NeuronLaws:
         assert seen == []
         site.train()(window.folded)
         assert len(seen) == 4
-
-    @few
-    @given(windows)
-    def test_training_fires_as_inference_does(self, window):
-        site = self.site(window)
-        assert torch.equal(site.train()(window.folded), site.eval()(window.folded))
 
 
 class CausalLaws(NeuronLaws):
@@ -281,7 +298,7 @@ class CausalLaws(NeuronLaws):
         assert torch.equal(self.run(window._replace(currents=later))[:since], self.run(window)[:since])
 
 
-class OneMembraneLaws(NeuronLaws):
+class OneMembraneLaws(FiringLaws):
     """Laws of kinds whose potential fires the level that is nearest to it."""
 
     @few

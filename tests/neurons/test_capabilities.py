@@ -37,6 +37,7 @@ from snnconv.neurons import (
     LIF,
     NEURONS,
     QCFS,
+    BipolarMultiThreshold,
     Capabilities,
     Coupling,
     LearnableMultiThreshold,
@@ -45,6 +46,7 @@ from snnconv.neurons import (
     NeuronSettings,
     NIRNeuron,
     NoForm,
+    SigmaDelta,
     SpikingSite,
     build_neuron,
     capabilities_of,
@@ -70,6 +72,7 @@ from snnconv.spiking.unrolling import collapse, of_one_frame, spike, unroll
 
 DOCS = Path(__file__).parents[2] / "docs"
 T, L = 4, 2
+OCTAVES = 8
 ONE = torch.tensor(1.0)
 MAKE = {  # a layer of each kind, causally coupled where it can be
     QCFS: lambda ceiling: QCFS(ceiling, T * L),
@@ -78,6 +81,8 @@ MAKE = {  # a layer of each kind, causally coupled where it can be
     LIF: lambda ceiling: LIF(ceiling, T, 1, decay=0.5),
     MultiLevel: lambda ceiling: MultiLevel(ceiling, T, L),
     NIRNeuron: lambda _: NIRNeuron(T, torch.tensor(0.8), decay=0.5),
+    BipolarMultiThreshold: lambda ceiling: BipolarMultiThreshold(ceiling, T, L),
+    SigmaDelta: lambda ceiling: SigmaDelta(ceiling, T, OCTAVES),
 }
 MATRIX = [(kind, name) for kind in MAKE for name in NAMES]
 FORMS = [pair for pair in MATRIX if not isinstance(getattr(KINDS[pair[0]], pair[1]), NoForm)]
@@ -125,7 +130,7 @@ def site_of(kind):
 
 def test_every_kind_states_every_capability():
     ours = [kind for kind in KINDS if kind.__module__.startswith("snnconv.")]
-    assert ours == [QCFS, LIF, MultiThreshold, LearnableMultiThreshold, MultiLevel, NIRNeuron]
+    assert set(ours) == set(MAKE)
     assert list(MEANINGS) == list(NAMES)
     for kind in ours:
         for name, form in KINDS[kind]:
@@ -586,6 +591,8 @@ def test_files_name_their_kinds_as_they_always_did(tmp_path):
         "Leaky",
         "MultiLevel",
         "IntegrateAndFire",
+        "BipolarMultiThreshold",
+        "SigmaDelta",
     }
     again = load(save(network(LIF), tmp_path / "x.onnx"))
     assert {type(site) for _, site in iter_sites(again.graph)} == {LIF}

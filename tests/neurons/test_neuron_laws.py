@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from laws import CausalLaws, Did, NeuronLaws, OneMembraneLaws, SoftResetLaws
+from laws import CausalLaws, Did, FiringLaws, OneMembraneLaws, SoftResetLaws
 from reference import leaky as leaky_reference
 from reference import multilevel as multilevel_reference
 from reference import multithreshold as reference
@@ -289,7 +289,7 @@ class TestHardLifOfSeveralLevels(TestHardLif):
         return sigmoid_slope(distance, 3)
 
 
-class TestMultiLevelOfOneMembrane(CausalLaws, NeuronLaws):
+class TestMultiLevelOfOneMembrane(CausalLaws, FiringLaws):
     levels = 1
     decay = 0.25
     surrogate = "rectangular:1"

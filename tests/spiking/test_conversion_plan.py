@@ -74,7 +74,7 @@ def test_all_that_is_unsupported_is_listed_at_once():
     with pytest.raises(UnsupportedOperatorsError) as caught:
         plan.require()
     assert caught.value.nodes == plan.unsupported
-    assert all(name in str(caught.value) for name in ("gate", "product", "(2)", "--coupling mean"))
+    assert all(name in str(caught.value) for name in ("gate", "product", "(2)", "--coupling differential", "or mean"))
 
 
 def test_convert_refuses_before_it_looks_at_data():
@@ -129,7 +129,7 @@ def test_causal_neurons_cannot_wait_for_a_window(name):
     plan = make_plan(prepared(name), Coupling.CAUSAL)
     assert [(each.name, each.operator) for each in plan.unsupported] == WAITING.get(name, [])
     for each in plan.unsupported:
-        assert "--coupling mean" in each.reason
+        assert "use --coupling differential, which streams everything, or mean" in each.reason
 
 
 def test_all_that_would_wait_is_listed_at_once():

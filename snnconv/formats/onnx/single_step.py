@@ -3,8 +3,9 @@
     input of the step, state of every layer of neurons  ->  output of the step, state of every layer
 
 One call is one step. Before the first step of a window the states are what `initial_state` gives; after it each state's
-output goes into its input. The mean of T steps' outputs is the network's answer. The states, and what fills them at
-first, stand in the file's metadata under the key "snnconv": `single_step.states`, a list of
+output goes into its input. The mean of T steps' outputs is the network's answer; under differential coupling each
+step's output is the answer so far. The states, and what fills them at first, stand in the file's metadata under the key
+"snnconv": `single_step.states`, a list of
 
     {"neurons", "kind", "input", "output", "shape", "initial", "axis"}
 
@@ -46,7 +47,7 @@ def to_single_step(model: Model) -> onnx.ModelProto:
     """Return one step of a spiking network, with the state of its neurons as inputs and outputs.
 
     Args:
-        model: An SNN of causal coupling.
+        model: An SNN of causal or differential coupling.
 
     Returns:
         Inputs: the network's own, `[batch, ...]`, one frame of it where it changes over time; then `<neurons>_v` for

@@ -48,6 +48,8 @@ def metadata_of(model: Model) -> dict[str, Any]:
         "timesteps": model.timesteps,
         "levels": model.levels,
         "coupling": model.coupling.value if model.coupling else None,
+        "code": model.code.value if model.code else None,
+        "octaves": model.octaves,
         "input": model.input.to_dict(),
         "provenance": model.provenance,
     }

@@ -8,20 +8,21 @@ from torch import Tensor
 
 from snnconv.neurons.bipolar.module import BipolarMultiThreshold
 from snnconv.neurons.coupling import Coupling
-from snnconv.neurons.forms import Array, SpikeForm, Update
-from snnconv.neurons.mht.module import MultiThreshold
+from snnconv.neurons.forms import Array, IntegerSums, SpikeForm, Update
 from snnconv.neurons.shared_forms import over_batch
 from snnconv.neurons.site import QuantizedSite, SpikingSite, along_channels
 from snnconv.neurons.spike_counts import SpikeCounts, changes, count_levels
 from snnconv.neurons.time import unfold_time
 
-__all__ = ["SPIKES", "coupled", "recalibrated", "telling", "update"]
+__all__ = ["SPIKES", "coupled", "integers", "recalibrated", "telling", "update"]
 
 
 def coupled(site: BipolarMultiThreshold, coupling: Coupling) -> SpikingSite:
     """Return neurons of the same ceilings and levels under another coupling."""
     if coupling is Coupling.DIFFERENTIAL:
         return site
+    from snnconv.neurons.mht.module import MultiThreshold  # whose other couplings are bipolar
+
     return MultiThreshold(
         site.ceiling,
         site.timesteps,
@@ -72,3 +73,8 @@ def _most(site: BipolarMultiThreshold) -> int:
 
 
 SPIKES = SpikeForm(_spikes, _most)
+
+
+def integers(site: BipolarMultiThreshold) -> IntegerSums:
+    """Return the layer as integers hold it."""
+    return IntegerSums(site.levels, site.total_levels, site.timesteps)

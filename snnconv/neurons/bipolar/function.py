@@ -40,13 +40,13 @@ class _Window(torch.autograd.Function):
         lowest = -total if signed else 0
         ends = torch.empty_like(told, dtype=torch.int8)  # N, -N or 0: the end at which the sum is cut
         for step, mean in enumerate(means, 1):
-            drive = mean * step / threshold
+            drive = mean / (threshold / step)
             wanted = torch.floor(drive + 0.5).clamp_(lowest, total)
             missing = drive.clamp(lowest, total) - count
             ends[step - 1] = (drive > total).to(torch.int8) - (drive < lowest).to(torch.int8)
             slopes[step - 1] = torch.where(missing.abs() <= levels, 2, missing.sign()).to(torch.int8)
             count = count + (wanted - count).clamp_(-levels, levels)
-            told[step - 1] = count * threshold / step
+            told[step - 1] = count * (threshold / step)
         ctx.levels, ctx.total, ctx.signed = levels, total, signed
         ctx.save_for_backward(slopes, ends, threshold)
         return told

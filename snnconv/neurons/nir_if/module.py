@@ -29,7 +29,7 @@ class NIRNeuron(SpikingSite):
         InvalidValueError: a value is not finite, or a decay is not from 0 to 1.
     """
 
-    fires_above: Tensor
+    firing_threshold: Tensor
     decay: Tensor
     initial: Tensor
     reset_to: Tensor
@@ -47,19 +47,19 @@ class NIRNeuron(SpikingSite):
         super().__init__(torch.ones(()), timesteps, 1, coupling=Coupling.CAUSAL)
         self.ceiling.requires_grad_(False)
         self.reset = reset
-        values = {"fires_above": threshold, "decay": decay, "initial": initial, "reset_to": reset_to}
+        values = {"threshold": threshold, "decay": decay, "initial": initial, "reset_to": reset_to}
         for name, value in values.items():
             tensor = torch.as_tensor(value, dtype=torch.float32).detach()
             if tensor.device.type != "meta" and not bool(torch.isfinite(tensor).all()):
-                raise InvalidValueError(f"Every {name.replace('fires_above', 'threshold')} of a neuron must be finite.")
-            self.register_buffer(name, tensor)
+                raise InvalidValueError(f"Every {name} of a neuron must be finite.")
+            self.register_buffer("firing_threshold" if name == "threshold" else name, tensor)
         if self.decay.device.type != "meta" and not bool(((self.decay >= 0) & (self.decay <= 1)).all()):
             raise InvalidValueError("Every decay must be from 0 to 1: a step must not be longer than a time constant.")
 
     @property
     def threshold(self) -> Tensor:
         """θ, `[]` or broadcastable to a sample."""
-        return self.fires_above
+        return self.firing_threshold
 
     def run(self, currents: Tensor, threshold: Tensor, observe: Observer | None, out: Tensor | None = None) -> Tensor:
         fired = integrate_and_fire(

@@ -24,7 +24,7 @@ register_neuron(
         names=NoForm("conversion makes it of a trained network: --coupling differential"),
         onnx=OnnxForm(TEXTS, read_sigma_delta, emit_sigma_delta),
         step=STEP,
-        integers=_SENDS_BACK,
+        integers=forms.integers,
         nir=_SENDS_BACK,
         int8=_SENDS_BACK,
         engine=NoForm("it tells sums of powers of two, which are no levels"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from torch import Tensor
 
-from snnconv.neurons.forms import Array, SpikeForm, Update
+from snnconv.neurons.forms import Array, IntegerMessages, SpikeForm, Update
 from snnconv.neurons.shared_forms import over_batch
 from snnconv.neurons.sigma_delta.function import NEAREST
 from snnconv.neurons.sigma_delta.module import SigmaDelta
@@ -13,7 +13,7 @@ from snnconv.neurons.site import along_channels
 from snnconv.neurons.spike_counts import SpikeCounts, count_messages
 from snnconv.neurons.time import unfold_time
 
-__all__ = ["SPIKES", "telling", "update"]
+__all__ = ["SPIKES", "integers", "telling", "update"]
 
 
 def telling(site: SigmaDelta, step: int, value: Array, told: Array) -> Array:
@@ -51,3 +51,8 @@ def _most(site: SigmaDelta) -> int:
 
 
 SPIKES = SpikeForm(_spikes, _most)
+
+
+def integers(site: SigmaDelta) -> IntegerMessages:
+    """Return the layer as integers hold it."""
+    return IntegerMessages(site.octaves, site.dead_zone, site.cap, site.initial / site.smallest)

@@ -21,6 +21,7 @@ of f(z_t) is g_t and h_{t-1} = 0; else that of f(z_t) is 0, that of θ is g_t·s
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any, NamedTuple
 
 import torch
@@ -46,6 +47,14 @@ class _Code(NamedTuple):
     signed: bool
     saturates: bool
 
+    @property
+    def bounded(self) -> bool:
+        """True where values beyond the bounds would be told otherwise.
+
+        Without a sign and a cap, S falls by the largest power of two that it holds, whether z is 0 or below it.
+        """
+        return self.saturates or not (self.signed or self.least <= self.smallest)
+
 
 def _message(u: Tensor, told: Tensor, code: _Code) -> Tensor:
     """Return q of u, in new memory.
@@ -67,6 +76,7 @@ def _message(u: Tensor, told: Tensor, code: _Code) -> Tensor:
     return q
 
 
+@cache
 def _below(least: float, dtype: torch.dtype) -> float:
     """Return the number below `least`, at and below which nothing is told."""
     value = torch.tensor(least, dtype=dtype)
@@ -90,12 +100,12 @@ class _Window(torch.autograd.Function):
             torch.mul(negative, -threshold, out=told[step])
             slope = torch.where(u.abs() <= 1, 2 * (clipped == z), u.sign())
             slopes[step] = slope.to(torch.int8)
-        ctx.save_for_backward(slopes, threshold)
+        ctx.save_for_backward(slopes, threshold, start)
         return told
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        slopes, threshold = ctx.saved_tensors
+        slopes, threshold, start = ctx.saved_tensors
         to_values = torch.zeros_like(grad)
         to_threshold = torch.zeros_like(threshold) if ctx.needs_input_grad[1] else None
         later = torch.zeros_like(grad[0])
@@ -106,30 +116,23 @@ class _Window(torch.autograd.Function):
             later = upstream * (slope.abs() == 1)
             if to_threshold is not None:
                 to_threshold += sum_of_products(later, slope.to(grad.dtype), threshold.shape)
+        if to_threshold is not None:
+            to_threshold += (later * start).sum_to_size(threshold.shape)
         return to_values, to_threshold, None, None, None, None
 
 
 def _run(values: Tensor, threshold: Tensor, start: Tensor, low: Tensor, cap: Tensor, code: _Code, out: Tensor) -> None:
     """Run all steps without a gradient; `out` may be the values themselves."""
-    negative = torch.empty_like(values[0]).copy_(-start)
-    u = torch.empty_like(negative)
-    lowest = low / threshold
-    highest = cap / threshold
-    still = values.stride(0) == 0
-    target = torch.empty_like(negative) if still else None
+    negative = torch.empty_like(values[0]).copy_(-start)  # -S
+    u, goal = torch.empty_like(negative), torch.empty_like(negative)
+    minus = -threshold
     for step, z in enumerate(values):
-        if target is None or step == 0:
-            goal = u if target is None else target
-            torch.div(z, threshold, out=goal)
-            if code.saturates:
-                torch.minimum(goal, highest, out=goal)
-                if code.signed:
-                    torch.maximum(goal, lowest, out=goal)
-            if not code.signed:
-                goal.clamp_min_(0)
-        torch.add(u if target is None else target, negative, out=u)
+        if code.bounded:
+            torch.maximum(z, low, out=goal)
+            z = torch.minimum(goal, cap, out=goal) if code.saturates else goal
+        torch.addcdiv(negative, z, threshold, out=u)
         negative -= _message(u, negative, code)
-        torch.mul(negative, threshold, out=out[step]).neg_()
+        torch.mul(negative, minus, out=out[step])
 
 
 def sigma_delta(

@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from snnconv.errors import InvalidValueError
+from snnconv.graph.modules import SignalSite
 from snnconv.neurons.code import Code
 from snnconv.neurons.coupling import Coupling
 from snnconv.neurons.sigma_delta.function import NEAREST, sigma_delta
 from snnconv.neurons.site import Observer, SpikingSite, along_channels, require_positive_int
+from snnconv.neurons.time import unfold_time
 from snnconv.options import MOST_OCTAVES
 
 __all__ = ["SigmaDelta"]
@@ -38,6 +40,7 @@ class SigmaDelta(SpikingSite):
     """
 
     code = Code.POWER_OF_TWO
+    octaves: int
     cap: Tensor
     initial: Tensor
 
@@ -74,21 +77,6 @@ class SigmaDelta(SpikingSite):
         """The smallest message in units of θ."""
         return 2.0 ** (1 - self.octaves)
 
-    def cap_for(self, x: Tensor) -> Tensor:
-        """Return the cap, shaped to broadcast over `x`, `[B, ...]`."""
-        return along_channels(self.cap, x.dim(), self.channel_axis)
-
-    def unsettled(self, value: Tensor, told: Tensor) -> Tensor:
-        """Return which units have more to tell, bool.
-
-        Args:
-            value: Value that the units were told until a step, `[B, ...]`.
-            told: Value that their readers know after it.
-        """
-        cap = self.cap_for(value)
-        target = torch.minimum(torch.maximum(value, -cap if self.signed else torch.zeros_like(cap)), cap)
-        return (target - told).abs() >= self.dead_zone * self.smallest * self.ceiling_for(value)
-
     def _checked(self, name: str, value: float | Tensor) -> Tensor:
         tensor = torch.as_tensor(value, dtype=self.ceiling.dtype, device=self.ceiling.device).detach().clone()
         if tensor.dim() > 1:
@@ -118,6 +106,38 @@ class SigmaDelta(SpikingSite):
             signed=self.signed,
             out=out,
         )
+
+    def limits_for(self, value: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the values that T messages of θ reach from S_0, within the cap."""
+        theta, start, cap = (
+            along_channels(values, value.dim(), self.channel_axis) for values in (self.ceiling, self.initial, self.cap)
+        )
+        highest = torch.minimum(cap, theta * (start + self.timesteps))
+        lowest = torch.maximum(-cap, theta * (start - self.timesteps))
+        return lowest if self.signed else lowest.clamp_min(0), highest
+
+    def messages(self, output: Tensor) -> Tensor:
+        sums = unfold_time(self._on_grid(output), self.timesteps)
+        start = along_channels(self.initial, sums.dim() - 1, self.channel_axis)
+        return torch.cat([sums[:1] - start, sums[1:] - sums[:-1]])
+
+    def activation(self) -> nn.Module:
+        """Return f, a rectifier that saturates at the highest cap; of both signs the place of an activation."""
+        cap = float(self.cap.max())
+        if self.signed:
+            return SignalSite(cap=cap)
+        return nn.ReLU() if math.isinf(cap) else nn.Hardtanh(0.0, cap)
+
+    def unsettled(self, current: Tensor, output: Tensor) -> Tensor:
+        """Return which neurons would send one more message if their current stayed as it is: |u| is told."""
+        cap = along_channels(self.cap, current.dim(), self.channel_axis)
+        value = torch.minimum(torch.maximum(current, -cap if self.signed else torch.zeros_like(cap)), cap)
+        unknown = value / self.ceiling_for(current) - self._on_grid(output)
+        return unknown.abs() >= self.dead_zone * self.smallest
+
+    def _on_grid(self, output: Tensor) -> Tensor:
+        """Return S, an exact multiple of the smallest message, for θ·S as it is rounded."""
+        return (output / (self.ceiling_for(output) * self.smallest)).round() * self.smallest
 
     def extra_repr(self) -> str:
         """Describe the site in a printed graph."""
