@@ -118,11 +118,11 @@ def _called(reference: Model | None) -> str:
 
 
 def _plain_name(reference: Model | None) -> str:
-    """Return the words for the plain network whose energy stands beside (`compared_energy`)."""
+    """Return the words for the plain network whose energy stands beside: the reference, or that of the same layers."""
     from snnconv.model import SNN
 
     own = reference is None or isinstance(reference, SNN)
-    return "the plain network of the same layers" if own else _called(reference)
+    return "the plain network" if own else _called(reference)
 
 
 def _window(result: Evaluation) -> str:

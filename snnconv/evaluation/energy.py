@@ -73,9 +73,10 @@ def compared_energy(model: Model, against: Model | None, energy_model: EnergyMod
         a network that does not spike and is compared with none, and where no plain network can be counted: neurons of
         a NIR file stand for no activation.
     """
-    plain = against if against is not None and not isinstance(against, SNN) else model
-    if plain is model and not isinstance(model, SNN):
+    beside = against is not None and not isinstance(against, SNN)
+    if not beside and not isinstance(model, SNN):
         return None
+    plain = against if beside and against is not None else model
     try:
         return ann_energy(plain, energy_model=energy_model)
     except ModelError:
