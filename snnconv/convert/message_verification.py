@@ -22,8 +22,7 @@ from snnconv.errors import InvalidValueError, VerificationError
 from snnconv.graph.access import display_name, samples_within
 from snnconv.graph.precision import to_double
 from snnconv.model import SNN, Model, rows_of
-from snnconv.neurons import Code, NoForm, SigmaDelta, SpikingSite, capabilities_of, unfold_time
-from snnconv.neurons.site import along_channels
+from snnconv.neurons import Code, NoForm, SpikingSite, capabilities_of, unfold_time
 from snnconv.spiking.messages import MessagePassing, code_of, initial_value
 from snnconv.spiking.sites import iter_sites
 
@@ -161,9 +160,7 @@ def _rule(site: SpikingSite, step: int, value: Tensor, told: Tensor) -> float:
 def _add_figures(sums: _Sums, site: SpikingSite, received: Tensor, told: Tensor) -> None:
     """Add what a site told, `[T*B, ...]`, of the values that it was told."""
     value, known = site.window_value(received), site.window_value(told)
-    cap = along_channels(site.cap, value.dim(), site.channel_axis) if isinstance(site, SigmaDelta) else None
-    highest = site.ceiling_for(value) if cap is None else cap
-    activation = torch.minimum(torch.maximum(value, -highest if site.signed else torch.zeros_like(highest)), highest)
+    activation = site.target(value)
     unsettled = site.unsettled(value, known)
     assert unsettled is not None
     sums.activation += float(activation.abs().sum())
@@ -181,7 +178,7 @@ def _site(node: fx.Node, site: SpikingSite, sums: _Sums) -> TellingSite:
         threshold_min=float(threshold.min()),
         threshold_max=float(threshold.max()),
         levels=site.levels if site.code is Code.UNIFORM else None,
-        octaves=site.octaves if isinstance(site, SigmaDelta) else None,
+        octaves=site.octaves,
         error=sums.error / (sums.activation or 1.0),
         unsettled=sums.unsettled / sums.units,
         messages=sums.messages / sums.units,

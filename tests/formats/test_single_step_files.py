@@ -109,7 +109,7 @@ def test_couplings_and_stages_that_have_no_steps():
             to_single_step(model)
     learned = unroll(plain("chain"), lambda _, site: build_neuron(NeuronSettings("lmht", T), torch.tensor(1.0)))
     for snn in (spike(quantized, 4, 2, Coupling.MEAN), learned):
-        with pytest.raises(ModelError, match="--coupling causal"):
+        with pytest.raises(ModelError, match="--coupling differential or causal"):
             to_single_step(snn)
 
 

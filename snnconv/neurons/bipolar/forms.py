@@ -53,9 +53,9 @@ def telling(site: BipolarMultiThreshold, step: int, value: Array, told: Array) -
     """Return the mean of what the readers were told after a step: the rule of the function's docstring."""
     theta = over_batch(site.threshold, value, site.channel_axis)
     fired = np.round(told * (step - 1) / theta)
-    wanted = np.floor(0.5 + step * value / theta)
-    wanted = np.clip(wanted, -site.total_levels if site.signed else 0, site.total_levels)
-    changed: Array = theta * (fired + np.clip(wanted - fired, -site.levels, site.levels)) / step
+    target = np.floor(0.5 + step * value / theta)
+    target = np.clip(target, -site.total_levels if site.signed else 0, site.total_levels)
+    changed: Array = theta * (fired + np.clip(target - fired, -site.levels, site.levels)) / step
     return changed
 
 
