@@ -47,11 +47,10 @@ def print_energy(result: Evaluation, plain: str, noun: str) -> None:
     """
     if result.operations is None or (result.timesteps is None and result.ann_operations is None):
         return
-    shares = result.energy_over_ann()
-    beside = "share" if shares is None else f"of {plain}"
+    shares = "" if result.ann_operations is None else f"; shares are of {plain}'s"
     print_table(
-        f"Estimated energy per {noun}, by the way that spikes are counted",
-        ("count", "synaptic operations", "energy", beside, "with memory accesses", beside),
+        f"Estimated energy per {noun}, by the way that spikes are counted{shares}",
+        ("count", "synaptic operations", "energy", "share", "with memory accesses", "share"),
         [*_spiking_rows(result), *_plain_rows(result, plain)],
     )
 

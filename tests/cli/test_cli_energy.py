@@ -44,9 +44,9 @@ def test_three_counts_stand_beside_the_plain_network(run: Callable[..., Any], sp
         assert f"{shares['energy']:.3f}" in line
         assert f"{shares['energy_with_memory']:.3f}" in line
         assert f"{found['energy_by_count'][count]['synops_per_image']:,.0f}" in line
-    assert "of the ANN" in table
+    assert "shares are of the ANN's" in table
     assert f"{found['ann_energy']['energy_pj_per_image'] / 1e6:.4g} µJ" in table
-    assert "of the plain network" in run(*EVALUATE).out
+    assert "shares are of the plain network's" in run(*EVALUATE).out
     assert "estimated energy per image, unary" in ran.out
 
 

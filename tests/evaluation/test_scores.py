@@ -156,6 +156,8 @@ def test_json_keys(snn, ann, images):
     found = evaluate(snn, images(snn.input), against=ann).to_dict()
     assert set(found) == KEYS
     assert set(found["sites"][0]) == {
+        "power_of_two_spikes_per_image",
+        "graded_spikes_per_image",
         "name",
         "neurons",
         "total_levels",
