@@ -40,7 +40,7 @@ def update(site: SigmaDelta, timesteps: int) -> Update:
 
 def _spikes(site: SigmaDelta, output: Tensor, timesteps: int) -> SpikeCounts:
     """Return the messages of the layer, of what it has told until each step, `[T*B, ...]`."""
-    values = unfold_time(output, site.timesteps) / (site.ceiling_for(output) * site.smallest)
+    values = unfold_time(output.detach(), site.timesteps) / (site.ceiling_for(output).detach() * site.smallest)
     start = along_channels(site.initial, output.dim(), site.channel_axis) / site.smallest
     return count_messages(values.round_(), start)
 
