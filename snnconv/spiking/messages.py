@@ -101,8 +101,9 @@ class MessagePassing:
         rule = capabilities_of(site).telling
         assert not isinstance(rule, NoForm)
         array = value.double().cpu().numpy()
-        told = self.told.get(node)
-        before = initial_value(site, value) if told is None else told
+        before = self.told.get(node)
+        if before is None:
+            before = initial_value(site, value)
         return torch.from_numpy(rule(site, step, array, before.double().cpu().numpy())).to(value)
 
     def _tell(self, node: fx.Node, site: SpikingSite) -> Tensor:
