@@ -17,12 +17,12 @@ from torch import Tensor, fx
 
 from snnconv.convert.report import TellingSite, Verification
 from snnconv.convert.site_comparison import TOLERANCE, largest_magnitude
-from snnconv.convert.site_records import Outputs, Sites, record_sites, require_finite
+from snnconv.convert.site_records import OutputDifference, Sites, record_sites, require_finite
 from snnconv.errors import InvalidValueError, VerificationError
 from snnconv.graph.access import display_name, samples_within
 from snnconv.graph.precision import to_double
 from snnconv.model import SNN, Model, rows_of
-from snnconv.neurons import BipolarMultiThreshold, Code, NoForm, SigmaDelta, SpikingSite, capabilities_of, unfold_time
+from snnconv.neurons import Code, NoForm, SpikingSite, capabilities_of, unfold_time
 from snnconv.spiking.messages import MessagePassing, code_of, initial_value
 from snnconv.spiking.sites import iter_sites
 
@@ -79,21 +79,21 @@ class _Comparison:
         self.double = replace(snn, graph=to_double(snn.graph))
         self.reference = replace(reference, graph=to_double(reference.graph))
         self.sums = {node: _Sums() for node, _ in iter_sites(self.double.graph)}
-        self.outputs, self.answers = Outputs(), Outputs()
+        self.outputs, self.answers = OutputDifference(), OutputDifference()
         self.same = 0
 
     def add(self, x: Tensor) -> None:
         """Compare on one batch of images."""
         require_finite(self.snn, record_sites(self.snn.graph, x.to(self.dtype)))
-        batch, timesteps = x.double(), self.snn.timesteps
+        batch = x.double()
         outputs, sites = require_finite(self.double, record_sites(self.double.graph, batch))
         self._pass_messages(batch, outputs, sites)
         for node, sums in self.sums.items():
-            site, received, told = sites[str(node.target)]
+            site, received, output = sites[str(node.target)]
             assert isinstance(site, SpikingSite)
-            _add_figures(sums, site, unfold_time(received, timesteps), unfold_time(told, timesteps))
-        found = self.reference(batch)
-        references = found if isinstance(found, tuple) else (found,)
+            _add_figures(sums, site, received, output)
+        reference = self.reference(batch)
+        references = reference if isinstance(reference, tuple) else (reference,)
         self.answers.add(outputs, references)
         self.same += int((rows_of(references[0]).argmax(1) == rows_of(outputs[0]).argmax(1)).sum())
 
@@ -108,15 +108,12 @@ class _Comparison:
         for step in range(1, timesteps + 1):
             answers = passing.advance(x)
             for node, sums in self.sums.items():
-                site, received, told = sites[str(node.target)]
+                site, received, output = sites[str(node.target)]
                 assert isinstance(site, SpikingSite)
-                values = unfold_time(received, timesteps)
-                given = passing.received[node]
-                theta = site.ceiling_for(given)
-                sums.difference = max(sums.difference, largest_magnitude((given - values[step - 1]) / theta))
-                sums.difference = max(
-                    sums.difference, _rule(site, step, values[step - 1], unfold_time(told, timesteps))
-                )
+                value = unfold_time(received, timesteps)[step - 1]
+                departure = (passing.received[node] - value) / site.ceiling_for(value)
+                rule = _rule(site, step, value, unfold_time(output, timesteps))
+                sums.difference = max(sums.difference, largest_magnitude(departure), rule)
         self.outputs.add(outputs, answers)
 
     def require_equal(self) -> None:
@@ -151,34 +148,22 @@ def _rule(site: SpikingSite, step: int, value: Tensor, told: Tensor) -> float:
     assert not isinstance(rule, NoForm)
     before = (told[step - 2] if step > 1 else initial_value(site, value)).numpy()
     theta = site.ceiling_for(value)
-    found = told[step - 1].numpy()
     sides = [rule(site, step, (value + side * TOLERANCE * theta).numpy(), before) for side in (-1, 0, 1)]
-    differences = np.min([np.abs(found - expected) for expected in sides], axis=0)
+    differences = np.min([np.abs(told[step - 1].numpy() - expected) for expected in sides], axis=0)
     return largest_magnitude(torch.from_numpy(differences) / theta)
 
 
-def _add_figures(sums: _Sums, site: SpikingSite, values: Tensor, told: Tensor) -> None:
-    """Add what a site told of the values `[T, B, ...]` that it was told."""
-    last, known = values[-1], told[-1]
-    cap = site.ceiling_for(last) if site.code is Code.UNIFORM else torch.full((), math.inf)
-    if isinstance(site, SigmaDelta):
-        cap = site.cap_for(last)
-    low = -cap if site.signed else torch.zeros(())
-    activation = torch.minimum(torch.maximum(last, low), cap)
-    start = initial_value(site, last)
-    steps = torch.arange(1, len(told) + 1).view(-1, *(1,) * last.dim())
-    sent = told * steps if site.code is Code.UNIFORM else told
-    changes = torch.diff(sent, dim=0, prepend=start.unsqueeze(0))
+def _add_figures(sums: _Sums, site: SpikingSite, received: Tensor, told: Tensor) -> None:
+    """Add what a site told, `[T*B, ...]`, of the values that it was told."""
+    value, known = site.window_value(received), site.window_value(told)
+    activation = site.target(value)
+    unsettled = site.unsettled(value, known)
+    assert unsettled is not None
     sums.activation += float(activation.abs().sum())
     sums.error += float((known - activation).abs().sum())
-    sums.unsettled += float(_unsettled(site, last, known).sum())
-    sums.messages += float((changes.abs() > TOLERANCE * site.ceiling_for(last)).sum())
-    sums.units += last.numel()
-
-
-def _unsettled(site: SpikingSite, value: Tensor, told: Tensor) -> Tensor:
-    assert isinstance(site, (SigmaDelta, BipolarMultiThreshold))
-    return site.unsettled(value, told)
+    sums.unsettled += float(unsettled.sum())
+    sums.messages += float((site.messages(told) != 0).sum())
+    sums.units += value.numel()
 
 
 def _site(node: fx.Node, site: SpikingSite, sums: _Sums) -> TellingSite:
@@ -189,7 +174,7 @@ def _site(node: fx.Node, site: SpikingSite, sums: _Sums) -> TellingSite:
         threshold_min=float(threshold.min()),
         threshold_max=float(threshold.max()),
         levels=site.levels if site.code is Code.UNIFORM else None,
-        octaves=site.octaves if isinstance(site, SigmaDelta) else None,
+        octaves=site.octaves,
         error=sums.error / (sums.activation or 1.0),
         unsettled=sums.unsettled / sums.units,
         messages=sums.messages / sums.units,

@@ -58,9 +58,7 @@ def measure(
     walk = Walk(graph, timesteps)
     with torch.inference_mode():
         for batch in batches:
-            walk.images += batch.shape[walk.batch_axis]
-            walk.averaged.clear()
-            walk.run(batch)
+            walk.count(batch)
     return _averages(walk, frames, energy_model)
 
 

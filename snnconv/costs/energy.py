@@ -1,8 +1,10 @@
 """Prices of operations: the parameters of the energy estimate, each with its source, from one TOML file.
 
-    energy_pj = multiply_accumulate·MACs + addition·(synaptic operations + additions)
+    energy_pj = multiply_accumulate·MACs + price·synaptic operations + addition·additions
 
-Neuron updates and memory accesses have figures of their own (operations.py), which are not in that sum.
+The price of a synaptic operation is that of the count of spikes: an addition (unary), an addition with a shift
+(power-of-two), or a multiply-accumulate of integers (graded). Neuron updates and memory accesses have figures of their
+own (operations.py), which are not in that sum.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from importlib.resources import files
 from typing import Literal
 
 from snnconv.errors import InvalidValueError
+from snnconv.neurons.spike_counts import SpikeCount
 from snnconv.tables import fill, parse, read_bytes
 
 __all__ = ["AC_PJ", "DEFAULT", "ENERGY_NOTE", "MAC_PJ", "EnergyModel", "MemoryPrices", "OperationPrices", "Price"]
@@ -45,11 +48,31 @@ class Price:
 
 @dataclass(frozen=True)
 class OperationPrices:
-    """Prices of one operation of arithmetic."""
+    """Prices of one operation of arithmetic.
+
+    Attributes:
+        multiply_accumulate: Multiplication and addition of real values.
+        addition: Addition of real values, or of a weight where a unit spike lands.
+        multiplication: Multiplication of real values.
+        shifted_addition: Addition of a weight that is shifted by a power-of-two spike; None: an addition, as the field
+            counts it, to which the shift is free.
+        integer_multiply_accumulate: Multiplication of a weight by the level of a graded spike, and its addition, in
+            integers; None: `multiply_accumulate`.
+    """
 
     multiply_accumulate: Price
     addition: Price
     multiplication: Price
+    shifted_addition: Price | None = None
+    integer_multiply_accumulate: Price | None = None
+
+    def of_spikes(self, count: SpikeCount) -> float:
+        """Return what one synaptic operation costs in a count of spikes, in picojoules."""
+        if count is SpikeCount.POWER_OF_TWO:
+            return (self.shifted_addition or self.addition).value
+        if count is SpikeCount.GRADED:
+            return (self.integer_multiply_accumulate or self.multiply_accumulate).value
+        return self.addition.value
 
 
 @dataclass(frozen=True)
@@ -104,10 +127,13 @@ class EnergyModel:
             costs = {getattr(self.memory, field.name).value for field in fields(self.memory)}
             spread = " to ".join(f"{cost:g}" for cost in sorted({min(costs), max(costs)}))
             beside = f"Neuron updates and memory ({spread} pJ an access) have figures of their own"
+        unary, shifted, graded = (f"{prices.of_spikes(count):g} pJ" for count in SpikeCount)
         return (
             f"An operation-count estimate, not a measurement: {prices.multiply_accumulate.value:g} pJ a "
-            f"multiply-accumulate, {prices.addition.value:g} pJ a synaptic operation or addition ({self.name}). "
-            f"{beside}, which are not in it; activation functions and uncounted operators are in none."
+            f"multiply-accumulate, {unary} a synaptic operation or addition ({self.name}). Energy without another name "
+            f"is unary: a spike of level k is k additions. Power-of-two: {shifted} an addition with a shift, for each "
+            f"power of two in a spike. Graded: {graded} a multiply-accumulate of integers, for each spike. {beside}, "
+            "which are not in it; activation functions and uncounted operators are in none."
         )
 
 

@@ -15,6 +15,7 @@ from torch import Tensor, fx, nn
 
 from snnconv.costs.energy import AC_PJ, MAC_PJ
 from snnconv.costs.walk import Walk
+from snnconv.neurons.spike_counts import SpikeCount
 
 __all__ = ["SpikeFanOut", "spike_fan_out"]
 
@@ -42,9 +43,9 @@ def spike_fan_out(graph: fx.GraphModule, sample: Tensor, timesteps: int) -> Spik
         timesteps: T of the spiking network that it stands for.
     """
     walk = _Unit(graph, timesteps)
-    walk.run(sample)
+    walk.count(sample)
     total = walk.total()
-    operations = total.synops + sum(counts.sum() * 0 for counts in walk.units.values())  # a spike may reach nothing
+    operations = total.synops[0] + sum(counts.sum() * 0 for counts in walk.units.values())  # a spike may reach nothing
     gradients = torch.autograd.grad(operations, list(walk.units.values()))
     additions = {str(node.target): gradient[0] for node, gradient in zip(walk.units, gradients, strict=True)}
     return SpikeFanOut(additions, MAC_PJ * total.macs + AC_PJ * total.additions)
@@ -64,4 +65,4 @@ class _Unit(Walk):
 
     def _fire(self, node: fx.Node, module: nn.Module, value: Tensor) -> None:
         self.units[node] = torch.ones_like(value, requires_grad=True)
-        self.counts[node] = self.units[node]
+        self.counts[node] = self.units[node].expand(len(SpikeCount), *value.shape[1:])  # the same in every count

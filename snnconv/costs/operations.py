@@ -1,7 +1,16 @@
 """Operations of a layer and of a network, and their estimated energy.
 
-Synaptic operations are the additions that spikes cause: a unit spike costs one at each place it lands (a spike of
-level k is k unit spikes). Additions are those of real values. Memory is counted as if nothing were kept in a register:
+Synaptic operations are those that spikes cause: a spike costs one at each place it lands. Spikes are counted in three
+ways (snnconv.neurons.spike_counts), each with a price of its own:
+
+| count | a spike of level k | a synaptic operation |
+|---|---|---|
+| unary | k unit spikes | an addition |
+| power-of-two | as many as k has ones among its binary digits; a message of ±2^-j one | an addition with a shift |
+| graded | one | a multiply-accumulate of integers |
+
+Figures without the name of a count are unary. Additions are those of real values. Memory is counted as if nothing were
+kept in a register:
 
 | access | how often |
 |---|---|
@@ -9,8 +18,8 @@ level k is k unit spikes). Additions are those of real values. Memory is counted
 | value read | once an operation on real values (activations, or both branches of a sum) |
 | value write | once a real value that an operator gives, at every step at which it computes |
 | potential read, write | once a synaptic operation, and what an update takes (updates.py) |
-| spike write | once a unit spike fired |
-| spike read | once a unit spike and operator that takes it |
+| spike write | once a spike fired, in each count |
+| spike read | once a spike and operator that takes it, in each count |
 """
 
 from __future__ import annotations
@@ -18,13 +27,10 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-import torch
-from torch import Tensor
-
 from snnconv.costs.energy import DEFAULT, EnergyModel
-from snnconv.costs.updates import Update
+from snnconv.neurons.spike_counts import SpikeCount
 
-__all__ = ["Counts", "LayerOperations", "LayerSums", "MemoryAccesses", "Operations"]
+__all__ = ["Counts", "Estimate", "LayerOperations", "MemoryAccesses", "Operations", "SpikeWork", "ratio"]
 
 
 @dataclass(frozen=True)
@@ -41,17 +47,62 @@ class MemoryAccesses:
 
 
 @dataclass(frozen=True)
+class SpikeWork:
+    """Work that depends on how spikes are counted, in one of the counts, averaged over images.
+
+    Attributes:
+        synops_per_image: Synaptic operations.
+        memory_accesses: Words read and written, those for real values and updates included.
+    """
+
+    synops_per_image: float = 0.0
+    memory_accesses: MemoryAccesses = MemoryAccesses()
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """The estimated energy of one image in one of the counts, in picojoules.
+
+    Attributes:
+        synops_per_image: Synaptic operations of this count.
+        energy_pj_per_image: Energy of multiply-accumulates, synaptic operations and additions.
+        memory_energy_pj_per_image: Energy of memory accesses; None where there are no prices of memory.
+    """
+
+    synops_per_image: float
+    energy_pj_per_image: float
+    memory_energy_pj_per_image: float | None
+
+    @property
+    def energy_with_memory_pj_per_image(self) -> float | None:
+        """Return the energy with that of memory accesses; None where there are no prices of memory."""
+        memory = self.memory_energy_pj_per_image
+        return None if memory is None else self.energy_pj_per_image + memory
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all of it JSON-ready."""
+        return asdict(self) | {"energy_with_memory_pj_per_image": self.energy_with_memory_pj_per_image}
+
+
+def ratio(energy_pj: float | None, plain_pj: float | None) -> float | None:
+    """Return an energy as a share of another; None where one is not known, or the other is 0."""
+    return energy_pj / plain_pj if energy_pj is not None and plain_pj else None
+
+
+@dataclass(frozen=True)
 class Counts:
     """Operations of one image, averaged over those counted.
 
     Attributes:
         macs_per_image: Multiply-accumulates; a lone multiplication counts as one.
-        synops_per_image: Synaptic operations, the additions that spikes cause.
+        synops_per_image: Synaptic operations in the unary count, the additions that unit spikes cause.
         additions_per_image: Additions of real values.
         neuron_updates_per_image: Updates of neurons, one a neuron and time step.
         neuron_additions_per_image: Additions and comparisons of those updates.
         neuron_multiplications_per_image: Multiplications of those updates.
-        memory_accesses: Words read and written.
+        memory_accesses: Words read and written, in the unary count.
+        power_of_two: Work in the power-of-two count; None: that of the unary count.
+        graded: Work in the graded count; None: that of the unary count.
         energy_model: Prices of the operations.
     """
 
@@ -62,14 +113,33 @@ class Counts:
     neuron_additions_per_image: float = 0.0
     neuron_multiplications_per_image: float = 0.0
     memory_accesses: MemoryAccesses = MemoryAccesses()
+    power_of_two: SpikeWork | None = None
+    graded: SpikeWork | None = None
     energy_model: EnergyModel = DEFAULT
+
+    def estimate(self, count: SpikeCount) -> Estimate:
+        """Return the estimated energy in one of the counts."""
+        work: SpikeWork | None = None if count is SpikeCount.UNARY else getattr(self, count.value)
+        work = work or SpikeWork(self.synops_per_image, self.memory_accesses)
+        prices = self.energy_model.operations
+        energy_pj = (
+            prices.multiply_accumulate.value * self.macs_per_image
+            + prices.of_spikes(count) * work.synops_per_image
+            + prices.addition.value * self.additions_per_image
+        )
+        return Estimate(work.synops_per_image, energy_pj, self._memory_pj(work.memory_accesses))
+
+    def _memory_pj(self, accesses: MemoryAccesses) -> float | None:
+        prices = self.energy_model.memory
+        if prices is None:
+            return None
+        words = asdict(accesses)
+        return float(sum(words[field.name] * getattr(prices, field.name).value for field in fields(prices)))
 
     @property
     def energy_pj_per_image(self) -> float:
-        """Return the estimated energy of MACs, synaptic operations and additions, in picojoules."""
-        prices = self.energy_model.operations
-        additions = self.synops_per_image + self.additions_per_image
-        return prices.multiply_accumulate.value * self.macs_per_image + prices.addition.value * additions
+        """Return the estimated energy of MACs, synaptic operations and additions, in picojoules; unary."""
+        return self.estimate(SpikeCount.UNARY).energy_pj_per_image
 
     @property
     def neuron_energy_pj_per_image(self) -> float:
@@ -84,26 +154,23 @@ class Counts:
     def memory_energy_pj_per_image(self) -> float | None:
         """Return the estimated energy of memory accesses, in picojoules; None where there are no prices of memory.
 
-        It is in no other figure.
+        It is that of the unary count, and in no other figure but `energy_with_memory_pj_per_image` of an estimate.
         """
-        prices = self.energy_model.memory
-        if prices is None:
-            return None
-        words = asdict(self.memory_accesses)
-        return float(sum(words[field.name] * getattr(prices, field.name).value for field in fields(prices)))
+        return self._memory_pj(self.memory_accesses)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the counts and energies JSON-ready, without the prices."""
         counted = {
             field.name: getattr(self, field.name)
             for field in fields(self)
-            if field.name not in ("memory_accesses", "energy_model", "uncounted_operators")
+            if field.name not in ("memory_accesses", "power_of_two", "graded", "energy_model", "uncounted_operators")
         }
         return counted | {
             "energy_pj_per_image": self.energy_pj_per_image,
             "neuron_energy_pj_per_image": self.neuron_energy_pj_per_image,
             "memory_energy_pj_per_image": self.memory_energy_pj_per_image,
             "memory_accesses_per_image": asdict(self.memory_accesses),
+            "energy_by_count": {count.value: self.estimate(count).to_dict() for count in SpikeCount},
         }
 
 
@@ -135,79 +202,4 @@ class Operations(Counts):
         return super().to_dict() | {
             "uncounted_operators": [dict(operator) for operator in self.uncounted_operators],
             "energy_note": self.energy_model.note,
-        }
-
-
-class LayerSums:
-    """Sums of one node over images."""
-
-    def __init__(self) -> None:
-        self.macs = self.additions = 0.0
-        self.updates = self.update_additions = self.update_multiplications = 0.0
-        self.weight_reads = self.value_reads = self.value_writes = 0.0
-        self.state_reads = self.state_writes = 0.0
-        self.spike_writes = 0.0
-        self.synops = torch.zeros((), dtype=torch.float64)
-        self.synapses = torch.zeros((), dtype=torch.float64)  # those of the synops that go through a weight
-        self.spike_reads = torch.zeros((), dtype=torch.float64)
-
-    def land(self, operations: Tensor, spikes: Tensor, *, weighted: bool) -> None:
-        """Add spikes where they land.
-
-        Args:
-            operations: Number of additions that they cause.
-            spikes: Number of unit spikes.
-            weighted: True where they land through weights.
-        """
-        self.synops = self.synops.to(operations.device) + operations
-        self.spike_reads = self.spike_reads.to(operations.device) + spikes.detach()
-        if weighted:
-            self.synapses = self.synapses.to(operations.device) + operations.detach()
-
-    def update(self, one: Update, times: int) -> None:
-        """Add updates of neurons."""
-        self.updates += times
-        self.update_additions += times * one.additions
-        self.update_multiplications += times * one.multiplications
-        self.state_reads += times * one.reads
-        self.state_writes += times * one.writes
-
-    @staticmethod
-    def total(layers: list[LayerSums]) -> LayerSums:
-        """Return the sum of several nodes."""
-        total = LayerSums()
-        for layer in layers:
-            for name, value in vars(layer).items():
-                setattr(total, name, value + getattr(total, name))
-        return total
-
-    def mean(self, images: int, times: int, model: EnergyModel) -> dict[str, Any]:
-        """Return the fields of `Counts`, averaged over images.
-
-        Args:
-            images: Number of images that were added up.
-            times: Number of times that an image takes the network.
-            model: Prices of operations.
-        """
-        synops = float(self.synops)
-        accesses = MemoryAccesses(
-            weight_read=self.weight_reads + float(self.synapses),
-            value_read=self.value_reads,
-            value_write=self.value_writes,
-            potential_read=self.state_reads + synops,
-            potential_write=self.state_writes + synops,
-            spike_read=float(self.spike_reads),
-            spike_write=self.spike_writes,
-        )
-        return {
-            "macs_per_image": self.macs * times / images,
-            "synops_per_image": synops * times / images,
-            "additions_per_image": self.additions * times / images,
-            "neuron_updates_per_image": self.updates * times / images,
-            "neuron_additions_per_image": self.update_additions * times / images,
-            "neuron_multiplications_per_image": self.update_multiplications * times / images,
-            "memory_accesses": MemoryAccesses(
-                **{name: count * times / images for name, count in asdict(accesses).items()}
-            ),
-            "energy_model": model,
         }

@@ -1,9 +1,10 @@
-"""Unit spikes on their way from the sites that fire them to the synapses that they reach.
+"""Spikes on their way from the sites that fire them to the synapses that they reach.
 
-A count tensor `[B, ...]` stands beside an activation that is made of spikes: at each position the number of
-unit spikes (a spike of level k is k of them) over the whole window. Operators that route, pool, scale or join
-spikes pass counts on, each as its record states: a pooled spike is routed to every window that it is in, and what a
-mean divides by belongs to the next synapse's weight, as a constant factor does.
+A count tensor stands beside an activation that is made of spikes: at each position the number of spikes over the whole
+window, and over the batch. It holds the three counts (`SpikeCounts`) in the batch's place, `[3, ...]`: nothing that
+moves spikes mixes members of a batch, so that they are moved as three members would be. Operators that route, pool,
+scale or join spikes pass counts on, each as its record states: a pooled spike is routed to every window that it is in,
+and what a mean divides by belongs to the next synapse's weight, as a constant factor does.
 """
 
 from __future__ import annotations
@@ -13,30 +14,34 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from snnconv.graph.operator import NoForm, operator_of
-from snnconv.neurons import QuantizedSite, SpikingSite, unfold_time
+from snnconv.neurons import QuantizedSite, SpikingSite, capabilities_of
+from snnconv.neurons.forms import SpikeForm
+from snnconv.neurons.spike_counts import SpikeCounts
 
-__all__ = ["fired_levels", "route"]
+__all__ = ["fired_spikes", "route", "spike_form"]
 
 
-def fired_levels(site: nn.Module, activation: Tensor) -> tuple[Tensor, int] | None:
-    """Return the unit spikes that a site fires over its window.
+def spike_form(module: nn.Module) -> SpikeForm | None:
+    """Return how the spikes of a site are counted; None where it fires none that are known, or is no site of levels."""
+    if not isinstance(module, (QuantizedSite, SpikingSite)):
+        return None
+    form = capabilities_of(module).spikes
+    return None if isinstance(form, NoForm) else form
+
+
+def fired_spikes(site: nn.Module, activation: Tensor, timesteps: int = 1) -> SpikeCounts | None:
+    """Return the spikes that a site fires over its window, in the three counts.
 
     Args:
         site: Any module.
         activation: Output of the site, `[B, ...]` of a quantized activation, `[T*B, ...]` of neurons.
+        timesteps: T of the neurons that a quantized activation stands for.
 
     Returns:
-        Unit spikes `[B, ...]` and the most there can be, N; None where the module does not fire levels. A spike of
-        level -k is k unit spikes too. (A mean-coupled window holds spikes of one sign only, so that the levels of the
-        quantized network count as many.)
+        Spikes `[B, ...]` in each count; None where the module does not fire any.
     """
-    if isinstance(site, QuantizedSite):
-        levels = (activation * site.total_levels / site.ceiling_for(activation)).round()
-        return levels.abs() if site.signed else levels, site.total_levels
-    if isinstance(site, SpikingSite):
-        steps = (activation * site.levels / site.ceiling_for(activation)).round()
-        return unfold_time(steps.abs() if site.signed else steps, site.timesteps).sum(0), site.total_levels
-    return None
+    form = spike_form(site)
+    return None if form is None else form.count(site, activation, timesteps)
 
 
 def route(module: nn.Module, operands: Sequence[Tensor | None]) -> Tensor | None:
@@ -44,7 +49,7 @@ def route(module: nn.Module, operands: Sequence[Tensor | None]) -> Tensor | None
 
     Args:
         module: Operator that is no site.
-        operands: Counts `[B, ...]` of its operands, None for real-valued ones.
+        operands: Counts `[3, ...]` of its operands, None for real-valued ones.
 
     Raises:
         ModelError: The operator has no record.

@@ -4,13 +4,19 @@ The operand of an operator decides:
 
 | operand | cost |
 |---|---|
-| spikes | one addition for each output that a unit spike feeds: a linear operator's exact fan-out |
+| spikes | one synaptic operation for each output that a spike feeds: a linear operator's exact fan-out |
 | real values that do not change over time | the operator's operations once |
 | real values of every step (frames; no neuron since the last linear operator) | its operations, T times |
 
-Spikes that meet something else than a linear operator (a batch-norm, a neuron, the addition to a real-valued
-current, a mean over time) land there, one addition each. Spikes times a gate that is read once a window stay
-spikes, for one multiplication a unit. In a plain or quantized network everything is real-valued and happens once.
+Spikes are followed in three counts at once (routing.py). Those that meet something else than a linear operator (a
+batch-norm, a neuron, the addition to a real-valued current, a mean over time) land there, one addition each. Spikes
+times a gate that is read once a window stay spikes, for one multiplication a unit. In a plain or quantized network
+everything is real-valued and happens once.
+
+Under differential coupling spikes are messages, and nothing waits for a window. An operator that is not affine adds up
+what it is told, one addition a message, and is computed at every step. What it gives, or a linear operator that no
+neuron follows, is sent on where it has changed: a multiply-accumulate for each output that a changed value feeds,
+whichever way spikes are counted.
 
 A cost belongs to the node at which it arises: the operator that computes, the neurons that spikes land on, and where
 spikes are added up over time the node that they come from.
@@ -24,14 +30,27 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 
-from snnconv.costs.operations import LayerSums
 from snnconv.costs.operators import fan_out
-from snnconv.costs.routing import fired_levels, route
+from snnconv.costs.routing import route, spike_form
+from snnconv.costs.sent_values import changed_values
 from snnconv.costs.site_activity import SiteSums
+from snnconv.costs.sums import LayerSums
 from snnconv.costs.updates import update_of
 from snnconv.graph.access import display_name, module_of
-from snnconv.graph.operator import FREE, Arrival, Cost, operator_of
-from snnconv.neurons import Fold, NoForm, QuantizedSite, Repeat, SpikingSite, Steps, TimeMean, capabilities_of
+from snnconv.graph.operator import FREE, Arrival, Cost, Time, operator_of, time_of
+from snnconv.neurons import (
+    Coupling,
+    Fold,
+    NoForm,
+    QuantizedSite,
+    Repeat,
+    SpikingSite,
+    Steps,
+    TimeMean,
+    capabilities_of,
+)
+from snnconv.neurons.code import Code
+from snnconv.neurons.site import Site
 from snnconv.spiking.plan import operator_name
 from snnconv.spiking.sites import is_rectifier
 from snnconv.spiking.temporal import analyse
@@ -42,7 +61,7 @@ TIME = (Fold, Repeat, Steps, TimeMean)
 
 
 class Walk(fx.Interpreter):
-    """An interpreter that runs a graph and keeps counts of unit spikes beside its values; `activity.measure` uses it.
+    """An interpreter that runs a graph and keeps counts of spikes beside its values; `activity.measure` uses it.
 
     Args:
         graph: Graph of any stage, in evaluation mode.
@@ -53,7 +72,10 @@ class Walk(fx.Interpreter):
         super().__init__(graph)
         self.graph_module = graph
         self.timesteps = timesteps
-        timing = analyse(graph)
+        sites = [module for module in graph.modules() if isinstance(module, SpikingSite)]
+        told = [site for site in sites if site.coupling is Coupling.DIFFERENTIAL]
+        self.code: Code | None = getattr(told[0], "code", None) if told else None  # of differential coupling only
+        timing = analyse(graph, Coupling.DIFFERENTIAL if told else Coupling.MEAN)
         self.temporal, self.on_means = timing.temporal, timing.on_means
         self.batch_axis = 1 if any(isinstance(module, Fold) for module in graph.modules()) else 0
         self.stepped = any(isinstance(module, (SpikingSite, *TIME)) for module in graph.modules())
@@ -61,9 +83,16 @@ class Walk(fx.Interpreter):
         self.averaged: set[fx.Node] = set()  # nodes whose spikes have landed in a time mean, in this batch
         self.sites: dict[fx.Node, SiteSums] = {}
         self.fan_outs: dict[tuple[Any, torch.Size], Tensor] = {}
-        self.images = 0
+        self.images = self.batch = 0
         self.layers: dict[fx.Node, LayerSums] = {}
         self.uncounted: dict[str, str] = {}
+
+    def count(self, batch: Tensor) -> None:
+        """Run the network on a batch, `[B, ...]` or `[T, B, ...]`, and count its operations."""
+        self.batch = batch.shape[self.batch_axis]
+        self.images += self.batch
+        self.averaged.clear()
+        self.run(batch)
 
     def run_node(self, n: fx.Node) -> Any:
         """Run one node, then add up its activity and cost."""
@@ -84,7 +113,7 @@ class Walk(fx.Interpreter):
         return self.layers.setdefault(node, LayerSums())
 
     def _account(self, node: fx.Node, module: nn.Module, value: Tensor) -> None:
-        if node in self.on_means or isinstance(module, TimeMean):
+        if node in self.on_means or isinstance(module, TimeMean) or self._accumulates(node, module):
             self._average(node.all_input_nodes)
             operands: list[Tensor | None] = [None for _ in node.args]
         else:
@@ -106,6 +135,13 @@ class Walk(fx.Interpreter):
         elif cost is not FREE:
             self._work(node, module, cost, operands, value)
 
+    def _accumulates(self, node: fx.Node, module: nn.Module) -> bool:
+        """Return whether an operator needs the whole of what it was told, not its changes, to be computed of."""
+        if self.code is None or isinstance(module, (Site, *TIME)) or is_rectifier(module):
+            return False
+        changing = [arg in self.temporal for arg in node.args]
+        return any(changing) and time_of(module, changing) is not Time.AFFINE
+
     def _gate(
         self, node: fx.Node, module: nn.Module, cost: Cost | NoForm, operands: Sequence[Tensor | None]
     ) -> Tensor | None:
@@ -123,22 +159,31 @@ class Walk(fx.Interpreter):
         shape = node.meta["shape"]
         counts = spikes[0].expand(-1, *shape)
         layer = self._layer(node)
-        layer.macs += counts.numel()
-        layer.value_reads += counts.numel()
+        units = counts[0].numel() * self.batch
+        layer.macs += units
+        layer.value_reads += units
         return counts
 
     def _fire(self, node: fx.Node, module: nn.Module, value: Tensor) -> None:
-        fired = fired_levels(module, value)
-        levels, highest = fired if fired is not None else (value, None)
-        spikes = self.sites.setdefault(node, SiteSums(highest)).add(levels)
+        form = spike_form(module)
+        sums = self.sites.setdefault(node, SiteSums(None if form is None else form.most(module)))
         layer = self._layer(node)
-        if fired is not None and self.timesteps is not None:
-            self.counts[node] = levels
-            if isinstance(capabilities_of(module).update, NoForm):
-                self.uncounted[display_name(node)] = operator_name(module)
-            else:
-                layer.update(update_of(module, self.timesteps), self.timesteps * levels.numel())
-            layer.spike_writes += spikes
+        if form is None:
+            sums.add(value)
+        else:
+            spikes = form.count(module, value, self.timesteps or 1)
+            counts = torch.stack([count.sum(0, dtype=torch.float64) for count in spikes])
+            fired = sums.add_spikes(spikes.unary, counts)
+            if self.timesteps is not None:
+                self.counts[node] = counts
+                layer.write(fired)
+        if self.timesteps is None or not isinstance(module, Site):
+            return
+        if isinstance(capabilities_of(module).update, NoForm) or form is None:
+            self.uncounted[display_name(node)] = operator_name(module)
+        if not isinstance(capabilities_of(module).update, NoForm):
+            values = value.numel() // (self.timesteps if isinstance(module, SpikingSite) else 1)
+            layer.update(update_of(module, self.timesteps), self.timesteps * values)
 
     def _work(
         self, node: fx.Node, module: nn.Module, cost: Cost, operands: Sequence[Tensor | None], value: Tensor
@@ -148,6 +193,8 @@ class Walk(fx.Interpreter):
         arrival = cost.arrival_at(module) if spiking else Arrival.VALUES
         if arrival is Arrival.SYNAPSES:
             self._cross_synapses(node, module, operands[0])
+        elif self.code is not None and cost.fan_out is not None and node.args[0] in self.temporal:
+            self._send(node, module, self.code)
         elif arrival is Arrival.ADDED:
             self._land(node, operands, value)
         else:
@@ -165,23 +212,38 @@ class Walk(fx.Interpreter):
 
     def _cross_synapses(self, node: fx.Node, module: nn.Module, counts: Tensor | None) -> None:
         assert counts is not None
-        key = (node.target, counts.shape[1:])
+        operations = counts * self._fan_out(node, module, counts.shape)
+        self._layer(node).land(_sums(operations), _sums(counts), weighted=True)
+
+    def _fan_out(self, node: fx.Node, module: nn.Module, shape: torch.Size) -> Tensor:
+        key = (node.target, shape[1:])
         if key not in self.fan_outs:
-            self.fan_outs[key] = fan_out(module, counts.shape).to(counts.device)
-        spikes = counts.sum(0, dtype=torch.float64)
-        self._layer(node).land((spikes * self.fan_outs[key]).sum(), spikes.sum(), weighted=True)
+            self.fan_outs[key] = fan_out(module, shape).to(self.env[node.args[0]].device)  # type: ignore[index]
+        return self.fan_outs[key]
+
+    def _send(self, node: fx.Node, module: nn.Module, code: Code) -> None:
+        """Count real values that are sent through weights where they changed."""
+        assert self.timesteps is not None
+        changed = changed_values(self.env[node.args[0]], self.timesteps, code)  # type: ignore[index]
+        operations = changed.sum(0, dtype=torch.float64) * self._fan_out(node, module, changed.shape)
+        self._layer(node).send(float(operations.sum()), float(changed.sum()))
 
     def _land(self, node: fx.Node, operands: Sequence[Tensor | None], value: Tensor) -> None:
         """Count spikes that are added up where they arrive, at every position of `value`."""
         for counts in operands:
             if counts is not None:
-                operations = counts.expand(-1, *value.shape[1:]).sum(dtype=torch.float64)
-                self._layer(node).land(operations, counts.sum(dtype=torch.float64), weighted=False)
+                operations = _sums(counts.expand(-1, *value.shape[1:]))
+                self._layer(node).land(operations, _sums(counts), weighted=False)
 
     def _average(self, nodes: Iterable[fx.Node]) -> None:
-        """Count spikes that are added up over time, once for all nodes that read the mean."""
+        """Count spikes that are added up over time, once for all nodes that read the mean, or the sum so far."""
         for node in nodes:
             if node in self.counts and node not in self.averaged:
                 self.averaged.add(node)
-                spikes = self.counts[node].sum(dtype=torch.float64)
+                spikes = _sums(self.counts[node])
                 self._layer(node).land(spikes, spikes, weighted=False)
+
+
+def _sums(counts: Tensor) -> Tensor:
+    """Return the sum of each of the three counts `[3, ...]`, `[3]`."""
+    return counts.flatten(1).sum(1)

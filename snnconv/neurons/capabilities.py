@@ -22,13 +22,16 @@ from snnconv.graph.emission import EMITTERS, Emission, Emitter
 from snnconv.graph.node import HANDLERS
 from snnconv.neurons.coupling import Coupling
 from snnconv.neurons.forms import (
+    IntegerMessages,
     IntegerNeurons,
+    IntegerSums,
     LevelRule,
     NamedNeuron,
     NeuronNames,
     NoForm,
     OnnxForm,
     PointNeurons,
+    SpikeForm,
     SpikingForm,
     StartForm,
     StepForm,
@@ -81,9 +84,11 @@ class Capabilities:
         become_lmht: LM-HT neurons that fire as it does, given whether they train with MPR; raises Refusal where there
             are none.
         observed_levels: Highest level of the potentials that an observer sees.
+        trained: Gradients, by which training moves what comes before it.
         rmp_loss: Regularisation of its membrane potential.
         mpr: Function that turns the membrane potential rectifier on.
         update: Operations of one update, given T.
+        spikes: Spikes of its output, in the three ways to count them.
         kernels: Module of its Triton kernels.
         telling: Rule of one step in numpy, of neurons that tell changes of a value: what verification compares with.
     """
@@ -93,7 +98,7 @@ class Capabilities:
     names: NeuronNames | NoForm
     onnx: OnnxForm | NoForm
     step: StepForm | NoForm
-    integers: Callable[[Any], IntegerNeurons] | NoForm
+    integers: Callable[[Any], IntegerNeurons | IntegerMessages | IntegerSums] | NoForm
     nir: Callable[[Any, tuple[int, ...]], PointNeurons] | NoForm
     int8: Callable[[Any], Tensor] | NoForm
     engine: LevelRule | NoForm
@@ -107,9 +112,11 @@ class Capabilities:
     other_levels: Callable[[Any, QuantizedSite, int], SpikingSite] | NoForm
     become_lmht: Callable[[Any, bool], SpikingSite] | NoForm
     observed_levels: Callable[[Any], int] | NoForm
+    trained: Supported | NoForm
     rmp_loss: Supported | NoForm
     mpr: Callable[[Any], None] | NoForm
     update: Callable[[Any, int], Update] | NoForm
+    spikes: SpikeForm | NoForm
     kernels: str | NoForm
     telling: Telling | NoForm
 

@@ -17,6 +17,7 @@ from torch import Tensor
 from snnconv.graph.emission import Emission, Emitter
 from snnconv.graph.node import Handler
 from snnconv.graph.operator import NoForm
+from snnconv.neurons.spike_counts import SpikeCounts
 
 if TYPE_CHECKING:
     from snnconv.neurons.catalogue import NeuronSettings
@@ -24,13 +25,16 @@ if TYPE_CHECKING:
     from snnconv.neurons.site import SpikingSite
 
 __all__ = [
+    "IntegerMessages",
     "IntegerNeurons",
+    "IntegerSums",
     "LevelRule",
     "NamedNeuron",
     "NeuronNames",
     "NoForm",
     "OnnxForm",
     "PointNeurons",
+    "SpikeForm",
     "SpikingForm",
     "StartForm",
     "StepForm",
@@ -146,6 +150,53 @@ class IntegerNeurons:
     reset: str = "soft"
     decay: float = 1.0
 
+    @property
+    def share(self) -> float:
+        """Worth of the integer 1 in units of λ."""
+        return 1 / self.levels
+
+
+@dataclass(frozen=True)
+class IntegerMessages:
+    """A layer that tells powers of two, as integers hold it; λ is the largest of them.
+
+    Attributes:
+        octaves: K, the number of sizes of a message; the integer 1 stands for the smallest.
+        dead_zone: Least magnitude that is told, in units of the smallest message.
+        cap: Value at which the activation saturates, `[]` or `[C]`; infinity where it does not.
+        initial: Sum of messages that the readers know before the first step, in integers, `[]` or `[C]`.
+    """
+
+    octaves: int
+    dead_zone: float
+    cap: Tensor
+    initial: Tensor
+
+    @property
+    def share(self) -> float:
+        """Worth of the integer 1 in units of λ."""
+        return 2.0 ** (1 - self.octaves)
+
+
+@dataclass(frozen=True)
+class IntegerSums:
+    """A layer that fires levels and takes them back, as integers hold it.
+
+    Attributes:
+        levels: L, the most levels that one step fires, or takes back.
+        total_levels: N, the highest sum of levels.
+        timesteps: T, over which λ is the mean.
+    """
+
+    levels: int
+    total_levels: int
+    timesteps: int
+
+    @property
+    def share(self) -> float:
+        """Worth of the integer 1 in units of λ."""
+        return self.timesteps / self.total_levels
+
 
 @dataclass(frozen=True)
 class PointNeurons:
@@ -168,6 +219,25 @@ class PointNeurons:
     initial: Array
     reset_to: Array | None
     gain: Array = field(default_factory=lambda: np.ones(()))
+
+
+def _total_levels(site: Any) -> int:
+    total: int = site.total_levels
+    return total
+
+
+@dataclass(frozen=True)
+class SpikeForm:
+    """Spikes that the output of a layer stands for.
+
+    Attributes:
+        count: Function of a layer, its output `[T*B, ...]` (of a quantized activation `[B, ...]`) and T that returns
+            the spikes of each neuron over the window.
+        most: Function that returns the most unit spikes of one neuron in its window; N where levels fire.
+    """
+
+    count: Callable[[Any, Tensor, int], SpikeCounts]
+    most: Callable[[Any], int] = _total_levels
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from snnconv.neurons.catalogue import NeuronSettings
 from snnconv.neurons.coupling import Coupling
 from snnconv.neurons.forms import LevelRule, NamedNeuron, NeuronNames, NoForm, OnnxForm, Supported, Update
 from snnconv.neurons.onnx_attributes import DOMAIN, count, emit_ceiling, flag, read_ceiling
+from snnconv.neurons.shared_forms import LEVEL_SPIKES
 from snnconv.neurons.site import SpikingSite
 
 __all__ = ["register_plain_neuron"]
@@ -72,9 +73,11 @@ def register_plain_neuron(
         )
         stated = {
             "names": NeuronNames({name: neuron}, lambda _: name),
+            "trained": Supported(),
             "onnx": _onnx_form(kind, onnx),
             "engine": LevelRule(),
             "update": update,
+            "spikes": LEVEL_SPIKES,
             "signed": signed,
             **forms,
         }

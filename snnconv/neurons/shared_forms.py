@@ -9,13 +9,16 @@ import numpy as np
 from torch import Tensor
 
 from snnconv.graph.emission import Emission
-from snnconv.neurons.forms import Array, NoForm, Shape
+from snnconv.neurons.forms import Array, NoForm, Shape, SpikeForm
 from snnconv.neurons.onnx_attributes import emit_ceiling
 from snnconv.neurons.site import QuantizedSite, SpikingSite, along_channels
+from snnconv.neurons.spike_counts import SpikeCounts, count_levels
+from snnconv.neurons.time import unfold_time
 
 __all__ = [
     "FIRES_ONLY",
     "FIXED_LEVELS",
+    "LEVEL_SPIKES",
     "NOT_MHT",
     "NO_BYTES",
     "ONE_COUPLING",
@@ -85,6 +88,15 @@ def over_batch(values: Tensor, like: Array, axis: int) -> Array:
     """Return a scalar or one value a channel, `[C]`, as an array that broadcasts over `[B, ...]`."""
     array = along_channels(values.detach(), like.ndim, axis).double().cpu().numpy()
     return np.asarray(array, np.float64)
+
+
+def _level_spikes(site: SpikingSite, output: Tensor, timesteps: int) -> SpikeCounts:
+    """Return the spikes of neurons that emit θ times a level at each step, of their output `[T*B, ...]`."""
+    levels = (output.detach() / (site.ceiling_for(output).detach() / site.levels)).round_()
+    return count_levels(unfold_time(levels.abs_() if site.signed else levels, site.timesteps), site.levels)
+
+
+LEVEL_SPIKES = SpikeForm(_level_spikes)
 
 
 def emit_number(emission: Emission, value: float) -> str:

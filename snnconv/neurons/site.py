@@ -196,6 +196,11 @@ class SpikingSite(Site):
         """Return what is sent at each step, `[T, B, ...]` in units of θ, for an output `[T*B, ...]`."""
         return unfold_time((output * self.levels / self.ceiling_for(output)).round(), self.timesteps)
 
+    def target(self, value: Tensor) -> Tensor:
+        """Return the activation without levels of a value that the neurons were told, `[B, ...]`: clip(value, 0, λ)."""
+        highest = self.ceiling_for(value)
+        return torch.minimum(torch.maximum(value, -highest if self.signed else torch.zeros_like(highest)), highest)
+
     def activation(self) -> nn.Module | None:
         """Return the activation without levels that the neurons approach; None where they end at levels."""
         return None

@@ -21,7 +21,7 @@ from snnconv.convert.verification import verify
 from snnconv.costs.activity import measure
 from snnconv.costs.energy import AC_PJ, MAC_PJ
 from snnconv.costs.fan_out import spike_fan_out
-from snnconv.costs.routing import fired_levels
+from snnconv.costs.routing import fired_spikes
 from snnconv.errors import InvalidValueError, SnnconvWarning
 from snnconv.graph.access import operands
 from snnconv.neurons import Coupling
@@ -56,9 +56,7 @@ def test_fan_outs_tell_the_cost_of_every_spike(name):
     nodes = dict(iter_sites(quantized.graph))
     outputs = record(quantized.graph, x, nodes)
     landed = sum(
-        float(
-            (fired_levels(site, outputs[node].detach())[0].detach().double() * found.additions[str(node.target)]).sum()
-        )
+        float((fired_spikes(site, outputs[node].detach()).unary.double() * found.additions[str(node.target)]).sum())
         for node, site in nodes.items()
     )
     operations = measure(quantized.graph, [x], timesteps=T).operations

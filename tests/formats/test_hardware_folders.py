@@ -148,9 +148,9 @@ def test_networks_that_have_no_integers():
     with pytest.raises(ModelError, match="flat input"):
         to_hardware(spike(quantize(prepared("flat_mlp"), 8), 4, 2))
     learned = unroll(plain("chain"), lambda _, site: build_neuron(NeuronSettings("lmht", T), torch.tensor(1.0)))
-    with pytest.raises(ModelError, match="--coupling causal"):
+    with pytest.raises(ModelError, match="--coupling differential or causal"):
         to_hardware(learned)
-    with pytest.raises(ModelError, match="--coupling causal"):
+    with pytest.raises(ModelError, match="--coupling differential or causal"):
         to_hardware(of_neurons(NeuronSettings("mht", T, coupling="mean"), frames=True))
     with pytest.raises(UnsupportedOperatorsError, match="only IF, LIF and M-HT") as refused:
         to_hardware(of_neurons(NeuronSettings("mlf", T)))

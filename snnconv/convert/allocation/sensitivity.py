@@ -19,7 +19,7 @@ from snnconv.convert.calibration.method import Rule
 from snnconv.convert.calibration.walk import ceiling_axis, fitted, observed
 from snnconv.costs.energy import AC_PJ
 from snnconv.costs.fan_out import spike_fan_out
-from snnconv.costs.routing import fired_levels
+from snnconv.costs.routing import fired_spikes
 from snnconv.graph.access import calls, input_of, module_of, operands, results
 from snnconv.model import Model, rows_of
 from snnconv.progress import Progress, no_progress
@@ -160,9 +160,9 @@ class _Site:
         logits, spikes, landed, images = [], 0.0, 0.0, 0
         for values, x in zip(live, self.received, strict=True):
             activation = site(x)
-            fired = fired_levels(site, activation)
+            fired = fired_spikes(site, activation)
             assert fired is not None
-            counts = fired[0].sum(0, dtype=torch.float64)
+            counts = fired.unary.sum(0, dtype=torch.float64)
             spikes += float(counts.sum())
             landed += float((counts * self.additions).sum())
             images += len(x)

@@ -9,18 +9,22 @@ from torch import fx
 from snnconv.formats.hardware.layers import Array
 from snnconv.graph.access import module_of
 from snnconv.graph.linear import LINEAR
-from snnconv.neurons import QuantizedSite, Site, SpikingSite
+from snnconv.neurons import NoForm, QuantizedSite, Site, SpikingSite, capabilities_of
 from snnconv.neurons.site import along_channels
 
 __all__ = ["thresholds_ahead", "thresholds_of"]
 
 
 def thresholds_of(site: Site, rank: int) -> Array:
-    """Return θ of a site for a sample of this rank: λ/L of neurons at a step, λ/N of a quantized activation."""
+    """Return what the integer 1 of a site stands for, for a sample of this rank.
+
+    It is λ/L of neurons at a step, λ/N of a quantized activation, the smallest message of sigma-delta neurons.
+    """
     assert isinstance(site, (QuantizedSite, SpikingSite))
-    levels = site.total_levels if isinstance(site, QuantizedSite) else site.levels
+    form = capabilities_of(site).integers
+    share = 1 / site.total_levels if isinstance(form, NoForm) else form(site).share
     ceiling = along_channels(site.ceiling.detach().to(torch.float64), rank + 1, site.channel_axis).cpu().numpy()
-    threshold = np.asarray(ceiling / levels)
+    threshold = np.asarray(ceiling * share)
     return threshold.reshape((1,) * (rank - threshold.ndim) + threshold.shape)
 
 

@@ -41,15 +41,20 @@ class HardwareBuilder(Lowering[HardwareSignal]):
         weight_bits: Width of a signed weight.
         passes: Number of runs of the layers for one answer: T of neurons that fire step by step, 1 of those that see
             their window.
+        arrivals: Number of times that the input and each bias are in the values of the last pass: T where layers hold
+            sums of currents over the steps so far, else 1.
 
     Attributes:
         layers: Layers in the order of execution.
     """
 
-    def __init__(self, graph: fx.GraphModule, input_spec: InputSpec, weight_bits: int, passes: int) -> None:
+    def __init__(
+        self, graph: fx.GraphModule, input_spec: InputSpec, weight_bits: int, passes: int, arrivals: int = 1
+    ) -> None:
         super().__init__(graph, "The network cannot be held in integers")
         self.weight_bits = weight_bits
         self.passes = passes
+        self.arrivals = arrivals
         self.layers: list[HardwareLayer] = []
         self.values[self.input] = self._input(self.input_name, input_spec)
 
@@ -142,7 +147,10 @@ class HardwareBuilder(Lowering[HardwareSignal]):
         )
         zero = np.rint(mean / unit)
         values, axis = compact(whole(zero), shape)
-        extent = (min(0, int(PIXELS[0] - zero.max())), max(0, int(PIXELS[1] - zero.min())))
+        extent = (
+            self.arrivals * min(0, int(PIXELS[0] - zero.max())),
+            self.arrivals * max(0, int(PIXELS[1] - zero.min())),
+        )
         return self.add(
             name,
             "input",

@@ -21,6 +21,8 @@ from snnconv.formats.hardware.layers import Array, HardwareLayer, Integers, bits
 from snnconv.formats.hardware.readme import readme
 from snnconv.formats.hardware.run import FORMAT, GRAPH, VERSION, HardwareNetwork
 from snnconv.model import Model
+from snnconv.neurons import Code
+from snnconv.spiking.sites import iter_sites, total_levels_of
 
 __all__ = ["README", "HardwareFolder", "folder_of", "slug"]
 
@@ -117,16 +119,22 @@ class HardwareFolder(Exported, Mapping[str, bytes]):
 
 
 def folder_of(
-    model: Model, layers: Sequence[HardwareLayer], outputs: Sequence[tuple[int, float]], weight_bits: int, passes: int
+    model: Model,
+    layers: Sequence[HardwareLayer],
+    outputs: Sequence[tuple[int, float]],
+    weight_bits: int,
+    passes: int,
+    code: Code | None = None,
 ) -> HardwareFolder:
     """Return the folder of a network.
 
     Args:
         model: Network that the layers were made of.
         layers: Layers in the order of execution.
-        outputs: Layer and scale of each output.
+        outputs: Layer of each output, and what an integer of the answer stands for.
         weight_bits: Width of a signed weight.
         passes: Number of runs of the layers for one answer.
+        code: Messages of neurons of differential coupling; None of another coupling.
     """
     arrays: dict[str, bytes] = {}
     described = [_layer(position, layer, arrays) for position, layer in enumerate(layers)]
@@ -136,10 +144,12 @@ def folder_of(
         "version": VERSION,
         "written_by": f"snnconv {version('snnconv')}",
         "coupling": model.coupling.value if model.coupling else None,
+        "code": code.value if code else None,
         "timesteps": model.timesteps,
         "passes": passes,
-        "levels": model.levels,
-        "total_levels": None if model.levels is None or model.timesteps is None else model.levels * model.timesteps,
+        "answer": "sum" if code is None else "last",
+        "levels": None if code is Code.POWER_OF_TWO else model.levels,
+        "total_levels": _total_levels(model, code),
         "weight_bits": weight_bits,
         "widest_bits": max(max(layer["bits"], layer.get("state_bits", 0)) for layer in described),
         "input": {
@@ -151,13 +161,22 @@ def folder_of(
         },
         "layers": described,
         "outputs": [
-            {"name": name, "layer": layer, "scale": scale / passes}
+            {"name": name, "layer": layer, "scale": scale}
             for name, (layer, scale) in zip(model.outputs, outputs, strict=True)
         ],
         "measured": None,
         "provenance": model.provenance,
     }
     return _folder(graph, arrays)
+
+
+def _total_levels(model: Model, code: Code | None) -> int | None:
+    """Return N, the most of any site; None of neurons without levels."""
+    if code is Code.POWER_OF_TWO or model.levels is None or model.timesteps is None:
+        return None
+    if code is None:
+        return model.levels * model.timesteps
+    return max(total for _, site in iter_sites(model.graph) if (total := total_levels_of(site)) is not None)
 
 
 def _folder(graph: dict[str, Any], files: Mapping[str, bytes]) -> HardwareFolder:

@@ -23,13 +23,17 @@ class RunningLayer:
         described: The layer as graph.json describes it.
         position: Its position among the layers.
         arrays: Arrays of all layers, by the names of their files.
-        potentials: Potentials of all layers of neurons, by position; neurons change what is theirs.
+        memory: Integers that layers hold from pass to pass, by position; each layer changes what is its own.
+        step: Number of passes before this one.
+        code: Code of the network's messages: "power-of-two" or "uniform"; None where its neurons only fire.
     """
 
     described: Mapping[str, Any]
     position: int
     arrays: Mapping[str, Array]
-    potentials: MutableMapping[int, Array]
+    memory: MutableMapping[int, tuple[Array, ...]]
+    step: int = 0
+    code: str | None = None
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -59,38 +63,85 @@ class RunningLayer:
             raise KeyError(name)
         return values
 
+    @property
+    def arrivals(self) -> int:
+        """Return how often the input and constants are in the values of this pass: in sums of currents once a step."""
+        return self.step + 1 if self.code == UNIFORM else 1
+
+    def held(self, initial: Array, x: Array) -> Array:
+        """Return what neurons hold before this pass, of the shape of their input; before the first pass `initial`."""
+        before: Array = self.memory.get(self.position, (initial,))[0]
+        return np.broadcast_to(before, x.shape)
+
+    def accumulated(self, x: Array, product: Callable[[Array], Array]) -> Array:
+        """Return the sums of weights times x, and biases, `[B, ...]`.
+
+        Under differential coupling accumulators hold them: they begin at the biases, and take weights times what
+        changed in x. Sums of integers are exact, so that these are weights times x, in whatever order messages come.
+
+        Args:
+            x: What the layer reads, `[B, ...]`.
+            product: Function that multiplies integers `[B, ...]` by the weights.
+        """
+        shift, biases = int(self.settings["shift"]), self.array("biases")
+        if self.code is None:
+            return (product(x) << shift) + biases
+        before, sums = self.memory.get(self.position, (np.zeros_like(x), biases))
+        change = x - before
+        if self.step == 0 or change.any():
+            sums = sums + (product(change) << shift)
+        if self.step and self.code == UNIFORM:
+            sums = sums + biases
+        self.memory[self.position] = (x, sums)
+        return sums
+
 
 # (layer, integers that it reads, `[B, ...]`) -> integers that it passes on, `[B, ...]`
 LayerOperator = Callable[[RunningLayer, list[Array]], Array]
 
+UNIFORM = "uniform"
 LAYER_OPERATORS: Registry[str, LayerOperator] = Registry("operator of a hardware folder")
 
 
 @LAYER_OPERATORS.register("input")
 def _input(layer: RunningLayer, inputs: list[Array]) -> Array:
-    return np.asarray(inputs[0].astype(np.int64) - layer.array("zero"))
+    return np.asarray(inputs[0].astype(np.int64) - layer.array("zero")) * layer.arrivals
 
 
 @LAYER_OPERATORS.register("convolution")
 def _convolution(layer: RunningLayer, inputs: list[Array]) -> Array:
-    sums = operators.convolve(inputs[0], layer.weights, layer.settings)
-    return (sums << int(layer.settings["shift"])) + layer.array("biases")
+    return layer.accumulated(inputs[0], lambda x: operators.convolve(x, layer.weights, layer.settings))
 
 
 @LAYER_OPERATORS.register("linear")
 def _linear(layer: RunningLayer, inputs: list[Array]) -> Array:
-    sums = operators.multiply(inputs[0], layer.weights)
-    return (sums << int(layer.settings["shift"])) + layer.array("biases")
+    return layer.accumulated(inputs[0], lambda x: operators.multiply(x, layer.weights))
 
 
 @LAYER_OPERATORS.register("neurons")
 def _neurons(layer: RunningLayer, inputs: list[Array]) -> Array:
-    before = layer.potentials.get(layer.position)
-    if before is None:
-        before = np.broadcast_to(layer.array("initial"), inputs[0].shape)
+    before = layer.held(layer.array("initial"), inputs[0])
     thresholds, offsets = layer.array("thresholds"), layer.optional("offsets")
-    fired, layer.potentials[layer.position] = operators.fire(before, inputs[0], thresholds, offsets, layer.settings)
+    fired, left = operators.fire(before, inputs[0], thresholds, offsets, layer.settings)
+    layer.memory[layer.position] = (left,)
     return fired
+
+
+@LAYER_OPERATORS.register("sigma_delta")
+def _sigma_delta(layer: RunningLayer, inputs: list[Array]) -> Array:
+    before = layer.held(layer.array("initial"), inputs[0])
+    limits = operators.Limits(layer.array("thresholds"), layer.array("least"), layer.optional("caps"))
+    after = before + operators.message(before, inputs[0], limits, layer.settings)
+    layer.memory[layer.position] = (after,)
+    return after
+
+
+@LAYER_OPERATORS.register("bipolar")
+def _bipolar(layer: RunningLayer, inputs: list[Array]) -> Array:
+    before = layer.held(np.zeros((), np.int64), inputs[0])
+    after = before + operators.fire_back(before, inputs[0], layer.array("thresholds"), layer.settings)
+    layer.memory[layer.position] = (after,)
+    return after
 
 
 @LAYER_OPERATORS.register("add")
@@ -100,7 +151,9 @@ def _add(layer: RunningLayer, inputs: list[Array]) -> Array:
 
 @LAYER_OPERATORS.register("affine")
 def _affine(layer: RunningLayer, inputs: list[Array]) -> Array:
-    return operators.affine(inputs[0], layer.optional("multipliers"), layer.optional("constants"))
+    constants = layer.optional("constants")
+    total = None if constants is None else constants * layer.arrivals
+    return operators.affine(inputs[0], layer.optional("multipliers"), total)
 
 
 @LAYER_OPERATORS.register("sum")

@@ -16,7 +16,18 @@ from numpy.typing import NDArray
 
 from snnconv.graph.node import Refusal
 
-__all__ = ["WIDEST", "Array", "HardwareLayer", "HardwareSignal", "Integers", "bits_of", "compact", "shrunk", "whole"]
+__all__ = [
+    "WIDEST",
+    "Array",
+    "HardwareLayer",
+    "HardwareSignal",
+    "Integers",
+    "bits_of",
+    "compact",
+    "shrunk",
+    "whole",
+    "with_real",
+]
 
 Array = NDArray[Any]
 WIDEST = 53  # bits of an accumulator: beyond them float64, in which the reference multiplies, is not exact
@@ -144,3 +155,14 @@ def compact(values: Array, shape: tuple[int, ...]) -> tuple[Array, int | None]:
     if len(wide) == 1:
         return values.reshape(-1), wide[0]
     return np.broadcast_to(values, shape), None
+
+
+def with_real(values: Array, real: Array, shape: tuple[int, ...]) -> Integers:
+    """Return an array with what it was rounded from, in one shape."""
+    ranked = np.broadcast_to(real, np.broadcast_shapes(real.shape, (1,) * len(shape)))
+    joint = np.broadcast_arrays(shrunk(values), shrunk(ranked))
+    wide = [axis for axis, size in enumerate(joint[0].shape) if size != 1]
+    if len(wide) > 1:
+        return Integers(np.broadcast_to(values, shape), None, np.broadcast_to(ranked, shape))
+    integers, numbers = (array.reshape(-1) for array in joint)
+    return Integers(integers, wide[0] if wide else None, numbers)

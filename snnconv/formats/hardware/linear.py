@@ -49,7 +49,8 @@ def weighted(
     unit = unit / 2**shift
     biases = whole(carried / unit)
     lowest, highest = (end * 2**shift for end in extent(weights, signal.low, signal.high))
-    reached = (lowest + min(0, int(biases.min())), highest + max(0, int(biases.max())))
+    least_bias, most_bias = (builder.arrivals * int(end) for end in (biases.min(), biases.max()))
+    reached = (lowest + min(0, least_bias), highest + max(0, most_bias))
     along = tuple(-1 if at == axis else 1 for at in range(len(shape)))
     return builder.add(
         display_name(node),
@@ -99,7 +100,8 @@ def affine(builder: HardwareBuilder, node: fx.Node, module: nn.Module, inputs: l
         return replace(signal, scale=unit, offset=left)
     multipliers = signs * 2**shift
     ends = [int(m) * end for m in (multipliers.min(), multipliers.max()) for end in (signal.low, signal.high)]
-    reached = (min(0, *ends) + min(0, int(constants.min())), max(0, *ends) + max(0, int(constants.max())))
+    least_constant, most_constant = (builder.arrivals * int(end) for end in (constants.min(), constants.max()))
+    reached = (min(0, *ends) + min(0, least_constant), max(0, *ends) + max(0, most_constant))
     arrays = {
         name: Integers(*compact(values, shape))
         for name, values in (("multipliers", multipliers), ("constants", constants))

@@ -12,7 +12,8 @@ from snnconv.formats.hardware.folder import HardwareFolder, folder_of
 from snnconv.formats.hardware.writing import write_hardware
 from snnconv.graph.passes import fold_affine, run_passes, split_calls
 from snnconv.model import SNN, Model
-from snnconv.neurons import Coupling
+from snnconv.neurons import Code, Coupling
+from snnconv.spiking.messages import code_of
 from snnconv.spiking.one_step import one_step
 from snnconv.spiking.unrolling import collapse, collapses
 
@@ -25,7 +26,7 @@ def to_hardware(model: Model, *, weight_bits: int = 8) -> HardwareFolder:
     """Return a network as a hardware folder: its files by name, and what is in them.
 
     Args:
-        model: An SNN. Mean-coupled it runs once a window; causal it runs step by step.
+        model: An SNN. Mean-coupled it runs once a window; causal and differential it runs step by step.
         weight_bits: Width of a signed weight, 2 to 16.
 
     Raises:
@@ -49,15 +50,19 @@ def to_hardware(model: Model, *, weight_bits: int = 8) -> HardwareFolder:
     elif model.coupling is Coupling.MEAN:
         raise ModelError(
             "The network's input changes over time and its neurons see their whole window: convert or train it with "
-            "--coupling causal."
+            "--coupling differential or causal."
         )
     else:
         graph, passes = one_step(model, "A hardware folder"), model.timesteps or 1
     run_passes(graph.eval(), (split_calls, fold_affine))
-    builder = HardwareBuilder(graph, model.input, weight_bits, passes)
+    code = code_of(model) if model.coupling is Coupling.DIFFERENTIAL else None
+    evenly = code is Code.UNIFORM
+    builder = HardwareBuilder(graph, model.input, weight_bits, passes, passes if evenly else 1)
     builder.run()
-    outputs = builder.outputs_in_one_scale()
-    return folder_of(model, builder.layers, outputs, weight_bits, passes)
+    outputs = [
+        (layer, scale / passes if code is None or evenly else scale) for layer, scale in builder.outputs_in_one_scale()
+    ]
+    return folder_of(model, builder.layers, outputs, weight_bits, passes, code)
 
 
 def save_hardware(model: Model, path: str | os.PathLike[str], *, weight_bits: int = 8) -> Path:

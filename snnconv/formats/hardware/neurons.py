@@ -20,11 +20,13 @@ from torch import fx
 
 from snnconv.formats.hardware.ahead import thresholds_of
 from snnconv.formats.hardware.builder import HARDWARE_FORMS, HardwareBuilder
-from snnconv.formats.hardware.layers import Array, HardwareSignal, Integers, compact, shrunk, whole
+from snnconv.formats.hardware.differential import messages, sums
+from snnconv.formats.hardware.layers import HardwareSignal, Integers, compact, whole, with_real
 from snnconv.formats.hardware.rounding import shift_for
 from snnconv.graph.access import display_name
 from snnconv.graph.node import Refusal
 from snnconv.neurons import NoForm, Site, capabilities_of
+from snnconv.neurons.forms import IntegerMessages, IntegerNeurons, IntegerSums
 from snnconv.neurons.site import along_channels
 
 __all__ = ["DECAY_BITS"]
@@ -39,6 +41,17 @@ def _neurons(builder: HardwareBuilder, node: fx.Node, site: Site, given: list[Ha
     if isinstance(form, NoForm):
         raise Refusal(form.reason)
     neurons, (received,) = form(site), given
+    if isinstance(neurons, IntegerMessages):
+        return messages(builder, node, site, neurons, received)
+    if isinstance(neurons, IntegerSums):
+        return sums(builder, node, site, neurons, received)
+    return _levels(builder, node, site, neurons, received)
+
+
+def _levels(
+    builder: HardwareBuilder, node: fx.Node, site: Site, neurons: IntegerNeurons, received: HardwareSignal
+) -> HardwareSignal:
+    """Add a layer of neurons that fire, and are reset."""
     shape = tuple(node.meta["shape"])
     real = thresholds_of(site, len(shape))
     shift = shift_for(real, received.scale)
@@ -50,8 +63,8 @@ def _neurons(builder: HardwareBuilder, node: fx.Node, site: Site, given: list[Ha
         start = values.cpu().numpy()
     potential = whole(start * threshold)
     arrays = {
-        "thresholds": _with_real(threshold, real, shape),
-        "initial": _with_real(potential, np.asarray(start * real), shape),
+        "thresholds": with_real(threshold, real, shape),
+        "initial": with_real(potential, np.asarray(start * real), shape),
     }
     strict = neurons.initial is None  # fires strictly above k - 1/2
     if strict:
@@ -73,14 +86,3 @@ def _neurons(builder: HardwareBuilder, node: fx.Node, site: Site, given: list[Ha
         arrays=arrays,
         state=state,
     )
-
-
-def _with_real(values: Array, real: Array, shape: tuple[int, ...]) -> Integers:
-    """Return an array with what it was rounded from, in one shape."""
-    ranked = np.broadcast_to(real, np.broadcast_shapes(real.shape, (1,) * len(shape)))
-    joint = np.broadcast_arrays(shrunk(values), shrunk(ranked))
-    wide = [axis for axis, size in enumerate(joint[0].shape) if size != 1]
-    if len(wide) > 1:
-        return Integers(np.broadcast_to(values, shape), None, np.broadcast_to(ranked, shape))
-    integers, numbers = (array.reshape(-1) for array in joint)
-    return Integers(integers, wide[0] if wide else None, numbers)

@@ -9,14 +9,25 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from snnconv.errors import FileError
 
-__all__ = ["affine", "convolve", "fire", "max_pool", "multiply", "spread", "sum_pool"]
+__all__ = [
+    "Limits",
+    "affine",
+    "convolve",
+    "fire",
+    "fire_back",
+    "max_pool",
+    "message",
+    "multiply",
+    "spread",
+    "sum_pool",
+]
 
 Array = NDArray[Any]
 EXACT = ((2**24, np.dtype(np.float32)), (2**53, np.dtype(np.float64)))  # up to where each holds every integer
@@ -114,3 +125,50 @@ def fire(
     fired = np.clip(levels, int(settings["lowest"]), int(settings["highest"]))
     left = u - fired * thresholds if settings["reset"] == "soft" else np.where(fired > 0, 0, u)
     return fired, left
+
+
+class Limits(NamedTuple):
+    """Smallest message of sigma-delta neurons, least magnitude that is told, and their saturation; None: nowhere."""
+
+    thresholds: Array
+    least: Array
+    caps: Array | None
+
+
+def message(told: Array, x: Array, limits: Limits, settings: dict[str, Any]) -> Array:
+    """Return the messages of one step of sigma-delta neurons: 0, or a sign times 2^e.
+
+    Args:
+        told: Sums of their messages before it, `[B, ...]`.
+        x: What they were told so far, `[B, ...]`.
+        limits: Numbers of the layer, to broadcast.
+        settings: Octaves, sign and shift of the layer.
+    """
+    z = x << int(settings["shift"])
+    if limits.caps is not None:
+        z = np.clip(z, -limits.caps, limits.caps)
+    if not settings["signed"]:
+        z = np.maximum(z, 0)
+    unknown = z - limits.thresholds * told
+    size = np.abs(unknown)
+    exponent = np.zeros(size.shape, np.int8)
+    for octave in range(1, int(settings["octaves"])):
+        exponent += size >= (3 * limits.thresholds >> 2) << octave
+    largest = np.left_shift(1, exponent, dtype=np.int64)
+    sent = np.where(size >= limits.least, np.sign(unknown) * largest, 0)
+    return np.asarray(sent if settings["signed"] else np.where(told + sent < 0, -(largest >> 1), sent))
+
+
+def fire_back(fired: Array, x: Array, thresholds: Array, settings: dict[str, Any]) -> Array:
+    """Return the levels of one step of bipolar neurons, those below 0 taken back.
+
+    Args:
+        fired: Sums of their levels before it, `[B, ...]`.
+        x: Sums of what they received so far, `[B, ...]`.
+        thresholds: Thresholds, to broadcast.
+        settings: Bounds of sums, most levels of a step, and shift of the layer.
+    """
+    levels = np.floor_divide((x << int(settings["shift"])) + thresholds // 2, thresholds)
+    sums = np.clip(levels, int(settings["lowest"]), int(settings["highest"]))
+    most = int(settings["levels"])
+    return np.asarray(np.clip(sums - fired, -most, most))

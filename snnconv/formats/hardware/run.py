@@ -114,7 +114,8 @@ class HardwareNetwork:
             observe: Receiver of the integers `[B, ...]` of each layer at each step.
 
         Returns:
-            Each output, `[B, ...]` int64, summed over the steps; times its scale it is the network's answer.
+            Each output, `[B, ...]` int64, summed over the steps, or under differential coupling that of the last; times
+            its scale it is the network's answer.
 
         Raises:
             DataError: the inputs are no integers, of another shape, or out of their range.
@@ -122,7 +123,7 @@ class HardwareNetwork:
         """
         steps, frames = self._checked(inputs)
         sums: list[Array] = []
-        held: dict[int, Array] = {}
+        memory: dict[int, tuple[Array, ...]] = {}
         try:
             for step in range(steps):
                 values: list[Array] = []
@@ -130,11 +131,13 @@ class HardwareNetwork:
                     operands = [values[source] for source in layer["inputs"]]
                     if layer["operator"] == "input":
                         operands = [inputs[step] if frames else inputs]
-                    values.append(self._run(layer, operands, position, held))
+                    running = RunningLayer(layer, position, self._arrays, memory, step, self.graph.get("code"))
+                    values.append(_run(running, operands))
                     if observe is not None:
                         observe(step, position, values[-1])
                 outputs = [values[output["layer"]] for output in self.graph["outputs"]]
-                sums = [a + b for a, b in zip(sums, outputs, strict=True)] if sums else outputs
+                added = bool(sums) and self.graph.get("answer") != "last"
+                sums = [a + b for a, b in zip(sums, outputs, strict=True)] if added else outputs
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
             raise FileError(
                 f"{GRAPH} is damaged ({type(error).__name__}: {error}). Export the network again."
@@ -161,9 +164,11 @@ class HardwareNetwork:
             raise DataError(f"The inputs are {inputs.min()}..{inputs.max()}; the network takes {least}..{most}.")
         return steps, frames
 
-    def _run(self, described: dict[str, Any], inputs: list[Array], position: int, held: dict[int, Array]) -> Array:
-        """Run one layer on its inputs `[B, ...]`; neurons change what is held of them."""
-        run = LAYER_OPERATORS.get(described["operator"])
-        if run is None:
-            raise FileError(f"{GRAPH} has a layer {described['operator']!r}, which this version does not know.")
-        return run(RunningLayer(described, position, self._arrays, held), inputs)
+
+def _run(layer: RunningLayer, inputs: list[Array]) -> Array:
+    """Run one layer on its inputs `[B, ...]`; layers change what is held of them."""
+    operator = layer.described["operator"]
+    run = LAYER_OPERATORS.get(operator)
+    if run is None:
+        raise FileError(f"{GRAPH} has a layer {operator!r}, which this version does not know.")
+    return run(layer, inputs)

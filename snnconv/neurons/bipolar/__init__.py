@@ -14,7 +14,8 @@ __all__ = ["BipolarMultiThreshold", "bipolar_multithreshold"]
 
 _POTENTIAL = NoForm("it decides on a sum of levels, not on a membrane potential that a regulariser knows")
 _TAKES_BACK = NoForm(
-    "it takes spikes back, which this format's neurons cannot: convert with --coupling causal, whose neurons only fire"
+    "it takes spikes back, which this format's neurons cannot: convert with --coupling causal, whose neurons only "
+    "fire, or export --to hardware"
 )
 
 register_neuron(
@@ -24,7 +25,7 @@ register_neuron(
         names=NoForm("conversion makes it of a quantized network: --coupling differential --code uniform"),
         onnx=OnnxForm(TEXTS, read_bipolar, emit_bipolar),
         step=STEP,
-        integers=_TAKES_BACK,
+        integers=forms.integers,
         nir=_TAKES_BACK,
         int8=_TAKES_BACK,
         engine=NoForm("it tells means of what it fired so far, which are no levels"),
@@ -38,9 +39,11 @@ register_neuron(
         other_levels=forms.recalibrated,
         become_lmht=NoForm("LM-HT's coupling starts as the mean of the window, and its neurons take nothing back"),
         observed_levels=_POTENTIAL,
+        trained=Supported(),
         rmp_loss=_POTENTIAL,
         mpr=_POTENTIAL,
         update=forms.update,
+        spikes=forms.SPIKES,
         kernels=NoForm("no kernel is written for it: it is computed with torch's operators"),
         telling=forms.telling,
     )

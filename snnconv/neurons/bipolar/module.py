@@ -9,7 +9,7 @@ from snnconv.errors import InvalidValueError
 from snnconv.neurons.bipolar.function import bipolar_multithreshold
 from snnconv.neurons.code import Code
 from snnconv.neurons.coupling import Coupling
-from snnconv.neurons.site import Observer, SpikingSite, along_channels, require_positive_int
+from snnconv.neurons.site import HALF, Observer, SpikingSite, along_channels, require_positive_int
 from snnconv.neurons.time import unfold_time
 
 __all__ = ["BipolarMultiThreshold"]
@@ -70,17 +70,12 @@ class BipolarMultiThreshold(SpikingSite):
         sums = torch.stack([(mean * step / theta).round() for step, mean in enumerate(means, 1)])
         return torch.cat([sums[:1], sums[1:] - sums[:-1]])
 
-    def unsettled(self, value: Tensor, told: Tensor) -> Tensor:
-        """Return which units did not fire the level of their quantized network in T steps, because L cut them; bool.
-
-        Args:
-            value: Mean that the units were told after T steps, `[B, ...]`.
-            told: Mean that their readers were told.
-        """
-        threshold = along_channels(self.threshold, value.dim(), self.channel_axis)
+    def unsettled(self, current: Tensor, output: Tensor) -> Tensor:
+        """Return which neurons' sum of levels is not that of their quantized activation: L cut a step of theirs."""
+        theta = along_channels(self.threshold, current.dim(), self.channel_axis)
         lowest = -self.total_levels if self.signed else 0
-        wanted = torch.floor(value / (threshold / self.timesteps) + 0.5).clamp(lowest, self.total_levels)
-        return wanted != torch.round(self.timesteps * told / threshold)
+        level = torch.floor(current / (theta / self.timesteps) + HALF).clamp(lowest, self.total_levels)
+        return level != (output * self.timesteps / theta).round()
 
     def run(self, currents: Tensor, threshold: Tensor, observe: Observer | None, out: Tensor | None = None) -> Tensor:
         return bipolar_multithreshold(

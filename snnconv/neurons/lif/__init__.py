@@ -11,6 +11,7 @@ from snnconv.neurons.qcfs.forms import collapsed
 from snnconv.neurons.shared_forms import (
     FIRES_ONLY,
     FIXED_LEVELS,
+    LEVEL_SPIKES,
     NO_BYTES,
     NOT_MHT,
     ONE_COUPLING,
@@ -45,9 +46,11 @@ register_neuron(
         other_levels=FIXED_LEVELS,
         become_lmht=NOT_MHT,
         observed_levels=highest_level,
+        trained=Supported(),
         rmp_loss=Supported(),
         mpr=turn_mpr_on,
         update=forms.update,
+        spikes=LEVEL_SPIKES,
         kernels="snnconv.neurons.lif.kernels",
         telling=FIRES_ONLY,
     )

@@ -8,7 +8,7 @@ from snnconv.neurons.lmht.module import LearnableMultiThreshold
 from snnconv.neurons.lmht.onnx import TEXTS, emit_learnable, read_learnable
 from snnconv.neurons.mht.forms import coupled
 from snnconv.neurons.qcfs.forms import collapsed
-from snnconv.neurons.shared_forms import FIRES_ONLY, NO_BYTES, SPIKES_ALREADY, highest_level, turn_mpr_on
+from snnconv.neurons.shared_forms import FIRES_ONLY, LEVEL_SPIKES, NO_BYTES, SPIKES_ALREADY, highest_level, turn_mpr_on
 
 __all__ = ["LearnableMultiThreshold", "coupling_matrix", "leak_factor"]
 
@@ -38,9 +38,11 @@ register_neuron(
         other_levels=forms.recalibrated,
         become_lmht=NoForm("it is LM-HT already"),
         observed_levels=highest_level,
+        trained=Supported(),
         rmp_loss=Supported(),
         mpr=turn_mpr_on,
         update=forms.update,
+        spikes=LEVEL_SPIKES,
         kernels="snnconv.neurons.mht.kernels",
         telling=FIRES_ONLY,
     )

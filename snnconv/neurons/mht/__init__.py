@@ -8,7 +8,7 @@ from snnconv.neurons.mht.module import MultiThreshold
 from snnconv.neurons.mht.onnx import TEXTS, emit_multithreshold, read_multithreshold
 from snnconv.neurons.mht.step import STEP
 from snnconv.neurons.qcfs.forms import collapsed
-from snnconv.neurons.shared_forms import FIRES_ONLY, SPIKES_ALREADY, highest_level, turn_mpr_on
+from snnconv.neurons.shared_forms import FIRES_ONLY, LEVEL_SPIKES, SPIKES_ALREADY, highest_level, turn_mpr_on
 
 __all__ = ["MultiThreshold", "multithreshold"]
 
@@ -33,9 +33,11 @@ register_neuron(
         other_levels=forms.recalibrated,
         become_lmht=forms.become_lmht,
         observed_levels=highest_level,
+        trained=Supported(),
         rmp_loss=Supported(),
         mpr=turn_mpr_on,
         update=forms.update,
+        spikes=LEVEL_SPIKES,
         kernels="snnconv.neurons.mht.kernels",
         telling=FIRES_ONLY,
     )

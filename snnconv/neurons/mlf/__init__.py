@@ -1,7 +1,7 @@
 """MLF, multi-level firing."""
 
 from snnconv.neurons.capabilities import Capabilities, register_neuron
-from snnconv.neurons.forms import LevelRule, NoForm, OnnxForm
+from snnconv.neurons.forms import LevelRule, NoForm, OnnxForm, Supported
 from snnconv.neurons.mlf import forms
 from snnconv.neurons.mlf.function import multilevel
 from snnconv.neurons.mlf.module import MultiLevel
@@ -11,6 +11,7 @@ from snnconv.neurons.qcfs.forms import collapsed
 from snnconv.neurons.shared_forms import (
     FIRES_ONLY,
     FIXED_LEVELS,
+    LEVEL_SPIKES,
     NO_BYTES,
     NOT_MHT,
     ONE_COUPLING,
@@ -47,9 +48,11 @@ register_neuron(
         other_levels=FIXED_LEVELS,
         become_lmht=NOT_MHT,
         observed_levels=forms.observed_levels,
+        trained=Supported(),
         rmp_loss=NoForm("RMP-Loss is of neurons with one membrane; MLF neurons have several"),
         mpr=NoForm("MPR is of neurons with one membrane; MLF neurons have several"),
         update=forms.update,
+        spikes=LEVEL_SPIKES,
         kernels=NoForm("no kernel is written for several membranes: they are computed with torch's operators"),
         telling=FIRES_ONLY,
     )

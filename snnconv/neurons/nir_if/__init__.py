@@ -6,7 +6,7 @@ from snnconv.neurons.nir_if import forms
 from snnconv.neurons.nir_if.function import integrate_and_fire
 from snnconv.neurons.nir_if.module import NIRNeuron
 from snnconv.neurons.nir_if.onnx import TEXTS, emit_integrate, read_integrate
-from snnconv.neurons.shared_forms import FIRES_ONLY, ONE_COUPLING, SPIKES_ALREADY, UNSIGNED
+from snnconv.neurons.shared_forms import FIRES_ONLY, LEVEL_SPIKES, ONE_COUPLING, SPIKES_ALREADY, UNSIGNED
 
 __all__ = ["NIRNeuron", "integrate_and_fire"]
 
@@ -38,9 +38,11 @@ register_neuron(
         other_levels=_NOT_TRAINED,
         become_lmht=_NOT_TRAINED,
         observed_levels=NoForm("the potentials of a NIR file's neurons are not shown to observers"),
+        trained=_NOT_TRAINED,
         rmp_loss=_NOT_TRAINED,
         mpr=_NOT_TRAINED,
         update=forms.update,
+        spikes=LEVEL_SPIKES,
         kernels=NoForm(
             "no kernel is written for neurons that are not trained: they are computed with torch's operators"
         ),

@@ -6,11 +6,12 @@ import torch
 from torch import Tensor
 
 from snnconv.neurons.coupling import Coupling
-from snnconv.neurons.forms import IntegerNeurons, SpikingForm, Update
+from snnconv.neurons.forms import IntegerNeurons, SpikeForm, SpikingForm, Update
 from snnconv.neurons.qcfs.module import QCFS
 from snnconv.neurons.site import HALF, SpikingSite
+from snnconv.neurons.spike_counts import SpikeCounts, count_even_levels
 
-__all__ = ["SPIKING", "collapsed", "integers", "start", "update"]
+__all__ = ["SPIKES", "SPIKING", "collapsed", "integers", "start", "update"]
 
 
 def start(site: QCFS) -> Tensor:
@@ -41,6 +42,15 @@ def update(site: QCFS, timesteps: int) -> Update:
     """Return the cost of an update of the mean-coupled neurons that it stands for, of N/T levels."""
     levels = site.total_levels // timesteps
     return Update(2 + (2 * levels if site.signed else levels), 0, 2, 1)
+
+
+def _spikes(site: QCFS, output: Tensor, timesteps: int) -> SpikeCounts:
+    """Return the spikes of the mean-coupled neurons that it stands for, of its own output `[B, ...]`."""
+    levels = (output.detach() / (site.ceiling_for(output).detach() / site.total_levels)).round_()
+    return count_even_levels(levels.abs_() if site.signed else levels, timesteps, site.total_levels)
+
+
+SPIKES = SpikeForm(_spikes)
 
 
 def collapsed(site: SpikingSite) -> QCFS:

@@ -77,21 +77,6 @@ class SigmaDelta(SpikingSite):
         """The smallest message in units of θ."""
         return 2.0 ** (1 - self.octaves)
 
-    def cap_for(self, x: Tensor) -> Tensor:
-        """Return the cap, shaped to broadcast over `x`, `[B, ...]`."""
-        return along_channels(self.cap, x.dim(), self.channel_axis)
-
-    def unsettled(self, value: Tensor, told: Tensor) -> Tensor:
-        """Return which units have more to tell, bool.
-
-        Args:
-            value: Value that the units were told until a step, `[B, ...]`.
-            told: Value that their readers know after it.
-        """
-        cap = self.cap_for(value)
-        target = torch.minimum(torch.maximum(value, -cap if self.signed else torch.zeros_like(cap)), cap)
-        return (target - told).abs() >= self.dead_zone * self.smallest * self.ceiling_for(value)
-
     def _checked(self, name: str, value: float | Tensor) -> Tensor:
         tensor = torch.as_tensor(value, dtype=self.ceiling.dtype, device=self.ceiling.device).detach().clone()
         if tensor.dim() > 1:
@@ -136,12 +121,21 @@ class SigmaDelta(SpikingSite):
         start = along_channels(self.initial, sums.dim() - 1, self.channel_axis)
         return torch.cat([sums[:1] - start, sums[1:] - sums[:-1]])
 
+    def target(self, value: Tensor) -> Tensor:
+        cap = along_channels(self.cap, value.dim(), self.channel_axis)
+        return torch.minimum(torch.maximum(value, -cap if self.signed else torch.zeros_like(cap)), cap)
+
     def activation(self) -> nn.Module:
         """Return f, a rectifier that saturates at the highest cap; of both signs the place of an activation."""
         cap = float(self.cap.max())
         if self.signed:
             return SignalSite(cap=cap)
         return nn.ReLU() if math.isinf(cap) else nn.Hardtanh(0.0, cap)
+
+    def unsettled(self, current: Tensor, output: Tensor) -> Tensor:
+        """Return which neurons would send one more message if their current stayed as it is: |u| is told."""
+        unknown = self.target(current) / self.ceiling_for(current) - self._on_grid(output)
+        return unknown.abs() >= self.dead_zone * self.smallest
 
     def _on_grid(self, output: Tensor) -> Tensor:
         """Return S, an exact multiple of the smallest message, for θ·S as it is rounded."""
