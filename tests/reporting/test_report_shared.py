@@ -25,7 +25,7 @@ def test_resnet20(shared, tmp_path):
     assert numbers_beside(page).exists()
     assert found.summary.agreement > 90
     mean, causal, differential = found.curves
-    assert differential.agreement_at[-1] > causal.agreement_at[-1]
+    assert differential.agreement_at[-1] >= causal.agreement_at[-1]
     assert mean.agreement_at[-1] == found.summary.agreement
     assert causal.settled_at[0] < mean.settled_at[0]
     assert len(found.sites) == 19
