@@ -32,7 +32,7 @@ from snnconv.model import SNN, Model
 from snnconv.neurons import QuantizedSite, SigmaDelta, SpikingSite
 from snnconv.neurons.site import along_channels
 from snnconv.progress import Progress, no_progress
-from snnconv.spiking.sites import cap_of, channel_axis, is_signed, iter_swap
+from snnconv.spiking.sites import cap_of, channel_axis, is_signed, swap
 from snnconv.spiking.unrolling import unroll
 
 __all__ = ["SigmaDeltaCalibration", "SigmaDeltaSite", "calibrate_sigma_delta"]

@@ -34,7 +34,8 @@ __all__ = ["Powers", "PowersSearch"]
 
 OCTAVES = 8  # that the search begins with
 FEWEST_OCTAVES = 5  # of the search: every candidate for R_0 is a sum of the smallest message
-FACTORS = (1.0, *(2.0 ** (half / 2) for half in (-8, -7, -6, -5, -4, -3, -2, -1, 1, 2)))  # θ in units of the layer's size
+HALF_OCTAVES = (0, -8, -7, -6, -5, -4, -3, -2, -1, 1, 2)  # the layer's own size first: it is taken where all are equal
+FACTORS = tuple(2.0 ** (half / 2) for half in HALF_OCTAVES)  # candidates for θ, in units of the layer's size
 FLOORS = (0.0, 0.12, 0.25, 0.35, 0.5, 0.7, 1.0)  # candidates for the share of it that no channel goes below
 STARTS = (0.0, 1 / 8, 1 / 4, 1 / 2)  # candidates for R_0, in units of θ
 STEP_WEIGHT = 0.2  # w
