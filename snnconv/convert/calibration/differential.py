@@ -14,35 +14,24 @@ with which its error is larger than without.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
 import torch
 from torch import Tensor, fx, nn
 
-from snnconv.convert.calibration.batches import evenly
-from snnconv.convert.calibration.bias import add_bias, bias_carrier
-from snnconv.convert.calibration.frontier import Frontier
+from snnconv.convert.calibration.differential_walk import DifferentialWalk, SiteVisit, fitting_bias
 from snnconv.convert.calibration.power_choice import Powers, PowersSearch
-from snnconv.convert.calibration.telling_record import TellingRecord, observe_values
 from snnconv.errors import SnnconvWarning
-from snnconv.graph.access import calls, display_name, module_of, operands, samples_within
+from snnconv.graph.access import display_name
 from snnconv.model import SNN, Model
 from snnconv.neurons import QuantizedSite, SigmaDelta, SpikingSite
-from snnconv.neurons.site import along_channels
 from snnconv.progress import Progress, no_progress
-from snnconv.spiking.sites import cap_of, channel_axis, is_signed, swap
+from snnconv.spiking.sites import cap_of, is_signed, swap
 from snnconv.spiking.unrolling import unroll
 
 __all__ = ["SigmaDeltaCalibration", "SigmaDeltaSite", "calibrate_sigma_delta"]
-
-IMAGES = 256  # at most that are walked: every activation is held T times
-BYTES = 1 << 30  # of the largest activation of all images and steps
-ELEMENTS = 1 << 23  # of the largest activation of one batch, over all steps
-UNITS, TRIED = 1 << 13, 1 << 10  # of a channel, that biases are measured on, and that every candidate is tried on
-RECORDED, TRIED_IN_ALL = 1 << 22, 1 << 18  # of all channels, the first over all steps
-CORRECTIONS = 2  # of the bias: the second mends what the first shifted over a message
 
 
 @dataclass(frozen=True)
@@ -97,7 +86,7 @@ def calibrate_sigma_delta(
 
     Args:
         ann: ANN or quantized ANN, as `plan.prepare` returns it.
-        batches: Normalised images, `[B, ...]` each; at most IMAGES of them are used, fewer where they are large.
+        batches: Normalised images, `[B, ...]` each; at most 256 of them are used, fewer where they are large.
         timesteps: T.
         octaves: K of every site; None: each site's own, by measurement.
         ceilings: "layer" for one threshold a site; "channel" or None: one a channel.
@@ -109,92 +98,53 @@ def calibrate_sigma_delta(
     Warns:
         SnnconvWarning: No unit of some site tells anything, because its messages are all too large.
     """
-    walk = _Walk(ann, batches, timesteps, octaves, ceilings != "layer")
-    sites = tuple(walk.sites(progress))
-    if walk.silent:
+    snn = unroll(ann, partial(_uncalibrated, timesteps))
+    walk = DifferentialWalk(ann, snn, batches)
+    sites: list[SigmaDeltaSite] = []
+    silent: list[str] = []
+    for visit in walk.visits(progress):
+        site = _calibrate_site(walk, visit, octaves, together=ceilings == "layer")
+        sites.append(site)
+        if not site.messages and bool(visit.record.activations.any()):
+            silent.append(_why_silent(snn, visit))
+    if silent:
         warnings.warn(
-            f"No activation is told in {'; '.join(walk.silent)}: take more octaves (--octaves).",
+            f"Not one activation is told in {'; '.join(silent)}: take more octaves (--octaves).",
             SnnconvWarning,
             stacklevel=3,
         )
-    walk.snn.graph.recompile()
-    return SigmaDeltaCalibration(walk.snn, max(site.octaves for site in sites), walk.images, sites)
+    return SigmaDeltaCalibration(snn, max(site.octaves for site in sites), walk.images, tuple(sites))
 
 
-class _Walk:
-    """The walk of one calibration; its arguments are those of `calibrate_sigma_delta`."""
-
-    def __init__(
-        self, ann: Model, batches: Sequence[Tensor], timesteps: int, octaves: int | None, by_channel: bool
-    ) -> None:
-        self.ann, self.timesteps, self.octaves, self.by_channel = ann, timesteps, octaves, by_channel
-        count = min(IMAGES, samples_within(ann.graph, BYTES // 4, timesteps))
-        images = torch.cat(evenly(batches, count))
-        self.images = len(images)
-        size = min(samples_within(ann.graph, ELEMENTS, timesteps), max(1, self.images // 2))
-        self.parts = list(torch.split(images, size))
-        self.snn = unroll(ann, partial(_uncalibrated, timesteps))
-        self.generator = torch.Generator().manual_seed(0)
-        self.silent: list[str] = []
-
-    def sites(self, progress: Progress) -> Iterator[SigmaDeltaSite]:
-        """Calibrate one site after the other."""
-        ann_nodes = iter(calls(self.ann.graph))
-        graph = self.snn.graph
-        nodes = calls(graph)
-        with Frontier(self.ann.graph, self.parts) as ann_walk, Frontier(graph, self.parts) as walk:
-            for node in progress(nodes, "calibrating steps", len(nodes)):
-                module = module_of(graph, node)
-                if isinstance(module, SigmaDelta):
-                    twin = _reach(ann_walk, ann_nodes, node)
-                    yield self._site(node, twin, module, ann_walk, walk)
-                walk.run(node)
-
-    def _site(
-        self, node: fx.Node, twin: fx.Node, module: SigmaDelta, ann_walk: Frontier, walk: Frontier
-    ) -> SigmaDeltaSite:
-        axis = channel_axis(self.snn.graph, node)
-        channels = 1 if axis is None else int(node.meta["shape"][axis - 1])
-        units = max(1, min(UNITS, RECORDED // (channels * self.timesteps)))
-        targets = ann_walk.values(twin)
-        halves = observe_values(node, self.timesteps, axis, walk, targets, units, self.generator)
-        tried = max(1, min(TRIED, TRIED_IN_ALL // channels) // len(halves))
-        search = PowersSearch(
-            [half.part(tried) for half in halves],
-            module.cap if module.saturates else None,
-            signed=module.signed,
-            dead_zone=module.dead_zone,
-            together=not self.by_channel,
-        )
-        record = TellingRecord.joined(halves)
-        powers = search.best(self.octaves)
-        carrier = bias_carrier(self.snn.graph, node)
-        bias = None if carrier is None else _bias(search, powers, record)
-        if carrier is not None and bias is not None and axis is not None:
-            for x in walk.values(operands(node)[0]):
-                x += along_channels(bias, x.dim(), axis)
-            add_bias(self.snn.graph, carrier, bias)
-            record = record.shifted(bias)
-        swap(self.snn.graph, node, _neurons(module, powers, axis))
-        return self._report(node, search, powers, record, bias)
-
-    def _report(
-        self, node: fx.Node, search: PowersSearch, powers: Powers, record: TellingRecord, bias: Tensor | None
-    ) -> SigmaDeltaSite:
-        told = search.told(powers, record)
-        messages = float(search.messages(powers, told).mean())
-        largest = float(record.values[-1].abs().max())
-        if messages == 0 and float(record.activations.abs().max()) > 0:
-            least = float(powers.theta.min()) * search.dead_zone * 2.0 ** (1 - powers.octaves)
-            self.silent.append(
-                f"{display_name(node)} (K={powers.octaves} tells from {least:.3g} on, the largest value is "
-                f"{largest:.3g})"
-            )
-        energy = float(record.activations.square().mean()) or 1.0
-        error = float((told[-1] - record.activations).square().mean()) / energy
-        shift = None if bias is None else float((bias / powers.theta).abs().mean())
-        started = float((powers.initial != 0).float().mean())
-        return SigmaDeltaSite(display_name(node), powers.octaves, error, messages, started, shift)
+def _calibrate_site(walk: DifferentialWalk, visit: SiteVisit, octaves: int | None, *, together: bool) -> SigmaDeltaSite:
+    """Give a site its neurons, and the operator before it its bias."""
+    module, record = visit.module, visit.record
+    assert isinstance(module, SigmaDelta)
+    search = PowersSearch(
+        visit.halves,
+        module.cap if module.saturates else None,
+        signed=module.signed,
+        dead_zone=module.dead_zone,
+        together=together,
+    )
+    powers = search.best(octaves)
+    told = partial(search.told, powers)
+    bias: Tensor | None = None
+    if visit.carrier is not None:
+        bias = fitting_bias(told, search.errors, record)
+        walk.shift(visit, bias)
+        record = record.shifted(bias)
+    swap(walk.snn.graph, visit.node, _neurons(module, powers, visit.axis))
+    known = told(record)
+    energy = float(record.activations.square().mean()) or 1.0
+    return SigmaDeltaSite(
+        name=display_name(visit.node),
+        octaves=powers.octaves,
+        error=float((known[-1] - record.activations).square().mean()) / energy,
+        messages=float(search.messages(powers, known).mean()),
+        started=float((powers.initial != 0).float().mean()),
+        bias=None if bias is None else float((bias / powers.theta).abs().mean()),
+    )
 
 
 def _uncalibrated(timesteps: int, _: fx.Node, site: nn.Module) -> SpikingSite:
@@ -207,8 +157,8 @@ def _uncalibrated(timesteps: int, _: fx.Node, site: nn.Module) -> SpikingSite:
 
 
 def _neurons(module: SigmaDelta, powers: Powers, axis: int | None) -> SigmaDelta:
-    """Return the neurons of a site."""
-    alike = axis is None or len(powers.theta.unique()) == len(powers.initial.unique()) == 1
+    """Return the neurons of a site; one number stands for all channels where they are alike."""
+    alike = axis is None or all(bool((values == values[0]).all()) for values in (powers.theta, powers.initial))
     return SigmaDelta(
         powers.theta[0].clone() if alike else powers.theta,
         module.timesteps,
@@ -221,22 +171,10 @@ def _neurons(module: SigmaDelta, powers: Powers, axis: int | None) -> SigmaDelta
     )
 
 
-def _bias(search: PowersSearch, powers: Powers, record: TellingRecord) -> Tensor:
-    """Return the bias that brings each channel's mean to the ANN's, `[C]`; 0 where its error would grow."""
-    bias = torch.zeros_like(powers.theta)
-    first = search.errors(search.told(powers, record), record)
-    for _ in range(CORRECTIONS):
-        told = search.told(powers, record.shifted(bias))
-        trial = bias + (record.activations - told[-1]).mean(1)
-        error = search.errors(search.told(powers, record.shifted(trial)), record)
-        bias = torch.where(error <= first, trial, bias)
-    return bias
-
-
-def _reach(walk: Frontier, ann_nodes: Iterator[fx.Node], node: fx.Node) -> fx.Node:
-    """Walk the ANN up to the same site, and return its node."""
-    for twin in ann_nodes:
-        walk.run(twin)
-        if twin.target == node.target:
-            return twin
-    raise AssertionError(f"the ANN has no {node.target}")
+def _why_silent(snn: SNN, visit: SiteVisit) -> str:
+    """Return the numbers of a site that tells nothing, in words."""
+    module = snn.graph.get_submodule(str(visit.node.target))
+    assert isinstance(module, SigmaDelta)
+    least = float((module.ceiling * (module.dead_zone * module.smallest)).min())
+    largest = float(visit.record.values.abs().max())
+    return f"{display_name(visit.node)} (K={module.octaves} tells from {least:.3g} on, the largest is {largest:.3g})"
