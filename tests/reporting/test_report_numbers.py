@@ -195,9 +195,9 @@ def test_depth_is_of_the_longest_way_and_waiting_multiplies_it(snn, quantized):
 
 
 def test_variants_say_why_a_coupling_cannot_be(quantized):
-    (one, two) = variants(spike(quantized, 1))
-    assert two.model is None
-    assert "one step" in two.note
+    one, *others = variants(spike(quantized, 1))
+    assert [other.coupling for other in others] == [Coupling.CAUSAL, Coupling.DIFFERENTIAL]
+    assert all(other.model is None and "one step" in other.note for other in others)
     assert one.model is not None
     assert variants(quantized) == ()
 
@@ -216,5 +216,5 @@ def test_every_kind_of_neuron_has_a_report(kind, ann, images):
     if kind in ("if", "lif", "mlf"):
         assert all(curve.settled_at is None for curve in found.curves[1:])
     else:
-        assert [curve.coupling for curve in found.curves] == ["learned", "mean", "causal"]
+        assert [curve.coupling for curve in found.curves] == ["learned", "mean", "causal", "differential"]
         assert all(curve.settled_at is not None for curve in found.curves)
