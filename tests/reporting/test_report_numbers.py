@@ -15,6 +15,7 @@ from reference.qcfs import qcfs as reference_qcfs
 from snnconv.evaluation import ann_energy, evaluate
 from snnconv.neurons import Coupling, NeuronSettings, build_neuron
 from snnconv.reporting import ReportOptions, gather
+from snnconv.reporting.energy_view import energy_view
 from snnconv.reporting.histogram import BinCounts
 from snnconv.reporting.measure import measure
 from snnconv.reporting.predictions import ImagePredictions
@@ -104,6 +105,25 @@ def test_answers_are_those_of_evaluate(found, snn, ann, images):
     assert summary.ann_energy_pj == pytest.approx(ann_energy(ann).energy_pj_per_image)
     assert sum(layer.energy_pj for layer in found.layers if layer.energy_pj) == pytest.approx(summary.energy_pj)
     assert sum(layer.ann_energy_pj or 0 for layer in found.layers) == pytest.approx(summary.ann_energy_pj)
+
+
+def test_energy_stands_in_three_counts(found, snn, ann, images):
+    wanted = evaluate(snn, images, against=ann).to_dict()
+    summary = found.summary
+    assert [counted.count for counted in summary.energy_by_count] == list(wanted["energy_by_count"])
+    for counted in summary.energy_by_count:
+        figures = wanted["energy_by_count"][counted.count]
+        shares = wanted["energy_over_ann"][counted.count]
+        assert counted.energy_pj == pytest.approx(figures["energy_pj_per_image"])
+        assert counted.energy_with_memory_pj == pytest.approx(figures["energy_with_memory_pj_per_image"])
+        assert (counted.of_plain, counted.of_plain_with_memory) == pytest.approx(tuple(shares.values()))
+    unary, power_of_two, graded = (counted.energy_pj for counted in summary.energy_by_count)
+    assert unary == summary.energy_pj
+    assert sum(layer.power_of_two_energy_pj or 0 for layer in found.layers) == pytest.approx(power_of_two)
+    assert sum(layer.graded_energy_pj or 0 for layer in found.layers) == pytest.approx(graded)
+    rows = energy_view(found)["count_rows"]
+    assert [row[0] for row in rows] == ["unary", "power-of-two", "graded", "plain network"]
+    assert gather(ann, images).summary.energy_by_count == ()
 
 
 def test_the_other_coupling_is_the_network_spiked_so(found, quantized, ann, images):
