@@ -7,6 +7,7 @@ calibrated anew for N = L·T levels. A mean-coupled one that becomes LM-HT is un
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterable
 
 from torch import Tensor, fx, nn
 
@@ -20,7 +21,7 @@ from snnconv.model import SNN, QuantizedANN
 from snnconv.neurons import Coupling, NoForm, SpikingSite, capabilities_of, reasons_against
 from snnconv.progress import Progress, no_progress
 from snnconv.spiking.sites import MOST_LEVELS, iter_sites, swap
-from snnconv.spiking.unrolling import collapse, unroll
+from snnconv.spiking.unrolling import collapse, unroll, without_time
 
 __all__ = ["continued", "kind_of"]
 
@@ -32,7 +33,8 @@ def kind_of(site: SpikingSite) -> str:
     """Return the name of a neuron, as `--neuron` takes it.
 
     Raises:
-        ModelError: The site has none: it was read from a NIR file and is not trained, or its kind is not registered.
+        ModelError: The site has none: it was read from a NIR file, comes of a conversion alone, or its kind is not
+            registered.
     """
     names = capabilities_of(site).names
     if isinstance(names, NoForm):
@@ -58,9 +60,8 @@ def continued(network: SNN, images: Images, settings: FinetuneSettings, *, progr
     timesteps, levels = settings.timesteps or network.timesteps, settings.levels or network.levels
     if timesteps * levels > MOST_LEVELS:
         raise InvalidValueError(f"N = L*T = {timesteps * levels} levels; at most {MOST_LEVELS} are allowed. Give less.")
-    for _, site in iter_sites(network.graph):
-        if isinstance(site, SpikingSite):
-            kind_of(site)
+    if reasons := reasons_against([site for _, site in iter_sites(network.graph)], "trained"):
+        raise ModelError(f"{reasons[0]}.")
     student = network.copy()
     mixed = len({site.levels for _, site in iter_sites(network.graph) if isinstance(site, SpikingSite)}) > 1
     if (timesteps, levels) != (network.timesteps, network.levels) or (mixed and settings.levels is not None):
@@ -70,6 +71,12 @@ def continued(network: SNN, images: Images, settings: FinetuneSettings, *, progr
         site.get_parameter("ceiling").requires_grad_(settings.train_ceilings)
     hold_scalars(student.graph)
     return student
+
+
+def _labels(sites: Iterable[SpikingSite]) -> set[str]:
+    """Return the names of neurons, as `--neuron` takes them, or where it takes none those of their kinds in files."""
+    kinds = [(site, capabilities_of(site)) for site in sites]
+    return {kind.written_as if isinstance(kind.names, NoForm) else kind.names.name_of(site) for site, kind in kinds}
 
 
 def _resized(network: SNN, images: Images, settings: FinetuneSettings, timesteps: int, progress: Progress) -> SNN:
@@ -82,7 +89,7 @@ def _resized(network: SNN, images: Images, settings: FinetuneSettings, timesteps
     sites = {str(node.target): site for node, site in iter_sites(network.graph) if isinstance(site, SpikingSite)}
     fixed_levels = reasons_against([*sites.values()], "other_levels")
     if fixed_levels and settings.levels not in (None, network.levels):
-        kinds = ", ".join(sorted({kind_of(site) for site in sites.values()}))
+        kinds = ", ".join(sorted(_labels(sites.values())))
         raise ModelError(
             f"The neurons of this file ({kinds}) keep their {network.levels} levels: {fixed_levels[0]}. Leave --levels "
             "out."
@@ -90,9 +97,9 @@ def _resized(network: SNN, images: Images, settings: FinetuneSettings, timesteps
     capability = "other_timesteps" if fixed_levels else "other_levels"
     if reasons := reasons_against([*sites.values()], capability):
         raise ModelError(f"The neurons of this file keep their T={network.timesteps} steps: {reasons[0]}.")
-    quantized = collapse(network)
+    one_frame = without_time(network)
     if not fixed_levels:
-        quantized = _recalibrated(network, quantized, sites, images, settings, timesteps, progress)
+        one_frame = _recalibrated(network, collapse(network), sites, images, settings, timesteps, progress)
 
     def neuron(node: fx.Node, site: nn.Module) -> SpikingSite:
         resized: SpikingSite = getattr(capabilities_of(sites[str(node.target)]), capability)(
@@ -100,7 +107,7 @@ def _resized(network: SNN, images: Images, settings: FinetuneSettings, timesteps
         )
         return resized
 
-    return unroll(quantized, neuron)
+    return unroll(one_frame, neuron)
 
 
 def _recalibrated(
@@ -128,7 +135,7 @@ def _recalibrated(
 def _become(student: SNN, settings: FinetuneSettings) -> None:
     """Give the sites the neurons that are asked for, in place."""
     sites = [site for _, site in iter_sites(student.graph) if isinstance(site, SpikingSite)]
-    kinds = {kind_of(site) for site in sites}
+    kinds = _labels(sites)
     refusal = _why_not_lmht(sites)
     target = settings.neuron or (LEARNED if refusal is None else None)
     if target is not None and kinds != {target}:

@@ -84,6 +84,7 @@ class Capabilities:
         become_lmht: LM-HT neurons that fire as it does, given whether they train with MPR; raises Refusal where there
             are none.
         observed_levels: Highest level of the potentials that an observer sees.
+        trained: Gradients, by which training moves what comes before it.
         rmp_loss: Regularisation of its membrane potential.
         mpr: Function that turns the membrane potential rectifier on.
         update: Operations of one update, given T.
@@ -111,6 +112,7 @@ class Capabilities:
     other_levels: Callable[[Any, QuantizedSite, int], SpikingSite] | NoForm
     become_lmht: Callable[[Any, bool], SpikingSite] | NoForm
     observed_levels: Callable[[Any], int] | NoForm
+    trained: Supported | NoForm
     rmp_loss: Supported | NoForm
     mpr: Callable[[Any], None] | NoForm
     update: Callable[[Any, int], Update] | NoForm

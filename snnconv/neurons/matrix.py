@@ -30,11 +30,13 @@ MEANINGS = {  # of every capability, as the rest of a sentence that begins with 
     "other_levels": "is fine-tuned at another L",
     "become_lmht": "becomes LM-HT in fine-tuning",
     "observed_levels": "shows its membrane potentials",
+    "trained": "is trained by gradients",
     "rmp_loss": "trains with RMP-Loss",
     "mpr": "trains with the membrane potential rectifier (MPR)",
     "update": "has a known cost of an update",
     "spikes": "has spikes that are counted",
     "kernels": "has Triton kernels",
+    "telling": "tells changes of a value, and can take back",
 }
 
 _HEAD = """\

@@ -73,6 +73,7 @@ def register_plain_neuron(
         )
         stated = {
             "names": NeuronNames({name: neuron}, lambda _: name),
+            "trained": Supported(),
             "onnx": _onnx_form(kind, onnx),
             "engine": LevelRule(),
             "update": update,

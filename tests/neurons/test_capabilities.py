@@ -164,6 +164,12 @@ class Works:
             assert type(site) is kind
             assert kind_of(site) == name
 
+    def trained(self, kind, form):
+        site = site_of(kind).train()
+        current = torch.linspace(-0.5, 1.5, 64).repeat(site.timesteps if isinstance(site, SpikingSite) else 1)
+        site(current.requires_grad_()).sum().backward()
+        assert current.grad.count_nonzero()
+
     def onnx(self, kind, form):
         assert_close(OnnxNetwork(to_onnx(network(kind))), network(kind))
         proto = to_onnx(network(kind))
@@ -246,7 +252,8 @@ class Works:
         assert form(site_of(kind), QCFS(ONE, 12), 3).timesteps == 3
 
     def other_levels(self, kind, form):
-        student = continued(network(kind), Samples(), FinetuneSettings(levels=3, neuron=kind_of(site_of(kind))))
+        own = None if isinstance(KINDS[kind].names, NoForm) else kind_of(site_of(kind))
+        student = continued(network(kind), Samples(), FinetuneSettings(levels=3, neuron=own))
         assert {(type(site), site.timesteps, site.levels) for _, site in iter_sites(student.graph)} == {(kind, T, 3)}
 
     def become_lmht(self, kind, form):
@@ -281,14 +288,32 @@ class Works:
         assert update.additions >= 2
         assert update.reads >= update.writes >= 1
 
+    def telling(self, kind, form):
+        site = site_of(kind).double()
+        values = np.random.default_rng(0).normal(0.5, 0.7, (T, 64))
+        told = site(torch.tensor(values).flatten()).detach().numpy().reshape(T, 64)
+        before = np.zeros(64)
+        for step in range(T):
+            before = form(site, step + 1, values[step], before)
+            np.testing.assert_allclose(told[step], before, rtol=1e-12, atol=1e-12)
+
     def spikes(self, kind, form):
         """Levels 1, 3 and 7 of 8: what is fired adds up to the output, and each count is at most the next."""
         site = MAKE[kind](torch.tensor(float(T * L)))
         x = torch.tensor([[1.0, 3.0, 7.0]])
         out = site(x if kind is QCFS else x.repeat(T, 1)).detach()
-        unary, power_of_two, graded = form.count(site, out, T)
-        unit = site.ceiling / (T * L if kind is QCFS else site.levels)
-        torch.testing.assert_close(unary * unit, out if kind is QCFS else out.unflatten(0, (T, 1)).sum(0))
+        with torch.no_grad():
+            unary, power_of_two, graded = form.count(site, out, T)
+        if kind is QCFS:
+            fired = out * T * L / site.ceiling
+        elif isinstance(KINDS[kind].telling, NoForm):
+            fired = out.unflatten(0, (T, 1)).sum(0) * site.levels / site.ceiling
+        else:
+            elapsed = torch.arange(1, T + 1).view(-1, 1, 1) if kind is BipolarMultiThreshold else torch.ones(T, 1, 1)
+            told = out.unflatten(0, (T, 1)) * elapsed / site.threshold
+            changes = told.diff(dim=0, prepend=torch.zeros(1, 1, 3)).abs().sum(0)
+            fired = changes if kind is BipolarMultiThreshold else changes / site.smallest
+        torch.testing.assert_close(unary.float(), fired)
         assert (graded <= power_of_two).all()
         assert (power_of_two <= unary).all()
         assert unary.max() <= form.most(site)
@@ -321,6 +346,9 @@ class Refuses:
 
     def names(self, kind):
         kind_of(site_of(kind))
+
+    def trained(self, kind):
+        tuned(kind)
 
     def step(self, kind):
         to_single_step(network(kind))
@@ -366,7 +394,7 @@ class Refuses:
         tuned(kind, mpr=True)
 
 
-SILENT = ("start", "observed_levels", "kernels")  # what is absent is left out, and nothing else changes
+SILENT = ("start", "observed_levels", "kernels", "engine", "telling")  # what is absent is left out, no more changes
 OWN_WAY = {(NIRNeuron, "signed"), (LearnableMultiThreshold, "become_lmht")}  # tested by themselves
 OF_STEPS = [pair for pair in ABSENT if pair[0] is not QCFS and pair[1] not in SILENT and pair not in OWN_WAY]
 
@@ -378,7 +406,7 @@ def test_an_absence_is_refused_with_its_reason(pair):
         getattr(Refuses(), name)(kind)
     reason = getattr(KINDS[kind], name).reason
     if network(kind).coupling is Coupling.LEARNED and name in ("step", "integers"):
-        reason = "--coupling causal"  # every layer of learned coupling waits for its window
+        reason = "--coupling differential or causal"  # every layer of learned coupling waits for its window
     assert reason in str(refused.value)
 
 
@@ -421,6 +449,17 @@ def test_a_report_has_no_potentials_of_neurons_that_show_none(kind):
     place, site = next(iter(iter_sites(model.graph)))
     statistics = Recorder(1, "site", place, site).statistics()
     assert (statistics.potentials, statistics.potential_levels, statistics.potential_loss) == (None, None, None)
+
+
+@pytest.mark.parametrize("kind", [kind for kind, name in ABSENT if name == "engine"])
+def test_what_fires_no_levels_is_computed_in_floats_in_our_own_evaluation(kind):
+    model = network(kind)
+    with torch.inference_mode():
+        out = model(images(model))
+        fast = for_inference(model, integers=True)
+        assert not fires_levels(fast)
+        for theirs, ours in zip(fast(images(model)), out, strict=True):
+            torch.testing.assert_close(theirs, ours)
 
 
 @pytest.mark.parametrize("kind", [kind for kind, name in ABSENT if name == "kernels"])

@@ -39,6 +39,7 @@ register_neuron(
         other_levels=forms.recalibrated,
         become_lmht=NoForm("LM-HT's coupling starts as the mean of the window, and its neurons take nothing back"),
         observed_levels=_POTENTIAL,
+        trained=Supported(),
         rmp_loss=_POTENTIAL,
         mpr=_POTENTIAL,
         update=forms.update,

@@ -53,9 +53,9 @@ def telling(site: BipolarMultiThreshold, step: int, value: Array, told: Array) -
     """Return the mean of what the readers were told after a step: the rule of the function's docstring."""
     theta = over_batch(site.threshold, value, site.channel_axis)
     fired = np.round(told * (step - 1) / theta)
-    wanted = np.floor(0.5 + step * value / theta)
-    wanted = np.clip(wanted, -site.total_levels if site.signed else 0, site.total_levels)
-    changed: Array = theta * (fired + np.clip(wanted - fired, -site.levels, site.levels)) / step
+    target = np.floor(0.5 + step * value / theta)
+    target = np.clip(target, -site.total_levels if site.signed else 0, site.total_levels)
+    changed: Array = theta * (fired + np.clip(target - fired, -site.levels, site.levels)) / step
     return changed
 
 
@@ -63,7 +63,7 @@ def _spikes(site: BipolarMultiThreshold, output: Tensor, timesteps: int) -> Spik
     """Return the levels that the layer fires and takes back, of the mean that it has told until each step."""
     elapsed = torch.arange(1, site.timesteps + 1, dtype=output.dtype, device=output.device)
     threshold = along_channels(site.threshold.detach(), output.dim(), site.channel_axis)
-    sums = unfold_time(output, site.timesteps) * elapsed.view(-1, *(1 for _ in output.shape)) / threshold
+    sums = unfold_time(output.detach(), site.timesteps) * elapsed.view(-1, *(1 for _ in output.shape)) / threshold
     return count_levels(changes(sums.round_()).abs_(), site.levels)
 
 

@@ -34,22 +34,22 @@ class _Window(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, means: Tensor, threshold: Tensor, levels: int, total: int, signed: bool) -> Tensor:
-        told = memory_like(means)
-        slopes = torch.empty_like(told, dtype=torch.int8)  # 2: identity; -1, 0, 1: flat, what θ is taken times
+        output = memory_like(means)
+        slopes = torch.empty_like(output, dtype=torch.int8)  # 2: identity; -1, 0, 1: flat, what θ is taken times
         count = torch.zeros_like(means[0])
         lowest = -total if signed else 0
-        ends = torch.empty_like(told, dtype=torch.int8)  # N, -N or 0: the end at which the sum is cut
+        ends = torch.empty_like(output, dtype=torch.int8)  # N, -N or 0: the end at which the sum is cut
         for step, mean in enumerate(means, 1):
             drive = mean / (threshold / step)
-            wanted = torch.floor(drive + 0.5).clamp_(lowest, total)
+            target = torch.floor(drive + 0.5).clamp_(lowest, total)
             missing = drive.clamp(lowest, total) - count
             ends[step - 1] = (drive > total).to(torch.int8) - (drive < lowest).to(torch.int8)
             slopes[step - 1] = torch.where(missing.abs() <= levels, 2, missing.sign()).to(torch.int8)
-            count = count + (wanted - count).clamp_(-levels, levels)
-            told[step - 1] = count * (threshold / step)
+            count = count + (target - count).clamp_(-levels, levels)
+            output[step - 1] = count * (threshold / step)
         ctx.levels, ctx.total, ctx.signed = levels, total, signed
         ctx.save_for_backward(slopes, ends, threshold)
-        return told
+        return output
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
@@ -73,17 +73,17 @@ class _Window(torch.autograd.Function):
 def _run(means: Tensor, threshold: Tensor, levels: int, total: int, signed: bool, out: Tensor) -> None:
     """Run all steps without a gradient; `out` may be the means themselves."""
     count = torch.zeros_like(means[0])
-    wanted = torch.empty_like(count)
+    target = torch.empty_like(count)
     lowest = -total if signed else 0
     for step, mean in enumerate(means, 1):
-        torch.div(mean, threshold / step, out=wanted)
-        wanted.add_(0.5).floor_().clamp_(lowest, total)
+        torch.div(mean, threshold / step, out=target)
+        target.add_(0.5).floor_().clamp_(lowest, total)
         if step * levels > 1 or signed:
-            wanted.sub_(count).clamp_(-levels, levels)
-            count.add_(wanted)
+            target.sub_(count).clamp_(-levels, levels)
+            count.add_(target)
         else:
-            wanted.clamp_(max=levels)
-            count.copy_(wanted)
+            target.clamp_(max=levels)
+            count.copy_(target)
         torch.mul(count, threshold / step, out=out[step - 1])
 
 
@@ -119,10 +119,10 @@ def bipolar_multithreshold(
     total = require_positive_int("total_levels", levels * len(means) if total_levels is None else total_levels)
     single = in_single(means)
     if torch.is_grad_enabled() and (single.requires_grad or threshold.requires_grad):
-        told = _Window.apply(single, threshold, levels, total, signed)
-        assert isinstance(told, Tensor)
-        return told.to(means.dtype)
-    told = out if out is not None and out.dtype == single.dtype else memory_like(single)
+        trained = _Window.apply(single, threshold, levels, total, signed)
+        assert isinstance(trained, Tensor)
+        return trained.to(means.dtype)
+    output = out if out is not None and out.dtype == single.dtype else memory_like(single)
     for part in batch_parts(single, threshold):
-        _run(single[:, part], threshold, levels, total, signed, told[:, part])
-    return told.to(means.dtype)
+        _run(single[:, part], threshold, levels, total, signed, output[:, part])
+    return output.to(means.dtype)

@@ -46,6 +46,7 @@ register_neuron(
         other_levels=FIXED_LEVELS,
         become_lmht=NOT_MHT,
         observed_levels=highest_level,
+        trained=Supported(),
         rmp_loss=Supported(),
         mpr=turn_mpr_on,
         update=forms.update,

@@ -38,6 +38,7 @@ register_neuron(
         other_levels=forms.recalibrated,
         become_lmht=NoForm("it is LM-HT already"),
         observed_levels=highest_level,
+        trained=Supported(),
         rmp_loss=Supported(),
         mpr=turn_mpr_on,
         update=forms.update,

@@ -33,6 +33,7 @@ register_neuron(
         other_levels=forms.recalibrated,
         become_lmht=forms.become_lmht,
         observed_levels=highest_level,
+        trained=Supported(),
         rmp_loss=Supported(),
         mpr=turn_mpr_on,
         update=forms.update,

@@ -1,7 +1,7 @@
 """MLF, multi-level firing."""
 
 from snnconv.neurons.capabilities import Capabilities, register_neuron
-from snnconv.neurons.forms import LevelRule, NoForm, OnnxForm
+from snnconv.neurons.forms import LevelRule, NoForm, OnnxForm, Supported
 from snnconv.neurons.mlf import forms
 from snnconv.neurons.mlf.function import multilevel
 from snnconv.neurons.mlf.module import MultiLevel
@@ -48,6 +48,7 @@ register_neuron(
         other_levels=FIXED_LEVELS,
         become_lmht=NOT_MHT,
         observed_levels=forms.observed_levels,
+        trained=Supported(),
         rmp_loss=NoForm("RMP-Loss is of neurons with one membrane; MLF neurons have several"),
         mpr=NoForm("MPR is of neurons with one membrane; MLF neurons have several"),
         update=forms.update,

@@ -38,6 +38,7 @@ register_neuron(
         other_levels=_NOT_TRAINED,
         become_lmht=_NOT_TRAINED,
         observed_levels=NoForm("the potentials of a NIR file's neurons are not shown to observers"),
+        trained=_NOT_TRAINED,
         rmp_loss=_NOT_TRAINED,
         mpr=_NOT_TRAINED,
         update=forms.update,

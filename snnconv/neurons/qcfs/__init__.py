@@ -34,6 +34,7 @@ register_neuron(
         other_levels=_NO_STEPS,
         become_lmht=_NO_STEPS,
         observed_levels=_NO_MEMBRANE,
+        trained=Supported(),
         rmp_loss=_NO_MEMBRANE,
         mpr=_NO_MEMBRANE,
         update=forms.update,

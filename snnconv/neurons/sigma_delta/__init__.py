@@ -40,6 +40,7 @@ register_neuron(
         other_levels=NoForm("it has octaves, not levels"),
         become_lmht=NoForm("LM-HT's neurons fire levels, and send nothing back"),
         observed_levels=_POTENTIAL,
+        trained=Supported(),
         rmp_loss=_POTENTIAL,
         mpr=_POTENTIAL,
         update=forms.update,

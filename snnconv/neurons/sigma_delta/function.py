@@ -90,18 +90,18 @@ class _Window(torch.autograd.Function):
     def forward(
         ctx: Any, values: Tensor, threshold: Tensor, start: Tensor, low: Tensor, cap: Tensor, code: _Code
     ) -> Tensor:
-        told = memory_like(values)
-        slopes = torch.empty_like(told, dtype=torch.int8)  # 2: identity; -1, 0, 1: flat, the sign of the message
+        output = memory_like(values)
+        slopes = torch.empty_like(output, dtype=torch.int8)  # 2: identity; -1, 0, 1: flat, the sign of the message
         negative = torch.empty_like(values[0]).copy_(-start)
         for step, z in enumerate(values):
             clipped = torch.minimum(torch.maximum(z, low), cap)
             u = torch.addcdiv(negative, clipped, threshold)
             negative -= _message(u, negative, code)
-            torch.mul(negative, -threshold, out=told[step])
+            torch.mul(negative, -threshold, out=output[step])
             slope = torch.where(u.abs() <= 1, 2 * (clipped == z), u.sign())
             slopes[step] = slope.to(torch.int8)
         ctx.save_for_backward(slopes, threshold, start)
-        return told
+        return output
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
@@ -173,12 +173,12 @@ def sigma_delta(
     smallest = 2.0 ** (1 - octaves)
     code = _Code(smallest, dead_zone * smallest, signed, cap is not None)
     if torch.is_grad_enabled() and (single.requires_grad or threshold.requires_grad):
-        told = _Window.apply(single, threshold, start, lowest, highest, code)
-        assert isinstance(told, Tensor)
-        return told.to(values.dtype)
+        trained = _Window.apply(single, threshold, start, lowest, highest, code)
+        assert isinstance(trained, Tensor)
+        return trained.to(values.dtype)
     usable = out is not None and out.dtype == single.dtype
-    told = out if usable and out is not None else memory_like(single)
+    output = out if usable and out is not None else memory_like(single)
     limits = (threshold, start, lowest, highest)
     for part in batch_parts(single, *limits):
-        _run(single[:, part], *limits, code, told[:, part])
-    return told.to(values.dtype)
+        _run(single[:, part], *limits, code, output[:, part])
+    return output.to(values.dtype)
