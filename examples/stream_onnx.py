@@ -40,5 +40,5 @@ for step in range(steps):
     found = dict(zip(names, session.run(None, {given.name: now, **held}), strict=True))
     held = {state["input"]: found[state["output"]] for state in states}
     total = total + found[names[0]]
-    answer = found[names[0]] if network["coupling"] == "differential" else total / (step + 1)
+    answer = found[names[0]] if network["single_step"].get("answer") == "last" else total / (step + 1)
     print(f"after step {step + 1}: {answer.reshape(batch, -1).argmax(1)}")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from snnconv.cli.energy_output import cost_rows, print_energy
 from snnconv.cli.names import DATA_HELP, DataOption
 from snnconv.cli.options import (
     examples,
@@ -106,7 +107,7 @@ def evaluate(file: str, data: str, against: str | None, as_json: bool, **options
     if as_json:
         print_json(result.to_dict())
     else:
-        _print(result, _called(other), model.input.noun)
+        _print(result, _called(other), _plain_name(other), model.input.noun)
 
 
 def _called(reference: Model | None) -> str:
@@ -114,6 +115,14 @@ def _called(reference: Model | None) -> str:
     from snnconv.model import ANN
 
     return "the ANN" if reference is not None and isinstance(reference, ANN) else "the reference network"
+
+
+def _plain_name(reference: Model | None) -> str:
+    """Return the words for the plain network whose energy stands beside: the reference, or that of the same layers."""
+    from snnconv.model import SNN
+
+    own = reference is None or isinstance(reference, SNN)
+    return "the plain network" if own else _called(reference)
 
 
 def _window(result: Evaluation) -> str:
@@ -133,16 +142,17 @@ def _levels(result: Evaluation) -> str:
     return f"N={in_words(result.total_levels_range)}"
 
 
-def _print(result: Evaluation, reference: str, noun: str) -> None:
+def _print(result: Evaluation, reference: str, plain: str, noun: str) -> None:
     """Print an evaluation.
 
     Args:
         result: Evaluation of a network.
         reference: Words for the network that it is compared with.
+        plain: Words for the plain network whose energy stands beside.
         noun: Word for one input.
     """
     window = "" if result.timesteps is None else f", {_window(result)}"
-    rows = [*_score_rows(result, reference, noun), *_cost_rows(result, noun)]
+    rows = [*_score_rows(result, reference, noun), *cost_rows(result, noun)]
     print_table(f"{result.mode}{window}, {result.arithmetic}, {result.backend}", ("", ""), rows)
     if result.output_errors:
         print_output_errors(
@@ -150,6 +160,7 @@ def _print(result: Evaluation, reference: str, noun: str) -> None:
         )
     if result.accuracy is result.agreement is None and not result.output_errors:
         print_line("Nothing says how good the answers are: give labelled data, or a reference network with --against.")
+    print_energy(result, plain, noun)
     if result.sites:
         _print_sites(result, noun)
     if result.operations is not None:
@@ -182,35 +193,18 @@ def _score_rows(result: Evaluation, reference: str, noun: str) -> list[tuple[str
     return rows
 
 
-def _cost_rows(result: Evaluation, noun: str) -> list[tuple[str, object]]:
-    """Return the rows that tell operations and energy; none where they were not counted."""
-    operations = result.operations
-    if operations is None:
-        return []
-    rows: list[tuple[str, object]] = [
-        (f"synaptic operations per {noun}", f"{operations.synops_per_image:,.0f}"),
-        (f"multiply-accumulates per {noun}", f"{operations.macs_per_image:,.0f}"),
-        (f"estimated energy per {noun}", f"{operations.energy_pj_per_image / 1e6:.4g} µJ"),
-    ]
-    for part, energy_pj in (
-        ("neuron updates", operations.neuron_energy_pj_per_image),
-        ("memory accesses", operations.memory_energy_pj_per_image),
-    ):
-        if energy_pj:
-            rows.append((f"{part}, not included above", f"{energy_pj / 1e6:.4g} µJ"))
-    return rows
-
-
 def _print_sites(result: Evaluation, noun: str) -> None:
     """Print a table of the activity of each site."""
+    unary = "" if result.timesteps is None else ", unary"
     print_table(
         f"Activity over {result.activity_images} {noun}s",
-        ("site", "neurons", f"spikes per {noun}", "spikes per neuron and step", "silent %"),
+        ("site", "neurons", f"spikes per {noun}{unary}", "graded", f"per neuron and step{unary}", "silent %"),
         [
             (
                 site.name,
                 site.neurons,
                 None if site.spikes_per_image is None else f"{site.spikes_per_image:.4g}",
+                None if site.graded_spikes_per_image is None else f"{site.graded_spikes_per_image:.4g}",
                 None if site.firing_rate is None else f"{site.firing_rate:.3f}",
                 f"{100 * site.zero_fraction:.1f}",
             )

@@ -14,7 +14,7 @@ __all__ = ["CouplingSettings"]
 @documented
 @dataclass(frozen=True)
 class CouplingSettings(Settings):
-    """What a neuron knows when it fires, and what it tells.
+    """The knowledge of a neuron when it fires, and the messages that it sends.
 
     Raises:
         InvalidValueError: A value is outside what is allowed, or belongs to another coupling or code.

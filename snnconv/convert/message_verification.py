@@ -17,13 +17,12 @@ from torch import Tensor, fx
 
 from snnconv.convert.report import TellingSite, Verification
 from snnconv.convert.site_comparison import TOLERANCE, largest_magnitude
-from snnconv.convert.site_records import Outputs, Sites, record_sites, require_finite
+from snnconv.convert.site_records import OutputDifference, Sites, record_sites, require_finite
 from snnconv.errors import InvalidValueError, VerificationError
 from snnconv.graph.access import display_name, samples_within
 from snnconv.graph.precision import to_double
 from snnconv.model import SNN, Model, rows_of
-from snnconv.neurons import Code, NoForm, SigmaDelta, SpikingSite, capabilities_of, unfold_time
-from snnconv.neurons.site import along_channels
+from snnconv.neurons import Code, NoForm, SpikingSite, capabilities_of, unfold_time
 from snnconv.spiking.messages import MessagePassing, code_of, initial_value
 from snnconv.spiking.sites import iter_sites
 
@@ -80,7 +79,7 @@ class _Comparison:
         self.double = replace(snn, graph=to_double(snn.graph))
         self.reference = replace(reference, graph=to_double(reference.graph))
         self.sums = {node: _Sums() for node, _ in iter_sites(self.double.graph)}
-        self.outputs, self.answers = Outputs(), Outputs()
+        self.outputs, self.answers = OutputDifference(), OutputDifference()
         self.same = 0
 
     def add(self, x: Tensor) -> None:
@@ -90,11 +89,11 @@ class _Comparison:
         outputs, sites = require_finite(self.double, record_sites(self.double.graph, batch))
         self._pass_messages(batch, outputs, sites)
         for node, sums in self.sums.items():
-            site, received, told = sites[str(node.target)]
+            site, received, output = sites[str(node.target)]
             assert isinstance(site, SpikingSite)
-            _add_figures(sums, site, received, told)
-        found = self.reference(batch)
-        references = found if isinstance(found, tuple) else (found,)
+            _add_figures(sums, site, received, output)
+        reference = self.reference(batch)
+        references = reference if isinstance(reference, tuple) else (reference,)
         self.answers.add(outputs, references)
         self.same += int((rows_of(references[0]).argmax(1) == rows_of(outputs[0]).argmax(1)).sum())
 
@@ -109,15 +108,12 @@ class _Comparison:
         for step in range(1, timesteps + 1):
             answers = passing.advance(x)
             for node, sums in self.sums.items():
-                site, received, told = sites[str(node.target)]
+                site, received, output = sites[str(node.target)]
                 assert isinstance(site, SpikingSite)
-                values = unfold_time(received, timesteps)
-                given = passing.received[node]
-                theta = site.ceiling_for(given)
-                sums.difference = max(sums.difference, largest_magnitude((given - values[step - 1]) / theta))
-                sums.difference = max(
-                    sums.difference, _rule(site, step, values[step - 1], unfold_time(told, timesteps))
-                )
+                value = unfold_time(received, timesteps)[step - 1]
+                departure = (passing.received[node] - value) / site.ceiling_for(value)
+                rule = _rule(site, step, value, unfold_time(output, timesteps))
+                sums.difference = max(sums.difference, largest_magnitude(departure), rule)
         self.outputs.add(outputs, answers)
 
     def require_equal(self) -> None:
@@ -152,18 +148,18 @@ def _rule(site: SpikingSite, step: int, value: Tensor, told: Tensor) -> float:
     assert not isinstance(rule, NoForm)
     before = (told[step - 2] if step > 1 else initial_value(site, value)).numpy()
     theta = site.ceiling_for(value)
-    found = told[step - 1].numpy()
-    sides = [rule(site, step, (value + side * TOLERANCE * theta).numpy(), before) for side in (-1, 0, 1)]
-    differences = np.min([np.abs(found - expected) for expected in sides], axis=0)
-    return largest_magnitude(torch.from_numpy(differences) / theta)
+    difference = np.abs(told[step - 1].numpy() - rule(site, step, value.numpy(), before))
+    if difference.any():
+        for side in (-1, 1):
+            beside = rule(site, step, (value + side * TOLERANCE * theta).numpy(), before)
+            difference = np.minimum(difference, np.abs(told[step - 1].numpy() - beside))
+    return largest_magnitude(torch.from_numpy(difference) / theta)
 
 
 def _add_figures(sums: _Sums, site: SpikingSite, received: Tensor, told: Tensor) -> None:
     """Add what a site told, `[T*B, ...]`, of the values that it was told."""
     value, known = site.window_value(received), site.window_value(told)
-    cap = along_channels(site.cap, value.dim(), site.channel_axis) if isinstance(site, SigmaDelta) else None
-    highest = site.ceiling_for(value) if cap is None else cap
-    activation = torch.minimum(torch.maximum(value, -highest if site.signed else torch.zeros_like(highest)), highest)
+    activation = site.target(value)
     unsettled = site.unsettled(value, known)
     assert unsettled is not None
     sums.activation += float(activation.abs().sum())
@@ -181,7 +177,7 @@ def _site(node: fx.Node, site: SpikingSite, sums: _Sums) -> TellingSite:
         threshold_min=float(threshold.min()),
         threshold_max=float(threshold.max()),
         levels=site.levels if site.code is Code.UNIFORM else None,
-        octaves=site.octaves if isinstance(site, SigmaDelta) else None,
+        octaves=site.octaves,
         error=sums.error / (sums.activation or 1.0),
         unsettled=sums.unsettled / sums.units,
         messages=sums.messages / sums.units,

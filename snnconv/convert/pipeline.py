@@ -32,11 +32,10 @@ from snnconv.convert.verification import verify
 from snnconv.data.opening import DataLike
 from snnconv.loading import ModelLike, load_for
 from snnconv.model import SNN, QuantizedANN, typed
-from snnconv.neurons import Code, Coupling, SigmaDelta, SpikingSite
+from snnconv.neurons import Code, Coupling
 from snnconv.neurons.site import require_positive_int
 from snnconv.progress import Progress, no_progress
 from snnconv.spiking.named_neurons import spike_as
-from snnconv.spiking.sites import iter_sites
 from snnconv.spiking.unrolling import spike
 
 __all__ = ["convert"]
@@ -223,15 +222,13 @@ def _reported(
 ) -> SNN:
     """Return the SNN with the report of its conversion."""
     snn, timesteps = networks.snn, task.choices.timesteps
-    sites = [site for _, site in iter_sites(snn.graph) if isinstance(site, SpikingSite)]
-    code = sites[0].code
     snn.report = ConversionReport(
         timesteps=timesteps,
         levels=None if task.choices.messages.sends_powers else snn.levels,
         total_levels=None if task.choices.messages.sends_powers else snn.levels * timesteps,
         coupling=task.choices.coupling.value,
-        code=None if code is None else code.value,
-        octaves=max((site.octaves for site in sites if isinstance(site, SigmaDelta)), default=None),
+        code=None if snn.code is None else snn.code.value,
+        octaves=snn.octaves,
         calibration=images.description,
         calibration_images=images.count if images.calibrate else 0,
         method=networks.calibration,

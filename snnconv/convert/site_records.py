@@ -1,4 +1,4 @@
-"""What the sites and outputs of a network gave in one run, and checks of that."""
+"""Inputs and outputs of all sites in one run of a network, and checks of them."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from snnconv.model import Model
 from snnconv.neurons import QuantizedSite, Site, SpikingSite
 from snnconv.spiking.sites import iter_sites
 
-__all__ = ["Outputs", "Record", "Sites", "record_sites", "require_finite"]
+__all__ = ["OutputDifference", "Record", "Sites", "record_sites", "require_finite"]
 
 Sites: TypeAlias = dict[str, tuple[Site, Tensor, Tensor]]  # by name: the module, its input and its output
 Record: TypeAlias = tuple[tuple[Tensor, ...], Sites]  # the outputs of a run, and its sites
 
 
 @dataclass
-class Outputs:
+class OutputDifference:
     """Running comparison of outputs: largest difference and largest magnitude."""
 
     difference: float = 0.0

@@ -17,7 +17,7 @@ from torch import Tensor, fx
 from snnconv.convert.calibration.cost import forward_seconds
 from snnconv.convert.report import Verification
 from snnconv.convert.site_comparison import TOLERANCE, SiteComparison, site_report
-from snnconv.convert.site_records import Outputs, record_sites, require_finite
+from snnconv.convert.site_records import OutputDifference, record_sites, require_finite
 from snnconv.data.opening import DataLike, as_images
 from snnconv.errors import InvalidValueError, ModelError, VerificationError
 from snnconv.graph.access import display_name, module_of, operands, samples_within
@@ -111,7 +111,7 @@ class _Comparison:
         self.dtype = next(snn.graph.parameters()).dtype
         self.caps = _caps(ann)
         self.sums = {name: SiteComparison() for name in _same_sites(self.reference, self.spiking)}
-        self.whole, self.read_out = Outputs(), Outputs()
+        self.whole, self.read_out = OutputDifference(), OutputDifference()
         self.same = 0
 
     def add(self, x: Tensor) -> None:

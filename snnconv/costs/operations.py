@@ -30,7 +30,7 @@ from typing import Any
 from snnconv.costs.energy import DEFAULT, EnergyModel
 from snnconv.neurons.spike_counts import SpikeCount
 
-__all__ = ["Counts", "Estimate", "LayerOperations", "MemoryAccesses", "Operations", "SpikeWork"]
+__all__ = ["Counts", "Estimate", "LayerOperations", "MemoryAccesses", "Operations", "SpikeWork", "ratio"]
 
 
 @dataclass(frozen=True)
@@ -82,6 +82,11 @@ class Estimate:
     def to_dict(self) -> dict[str, Any]:
         """Return all of it JSON-ready."""
         return asdict(self) | {"energy_with_memory_pj_per_image": self.energy_with_memory_pj_per_image}
+
+
+def ratio(energy_pj: float | None, plain_pj: float | None) -> float | None:
+    """Return an energy as a share of another; None where one is not known, or the other is 0."""
+    return energy_pj / plain_pj if energy_pj is not None and plain_pj else None
 
 
 @dataclass(frozen=True)

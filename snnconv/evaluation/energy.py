@@ -12,6 +12,7 @@ from snnconv.costs.activity import Activity, measure
 from snnconv.costs.energy import DEFAULT, EnergyModel
 from snnconv.costs.operations import Operations
 from snnconv.data.images import Images
+from snnconv.errors import ModelError
 from snnconv.graph.passes import fold_affine, run_passes, split_calls
 from snnconv.graph.size import Size
 from snnconv.model import SNN, Model
@@ -19,7 +20,7 @@ from snnconv.progress import Progress, no_progress
 from snnconv.runtime.running import device_of, placed
 from snnconv.spiking.unrolling import without_time
 
-__all__ = ["ann_activity", "ann_energy", "counted_form", "measured_activity"]
+__all__ = ["ann_activity", "ann_energy", "compared_energy", "counted_form", "measured_activity"]
 
 
 def ann_energy(model: Model, *, size: Size | None = None, energy_model: EnergyModel = DEFAULT) -> Operations:
@@ -57,6 +58,29 @@ def ann_activity(model: Model, *, size: Size | None = None, energy_model: Energy
     frames = model.input.timesteps or 1
     activity = measure(counted_form(plain), [sample], frames=frames, energy_model=energy_model)
     return replace(activity, sites=())
+
+
+def compared_energy(model: Model, against: Model | None, energy_model: EnergyModel = DEFAULT) -> Operations | None:
+    """Return the operations of the plain network that a network's own are set beside.
+
+    Args:
+        model: Network that is evaluated; it is not changed.
+        against: Reference that it is compared with; a spiking one has spikes to count itself, and is left out.
+        energy_model: Prices of operations.
+
+    Returns:
+        Those of the reference, or of the plain network of a spiking network's own layers where there is none; None of
+        a network that does not spike and is compared with none, and where no plain network can be counted: neurons of
+        a NIR file stand for no activation.
+    """
+    beside = against is not None and not isinstance(against, SNN)
+    if not beside and not isinstance(model, SNN):
+        return None
+    plain = against if beside and against is not None else model
+    try:
+        return ann_energy(plain, energy_model=energy_model)
+    except ModelError:
+        return None
 
 
 def measured_activity(

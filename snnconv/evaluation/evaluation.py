@@ -8,10 +8,11 @@ from typing import Any
 
 from snnconv.costs.activity import Activity
 from snnconv.costs.energy import DEFAULT, EnergyModel
+from snnconv.costs.operations import Operations
 from snnconv.data.opening import DataLike
 from snnconv.errors import InvalidValueError, ModelError
 from snnconv.evaluation.differences import class_count
-from snnconv.evaluation.energy import measured_activity
+from snnconv.evaluation.energy import compared_energy, measured_activity
 from snnconv.evaluation.exported import ExportedNetwork, open_exported
 from snnconv.evaluation.inputs import check_data, images_of
 from snnconv.evaluation.result import Evaluation
@@ -103,8 +104,9 @@ def evaluate(
     reference = None if reference_model is None else reference_of(reference_model, subject.dtype)
     size = batch_size or min(runner.batch_size for runner in (network, reference) if runner is not None)
     scored = score(network, images, against=reference, batch_size=size, progress=progress)
-    activity = None
-    if subject.counted is not None:
+    activity = ann_operations = None
+    if subject.counted is not None and activity_images and not isinstance(model, ExportedNetwork):
+        ann_operations = compared_energy(model, reference_model, energy_model)
         activity = measured_activity(
             subject.counted,
             images,
@@ -117,7 +119,8 @@ def evaluate(
     unsettled = None
     if subject.counted is not None:
         unsettled = unsettled_units(subject.counted, images, count=activity_images, batch_size=size, progress=progress)
-    return Evaluation(**_fields_of(scored), **subject.facts(), **_costs(activity), unsettled=unsettled)
+    costs = _costs(activity, ann_operations)
+    return Evaluation(**_fields_of(scored), **subject.facts(), **costs, unsettled=unsettled)
 
 
 def _require_classes(network: Runnable) -> None:
@@ -133,7 +136,7 @@ def _fields_of(scored: Score) -> dict[str, Any]:
     return {field.name: getattr(scored, field.name) for field in fields(Score)}
 
 
-def _costs(activity: Activity | None) -> dict[str, Any]:
+def _costs(activity: Activity | None, ann_operations: Operations | None) -> dict[str, Any]:
     """Return the fields of an `Evaluation` that activity tells; none where nothing was counted."""
     if activity is None:
         return {}
@@ -142,6 +145,7 @@ def _costs(activity: Activity | None) -> dict[str, Any]:
         "operations": activity.operations,
         "layers": activity.layers,
         "activity_images": activity.images,
+        "ann_operations": ann_operations,
     }
 
 

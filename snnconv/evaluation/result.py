@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from snnconv.costs.energy import ENERGY_NOTE
-from snnconv.costs.operations import LayerOperations, Operations
+from snnconv.costs.operations import LayerOperations, Operations, ratio
 from snnconv.costs.site_activity import SiteActivity
 from snnconv.evaluation.score import Score
 from snnconv.evaluation.unsettled import UnsettledUnits
+from snnconv.neurons.spike_counts import SpikeCount
 
 __all__ = ["Evaluation", "Mode"]
 
@@ -40,6 +41,8 @@ class Evaluation(Score):
         operations: Operations and energy, over `activity_images` images; None where none were counted.
         layers: Operations and energy of each node, in the order of execution, whose sum `operations` is.
         activity_images: Number of images that were counted.
+        ann_operations: Operations of the plain network beside it: of the reference, or of the spiking network's own
+            layers (`compared_energy`); None where there is none, or nothing was counted.
     """
 
     mode: Mode
@@ -58,6 +61,7 @@ class Evaluation(Score):
     operations: Operations | None = None
     layers: tuple[LayerOperations, ...] = ()
     activity_images: int = 0
+    ann_operations: Operations | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return all of it JSON-ready.
@@ -88,8 +92,36 @@ class Evaluation(Score):
             "sites": [site.to_dict() for site in self.sites],
             "activity_images": self.activity_images,
             **self._costs(),
+            "ann_energy": None if self.ann_operations is None else self._ann_energy(self.ann_operations),
+            "energy_over_ann": self.energy_over_ann(),
             "layers": [{"name": layer.name, "operator": layer.operator, **layer.to_dict()} for layer in self.layers],
         }
+
+    def energy_over_ann(self) -> dict[str, dict[str, float | None]] | None:
+        """Return the energy as a share of the plain network's, by the count of spikes.
+
+        Returns:
+            `energy` and `energy_with_memory` of each count; None where there is no plain network, or nothing to divide.
+        """
+        if self.operations is None or self.ann_operations is None:
+            return None
+        plain = self.ann_operations.estimate(SpikeCount.UNARY)
+        estimates = {count.value: self.operations.estimate(count) for count in SpikeCount}
+        return {
+            name: {
+                "energy": ratio(estimate.energy_pj_per_image, plain.energy_pj_per_image),
+                "energy_with_memory": ratio(
+                    estimate.energy_with_memory_pj_per_image, plain.energy_with_memory_pj_per_image
+                ),
+            }
+            for name, estimate in estimates.items()
+        }
+
+    @staticmethod
+    def _ann_energy(operations: Operations) -> dict[str, Any]:
+        """Return the energy of the plain network, which no spike is in."""
+        energy = operations.estimate(SpikeCount.UNARY).to_dict()
+        return {name: energy[name] for name in energy if name != "synops_per_image"}
 
     def _costs(self) -> dict[str, Any]:
         """Return the figures of `Operations.to_dict`; None for each of them where nothing was counted."""

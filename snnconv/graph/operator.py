@@ -67,11 +67,15 @@ class NoForm:
 
 
 class Time(Enum):
-    """How an operator behaves in those of its operands that change from time step to time step."""
+    """How an operator behaves in those of its operands that change from time step to time step.
+
+    Under mean coupling what is not affine is computed once, on the means over time; under differential coupling at
+    every step, on the values so far.
+    """
 
     AFFINE = "affine: the mean over time of its output is its output for the mean over time"
     FUNCTION = "a function that is not affine: computed once, on the means over time"
-    PRODUCT = "a product of signals that all change: computed once, on their means over time"
+    PRODUCT = "a product of two signals that both change, linear in each: computed once, on their means over time"
 
 
 class NeuronPlace(Enum):

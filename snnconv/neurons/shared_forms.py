@@ -92,7 +92,7 @@ def over_batch(values: Tensor, like: Array, axis: int) -> Array:
 
 def _level_spikes(site: SpikingSite, output: Tensor, timesteps: int) -> SpikeCounts:
     """Return the spikes of neurons that emit θ times a level at each step, of their output `[T*B, ...]`."""
-    levels = (output / (site.ceiling_for(output) / site.levels)).round_()
+    levels = (output.detach() / (site.ceiling_for(output).detach() / site.levels)).round_()
     return count_levels(unfold_time(levels.abs_() if site.signed else levels, site.timesteps), site.levels)
 
 

@@ -196,19 +196,24 @@ class SpikingSite(Site):
         """Return what is sent at each step, `[T, B, ...]` in units of θ, for an output `[T*B, ...]`."""
         return unfold_time((output * self.levels / self.ceiling_for(output)).round(), self.timesteps)
 
+    def target(self, value: Tensor) -> Tensor:
+        """Return the activation without levels of a value that the neurons were told, `[B, ...]`: clip(value, 0, λ)."""
+        highest = self.ceiling_for(value)
+        return torch.minimum(torch.maximum(value, -highest if self.signed else torch.zeros_like(highest)), highest)
+
     def activation(self) -> nn.Module | None:
         """Return the activation without levels that the neurons approach; None where they end at levels."""
         return None
 
-    def unsettled(self, current: Tensor, output: Tensor) -> Tensor | None:
-        """Return which neurons do not stand where their current puts them after the last step, `[B, ...]`.
+    def unsettled(self, value: Tensor, told: Tensor) -> Tensor | None:
+        """Return which units do not stand where what they were told puts them after T steps, bool `[B, ...]`.
 
         Args:
-            current: Value of the window that they received, `[B, ...]`.
-            output: Value of the window that they gave, `[B, ...]`.
+            value: Value that the units were told in their window, `[B, ...]`.
+            told: Value that they told their readers.
 
         Returns:
-            Truth values; None where a neuron tells levels of the moment and takes nothing back.
+            Truth values; None where neurons take nothing back.
         """
         return None
 

@@ -68,7 +68,7 @@ def _time(module: Arithmetic, changing: Sequence[bool]) -> Time:
     if module.operator in ("add", "sub"):
         return Time.AFFINE
     if sum(changing) > 1:
-        return Time.PRODUCT
+        return Time.PRODUCT if module.operator == "mul" else Time.FUNCTION
     numerator_changes = not module.constant_first and changing[0]
     return Time.AFFINE if module.operator == "mul" or numerator_changes else Time.FUNCTION
 

@@ -13,10 +13,10 @@ from torch import Tensor
 
 from snnconv.errors import FileError
 from snnconv.formats.onnx import initial_state
-from snnconv.formats.onnx.metadata import SINGLE_STEP, metadata_in
+from snnconv.formats.onnx.metadata import LAST, SINGLE_STEP, metadata_in
 from snnconv.formats.onnx.reading import read_proto
 from snnconv.model import InputSpec
-from snnconv.neurons import Coupling, Increments, fold_time
+from snnconv.neurons import Increments, fold_time
 from snnconv.runtime.onnxruntime import OnnxNetwork
 
 __all__ = ["State", "StreamedNetwork", "is_single_step"]
@@ -50,10 +50,10 @@ class StreamedNetwork(OnnxNetwork):
         try:
             super().__init__(self._proto)
             self.timesteps = int(metadata["timesteps"])
-            self.tells_values = metadata["coupling"] == Coupling.DIFFERENTIAL
+            self.tells_values = metadata[SINGLE_STEP].get("answer") == LAST
             self._input = InputSpec.from_dict(metadata["input"])
             self._states = {str(state["output"]): str(state["input"]) for state in metadata[SINGLE_STEP]["states"]}
-        except (LookupError, TypeError, ValueError) as error:
+        except (AttributeError, LookupError, TypeError, ValueError) as error:
             raise FileError(f"The file's own metadata is damaged ({error}). Export the network again.") from error
 
     def __call__(self, x: Tensor) -> tuple[Tensor, ...]:

@@ -78,37 +78,32 @@ class MessagePassing:
         if isinstance(module, (Steps, TimeMean)):
             return
         if isinstance(module, Repeat):
-            messages[node] = self._constant(self.static[operands(node)[0]])
-        elif node not in self.temporal:
+            self.static[node] = self.static[operands(node)[0]]
+            return
+        if node not in self.temporal:
             if self.step == 1:
                 self.static[node] = module(*(self.static[operand] for operand in operands(node)))
             return
-        elif isinstance(module, SpikingSite):
+        if isinstance(module, SpikingSite):
             messages[node] = self._tell(node, module)
         else:
             messages[node] = self._operate(node, module, messages)
         before = self.sums.get(node)
         self.sums[node] = messages[node] if before is None else before + messages[node]
 
-    def _constant(self, value: Tensor) -> Tensor:
-        """Return the message of a value that does not change."""
-        return value if self.step == 1 or self.code is Code.UNIFORM else torch.zeros_like(value)
-
     def _known(self, node: fx.Node) -> Tensor:
         """Return the value so far of a tensor."""
-        if node not in self.sums:
+        if node not in self.temporal:
             return self.static[node]
-        module = module_of(self.graph, node)
-        if isinstance(module, Repeat):
-            return self.static[operands(node)[0]]
         return self.sums[node] / self.step if self.code is Code.UNIFORM else self.sums[node]
 
     def _own_rule(self, node: fx.Node, site: SpikingSite, step: int, value: Tensor) -> Tensor:
         rule = capabilities_of(site).telling
         assert not isinstance(rule, NoForm)
         array = value.double().cpu().numpy()
-        told = self.told.get(node)
-        before = initial_value(site, value) if told is None else told
+        before = self.told.get(node)
+        if before is None:
+            before = initial_value(site, value)
         return torch.from_numpy(rule(site, step, array, before.double().cpu().numpy())).to(value)
 
     def _tell(self, node: fx.Node, site: SpikingSite) -> Tensor:
@@ -138,15 +133,17 @@ class MessagePassing:
         return now - self.sums[node] if node in self.sums else now
 
     def _values(self, sources: Sequence[fx.Node], of: Callable[[fx.Node], Tensor]) -> list[Tensor]:
-        return [
-            of(operand) if operand in self.temporal or operand in self.sums else self.static[operand]
-            for operand in sources
-        ]
+        return [of(operand) if operand in self.temporal else self.static[operand] for operand in sources]
 
     def _offset(self, node: fx.Node, module: nn.Module, messages: dict[fx.Node, Tensor]) -> Tensor:
-        """Return what an affine operator gives where nothing arrives: its bias, which the first message held."""
+        """Return what an affine operator gives where nothing arrives: its bias, which the first message held.
+
+        It is that of one sample, unless static operands differ from sample to sample.
+        """
         if node not in self.offsets:
-            silence = self._values(operands(node), lambda operand: torch.zeros_like(messages[operand]))
+            alike = all(operand in self.temporal for operand in operands(node))
+            part = slice(0, 1) if alike else slice(None)
+            silence = self._values(operands(node), lambda operand: torch.zeros_like(messages[operand][part]))
             self.offsets[node] = module(*silence)
         return self.offsets[node]
 

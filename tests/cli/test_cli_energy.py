@@ -34,6 +34,31 @@ def test_another_energy_model(run: Callable[..., Any], spiking: Path) -> None:
     assert "memory accesses, not included above" in printed
 
 
+def test_three_counts_stand_beside_the_plain_network(run: Callable[..., Any], spiking: Path) -> None:
+    found = run(*EVALUATE, "--against", "net.onnx", "--json").json
+    ran = run(*EVALUATE, "--against", "net.onnx")
+    assert ran.code == 0
+    table = ran.out.partition("by the way that spikes are counted")[2]
+    for count, shares in found["energy_over_ann"].items():
+        (line,) = (line for line in table.splitlines() if line.strip("│ ").startswith(count.replace("_", "-")))
+        assert f"{shares['energy']:.3f}" in line
+        assert f"{shares['energy_with_memory']:.3f}" in line
+        assert f"{found['energy_by_count'][count]['synops_per_image']:,.0f}" in line
+    assert "shares are of the ANN's" in table
+    assert f"{found['ann_energy']['energy_pj_per_image'] / 1e6:.4g} µJ" in table
+    assert "shares are of the plain network's" in run(*EVALUATE).out
+    assert "estimated energy per image, unary" in ran.out
+
+
+def test_a_network_without_spikes_has_one_row(run: Callable[..., Any], spiking: Path) -> None:
+    alone = run("evaluate", "net.onnx", "--data", "npz:data.npz").out
+    assert "by the way that spikes are counted" not in alone
+    assert "unary" not in alone.partition("An operation-count estimate")[0]
+    beside = run("evaluate", "net.onnx", "--data", "npz:data.npz", "--against", "net.onnx").out
+    assert "this network" in beside
+    assert "1.000" in beside
+
+
 def test_an_energy_model_that_is_none(run: Callable[..., Any], spiking: Path) -> None:
     for text, said in ((SHIPPED.replace("4.6", "-4.6", 1), "value is -4.6"), ("name", "no TOML file")):
         (spiking / "mine.toml").write_text(text)

@@ -56,9 +56,7 @@ def test_fan_outs_tell_the_cost_of_every_spike(name):
     nodes = dict(iter_sites(quantized.graph))
     outputs = record(quantized.graph, x, nodes)
     landed = sum(
-        float(
-            (fired_spikes(site, outputs[node].detach()).unary.detach().double() * found.additions[str(node.target)]).sum()
-        )
+        float((fired_spikes(site, outputs[node].detach()).unary.double() * found.additions[str(node.target)]).sum())
         for node, site in nodes.items()
     )
     operations = measure(quantized.graph, [x], timesteps=T).operations

@@ -8,9 +8,10 @@ import pytest
 from tiny_networks import build, node, weights
 
 from snnconv.costs.energy import AC_PJ, ENERGY_NOTE, MAC_PJ, EnergyModel
-from snnconv.costs.operations import MemoryAccesses, Operations
+from snnconv.costs.operations import MemoryAccesses, Operations, SpikeWork
 from snnconv.errors import FileError, InvalidValueError
 from snnconv.evaluation import ann_activity, evaluate
+from snnconv.neurons.spike_counts import SpikeCount
 
 SHIPPED = files("snnconv.costs").joinpath("energy.toml").read_text()
 
@@ -41,7 +42,9 @@ def test_the_shipped_prices_are_those_of_the_field(written):
 def test_the_note_says_what_is_in_the_estimate_and_what_is_not(written):
     assert ENERGY_NOTE == (
         "An operation-count estimate, not a measurement: 4.6 pJ a multiply-accumulate, 0.9 pJ a synaptic operation or "
-        "addition (45 nm, 32-bit float; Horowitz 2014). Neuron updates and memory (5 pJ an access) have figures of "
+        "addition (45 nm, 32-bit float; Horowitz 2014). Energy without another name is unary: a spike of level k is k "
+        "additions. Power-of-two: 0.9 pJ an addition with a shift, for each power of two in a spike. Graded: 3.2 pJ a "
+        "multiply-accumulate of integers, for each spike. Neuron updates and memory (5 pJ an access) have figures of "
         "their own, which are not in it; activation functions and uncounted operators are in none."
     )
     cheap = ("[memory.spike_write]\nvalue = 5.0", "[memory.spike_write]\nvalue = 1")
@@ -82,6 +85,28 @@ def test_every_figure_is_its_counts_times_its_prices(written):
     assert other.memory_energy_pj_per_image == 5 * 28 + 2 * 6
     without = EnergyModel.load(written(text=SHIPPED[: SHIPPED.index("[memory")]))
     assert Operations(**counted, energy_model=without).memory_energy_pj_per_image is None
+
+
+def test_each_count_of_spikes_has_a_price(written):
+    shipped = EnergyModel.default().operations
+    assert [shipped.of_spikes(count) for count in SpikeCount] == [0.9, 0.9, pytest.approx(3.1 + 0.1)]
+    replaced = [("shifted_addition]\nvalue = 0.9", "shifted_addition]\nvalue = 0.93"), ("value = 3.2", "value = 0.3")]
+    model = EnergyModel.load(written(*replaced))
+    assert [model.operations.of_spikes(count) for count in SpikeCount] == [0.9, 0.93, 0.3]
+    works = {"power_of_two": SpikeWork(synops_per_image=50), "graded": SpikeWork(synops_per_image=40)}
+    counted = Operations(macs_per_image=10, synops_per_image=100, additions_per_image=5, energy_model=model, **works)
+    energies = [counted.estimate(count).energy_pj_per_image for count in SpikeCount]
+    assert energies == [pytest.approx(46 + 4.5 + spikes) for spikes in (90, 50 * 0.93, 40 * 0.3)]
+
+
+def test_a_file_of_the_earlier_form_prices_spikes_by_its_own_operations(written):
+    """Files that name no price of spikes: a shift is free, and integers cost what its real values do."""
+    start, end = SHIPPED.index("[operations.shifted_addition]"), SHIPPED.index("# One word of 32 bits")
+    earlier = SHIPPED[:start] + SHIPPED[end:]
+    assert "integer_multiply_accumulate" not in earlier
+    model = EnergyModel.load(written(("value = 4.6", "value = 2"), ("value = 0.9", "value = 0.5"), text=earlier))
+    assert [model.operations.of_spikes(count) for count in SpikeCount] == [0.5, 0.5, 2]
+    assert "Graded: 2 pJ" in model.note
 
 
 def test_an_evaluation_and_its_plain_network_take_another_model(written, snn, ann, images):

@@ -19,6 +19,10 @@ from snnconv.neurons import QCFS, Coupling
 from snnconv.spiking.unrolling import spike
 
 KEYS = {
+    "code",
+    "octaves",
+    "stopping",
+    "unsettled",
     "images",
     "accuracy",
     "agreement",
@@ -47,6 +51,13 @@ KEYS = {
     "neuron_energy_pj_per_image",
     "memory_accesses_per_image",
     "memory_energy_pj_per_image",
+    "energy_by_count",
+    "ann_energy",
+    "energy_over_ann",
+    "code",
+    "octaves",
+    "stopping",
+    "unsettled",
     "layers",
     "activity_images",
     "energy_note",
@@ -149,6 +160,8 @@ def test_json_keys(snn, ann, images):
     found = evaluate(snn, images(snn.input), against=ann).to_dict()
     assert set(found) == KEYS
     assert set(found["sites"][0]) == {
+        "power_of_two_spikes_per_image",
+        "graded_spikes_per_image",
         "name",
         "neurons",
         "total_levels",

@@ -9,9 +9,9 @@ from graph_cases import W as WEIGHTS
 from onnx import numpy_helper
 
 from snnconv.model import InputSpec
-from snnconv.neurons import Coupling, NeuronSettings, build_neuron
+from snnconv.neurons import BipolarMultiThreshold, Code, Coupling, NeuronSettings, SigmaDelta, build_neuron
 from snnconv.spiking.plan import prepare
-from snnconv.spiking.sites import iter_sites
+from snnconv.spiking.sites import channel_axis, is_signed, iter_sites
 from snnconv.spiking.unrolling import spike, unroll
 
 T, L = 4, 4
@@ -56,7 +56,34 @@ def of_images(snn, coupling):
     return snn
 
 
+def differential(name, code, levels=L):
+    """A case as an SNN of images that tells changes: thresholds a channel, some layers with a sign, caps and starts."""
+    ann = pooled_and_normed_ann() if name == "pooled_and_normed" else prepared(name)
+    rng = np.random.default_rng(5)
+    number = iter(range(100))
+
+    def neuron(place, site):
+        axis, order = channel_axis(ann.graph, place), next(number)
+        size = () if axis is None else (place.meta["shape"][axis - 1],)
+        theta = torch.tensor(rng.uniform(0.4, 1.5, size), dtype=torch.float32)
+        more = {"signed": is_signed(site) or order % 3 == 1, "channel_axis": axis or 1}
+        if code is Code.UNIFORM:
+            return BipolarMultiThreshold(theta, T, levels, total_levels=T * levels - order % 2, **more)
+        more |= {"cap": 0.9} if order % 3 == 2 else {}
+        more |= {"initial": torch.tensor(rng.integers(0, 9, size) / 32, dtype=torch.float32)} if order % 2 else {}
+        return SigmaDelta(theta, T, 6, dead_zone=0.6 if order % 2 else 0.75, **more)
+
+    snn = unroll(ann, neuron)
+    snn.input = snn.input.override(mean=MEAN, std=STD)
+    return snn
+
+
 def pooled_and_normed(coupling):
+    """The same as an SNN."""
+    return of_images(spike(quantize(pooled_and_normed_ann(), T * L), T, L, coupling), coupling)
+
+
+def pooled_and_normed_ann():
     """Batch-norms that no convolution takes in, pooling of three kinds, padding, a dilated convolution."""
     rng = np.random.default_rng(3)
     norm = {"g": [1.5, -0.7, 0.4, 1.0], "b": [0.1, 0.3, -0.2, 0.0], "m": rng.normal(size=4), "v": [1.0, 0.5, 2.0, 0.3]}
@@ -77,8 +104,7 @@ def pooled_and_normed(coupling):
     made = proto_of([*nodes, *HEAD], WEIGHTS | norm | {"shift": np.full((1, 3, 1, 1), 0.3)})
     pads = np.array([0, 0, 1, 0, 0, 0, 1, 0], np.int64)
     made.graph.initializer.append(numpy_helper.from_array(pads, "pads"))
-    snn = spike(quantize(prepare(model_of(made)), T * L), T, L, coupling)
-    return of_images(snn, coupling)
+    return prepare(model_of(made))
 
 
 def of_neurons(settings, frames=False):

@@ -150,7 +150,7 @@ def test_networks_that_have_no_integers():
     learned = unroll(plain("chain"), lambda _, site: build_neuron(NeuronSettings("lmht", T), torch.tensor(1.0)))
     with pytest.raises(ModelError, match="--coupling differential or causal"):
         to_hardware(learned)
-    with pytest.raises(ModelError, match="--coupling causal"):
+    with pytest.raises(ModelError, match="--coupling differential or causal"):
         to_hardware(of_neurons(NeuronSettings("mht", T, coupling="mean"), frames=True))
     with pytest.raises(UnsupportedOperatorsError, match="only IF, LIF and M-HT") as refused:
         to_hardware(of_neurons(NeuronSettings("mlf", T)))

@@ -44,7 +44,7 @@ def windows(x: np.ndarray, kernel, strides, dilations, pads, fill):
     """For each window of `[B, C, *spatial]` its place and what is in it, `[B, C, *kernel]`."""
     rank = len(kernel)
     around = [(0, 0), (0, 0), *((pads[axis], pads[axis + rank]) for axis in range(rank))]
-    x = np.pad(x, around, constant_values=fill)
+    x = as_integers(np.pad(x, around, constant_values=fill))  # numpy pads with integers of its own
     reach = [(k - 1) * d + 1 for k, d in zip(kernel, dilations, strict=True)]
     counts = [(size - r) // s + 1 for size, r, s in zip(x.shape[2:], reach, strides, strict=True)]
     for place in itertools.product(*map(range, counts)):
@@ -121,5 +121,5 @@ def run_layer(folder, layer, given, position, held):
         case "pad":
             axes = len(how["pads"]) // 2
             ends = [(how["pads"][axis], how["pads"][axis + axes]) for axis in range(axes)]
-            return np.pad(x, [(0, 0)] * (x.ndim - axes) + ends, constant_values=0)
+            return as_integers(np.pad(x, [(0, 0)] * (x.ndim - axes) + ends, constant_values=0))
     raise ValueError(layer["operator"])

@@ -151,9 +151,10 @@ def message(told: Array, x: Array, limits: Limits, settings: dict[str, Any]) -> 
         z = np.maximum(z, 0)
     unknown = z - limits.thresholds * told
     size = np.abs(unknown)
-    largest = np.ones_like(size)
+    exponent = np.zeros(size.shape, np.int8)
     for octave in range(1, int(settings["octaves"])):
-        largest = np.where(size >= (3 * limits.thresholds >> 2) << octave, 1 << octave, largest)
+        exponent += size >= (3 * limits.thresholds >> 2) << octave
+    largest = np.left_shift(1, exponent, dtype=np.int64)
     sent = np.where(size >= limits.least, np.sign(unknown) * largest, 0)
     return np.asarray(sent if settings["signed"] else np.where(told + sent < 0, -(largest >> 1), sent))
 

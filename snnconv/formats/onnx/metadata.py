@@ -10,11 +10,12 @@ import onnx
 from snnconv.errors import FileError
 from snnconv.model import InputSpec
 
-__all__ = ["INT8", "METADATA_KEY", "SINGLE_STEP", "metadata_in"]
+__all__ = ["INT8", "LAST", "METADATA_KEY", "SINGLE_STEP", "metadata_in"]
 
 METADATA_KEY = "snnconv"  # of the JSON text in an ONNX file's metadata
 INT8 = "int8"  # in that text, of a file that is only to be run
 SINGLE_STEP = "single_step"  # likewise, of a file that a host runs step by step
+LAST = "last"  # of such a file whose output is the answer so far, and not a step whose mean over T is the answer
 
 
 def metadata_in(proto: onnx.ModelProto) -> dict[str, Any]:

@@ -3,13 +3,15 @@
     input of the step, state of every layer of neurons  ->  output of the step, state of every layer
 
 One call is one step. Before the first step of a window the states are what `initial_state` gives; after it each state's
-output goes into its input. The mean of T steps' outputs is the network's answer; under differential coupling each
-step's output is the answer so far. The states, and what fills them at first, stand in the file's metadata under the key
-"snnconv": `single_step.states`, a list of
+output goes into its input. The file's metadata say under the key "snnconv" what the outputs of the steps are:
+`single_step.answer` is "mean" where the mean of T steps' outputs is the network's answer, and "last" where each step's
+output is the answer so far (differential coupling). The states, and what fills them at first, are
+`single_step.states`, a list of
 
     {"neurons", "kind", "input", "output", "shape", "initial", "axis"}
 
-where the tensor is `[batch, *shape]`, in units of the neurons' threshold, and `initial` a number, or one a channel of
+where the tensor is `[batch, *shape]`, in units of the neurons' threshold (sigma-delta neurons: of their smallest
+message; bipolar ones: the sum of levels, and the number of steps before), and `initial` a number, or one a channel of
 the axis `axis`, the batch's axis counted.
 """
 
@@ -28,7 +30,7 @@ from torch import fx, nn
 
 from snnconv.errors import FileError, InvalidValueError, ModelError
 from snnconv.files import write_atomically
-from snnconv.formats.onnx.metadata import SINGLE_STEP, metadata_in
+from snnconv.formats.onnx.metadata import LAST, SINGLE_STEP, metadata_in
 from snnconv.formats.onnx.reading import read_proto
 from snnconv.formats.onnx.step_neurons import State, state_of
 from snnconv.formats.onnx.writing import metadata_of, wrapped
@@ -37,7 +39,7 @@ from snnconv.graph.exporter import OnnxLowering, tensor_info
 from snnconv.graph.lowering import UniqueNames
 from snnconv.graph.node import Refusal
 from snnconv.model import Model
-from snnconv.neurons import NoForm, SpikingSite, capabilities_of
+from snnconv.neurons import Coupling, NoForm, SpikingSite, capabilities_of
 from snnconv.spiking.one_step import one_step
 
 __all__ = ["initial_state", "save_single_step", "to_single_step"]
@@ -72,7 +74,9 @@ def to_single_step(model: Model) -> onnx.ModelProto:
         *((state.output, state.shape) for state in states),
     ]
     written = lowering.finished(_batched(inputs), _batched(outputs))
-    return wrapped(written, {**metadata_of(model), SINGLE_STEP: {"states": [asdict(state) for state in states]}})
+    answer = LAST if model.coupling is Coupling.DIFFERENTIAL else "mean"
+    described = {"answer": answer, "states": [asdict(state) for state in states]}
+    return wrapped(written, {**metadata_of(model), SINGLE_STEP: described})
 
 
 class SingleStepLowering(OnnxLowering):
@@ -125,7 +129,7 @@ def initial_state(source: str | os.PathLike[str] | onnx.ModelProto, batch: int =
         batch: Number of samples B that are run side by side.
 
     Returns:
-        Arrays by the name of the input that takes them, `[B, *shape]` in units of the neurons' threshold.
+        Arrays by the name of the input that takes them, `[B, *shape]` in the units of the file's states.
 
     Raises:
         FileError: the file is missing or damaged, or is not of a single step.

@@ -63,7 +63,7 @@ def _spikes(site: BipolarMultiThreshold, output: Tensor, timesteps: int) -> Spik
     """Return the levels that the layer fires and takes back, of the mean that it has told until each step."""
     elapsed = torch.arange(1, site.timesteps + 1, dtype=output.dtype, device=output.device)
     threshold = along_channels(site.threshold.detach(), output.dim(), site.channel_axis)
-    sums = unfold_time(output, site.timesteps) * elapsed.view(-1, *(1 for _ in output.shape)) / threshold
+    sums = unfold_time(output.detach(), site.timesteps) * elapsed.view(-1, *(1 for _ in output.shape)) / threshold
     return count_levels(changes(sums.round_()).abs_(), site.levels)
 
 

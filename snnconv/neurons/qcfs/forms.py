@@ -46,7 +46,7 @@ def update(site: QCFS, timesteps: int) -> Update:
 
 def _spikes(site: QCFS, output: Tensor, timesteps: int) -> SpikeCounts:
     """Return the spikes of the mean-coupled neurons that it stands for, of its own output `[B, ...]`."""
-    levels = (output / (site.ceiling_for(output) / site.total_levels)).round_()
+    levels = (output.detach() / (site.ceiling_for(output).detach() / site.total_levels)).round_()
     return count_even_levels(levels.abs_() if site.signed else levels, timesteps, site.total_levels)
 
 

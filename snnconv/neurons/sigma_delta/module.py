@@ -121,6 +121,10 @@ class SigmaDelta(SpikingSite):
         start = along_channels(self.initial, sums.dim() - 1, self.channel_axis)
         return torch.cat([sums[:1] - start, sums[1:] - sums[:-1]])
 
+    def target(self, value: Tensor) -> Tensor:
+        cap = along_channels(self.cap, value.dim(), self.channel_axis)
+        return torch.minimum(torch.maximum(value, -cap if self.signed else torch.zeros_like(cap)), cap)
+
     def activation(self) -> nn.Module:
         """Return f, a rectifier that saturates at the highest cap; of both signs the place of an activation."""
         cap = float(self.cap.max())
@@ -130,9 +134,7 @@ class SigmaDelta(SpikingSite):
 
     def unsettled(self, current: Tensor, output: Tensor) -> Tensor:
         """Return which neurons would send one more message if their current stayed as it is: |u| is told."""
-        cap = along_channels(self.cap, current.dim(), self.channel_axis)
-        value = torch.minimum(torch.maximum(current, -cap if self.signed else torch.zeros_like(cap)), cap)
-        unknown = value / self.ceiling_for(current) - self._on_grid(output)
+        unknown = self.target(current) / self.ceiling_for(current) - self._on_grid(output)
         return unknown.abs() >= self.dead_zone * self.smallest
 
     def _on_grid(self, output: Tensor) -> Tensor:
