@@ -93,9 +93,7 @@ class _Window(torch.autograd.Function):
         ctx: Any, values: Tensor, threshold: Tensor, start: Tensor, low: Tensor, cap: Tensor, code: _Code
     ) -> Tensor:
         output = memory_like(values)
-        slopes = torch.empty_like(
-            output, dtype=torch.int8
-        )  # 2: identity; 1: more is left than is told; 0: flat
+        slopes = torch.empty_like(output, dtype=torch.int8)  # 2: identity; 1: more is left than is told; 0: flat
         factors = torch.empty_like(output) if ctx.needs_input_grad[1] else None  # what θ is taken times
         negative = torch.empty_like(values[0]).copy_(-start)
         for step, z in enumerate(values):
