@@ -149,5 +149,7 @@ def _print(numbers: Comparison, output: Path) -> None:
     print_line(view["verdict"])
     rows = [[cell and cell.partition(" ±")[0] for cell in row] for row in view["rows"]]
     print_table(f"{numbers.images:,} {numbers.noun}s", view["heads"], rows)
+    if view["count_rows"]:
+        print_table("Energy by the way that spikes are counted", view["count_heads"], view["count_rows"])
     print_line(numbers.energy_note)
     print_line(f"Wrote {output} and {numbers_beside(output)}.")

@@ -164,8 +164,8 @@ def _print_precision(precision: PrecisionReport, noun: str) -> None:
     ]
     print_table(
         f"Levels: front of {precision.floor} to {precision.candidates[-1]} a site, measured on {precision.images} "
-        f"calibration {noun}s (energy on {precision.energy_images}, an estimate by operations). Errors in % of the "
-        "logits' variance.",
+        f"calibration {noun}s (energy on {precision.energy_images}, unary, an estimate by operations). Errors in % of "
+        "the logits' variance.",
         ("levels", "N", "mean N", f"energy pJ/{noun}", f"spikes/{noun}", "predicted error", "error", "same arg-max %"),
         [
             (
@@ -178,8 +178,8 @@ def _print_precision(precision: PrecisionReport, noun: str) -> None:
     )
     _, *figures = _figures(precision.result)
     print_line(
-        f"Chosen: {precision.chosen.where}; {precision.reason}. After the final calibration: {figures[0]} pJ and "
-        f"{figures[1]} spikes {'an' if noun == 'image' else 'a'} {noun}, "
+        f"Chosen: {precision.chosen.where}; {precision.reason}. After the final calibration: {figures[0]} pJ "
+        f"(unary) and {figures[1]} spikes {'an' if noun == 'image' else 'a'} {noun}, "
         f"{precision.result.agreement:.2f} % the same arg-max."
     )
 

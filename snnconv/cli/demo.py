@@ -30,7 +30,7 @@ def demo(output: Path, as_json: bool) -> None:
         return
     print_table(
         f"Digits, {result.images} test images; T={result.timesteps}, L={result.levels}, mean coupling",
-        ("network", "accuracy %", "agreement %", "spikes per image", "estimated energy per image"),
+        ("network", "accuracy %", "agreement %", "spikes per image", "estimated energy per image, unary"),
         [
             (
                 row.network,

@@ -148,9 +148,12 @@ def _rule(site: SpikingSite, step: int, value: Tensor, told: Tensor) -> float:
     assert not isinstance(rule, NoForm)
     before = (told[step - 2] if step > 1 else initial_value(site, value)).numpy()
     theta = site.ceiling_for(value)
-    sides = [rule(site, step, (value + side * TOLERANCE * theta).numpy(), before) for side in (-1, 0, 1)]
-    differences = np.min([np.abs(told[step - 1].numpy() - expected) for expected in sides], axis=0)
-    return largest_magnitude(torch.from_numpy(differences) / theta)
+    difference = np.abs(told[step - 1].numpy() - rule(site, step, value.numpy(), before))
+    if difference.any():
+        for side in (-1, 1):
+            beside = rule(site, step, (value + side * TOLERANCE * theta).numpy(), before)
+            difference = np.minimum(difference, np.abs(told[step - 1].numpy() - beside))
+    return largest_magnitude(torch.from_numpy(difference) / theta)
 
 
 def _add_figures(sums: _Sums, site: SpikingSite, received: Tensor, told: Tensor) -> None:

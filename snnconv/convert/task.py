@@ -104,4 +104,5 @@ def prepare_task(source: Model, choices: ConversionChoices, *, merge_linear: boo
         levels = fixed_levels(ann, choices.timesteps, choices.request.levels)
     else:
         require_choice(ann)
-    return ConversionTask(source, ann, plan, levels, affordable_images(ann, choices.timesteps), choices)
+    passes = choices.timesteps * (2 if choices.coupling is Coupling.DIFFERENTIAL else 1)  # its messages run beside it
+    return ConversionTask(source, ann, plan, levels, affordable_images(ann, passes), choices)

@@ -17,11 +17,11 @@ from snnconv.errors import InvalidValueError, ModelError, SnnconvWarning
 from snnconv.finetune.quantize import hold_scalars
 from snnconv.finetune.settings import FinetuneSettings
 from snnconv.graph.node import Refusal
-from snnconv.model import SNN, Model, QuantizedANN
+from snnconv.model import SNN, QuantizedANN
 from snnconv.neurons import Coupling, NoForm, SpikingSite, capabilities_of, reasons_against
 from snnconv.progress import Progress, no_progress
 from snnconv.spiking.sites import MOST_LEVELS, iter_sites, swap
-from snnconv.spiking.unrolling import collapse, of_one_frame, unroll
+from snnconv.spiking.unrolling import collapse, unroll, without_time
 
 __all__ = ["continued", "kind_of"]
 
@@ -97,7 +97,7 @@ def _resized(network: SNN, images: Images, settings: FinetuneSettings, timesteps
     capability = "other_timesteps" if fixed_levels else "other_levels"
     if reasons := reasons_against([*sites.values()], capability):
         raise ModelError(f"The neurons of this file keep their T={network.timesteps} steps: {reasons[0]}.")
-    one_frame: Model = of_one_frame(network)
+    one_frame = without_time(network)
     if not fixed_levels:
         one_frame = _recalibrated(network, collapse(network), sites, images, settings, timesteps, progress)
 

@@ -125,7 +125,7 @@ class StepForm:
     Attributes:
         emit: Function of the site, the emission and the names of current, state and layer that writes the step, and
             returns the names of the spikes and of the new state.
-        initial: Function that returns the state at the start, in units of θ: a number, or one a channel.
+        initial: Function that returns the state at the start, in the state's own units: a number, or one a channel.
         shape: Function that returns the shape of the state, given the site and the shape of a sample.
     """
 

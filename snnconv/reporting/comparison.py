@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from snnconv.reporting.counted_energy import CountedEnergy
 from snnconv.reporting.json_values import json_values
 from snnconv.reporting.provenance import Provenance
 
@@ -33,12 +34,13 @@ class Contender:
         accuracy_standard_error: Binomial standard error of the accuracy, in points.
         agreement: Share of images with the reference's arg-max; None without a reference.
         agreement_standard_error: Binomial standard error of the agreement, in points.
-        energy_pj: Estimated energy, or None where nothing was counted.
+        energy_pj: Estimated energy in the unary count, or None where nothing was counted.
         on_energy_front: True if no other network scores as high for as little energy.
         on_latency_front: True if no other network scores as high as early; False of a network without time.
         score_at: Accuracy or agreement, whichever networks are ranked by, after each step t = 1..T of a network whose
             layers do not wait, so that it can be read then; else None.
         note: Words on the setting that a reader should know, or nothing.
+        energy_by_count: Energy in the three counts of spikes; nothing where nothing was counted.
     """
 
     number: int
@@ -63,6 +65,7 @@ class Contender:
     on_latency_front: bool
     score_at: tuple[float, ...] | None
     note: str
+    energy_by_count: tuple[CountedEnergy, ...] = ()
 
     def score(self, name: str) -> float:
         """Return the accuracy or the agreement, by its name."""
@@ -73,11 +76,19 @@ class Contender:
 
 @dataclass(frozen=True)
 class Reference:
-    """The network that all are compared with: its name, accuracy in percent, and estimated energy of an image."""
+    """The network that all are compared with.
+
+    Attributes:
+        name: Name of its file.
+        accuracy: Accuracy in percent; None without labels.
+        energy_pj: Estimated energy of an image, in the unary count of a network that spikes.
+        energy_with_memory_pj: The same with memory accesses; None where these have no prices.
+    """
 
     name: str
     accuracy: float | None
     energy_pj: float
+    energy_with_memory_pj: float | None = None
 
 
 @dataclass(frozen=True)

@@ -52,7 +52,7 @@ def energy_front(comparison: Comparison) -> str:
     ]
     reference = comparison.reference
     mark = None if reference is None else reference.energy_pj / 1e6
-    return _draw(comparison, points, f"estimated energy, µJ {with_article(comparison.noun)}", "energy", mark)
+    return _draw(comparison, points, f"estimated energy (unary), µJ {with_article(comparison.noun)}", "energy", mark)
 
 
 def latency_front(comparison: Comparison) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 from snnconv.reporting import comparison_figures
 from snnconv.reporting.comparison import Comparison, Contender
+from snnconv.reporting.counted_energy import COUNT_CAPTION, COUNT_HEADS, count_cells
 from snnconv.reporting.formatting import energy, number, span, with_article, with_error
 from snnconv.reporting.glossary import glossary_of
 from snnconv.reporting.names import shortened, shortened_apart
@@ -26,7 +27,7 @@ TERMS = (
     "latency",
     "energy",
 )
-HEADS = ["network", "T", "L", "N", "coupling", "accuracy", "same class", "energy", "latency", "unbeaten in"]
+HEADS = ["network", "T", "L", "N", "coupling", "accuracy", "same class", "energy, unary", "latency", "unbeaten in"]
 
 
 def comparison_view(comparison: Comparison) -> dict[str, Any]:
@@ -39,6 +40,9 @@ def comparison_view(comparison: Comparison) -> dict[str, Any]:
         "caption": _caption(comparison),
         "heads": HEADS,
         "rows": [_row(network, name) for network, name in zip(contenders, _names(contenders), strict=True)],
+        "count_heads": ["network, spikes counted", *COUNT_HEADS],
+        "count_rows": _count_rows(comparison),
+        "count_caption": COUNT_CAPTION,
         "notes": [f"{network.number}: {network.note}." for network in contenders if network.note],
         "energy_note": comparison.energy_note,
         "provenance": _provenance(comparison),
@@ -51,6 +55,22 @@ def _title(contenders: Sequence[Contender]) -> str:
     count = len({(network.name, network.sha256 or network.number) for network in contenders})
     settings = f" at {len(contenders)} settings" if count < len(contenders) else ""
     return f"{count} network{'s' * (count != 1)}{settings} compared"
+
+
+def _count_rows(comparison: Comparison) -> list[list[str | None]]:
+    """Return the energy of every network in each count of spikes; the reference has a row of its own."""
+    rows = []
+    for network in comparison.contenders:
+        energies = network.energy_by_count
+        if network.timesteps is None:  # without spikes all counts are one
+            rows += [[str(network.number), *row[1:]] for row in count_cells("", energies[:1])]
+        else:
+            rows += count_cells(f"{network.number}, ", energies)
+    reference = comparison.reference
+    if rows and reference is not None:
+        with_memory = energy(reference.energy_with_memory_pj)
+        rows.append(["reference", None, energy(reference.energy_pj), None, with_memory, None])
+    return rows
 
 
 def _names(contenders: Sequence[Contender]) -> list[str]:
@@ -105,7 +125,7 @@ def _best(comparison: Comparison) -> str:
 def _caption(comparison: Comparison) -> str:
     sentences = [
         "± is one standard error, in points.",
-        f"Energy is an estimate for one {comparison.noun}.",
+        f"Energy is an estimate for one {comparison.noun}, and counts k additions for a spike of level k (unary).",
         "Latency is in time steps.",
     ]
     if comparison.lead is not None:

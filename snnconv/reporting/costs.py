@@ -6,6 +6,7 @@ from snnconv.costs.energy import DEFAULT, EnergyModel
 from snnconv.costs.operations import LayerOperations
 from snnconv.evaluation import Evaluation, ann_activity
 from snnconv.model import SNN, Model
+from snnconv.neurons.spike_counts import SpikeCount
 from snnconv.reporting.numbers import LayerCost
 
 __all__ = ["layer_costs"]
@@ -40,6 +41,8 @@ def _cost(layer: LayerOperations, plain: LayerOperations | None) -> LayerCost:
         energy_pj=layer.energy_pj_per_image,
         neuron_energy_pj=layer.neuron_energy_pj_per_image,
         ann_energy_pj=None if plain is None else plain.energy_pj_per_image,
+        power_of_two_energy_pj=layer.estimate(SpikeCount.POWER_OF_TWO).energy_pj_per_image,
+        graded_energy_pj=layer.estimate(SpikeCount.GRADED).energy_pj_per_image,
     )
 
 

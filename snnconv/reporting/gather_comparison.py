@@ -6,14 +6,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from snnconv.costs.energy import DEFAULT, EnergyModel
+from snnconv.costs.operations import Operations
 from snnconv.data.opening import DataLike, as_images
 from snnconv.errors import DataError, InvalidValueError
 from snnconv.evaluation import Evaluation, ann_energy, evaluate
 from snnconv.evaluation.accuracy import standard_error, standard_error_of_difference
 from snnconv.evaluation.scoring import classes_of
 from snnconv.model import SNN, Model
+from snnconv.neurons.spike_counts import SpikeCount
 from snnconv.progress import Progress, no_progress
 from snnconv.reporting.comparison import Comparison, Contender, Lead, Reference
+from snnconv.reporting.counted_energy import counted_energy
 from snnconv.reporting.pareto import pareto_front
 from snnconv.reporting.provenance import describe_model, provenance_of
 from snnconv.runtime.running import Precision
@@ -84,8 +87,10 @@ def gather_comparison(
     reference = None
     if against is not None:
         name, network = against
-        energy_pj = _energy_of(network, data, first.activity_images, precision, energy_model)
-        reference = Reference(name, first.against_accuracy, energy_pj)
+        costs = _costs_of(network, data, first.activity_images, precision, energy_model)
+        estimate = costs.estimate(SpikeCount.UNARY)
+        with_memory = estimate.energy_with_memory_pj_per_image
+        reference = Reference(name, first.against_accuracy, estimate.energy_pj_per_image, with_memory)
     images = as_images(data, input_spec, "eval")
     return Comparison(
         score,
@@ -149,6 +154,7 @@ def _contender(number: int, name: str, setting: Setting, result: Evaluation) -> 
         on_latency_front=False,
         score_at=_scores_at(model, result),
         note=setting.note,
+        energy_by_count=counted_energy(result.operations, result.ann_operations),
     )
 
 
@@ -159,12 +165,12 @@ def _scores_at(model: Model, result: Evaluation) -> tuple[float, ...] | None:
     return result.agreement_at if result.accuracy is None else result.accuracy_at
 
 
-def _energy_of(
+def _costs_of(
     model: Model, data: DataLike, counted_images: int, precision: Precision, energy_model: EnergyModel
-) -> float:
-    """Return the estimated energy of the reference, in picojoules an image; spikes are counted on data."""
+) -> Operations:
+    """Return the operations of the reference; spikes are counted on data."""
     if not isinstance(model, SNN):
-        return ann_energy(model, energy_model=energy_model).energy_pj_per_image
+        return ann_energy(model, energy_model=energy_model)
     counted = evaluate(
         model,
         data,
@@ -174,7 +180,7 @@ def _energy_of(
         energy_model=energy_model,
     )
     assert counted.operations is not None
-    return counted.operations.energy_pj_per_image
+    return counted.operations
 
 
 def _with_fronts(contenders: Sequence[Contender], score: str) -> tuple[Contender, ...]:

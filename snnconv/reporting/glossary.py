@@ -73,8 +73,9 @@ GLOSSARY: tuple[tuple[str, str], ...] = (
     ("silent, saturated", "Neurons that fire nothing in a whole window, and neurons that fire all N levels."),
     (
         "energy",
-        "An estimate from counted operations, not a measurement. One spike of level k counts k additions at each "
-        "connection that it reaches.",
+        "An estimate from counted operations, not a measurement. One spike of level k counts at each connection that "
+        "it reaches: k additions (unary), one addition with a shift for each power of two in k (power-of-two), or one "
+        "multiply-accumulate of integers (graded).",
     ),
 )
 

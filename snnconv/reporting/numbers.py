@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from snnconv.reporting.counted_energy import CountedEnergy
 from snnconv.reporting.json_values import json_values
 from snnconv.reporting.provenance import Provenance
 from snnconv.reporting.site_statistics import SiteStatistics
@@ -38,13 +39,14 @@ class Summary:
             `SiteStatistics` has it for each; None under other couplings.
         depth: Number of sites on the longest way through the network.
         latency_steps: Steps until the output is complete: T, or depth times T if layers wait for their windows.
-        energy_pj: Estimated energy; None where nothing was counted.
+        energy_pj: Estimated energy in the unary count; None where nothing was counted.
         neuron_energy_pj: Energy of neuron updates, no part of `energy_pj`.
-        memory_energy_pj: Energy of memory accesses, no part of `energy_pj`.
+        memory_energy_pj: Energy of memory accesses in the unary count, no part of `energy_pj`.
         ann_energy_pj: Energy of the plain network of the same layers; None of a network that does not spike.
         ann_memory_energy_pj: Energy of that network's memory accesses.
         energy_note: Sentences that say which operations the estimate counts.
         counted_images: Number of images on which operations were counted.
+        energy_by_count: Energy in the three counts of spikes; nothing of a network that does not spike.
     """
 
     stage: str
@@ -74,6 +76,7 @@ class Summary:
     ann_memory_energy_pj: float | None
     energy_note: str
     counted_images: int
+    energy_by_count: tuple[CountedEnergy, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -103,7 +106,7 @@ class LayerCost:
     """Operations and estimated energy of one layer for one image, and of the same layer in the plain network.
 
     A layer that only the plain network has, or only the spiking one, has None in the other's place. The energy of
-    neuron updates is not in `energy_pj`.
+    neuron updates is not in `energy_pj`, which is that of the unary count of spikes.
     """
 
     name: str
@@ -115,6 +118,8 @@ class LayerCost:
     energy_pj: float | None
     neuron_energy_pj: float | None
     ann_energy_pj: float | None
+    power_of_two_energy_pj: float | None = None
+    graded_energy_pj: float | None = None
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from snnconv.evaluation import Evaluation, ann_energy
 from snnconv.evaluation.accuracy import standard_error
 from snnconv.graph.access import results
 from snnconv.model import SNN, Model
+from snnconv.reporting.counted_energy import counted_energy
 from snnconv.reporting.numbers import Summary
 from snnconv.reporting.predictions import ImagePredictions, percent_of
 from snnconv.spiking.couplings import depth_of, latency_of
@@ -70,4 +71,5 @@ def summarize(
         ann_memory_energy_pj=None if plain is None else plain.memory_energy_pj_per_image,
         energy_note=str(counted.to_dict()["energy_note"]),
         counted_images=counted.activity_images,
+        energy_by_count=counted_energy(operations, plain) if stepped else (),
     )

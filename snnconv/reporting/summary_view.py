@@ -52,7 +52,7 @@ def cards(summary: Summary, noun: str) -> list[SummaryCard]:
     every = [
         _card("Accuracy", percent(summary.accuracy), _accuracy(summary)),
         _card("Same class as the other network", percent(summary.agreement), _error(summary.agreement_standard_error)),
-        _card("Energy, estimated", energy(summary.energy_pj), _against_plain(summary, noun)),
+        _card(f"Energy, estimated{_unary(summary)}", energy(summary.energy_pj), _against_plain(summary, noun)),
         _card("Time steps T", number(summary.timesteps), complete),
         _card(levels, span(summary.total_levels), _levels(summary)),
         _card("Message sizes K", number(summary.octaves), "powers of two, and their negatives"),
@@ -74,6 +74,11 @@ def _not_settled(summary: Summary) -> str:
     if summary.octaves is None:
         return "cut by L: not at the quantized network's level when the window ends"
     return "would send one more message when the window ends"
+
+
+def _unary(summary: Summary) -> str:
+    """Return the name of the count of spikes, of a network that spikes."""
+    return ", unary" if summary.energy_by_count else ""
 
 
 def _card(name: str, value: str | None, more: str | None) -> SummaryCard:

@@ -136,9 +136,14 @@ class MessagePassing:
         return [of(operand) if operand in self.temporal else self.static[operand] for operand in sources]
 
     def _offset(self, node: fx.Node, module: nn.Module, messages: dict[fx.Node, Tensor]) -> Tensor:
-        """Return what an affine operator gives where nothing arrives: its bias, which the first message held."""
+        """Return what an affine operator gives where nothing arrives: its bias, which the first message held.
+
+        It is that of one sample, unless static operands differ from sample to sample.
+        """
         if node not in self.offsets:
-            silence = self._values(operands(node), lambda operand: torch.zeros_like(messages[operand]))
+            alike = all(operand in self.temporal for operand in operands(node))
+            part = slice(0, 1) if alike else slice(None)
+            silence = self._values(operands(node), lambda operand: torch.zeros_like(messages[operand][part]))
             self.offsets[node] = module(*silence)
         return self.offsets[node]
 

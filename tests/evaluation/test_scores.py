@@ -19,6 +19,10 @@ from snnconv.neurons import QCFS, Coupling
 from snnconv.spiking.unrolling import spike
 
 KEYS = {
+    "code",
+    "octaves",
+    "stopping",
+    "unsettled",
     "images",
     "accuracy",
     "agreement",

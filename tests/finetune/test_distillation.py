@@ -55,10 +55,11 @@ def _recorded(model, x):
     return found
 
 
-@pytest.mark.parametrize("coupling", ["mean", "causal"])
+@pytest.mark.parametrize("coupling", ["mean", "causal", "differential"])
 def test_time_means_are_compared_with_the_anns_activations(plain_ann, converted, few_digits, coupling):
     x, _ = first_batch(few_digits, 16)
-    snn = converted(timesteps=2, levels=2, coupling=coupling)
+    levels = {} if coupling == "differential" else {"levels": 2}
+    snn = converted(timesteps=2, coupling=coupling, **levels)
     student = continued(snn, few_digits, TINY).graph.train()
     with Distillation(student, prepare(plain_ann), logits=0.3, features=0.7, temperature=2.0) as distillation:
         logits = student(x)[0]
@@ -67,7 +68,8 @@ def test_time_means_are_compared_with_the_anns_activations(plain_ann, converted,
 
     wanted = {name: out.detach() for name, out in _recorded(prepare(plain_ann), x).items()}
     steps = {name: out.detach() for name, out in _recorded(snn.copy(), x).items()}
-    means = {name: unfold_time(out, 2).mean(0) for name, out in steps.items()}
+    last = coupling == "differential"  # whose values hold until the step, instead of at it
+    means = {name: unfold_time(out, 2)[-1] if last else unfold_time(out, 2).mean(0) for name, out in steps.items()}
     assert len(means) == 3
     assert means.keys() == wanted.keys()
     features = torch.stack(

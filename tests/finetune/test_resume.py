@@ -95,12 +95,16 @@ KINDS: dict[str, TrainSettings | FinetuneSettings] = {
         epochs=2, batch_size=50, neuron=NeuronSettings("lif", 2, mpr=True), train_ceilings=True, channels_last=False
     ),
     "distilled": FinetuneSettings(epochs=2, batch_size=50, lr=1e-3, levels=2, distill_features=0.5, rmp_loss=0.1),
+    "power-of-two": FinetuneSettings(epochs=2, batch_size=50, lr=1e-3, train_ceilings=True, ema=0.9),
+    "uniform": FinetuneSettings(epochs=2, batch_size=50, lr=1e-3, train_ceilings=True),
 }
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_it_goes_on_after_any_step(kind, small_cnn, spiking, trained, few_digits, tmp_path, monkeypatch):
+def test_it_goes_on_after_any_step(kind, small_cnn, spiking, converted, trained, few_digits, tmp_path, monkeypatch):
     settings = KINDS[kind]
+    if kind in ("power-of-two", "uniform"):
+        spiking = converted(timesteps=2, coupling="differential", code=kind)
     monkeypatch.setattr(trainer, "CHECKPOINT_S", 0.0)
 
     def run(folder: Path, *, resume: bool = False, **hooks: Any):

@@ -56,7 +56,7 @@ def settings_of(site):
     """All that a file keeps of a layer."""
     names = ("octaves", "dead_zone") if isinstance(site, SigmaDelta) else ("levels", "total_levels")
     kept = [getattr(site, name) for name in ("timesteps", "signed", *names)]
-    return kept, {name: value.detach().tolist() for name, value in site.state_dict().items()}
+    return kept, {name: value.detach().tolist() for name, value in [*site.named_parameters(), *site.named_buffers()]}
 
 
 @pytest.mark.parametrize("choice", CHOICES)

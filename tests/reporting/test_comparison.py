@@ -18,6 +18,7 @@ from snnconv.errors import DataError, InvalidValueError, ModelError
 from snnconv.evaluation import ann_energy, evaluate
 from snnconv.evaluation.accuracy import standard_error_of_difference
 from snnconv.neurons import Coupling, LearnableMultiThreshold
+from snnconv.neurons.spike_counts import SpikeCount
 from snnconv.reporting import Grid, compare, gather
 from snnconv.reporting.comparison import Lead
 from snnconv.reporting.comparison_view import comparison_view
@@ -125,11 +126,16 @@ def test_every_contender_is_what_evaluate_says(ann, quantized, snn, images):
         wanted = evaluate(model, images, against=ann, activity_images=8)
         assert each.accuracy == pytest.approx(wanted.accuracy)
         assert each.energy_pj == pytest.approx(wanted.operations.energy_pj_per_image)
+        counted = [energy.energy_pj for energy in each.energy_by_count]
+        assert counted == pytest.approx([wanted.operations.estimate(count).energy_pj_per_image for count in SpikeCount])
     assert found.contenders[0].agreement == 100
     assert [each.latency_steps for each in found.contenders] == [None, None, 8]
     assert causal.contenders[0].latency_steps == 4
     assert any(each.on_energy_front for each in found.contenders)
     assert found.contenders[2].on_latency_front
+    rows = comparison_view(found)["count_rows"]
+    assert [row[0] for row in rows] == ["1", "2", "3, unary", "3, power-of-two", "3, graded", "reference"]
+    assert rows[0][2] == rows[-1][2]  # the ANN is its own reference
     check(page_of(found))
     check(page_of(causal))
 

@@ -15,6 +15,7 @@ from reference.qcfs import qcfs as reference_qcfs
 from snnconv.evaluation import ann_energy, evaluate
 from snnconv.neurons import Coupling, NeuronSettings, build_neuron
 from snnconv.reporting import ReportOptions, gather
+from snnconv.reporting.energy_view import energy_view
 from snnconv.reporting.histogram import BinCounts
 from snnconv.reporting.measure import measure
 from snnconv.reporting.predictions import ImagePredictions
@@ -106,6 +107,25 @@ def test_answers_are_those_of_evaluate(found, snn, ann, images):
     assert sum(layer.ann_energy_pj or 0 for layer in found.layers) == pytest.approx(summary.ann_energy_pj)
 
 
+def test_energy_stands_in_three_counts(found, snn, ann, images):
+    wanted = evaluate(snn, images, against=ann).to_dict()
+    summary = found.summary
+    assert [counted.count for counted in summary.energy_by_count] == list(wanted["energy_by_count"])
+    for counted in summary.energy_by_count:
+        figures = wanted["energy_by_count"][counted.count]
+        shares = wanted["energy_over_ann"][counted.count]
+        assert counted.energy_pj == pytest.approx(figures["energy_pj_per_image"])
+        assert counted.energy_with_memory_pj == pytest.approx(figures["energy_with_memory_pj_per_image"])
+        assert (counted.of_plain, counted.of_plain_with_memory) == pytest.approx(tuple(shares.values()))
+    unary, power_of_two, graded = (counted.energy_pj for counted in summary.energy_by_count)
+    assert unary == summary.energy_pj
+    assert sum(layer.power_of_two_energy_pj or 0 for layer in found.layers) == pytest.approx(power_of_two)
+    assert sum(layer.graded_energy_pj or 0 for layer in found.layers) == pytest.approx(graded)
+    rows = energy_view(found)["count_rows"]
+    assert [row[0] for row in rows] == ["unary", "power-of-two", "graded", "plain network"]
+    assert gather(ann, images).summary.energy_by_count == ()
+
+
 def test_the_other_coupling_is_the_network_spiked_so(found, quantized, ann, images):
     causal = evaluate(spike(quantized, T, coupling=Coupling.CAUSAL), images, against=ann)
     other = found.curves[1]
@@ -175,9 +195,9 @@ def test_depth_is_of_the_longest_way_and_waiting_multiplies_it(snn, quantized):
 
 
 def test_variants_say_why_a_coupling_cannot_be(quantized):
-    (one, two) = variants(spike(quantized, 1))
-    assert two.model is None
-    assert "one step" in two.note
+    one, *others = variants(spike(quantized, 1))
+    assert [other.coupling for other in others] == [Coupling.CAUSAL, Coupling.DIFFERENTIAL]
+    assert all(other.model is None and "one step" in other.note for other in others)
     assert one.model is not None
     assert variants(quantized) == ()
 
@@ -196,5 +216,5 @@ def test_every_kind_of_neuron_has_a_report(kind, ann, images):
     if kind in ("if", "lif", "mlf"):
         assert all(curve.settled_at is None for curve in found.curves[1:])
     else:
-        assert [curve.coupling for curve in found.curves] == ["learned", "mean", "causal"]
+        assert [curve.coupling for curve in found.curves] == ["learned", "mean", "causal", "differential"]
         assert all(curve.settled_at is not None for curve in found.curves)

@@ -145,7 +145,7 @@ def test_recordings_of_events(tmp_path):
     images = open_data(f"events:{tmp_path / 'events.npz'}", snn.input, purpose="eval")
     found = gather(snn, images)
     check(page_of(found))
-    assert {curve.coupling for curve in found.curves} == {"mean", "causal"}
+    assert {curve.coupling for curve in found.curves} == {"mean", "causal", "differential"}
     assert found.summary.images == 6
 
 

@@ -24,7 +24,8 @@ def test_resnet20(shared, tmp_path):
     assert page.stat().st_size < 2_000_000
     assert numbers_beside(page).exists()
     assert found.summary.agreement > 90
-    mean, causal = found.curves
+    mean, causal, differential = found.curves
+    assert differential.agreement_at[-1] >= causal.agreement_at[-1]
     assert mean.agreement_at[-1] == found.summary.agreement
     assert causal.settled_at[0] < mean.settled_at[0]
     assert len(found.sites) == 19

@@ -4,7 +4,7 @@ r"""Distillation from the ANN: its logits, and its activations at the sites.
     L_features = mean over sites of  mean((a_student - a_teacher)²) / mean(a_teacher²)
 
 Symbols: τ temperature, a activations; of a layer of neurons the time mean of its output currents, which has the units
-of the activation that it came from.
+of the activation that it came from, and under differential coupling the value after the last step.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from snnconv.errors import ModelError
 from snnconv.finetune.recomputation import recomputing
 from snnconv.graph.hooks import hooked
 from snnconv.model import Model
-from snnconv.neurons import SpikingSite, unfold_time
+from snnconv.neurons import Coupling, SpikingSite, unfold_time
 from snnconv.spiking.sites import iter_sites
 
 __all__ = ["Distillation", "feature_loss", "logit_loss", "sites_that_differ"]
@@ -112,8 +112,14 @@ def _storing(store: dict[str, Tensor], name: str, *, training: bool) -> Callable
     def hook(site: nn.Module, _: object, out: Tensor) -> None:
         if site.training != training:
             return
-        activation = unfold_time(out, site.timesteps).mean(0) if isinstance(site, SpikingSite) else out
+        activation = _activation(site, out) if isinstance(site, SpikingSite) else out
         if not recomputing():
             store[name] = activation
 
     return hook
+
+
+def _activation(site: SpikingSite, out: Tensor) -> Tensor:
+    """Return what the readers of a layer of neurons make of its whole window, `[B, ...]`."""
+    steps = unfold_time(out, site.timesteps)
+    return steps[-1] if site.coupling is Coupling.DIFFERENTIAL else steps.mean(0)

@@ -10,7 +10,8 @@ output is the answer so far (differential coupling). The states, and what fills 
 
     {"neurons", "kind", "input", "output", "shape", "initial", "axis"}
 
-where the tensor is `[batch, *shape]`, in units of the neurons' threshold, and `initial` a number, or one a channel of
+where the tensor is `[batch, *shape]`, in units of the neurons' threshold (sigma-delta neurons: of their smallest
+message; bipolar ones: the sum of levels, and the number of steps before), and `initial` a number, or one a channel of
 the axis `axis`, the batch's axis counted.
 """
 
@@ -128,7 +129,7 @@ def initial_state(source: str | os.PathLike[str] | onnx.ModelProto, batch: int =
         batch: Number of samples B that are run side by side.
 
     Returns:
-        Arrays by the name of the input that takes them, `[B, *shape]` in units of the neurons' threshold.
+        Arrays by the name of the input that takes them, `[B, *shape]` in the units of the file's states.
 
     Raises:
         FileError: the file is missing or damaged, or is not of a single step.

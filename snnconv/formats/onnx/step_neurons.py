@@ -1,6 +1,6 @@
 """The state of a layer of neurons in a file of one step: what names it has there, and how it begins.
 
-How a step is computed belongs to the neuron (its capability `step`). States are in units of θ = λ/L.
+How a step is computed belongs to the neuron (its capability `step`). It states the units of its state.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class State:
         input: Name of the file's input that takes it.
         output: Name of the file's output that gives it back.
         shape: Shape of a sample, without the batch's axis.
-        initial: Initial state in units of θ, a number or one a channel.
+        initial: Initial state, a number or one a channel.
         axis: Axis of the channels in `[B, *shape]`.
     """
 

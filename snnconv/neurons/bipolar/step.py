@@ -29,9 +29,9 @@ def _emit(site: BipolarMultiThreshold, emission: Emission, current: str, state: 
     elapsed = emission.node("Add", [before, emit_number(emission, 1)], f"{name}:elapsed")
     count = emission.node("Squeeze", [elapsed, one], f"{name}:step")
     known = emission.node("Squeeze", [sums, one], f"{name}:told")
-    ratio = emission.node("Div", [current, threshold], f"{name}:ratio")
-    drive = emission.node("Mul", [ratio, count], f"{name}:drive")
-    risen = emission.node("Add", [drive, emit_number(emission, 0.5)], f"{name}:risen")
+    level = emission.node("Div", [threshold, count], f"{name}:share")
+    ratio = emission.node("Div", [current, level], f"{name}:ratio")
+    risen = emission.node("Add", [ratio, emit_number(emission, 0.5)], f"{name}:risen")
     floored = emission.node("Floor", [risen], f"{name}:floor")
     lowest = emit_number(emission, -site.total_levels if site.signed else 0)
     target = emission.node("Clip", [floored, lowest, emit_number(emission, site.total_levels)], f"{name}:wanted")
@@ -42,8 +42,7 @@ def _emit(site: BipolarMultiThreshold, emission: Emission, current: str, state: 
     after = emission.node(
         "Concat", [emission.node("Unsqueeze", [now, one], f"{name}:next"), elapsed], f"{name}:after", axis=1
     )
-    mean = emission.node("Div", [now, count], f"{name}:mean")
-    return emission.node("Mul", [mean, threshold], name), after
+    return emission.node("Mul", [now, level], name), after
 
 
 STEP = StepForm(_emit, shape=_shape)

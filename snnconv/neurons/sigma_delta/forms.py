@@ -17,13 +17,13 @@ __all__ = ["SPIKES", "integers", "telling", "update"]
 
 
 def telling(site: SigmaDelta, step: int, value: Array, told: Array) -> Array:
-    """Return what the readers know after a step: the rule of the module's docstring, level by level."""
+    """Return what the readers know after a step: the rule of the function's docstring."""
     theta, cap = (over_batch(values, value, site.channel_axis) for values in (site.ceiling, site.cap))
     known = told / theta
     unknown = np.clip(value, -cap if site.signed else np.zeros(()), cap) / theta - known
-    size = np.where(np.abs(unknown) >= site.dead_zone * site.smallest, site.smallest, 0.0)
-    for octave in reversed(range(site.octaves - 1)):
-        size = np.where(np.abs(unknown) >= NEAREST * 2.0**-octave, 2.0**-octave, size)
+    significand, exponent = np.frexp(np.abs(unknown))  # significand from 1/2 to 1
+    nearest = np.ldexp(1.0, np.where(significand >= NEAREST, exponent, exponent - 1))
+    size = np.clip(nearest, site.smallest, 1.0) * (np.abs(unknown) >= site.dead_zone * site.smallest)
     if not site.signed:
         size = np.where((unknown < 0) & (size > known), size / 2, size)
     changed: Array = theta * (known + np.sign(unknown) * size)

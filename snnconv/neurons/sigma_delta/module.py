@@ -65,7 +65,7 @@ class SigmaDelta(SpikingSite):
         if not 0.5 <= dead_zone <= 1.5:
             raise InvalidValueError(f"dead_zone is {dead_zone!r}: it must be from 0.5 to 1.5.")
         self.dead_zone = dead_zone
-        self.register_buffer("cap", self._checked("cap", cap))
+        self.register_buffer("cap", self._checked("cap", cap), persistent=False)  # no state: infinities have no mean
         self.register_buffer("initial", self._checked("initial", initial))
         self.saturates = self.cap.device.type == "meta" or bool(torch.isfinite(self.cap).any())
         if self.cap.device.type != "meta":

@@ -1,7 +1,18 @@
 """Sigma-delta neurons as an ONNX function.
 
-The nearest power of two is the number rounded to one bit, by the sum and differences of Veltkamp's splitting: with
-c = 2^p + 1, p one less than the bits of a significand, c·u - (c·u - u) in floating point (Dekker 1971).
+Everything is in units of the smallest message, so that messages and their sums are integers:
+
+    q = round(power(clip(u, -2^(K-1), 2^(K-1))))          power: the nearest power of two
+
+* The nearest power of two is the number rounded to one bit, by the sum and differences of Veltkamp's splitting: with
+  c = 2^p + 1, p one less than the bits of a significand, c·u - (c·u - u) in floating point (Dekker 1971).
+* Rounding to an integer, a half to 0, is the dead zone of 3/4, whose numbers have the power 1/2. For another dead zone
+  numbers in it become 0, and the power 1/2 a little more than that.
+* A message of values without a sign is at most the largest power of two in S where u is at least -3/4·S: that has this
+  power of two as its nearest [derived]. Values below 0 need no other bound.
+
+What a layer has no use for stands in branches of `If`, whose condition is known when the file is read: a runtime that
+folds constants leaves none of them.
 """
 
 from __future__ import annotations
@@ -23,9 +34,9 @@ __all__ = ["TEXTS", "emit_sigma_delta", "emit_values", "read_sigma_delta"]
 
 NO_CAP = float(np.finfo(np.float32).max)  # stands for infinity, which files hold no constants of
 
-# values so far z [T*B, ...] time-major, ceiling θ; S and its start in units of θ
-_SIGMA_DELTA = """
-SigmaDelta <timesteps, octaves, dead_zone, signed: int = 0> (value, ceiling, cap, initial) => (told) {
+# values so far z [T*B, ...] time-major, ceiling θ, start in units of θ; u and S in units of the smallest message
+_SIGMA_DELTA = f"""
+SigmaDelta <timesteps, octaves, dead_zone, signed: int = 0> (value, ceiling, cap, initial) => (told) {{
     T = Constant <value_int: int = @timesteps> ()
     one = Constant <value_ints: ints = [1]> ()
     rest = Constant <value_ints: ints = [-1]> ()
@@ -33,25 +44,10 @@ SigmaDelta <timesteps, octaves, dead_zone, signed: int = 0> (value, ceiling, cap
     folded = Shape (value)
     shape = Shape <start: int = 1> (value)
     unfolded = Concat <axis: int = 0> (window, rest, shape)
-    negative = Constant <value_int: int = @signed> ()
-    side = CastLike (negative, value)
-    zero_single = Constant <value_float: float = 0.0> ()
-    zero = CastLike (zero_single, value)
-    limited = Min (value, cap)
-    mirrored = Neg (cap)
-    is_signed = Greater (side, zero)
-    low = Where (is_signed, mirrored, zero)
-    target = Max (limited, low)
-    ratio = Div (target, ceiling)
-    drive = Reshape (ratio, unfolded)
-    zero_index = Constant <value_int: int = 0> ()
-    first = Gather <axis: int = 0> (drive, zero_index)
-    member = Shape (first)
-    start = Expand (initial, member)
     unit_single = Constant <value_float: float = 1.0> ()
     unit = CastLike (unit_single, value)
+    zero = Sub (unit, unit)
     two = Add (unit, unit)
-    half = Div (unit, two)
     three = Add (two, unit)
     four = Add (two, two)
     third = Div (four, three)
@@ -63,37 +59,66 @@ SigmaDelta <timesteps, octaves, dead_zone, signed: int = 0> (value, ceiling, cap
     splitter = Add (bits, unit)
     K = Constant <value_int: int = @octaves> ()
     octaves = CastLike (K, value)
-    below = Sub (unit, octaves)
-    smallest = Pow (two, below)
+    above = Sub (octaves, unit)
+    largest = Pow (two, above)
+    lowest = Neg (largest)
+    smallest = Div (ceiling, largest)
     zone_single = Constant <value_float: float = @dead_zone> ()
     zone = CastLike (zone_single, value)
-    least = Mul (zone, smallest)
-    huge_single = Constant <value_float: float = 1e30> ()
-    huge = CastLike (huge_single, value)
-    depth = Mul (side, huge)
-    floor = Neg (depth)
-    S_T, sums = Scan <num_scan_inputs: int = 1, body: graph = step (float[] S, float[] target_t) => (float[] S_next,
-        float[] S_out) { unknown = Sub (target_t, S)
-        size = Abs (unknown)
-        sign = Sign (unknown)
-        bounded = Clip (size, smallest, two)
+    quarters = Div (three, four)
+    share = Neg (quarters)
+    nearest = Equal (zone, quarters)
+    reach = Mul (largest, four)
+    excess = Div (unit, reach)
+    nudge = Add (unit, excess)
+    negative = Constant <value_int: int = @signed> ()
+    positive = Constant <value_int: int = 0> ()
+    is_signed = Greater (negative, positive)
+    unlimited_single = Constant <value_float: float = {NO_CAP}> ()
+    unlimited = CastLike (unlimited_single, value)
+    least_cap = ReduceMin <keepdims: int = 0> (cap)
+    saturates = Less (least_cap, unlimited)
+    mirrored = Neg (cap)
+    any_start = Or (is_signed, nearest)
+    drive = Reshape (value, unfolded)
+    first = Gather <axis: int = 0> (drive, positive)
+    member = Shape (first)
+    counted = Mul (initial, largest)
+    start = Expand (counted, member)
+    S_T, sums = Scan <num_scan_inputs: int = 1, body: graph = step (float[] S, float[] value_t) => (float[] S_next,
+        float[] told_t) {{
+        limited = If (saturates) <then_branch: graph = saturating () => (float[] within) {{
+            below = Min (value_t, cap)
+            within = Max (below, mirrored)
+        }}, else_branch: graph = unbounded () => (float[] as_it_is) {{ as_it_is = Identity (value_t) }}>
+        target = If (any_start) <then_branch: graph = either () => (float[] free) {{ free = Identity (limited) }},
+            else_branch: graph = rectified () => (float[] from_zero) {{ from_zero = Max (limited, zero) }}>
+        scaled = Div (target, smallest)
+        unknown = Sub (scaled, S)
+        loud = If (nearest) <then_branch: graph = whole () => (float[] all) {{ all = Identity (unknown) }},
+            else_branch: graph = outside () => (float[] beyond_zone) {{
+            size = Abs (unknown)
+            fires = GreaterOrEqual (size, zone)
+            factor = CastLike (fires, size)
+            beyond_zone = Mul (unknown, factor)
+        }}>
+        possible = If (is_signed) <then_branch: graph = both () => (float[] signed_u) {{ signed_u = Identity (loud) }},
+            else_branch: graph = held () => (float[] unsigned_u) {{
+            bound = Mul (S, share)
+            unsigned_u = Max (loud, bound)
+        }}>
+        bounded = Clip (possible, lowest, largest)
         product = Mul (bounded, splitter)
         remainder = Sub (product, bounded)
-        nearest = Sub (product, remainder)
-        level = Min (nearest, unit)
-        message = Mul (level, sign)
-        quiet = Less (size, least)
-        told_now = Where (quiet, zero, message)
-        sum = Add (S, told_now)
-        lacks = Less (sum, floor)
-        halved = Mul (told_now, half)
-        less = Where (lacks, halved, told_now)
-        S_next = Add (S, less)
-        S_out = Identity (S_next)
-    }> (start, drive)
-    whole = Reshape (sums, folded)
-    told = Mul (whole, ceiling)
-}
+        power = Sub (product, remainder)
+        decided = If (nearest) <then_branch: graph = exact () => (float[] same) {{ same = Identity (power) }},
+            else_branch: graph = nudged () => (float[] more) {{ more = Mul (power, nudge) }}>
+        message = Round (decided)
+        S_next = Add (S, message)
+        told_t = Mul (S_next, smallest)
+    }}> (start, drive)
+    told = Reshape (sums, folded)
+}}
 """
 
 TEXTS = (_SIGMA_DELTA,)
