@@ -70,7 +70,7 @@ def load_file(path: Path, size: Size | None) -> Model:
     if SINGLE_STEP in metadata:
         raise FileError(
             f"{path} is one step of a spiking network, which a host runs step by step and gives its state back "
-            "(examples/stream_onnx.py): name the file that it was exported from."
+            "(examples/stream_onnx.py), and `snnconv evaluate` runs: name the file that it was exported from."
         )
     if INT8 in metadata:
         raise FileError(
