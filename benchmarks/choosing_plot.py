@@ -28,6 +28,7 @@ SIZE = 7.6, 3.5  # inches, of one network
 FROM_PERCENT = 75
 STYLES: dict[str, dict[str, Any]] = {
     "mean, T=1": {"color": INK["one"], "marker": "o"},
+    "mean, T=4": {"color": INK["one"], "marker": "o", "markerfacecolor": "none"},
     "causal, L=1": {"color": INK["two"], "marker": "s"},
     "causal, L>1": {"color": INK["two"], "marker": "s", "markerfacecolor": "none"},
     "differential, power-of-two": {"color": INK["five"], "marker": "v"},
@@ -41,15 +42,13 @@ def series(point: Point) -> str:
     if way.coupling == "differential":
         return f"differential, {way.code}"
     if way.coupling == "mean":
-        return "mean, T=1"
+        return f"mean, T={way.timesteps}"
     return "causal, L=1" if way.levels == 1 else "causal, L>1"
 
 
 def title(point: Point) -> str:
     """Return the choices of a point, as a table names them."""
     way = point.way
-    if way.coupling == "mean":
-        return f"mean, T=1, L={way.levels}"
     if way.levels is None:
         found = "" if way.octaves else ", found"
         return f"differential, T={way.timesteps} (K={point.octaves}{found})"
