@@ -30,7 +30,7 @@ STYLES: dict[str, dict[str, Any]] = {
     "mean, T=1": {"color": INK["one"], "marker": "o"},
     "mean, T=4": {"color": INK["one"], "marker": "o", "markerfacecolor": "none"},
     "causal, L=1": {"color": INK["two"], "marker": "s"},
-    "causal, L>1": {"color": INK["two"], "marker": "s", "markerfacecolor": "none"},
+    "causal, more levels": {"color": INK["two"], "marker": "s", "markerfacecolor": "none"},
     "differential, power-of-two": {"color": INK["five"], "marker": "v"},
     "differential, uniform": {"color": INK["three"], "marker": "^"},
 }
@@ -43,15 +43,14 @@ def series(point: Point) -> str:
         return f"differential, {way.code}"
     if way.coupling == "mean":
         return f"mean, T={way.timesteps}"
-    return "causal, L=1" if way.levels == 1 else "causal, L>1"
+    return "causal, L=1" if way.levels == 1 else "causal, more levels"
 
 
 def title(point: Point) -> str:
     """Return the choices of a point, as a table names them."""
     way = point.way
     if way.levels is None:
-        found = "" if way.octaves else ", found"
-        return f"differential, T={way.timesteps} (K={point.octaves}{found})"
+        return f"differential, T={way.timesteps}, K={point.octaves}"
     name = "differential, uniform" if way.code else way.coupling
     return f"{name}, T={way.timesteps}, L={way.levels}"
 
@@ -116,7 +115,11 @@ def picture(points: Sequence[Point]) -> str:
             own = [point for point in points if point.network == name]
             draw_points(left, own, [point.energy[COUNT] for point in own])
             draw_points(right, own, [float(point.latency) for point in own])
-            left.set(xlabel="estimated energy over the ANN's", ylabel="same class as the ANN, %", title=name)
+            left.set(
+                xlabel="estimated energy over the ANN's, power-of-two count",
+                ylabel="same class as the ANN, %",
+                title=name,
+            )
             left.set_ylim(FROM_PERCENT, 101)
             right.set_xscale("log", base=2)
             right.xaxis.set_major_formatter("{x:.0f}")
