@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from snnconv.convert import CalibrationReport, CausalReport, ConversionReport
     from snnconv.convert.allocation import PrecisionPoint, PrecisionReport
+    from snnconv.convert.report import DifferentialReport
     from snnconv.model import SNN
 
 __all__ = ["applied_once", "print_conversion"]
@@ -33,6 +34,8 @@ def print_conversion(report: ConversionReport, snn: SNN, target: Path) -> None:
         _print_precision(report.precision, noun)
     if report.causal is not None:
         _print_causal(report.causal, noun)
+    if report.differential is not None:
+        _print_differential(report.differential, noun)
     if report.coupling == "differential":
         _print_telling(report, snn)
     else:
@@ -192,6 +195,20 @@ def _figures(point: PrecisionPoint) -> tuple[str, ...]:
         f"{100 * point.predicted_error:.3g}",
         f"{100 * point.error:.3g}",
         f"{point.agreement:.2f}",
+    )
+
+
+def _print_differential(differential: DifferentialReport, noun: str) -> None:
+    from snnconv.spiking.sites import in_words
+
+    sites = differential.sites
+    error = 100 * sum(site.error for site in sites) / len(sites)
+    octaves = in_words(site.octaves for site in sites)
+    started = 100 * sum(site.started for site in sites) / len(sites)
+    print_line(
+        f"Steps calibrated on {differential.images} {noun}s: octaves K={octaves}, {started:.0f} % of channels start "
+        f"from a value that their readers know, biases of {sum(site.bias is not None for site in sites)} of "
+        f"{len(sites)} sites; mean squared error of what a site tells {error:.3g} % of its activation's."
     )
 
 

@@ -26,7 +26,13 @@ from snnconv.convert.calibration.images import DEFAULT_IMAGES, CalibrationImages
 from snnconv.convert.calibration.method import AUTO
 from snnconv.convert.coupling_settings import CouplingSettings
 from snnconv.convert.message_verification import verify_messages
-from snnconv.convert.report import CalibrationReport, CausalReport, ConversionReport, Verification
+from snnconv.convert.report import (
+    CalibrationReport,
+    CausalReport,
+    ConversionReport,
+    DifferentialReport,
+    Verification,
+)
 from snnconv.convert.task import DEFAULT_NEURON, ConversionChoices, ConversionTask, prepare_task
 from snnconv.convert.verification import verify
 from snnconv.data.opening import DataLike
@@ -135,12 +141,14 @@ class _Networks:
         snn: The spiking network.
         calibration: Report of the calibration; None where the ceilings are trained.
         causal: Report of the calibration on the steps of a causal network; None where there was none.
+        differential: Report of the calibration of a differential network; None where there was none.
     """
 
     quantized: QuantizedANN | None
     snn: SNN
     calibration: CalibrationReport | None
     causal: CausalReport | None
+    differential: DifferentialReport | None = None
 
 
 def _allocated(task: ConversionTask, images: CalibrationImages) -> AllocatedLevels | None:
@@ -207,9 +215,14 @@ def _sigma_delta(task: ConversionTask, images: CalibrationImages) -> _Networks:
     """Give the ANN neurons that tell powers of two."""
     choices = task.choices
     calibrated = calibrate_sigma_delta(
-        task.ann, images.batches, choices.timesteps, choices.messages.octaves, progress=choices.progress
+        task.ann,
+        images.batches,
+        choices.timesteps,
+        choices.messages.octaves,
+        ceilings=choices.calibration.ceilings,
+        progress=choices.progress,
     )
-    return _Networks(None, calibrated.snn, None, None)
+    return _Networks(None, calibrated.snn, None, None, DifferentialReport(calibrated.images, calibrated.sites))
 
 
 def _reported(
@@ -234,6 +247,7 @@ def _reported(
         method=networks.calibration,
         precision=_precision(allocated, networks, task.choices),
         causal=networks.causal,
+        differential=networks.differential,
         on_means=task.plan.on_means,
         verification=verification,
         wall_s=time.perf_counter() - started,

@@ -7,12 +7,14 @@ from typing import Any
 
 from snnconv.convert.allocation.report import PrecisionReport
 from snnconv.convert.calibration.causal import CausalSite
+from snnconv.convert.calibration.differential import SigmaDeltaSite
 from snnconv.spiking.blocks import BlockError
 
 __all__ = [
     "CalibrationReport",
     "CausalReport",
     "ConversionReport",
+    "DifferentialReport",
     "SiteReport",
     "TellingSite",
     "Verification",
@@ -135,6 +137,19 @@ class CausalReport:
 
 
 @dataclass(frozen=True)
+class DifferentialReport:
+    """The calibration of a network of power-of-two messages on its own steps.
+
+    Attributes:
+        images: Number of images that it took.
+        sites: Each site after it.
+    """
+
+    images: int
+    sites: tuple[SigmaDeltaSite, ...]
+
+
+@dataclass(frozen=True)
 class ConversionReport:
     """A conversion.
 
@@ -150,6 +165,7 @@ class ConversionReport:
         method: Calibration of ceilings and biases; None where they were trained.
         precision: Choice of the levels of each site; None where the user stated them.
         causal: Calibration on the steps of a causal network; None where there was none.
+        differential: Calibration of power-of-two messages; None of other neurons.
         on_means: Operators that are computed once, on the time mean of their input.
         verification: Check before anything is written.
         wall_s: Seconds that the conversion took.
@@ -166,6 +182,7 @@ class ConversionReport:
     method: CalibrationReport | None
     precision: PrecisionReport | None
     causal: CausalReport | None
+    differential: DifferentialReport | None
     on_means: tuple[str, ...]
     verification: Verification
     wall_s: float
