@@ -17,8 +17,14 @@ from benchmarks.conversion_plot import Row, best_read_out
 
 NETWORK = "resnet20"
 LINES: Mapping[str, dict[str, Any]] = {
+    "ours, differential": {"label": "snnconv, differential coupling", "color": "#b0246b", "marker": "*"},
     "ours, mean, L=8": {"label": "snnconv, mean coupling, L=8", "color": "#0b6bb5", "marker": "o"},
     "ours, causal, L=4": {"label": "snnconv, causal coupling, L=4", "color": "#1a8f5a", "marker": "s"},
+    "ours, differential, uniform, L=1": {
+        "label": "snnconv, differential coupling, uniform code, L=1",
+        "color": "#b08a24",
+        "marker": "P",
+    },
     "ours, causal, L=1": {"label": "snnconv, causal coupling, L=1", "color": "#7a56b3", "marker": "^"},
     "SpikingJelly, rate coding, 99.9 % a channel": {
         "label": "SpikingJelly, rate coding, L=1",

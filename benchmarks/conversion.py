@@ -40,10 +40,22 @@ CALIBRATION = "bias"  # ours; the default goes on to reconstruct block by block,
 
 @dataclass(frozen=True)
 class Ours:
-    """One way to convert with snnconv."""
+    """One way to convert with snnconv.
+
+    Attributes:
+        coupling: Name of the coupling.
+        levels: L; None where the neurons have octaves.
+        code: Messages of differential coupling; None under another one.
+    """
 
     coupling: str
-    levels: int
+    levels: int | None
+    code: str | None = None
+
+    @property
+    def fewest_steps(self) -> int:
+        """The smallest T that this way takes."""
+        return 2 if self.code == "uniform" else 1
 
 
 @dataclass(frozen=True)
@@ -61,6 +73,9 @@ METHODS: dict[str, Ours | Peer] = {
     "ours, mean, L=8": Ours("mean", 8),
     "ours, causal, L=1": Ours("causal", 1),
     "ours, causal, L=4": Ours("causal", 4),
+    "ours, differential": Ours("differential", None, "power-of-two"),
+    "ours, differential, uniform, L=1": Ours("differential", 1, "uniform"),
+    "ours, differential, uniform, L=4": Ours("differential", 4, "uniform"),
     "SpikingJelly, rate coding": Peer("RateCodingRecipe", {"mode": "Max"}),
     # as in its ImageNet example
     "SpikingJelly, rate coding, 99.9 % a channel": Peer(
@@ -139,9 +154,10 @@ def run_ours(case: Case, method: Ours, timesteps: int, limit: int | None) -> lis
         timesteps=timesteps,
         levels=method.levels,
         coupling=method.coupling,
+        code=method.code,
         calibration_data=case.calibration,
         calibration_images=case.calibration_images,
-        calibration=CALIBRATION,
+        calibration="auto" if method.levels is None else CALIBRATION,
     )
     row = {"convert_s": time.perf_counter() - started, "convert_peak_mb": peak_mb()}
     running = collapse(snn) if method.coupling == "mean" else snn
@@ -150,7 +166,8 @@ def run_ours(case: Case, method: Ours, timesteps: int, limit: int | None) -> lis
         return {(timesteps, 0): running.logits(x).argmax(1)}
 
     (scores,) = evaluate(case, ann, classify, limit)
-    return [{"levels": method.levels, "total_levels": method.levels * timesteps} | row | scores]
+    total = None if method.levels is None else method.levels * timesteps
+    return [{"levels": method.levels, "total_levels": total} | row | scores]
 
 
 def run_peer(case: Case, method: Peer, limit: int | None) -> list[dict[str, Any]]:
@@ -246,7 +263,11 @@ def main() -> None:
         for name, method in METHODS.items():
             if not name.startswith(tuple(given.methods)):
                 continue
-            for timesteps in given.timesteps if isinstance(method, Ours) else [max(STEPS)]:
+            if isinstance(method, Ours):
+                steps = [count for count in given.timesteps if count >= method.fewest_steps]
+            else:
+                steps = [max(STEPS)]
+            for timesteps in steps:
                 command = [sys.executable, "-m", "benchmarks.conversion", str(given.shared), "--networks", network]
                 child = [*command, *limit, "--child", name, str(timesteps)]
                 out = subprocess.run(child, check=True, stdout=subprocess.PIPE, text=True).stdout

@@ -46,7 +46,7 @@ def table(rows: Sequence[Row], network: str) -> str:
         seconds = sorted(row["convert_s"] for row in found.values())
         memory = max(row["convert_peak_mb"] for row in found.values())
         costs = f"{seconds[len(seconds) // 2]:.0f} s | {memory:.0f} MB"
-        lines.append(f"| {name} | {first['images']} | {first['levels']} | {cells} | {costs} |")
+        lines.append(f"| {name} | {first['images']} | {first['levels'] or ''} | {cells} | {costs} |")
     refused = [
         f'* {row["method"]}, {network}: refused, "{row["refused"]}"'
         for row in rows
@@ -56,13 +56,13 @@ def table(rows: Sequence[Row], network: str) -> str:
 
 
 def _cell(row: Row) -> str:
-    total = "" if row["total_levels"] == row["timesteps"] else f" (N={row['total_levels']})"
+    total = "" if row["total_levels"] in (None, row["timesteps"]) else f" (N={row['total_levels']})"
     accuracy = f" / {row['accuracy']:.1f}" if "accuracy" in row else ""
     return f"{row['agreement']:.1f}{accuracy}{total}"
 
 
 def picture(rows: Sequence[Row], network: str, path: Path) -> None:
-    """Agreement against T at the left, against N at the right."""
+    """Agreement against T at the left, against N at the right; messages of a power of two have no N."""
     import matplotlib as mpl
 
     mpl.use("svg")
@@ -75,7 +75,9 @@ def picture(rows: Sequence[Row], network: str, path: Path) -> None:
         panels, ("timesteps", "total_levels"), ("time steps T", "levels N = L·T"), strict=True
     ):
         for index, name in enumerate(dict.fromkeys(row["method"] for row in own)):
-            points = sorted((row[key], row["agreement"]) for row in own if row["method"] == name)
+            points = sorted((row[key], row["agreement"]) for row in own if row["method"] == name and row[key])
+            if not points:  # messages of a power of two have no levels
+                continue
             style = "-" if name.startswith("ours") else "--"
             panel.plot(*zip(*points, strict=True), style, marker="o", markersize=3, color=f"C{index}", label=name)
         panel.set_xscale("log", base=2)

@@ -22,18 +22,20 @@ class CouplingSettings(Settings):
 
     coupling: Literal["mean", "causal", "differential"] = option(
         "mean",
-        "What a neuron knows when it fires: the mean of its window (exact; layers wait), each step by itself, or the "
-        "steps so far, telling changes that it can take back (streams, and ends as close as waiting).",
+        "What a neuron knows when it fires. mean: all T steps of its input (exact, but each layer waits for the one "
+        "before). causal: the steps so far (nothing waits, less exact). differential: the steps so far, and it can "
+        "take back what it told too early (nothing waits, close to exact).",
     )
     code: Literal["power-of-two", "uniform"] | None = option(
         None,
-        "What neurons of differential coupling tell: powers of two of a threshold, or levels, which end at the "
-        "quantized network.",
+        "Messages under differential coupling. power-of-two: a threshold, or a half, a quarter, .. of it, of either "
+        "sign, at most one a step. uniform: levels from -L to L, which add up to those of the quantized network.",
         otherwise="power-of-two",
     )
     octaves: int | None = option(
         None,
-        "Sizes K that a power-of-two message may have: the threshold, and half of it K-1 times.",
+        "How many sizes a power-of-two message may have: the threshold, a half, a quarter, .. of it. Fewer save "
+        "energy, more come closer.",
         metavar="K",
         least=1,
         most=MOST_OCTAVES,
@@ -46,7 +48,7 @@ class CouplingSettings(Settings):
             name, value = ("code", self.code) if self.code is not None else ("octaves", self.octaves)
             raise InvalidValueError(
                 f"{name} is {value!r}, and the coupling is {self.coupling}: --code and --octaves belong to --coupling "
-                "differential."
+                "differential. Leave them out, or take that coupling."
             )
         if self.code == "uniform" and self.octaves is not None:
             raise InvalidValueError(
@@ -77,8 +79,8 @@ class CouplingSettings(Settings):
             )
         if self.sends_powers and levels:
             raise InvalidValueError(
-                "Levels are asked for, and the neurons tell powers of two, which have octaves: leave --levels and "
-                "--total-levels out, or take --code uniform."
+                "--levels or --total-levels is given, and power-of-two messages have no levels: leave both out "
+                "(--octaves says how many sizes messages have), or take --code uniform."
             )
         if self.coupling == "differential" and not self.sends_powers and timesteps == 1:
             raise InvalidValueError(

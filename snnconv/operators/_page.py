@@ -31,7 +31,8 @@ Every ONNX operator that can be imported, and what the package knows of it. The 
 
 An operator is *affine* in time where the mean over time of its output is its output for the mean over time: such an
 operator passes spikes or currents on step by step. A *function* or a *product* is not: it is computed once, on the
-means over time of what it takes ([Architecture](architecture.md#time)).
+means over time of what it takes ([Architecture](architecture.md#time)). Under differential coupling every operator
+streams: these two are computed at every step, on what was told so far ([Coupling](coupling.md#what-streams)).
 """
 _COSTS = """
 ## Costs
