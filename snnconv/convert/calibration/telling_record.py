@@ -68,12 +68,12 @@ def observe_values(
     records = []
     for x, target in zip(walk.values(source), targets, strict=True):
         steps = unfold_time(x, timesteps)
-        told = steps.flatten(1).unsqueeze(1) if axis is None else steps.movedim(axis + 1, 1).flatten(2)
-        wanted = target.reshape(1, -1) if axis is None else target.movedim(axis, 0).flatten(1)
+        by_channel = steps.flatten(1).unsqueeze(1) if axis is None else steps.movedim(axis + 1, 1).flatten(2)
+        goals = target.reshape(1, -1) if axis is None else target.movedim(axis, 0).flatten(1)
         if share < 1:
-            count = max(1, round(wanted.shape[1] * share))
-            places = torch.randint(wanted.shape[1], (count,), generator=generator)
-            told, wanted = told[:, :, places], wanted[:, places]
-        records.append(TellingRecord(told, wanted))
+            count = max(1, round(goals.shape[1] * share))
+            places = torch.randint(goals.shape[1], (count,), generator=generator)
+            by_channel, goals = by_channel[:, :, places], goals[:, places]
+        records.append(TellingRecord(by_channel, goals))
     middle = len(records) // 2
     return [TellingRecord.joined(half) for half in (records[:middle], records[middle:]) if half]
