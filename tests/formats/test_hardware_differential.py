@@ -16,6 +16,7 @@ from reference.hardware_messages import Chip, levels_of, message_of
 from snnconv.errors import FileError, UnsupportedOperatorsError
 from snnconv.formats.hardware import HardwareNetwork, save_hardware, to_hardware
 from snnconv.formats.hardware.operators import Limits, fire_back, message
+from snnconv.formats.hardware.rounding import balanced_weights, rounded_weights
 from snnconv.model import InputSpec
 from snnconv.neurons import Code, SigmaDelta
 from snnconv.spiking.unrolling import unroll
@@ -83,7 +84,7 @@ def test_it_is_close_to_the_float_network(name, code):
     snn = differential(name, code)
     pixels = integers(snn, 8)
     wanted = run_double(snn, floats(snn, pixels))
-    for bits, most in ((14, 0.05), (8, 0.1)):
+    for bits, most in ((14, 0.05), (8, 0.2)):  # a whole channel may be a level off
         answers = real(HardwareNetwork(to_hardware(snn, weight_bits=bits)), pixels)
         for answer, output in zip(answers, wanted, strict=False):
             assert np.linalg.norm(answer - output.numpy()) < most * np.linalg.norm(output.numpy())
@@ -165,6 +166,20 @@ def test_a_network_by_hand():
     values = values_of(network, np.array([131, 137, 100]).reshape(3, 1, 1, 1))
     assert [values[step, 2].reshape(-1).tolist() for step in range(T)] == [[2, 4, 0], [2, 5, 0], [2, 5, 0], [2, 5, 0]]
     assert network.graph["outputs"][0]["scale"] == pytest.approx(1 / 4)
+
+
+@pytest.mark.parametrize("bits", [3, 8])
+def test_errors_of_balanced_weights_add_up_to_little(bits):
+    """By a half at most in every output, but for weights cut off; none moves by more than one, or out of its bits."""
+    weight = np.random.default_rng(1).normal(size=(6, 5, 3, 3))
+    nearest, unit = rounded_weights(weight, bits, np.full(6, 1e-6))
+    balanced = balanced_weights(weight, nearest, unit, bits)
+    exact = weight / unit.reshape(-1, 1, 1, 1)
+    assert np.abs(balanced - nearest).max() <= 1
+    assert np.abs(balanced).max() <= 2 ** (bits - 1) - 1
+    before, after = (np.where(np.abs(exact) <= 2 ** (bits - 1) - 0.5, w - exact, 0) for w in (nearest, balanced))
+    assert np.abs(after.sum((1, 2, 3))).max() <= 0.5 + 1e-9
+    assert np.abs(after.sum((2, 3))).mean() < 0.5 * np.abs(before.sum((2, 3))).mean()
 
 
 def test_a_damaged_folder():

@@ -43,18 +43,26 @@ class HardwareBuilder(Lowering[HardwareSignal]):
             their window.
         arrivals: Number of times that the input and each bias are in the values of the last pass: T where layers hold
             sums of currents over the steps so far, else 1.
+        balances: Flag to round weights so that their errors add up to little.
 
     Attributes:
         layers: Layers in the order of execution.
     """
 
     def __init__(
-        self, graph: fx.GraphModule, input_spec: InputSpec, weight_bits: int, passes: int, arrivals: int = 1
+        self,
+        graph: fx.GraphModule,
+        input_spec: InputSpec,
+        weight_bits: int,
+        passes: int,
+        arrivals: int = 1,
+        balances: bool = False,
     ) -> None:
         super().__init__(graph, "The network cannot be held in integers")
         self.weight_bits = weight_bits
         self.passes = passes
         self.arrivals = arrivals
+        self.balances = balances
         self.layers: list[HardwareLayer] = []
         self.values[self.input] = self._input(self.input_name, input_spec)
 

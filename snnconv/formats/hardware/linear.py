@@ -12,7 +12,7 @@ from torch import fx, nn
 from snnconv.formats.hardware.ahead import thresholds_ahead
 from snnconv.formats.hardware.builder import HardwareBuilder
 from snnconv.formats.hardware.layers import Array, HardwareSignal, Integers, compact, whole
-from snnconv.formats.hardware.rounding import FINE, FINEST, USUAL, extent, rounded_weights, shift_for
+from snnconv.formats.hardware.rounding import FINE, FINEST, USUAL, balanced_weights, extent, rounded_weights, shift_for
 from snnconv.graph.access import display_name
 from snnconv.graph.node import Refusal
 from snnconv.graph.passes.affine import affine_of
@@ -45,6 +45,8 @@ def weighted(
     coarsest = np.full(outputs, largest.max() or 1.0) if threshold is None else threshold / wider
     least = np.maximum(coarsest / 2**FINEST, np.abs(carried) / MOST_BIAS)
     weights, unit = rounded_weights(weight, builder.weight_bits, least)
+    if builder.balances:
+        weights = balanced_weights(weight, weights, unit, builder.weight_bits)
     shift = max(0, READ_OUT - builder.weight_bits) if threshold is None else shift_for(threshold, unit)
     unit = unit / 2**shift
     biases = whole(carried / unit)

@@ -57,7 +57,7 @@ def to_hardware(model: Model, *, weight_bits: int = 8) -> HardwareFolder:
     run_passes(graph.eval(), (split_calls, fold_affine))
     code = code_of(model) if model.coupling is Coupling.DIFFERENTIAL else None
     evenly = code is Code.UNIFORM
-    builder = HardwareBuilder(graph, model.input, weight_bits, passes, passes if evenly else 1)
+    builder = HardwareBuilder(graph, model.input, weight_bits, passes, passes if evenly else 1, code is not None)
     builder.run()
     outputs = [
         (layer, scale / passes if code is None or evenly else scale) for layer, scale in builder.outputs_in_one_scale()

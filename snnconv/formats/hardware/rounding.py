@@ -20,7 +20,7 @@ import numpy as np
 from snnconv.formats.hardware.layers import WIDEST, Array, whole
 from snnconv.graph.node import Refusal
 
-__all__ = ["FINE", "FINEST", "USUAL", "extent", "ratios_to_common", "rounded_weights", "shift_for"]
+__all__ = ["FINE", "FINEST", "USUAL", "balanced_weights", "extent", "ratios_to_common", "rounded_weights", "shift_for"]
 
 FINE = 8  # binary digits that a threshold, or the coarser part of a sum, has at least
 FINEST = 16  # and those of a threshold in units of a weight, at most, where the input is no wider than USUAL
@@ -51,6 +51,34 @@ def rounded_weights(weight: Array, bits: int, least: Array) -> tuple[Array, Arra
         best, error = np.where(better, unit, best), np.where(better, lost, error)
     rounded = np.clip(np.rint(rows / best[:, None]), -most, most)
     return rounded.reshape(weight.shape).astype(np.int64), best
+
+
+def balanced_weights(weight: Array, rounded: Array, unit: Array, bits: int) -> Array:
+    """Return integers whose errors of rounding add up to little: in each kernel, then over each output.
+
+    Values beside each other are alike, and most are not below 0, so that a current moves by what the errors of a kernel
+    add up to. Those nearest to a half are rounded to their other side (SQuant, ICLR 2022).
+
+    Args:
+        weight: `[O, I, ...]`, float64.
+        rounded: Nearest integers, int64 of the same shape.
+        unit: Worth of an integer, `[O]`.
+        bits: Width of a signed weight.
+    """
+    most = 2 ** (bits - 1) - 1
+    exact = weight.reshape(len(weight), -1) / unit[:, None]
+    inside = np.abs(exact) <= most + 0.5  # weights beyond are cut off, and what that loses is not made up for
+    for rows in (len(weight) * weight.shape[1], len(weight)):
+        integers = rounded.reshape(rows, -1)
+        error = np.where(inside.reshape(rows, -1), integers - exact.reshape(rows, -1), 0)
+        total = error.sum(1, keepdims=True)
+        sign = np.sign(total).astype(np.int64)
+        moved = integers - sign
+        eligible = (error * sign > 0) & (np.abs(moved) <= most)
+        order = np.argsort(np.where(eligible, -error * sign, np.inf), axis=1, kind="stable")
+        rank = np.argsort(order, axis=1, kind="stable")
+        rounded = np.where(eligible & (rank < np.rint(np.abs(total))), moved, integers)
+    return rounded.reshape(weight.shape)
 
 
 def shift_for(threshold: Array, unit: Array) -> int:
