@@ -1,9 +1,11 @@
 """Accuracy that fine-tuning brings back: a plain ReLU network converted at T=2, L=2, before and after.
 
     python -m benchmarks.finetuning ../shared --output benchmarks/results/finetuning.json
+    python -m benchmarks.finetuning ../shared --coupling differential --timesteps 1 --images 16667 --epochs 1
 
 cifar10_resnet20.onnx (made by others, who trained it on all training images of CIFAR-10, 45000..49999 among them)
-is converted without training, then fine-tuned as LM-HT on images 0..44999.
+is converted without training, then fine-tuned on images 0..44999: as LM-HT, or with its power-of-two messages under
+differential coupling, at any T.
 """
 
 from __future__ import annotations
@@ -38,6 +40,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("shared", type=Path)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    parser.add_argument("--coupling", choices=("mean", "differential"), default="mean")
+    parser.add_argument("--timesteps", type=int, default=TIMESTEPS)
     parser.add_argument("--images", type=int, default=45_000)
     parser.add_argument("--epochs", type=int, default=SETTINGS["epochs"])
     parser.add_argument("--change", type=json.loads, default={}, help='other settings, as in {"mixup": 1.0}')
@@ -57,7 +61,9 @@ def main() -> None:
     ann = snnconv.load(given.shared / "models" / "cifar10_resnet20.onnx")
     ann.input = ann.input.override(mean=TRAINED_MEAN, std=TRAINED_STD)
     data = training(given.shared, given.images)
-    snn = snnconv.convert(ann, timesteps=TIMESTEPS, levels=LEVELS, calibration_data=data)
+    levels = None if given.coupling == "differential" else LEVELS
+    choices: dict[str, Any] = {"timesteps": given.timesteps, "levels": levels, "coupling": given.coupling}
+    snn = snnconv.convert(ann, calibration_data=data, **choices)
     rows = [{"network": "ANN", **accuracies(ann)}, {"network": "SNN, converted", **accuracies(snn)}]
     print(json.dumps(rows), flush=True)
     settings = {**SETTINGS, "epochs": given.epochs, **given.change}
@@ -74,7 +80,7 @@ def main() -> None:
         rows.append({"network": "SNN, fine-tuned", "seed": seed, "wall_s": wall_s, **accuracies(tuned)})
         print(json.dumps(rows[-1]), flush=True)
     if given.output:
-        settings |= {"timesteps": TIMESTEPS, "levels": LEVELS, "images": given.images, "teacher": not given.no_teacher}
+        settings |= {**choices, "images": given.images, "teacher": not given.no_teacher}
         report = {"environment": environment(), "settings": settings, "threads": given.threads, "rows": rows}
         given.output.write_text(json.dumps(report, indent=1) + "\n")
 

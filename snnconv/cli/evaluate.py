@@ -121,8 +121,7 @@ def _plain_name(reference: Model | None) -> str:
     """Return the words for the plain network whose energy stands beside: the reference, or that of the same layers."""
     from snnconv.model import SNN
 
-    own = reference is None or isinstance(reference, SNN)
-    return "the plain network" if own else _called(reference)
+    return "the plain network" if reference is None or isinstance(reference, SNN) else _called(reference)
 
 
 def _window(result: Evaluation) -> str:

@@ -24,6 +24,7 @@ from snnconv.convert.calibration.differential import calibrate_sigma_delta
 from snnconv.convert.calibration.expectation import expected_agreement
 from snnconv.convert.calibration.images import DEFAULT_IMAGES, CalibrationImages, images_for, make_images
 from snnconv.convert.calibration.method import AUTO
+from snnconv.convert.calibration.taking_back import calibrate_taking_back
 from snnconv.convert.coupling_settings import CouplingSettings
 from snnconv.convert.message_verification import verify_messages
 from snnconv.convert.report import (
@@ -194,7 +195,7 @@ def _quantized(
 
 
 def _networks(task: ConversionTask, images: CalibrationImages, allocated: AllocatedLevels | None) -> _Networks:
-    """Give the quantized ANN spikes; where biases were calibrated, causal coupling has them suit its steps."""
+    """Give the quantized ANN spikes; where biases were calibrated, couplings that stream have them suit their steps."""
     choices = task.choices
     if choices.messages.sends_powers:
         return _sigma_delta(task, images)
@@ -204,11 +205,15 @@ def _networks(task: ConversionTask, images: CalibrationImages, allocated: Alloca
     else:
         snn = spike_as(choices.neuron, quantized, choices.timesteps, choices.coupling)
     moves_biases = calibration is not None and METHODS[calibration.method].correct_bias
-    if choices.coupling is not Coupling.CAUSAL or not moves_biases:
+    if choices.coupling is Coupling.MEAN or not moves_biases:
         return _Networks(quantized, snn, calibration, None)
+    if choices.coupling is Coupling.DIFFERENTIAL:
+        bipolar = calibrate_taking_back(task.ann, quantized, snn, images.batches, progress=choices.progress)
+        report = DifferentialReport(bipolar.images, bipolar.sites)
+        return _Networks(bipolar.quantized, bipolar.snn, calibration, None, report)
     causal = calibrate_causal(task.ann, quantized, snn, images.batches, progress=choices.progress)
-    report = CausalReport(causal.images, causal.sites) if causal.sites else None
-    return _Networks(causal.quantized, causal.snn, calibration, report)
+    uneven = CausalReport(causal.images, causal.sites) if causal.sites else None
+    return _Networks(causal.quantized, causal.snn, calibration, uneven)
 
 
 def _sigma_delta(task: ConversionTask, images: CalibrationImages) -> _Networks:

@@ -8,6 +8,7 @@ from typing import Any
 from snnconv.convert.allocation.report import PrecisionReport
 from snnconv.convert.calibration.causal import CausalSite
 from snnconv.convert.calibration.differential import SigmaDeltaSite
+from snnconv.convert.calibration.taking_back import TakingBackSite
 from snnconv.spiking.blocks import BlockError
 
 __all__ = [
@@ -138,7 +139,7 @@ class CausalReport:
 
 @dataclass(frozen=True)
 class DifferentialReport:
-    """The calibration of a network of power-of-two messages on its own steps.
+    """The calibration of a network of differential coupling on its own steps.
 
     Attributes:
         images: Number of images that it took.
@@ -146,7 +147,7 @@ class DifferentialReport:
     """
 
     images: int
-    sites: tuple[SigmaDeltaSite, ...]
+    sites: tuple[SigmaDeltaSite, ...] | tuple[TakingBackSite, ...]
 
 
 @dataclass(frozen=True)
@@ -165,7 +166,7 @@ class ConversionReport:
         method: Calibration of ceilings and biases; None where they were trained.
         precision: Choice of the levels of each site; None where the user stated them.
         causal: Calibration on the steps of a causal network; None where there was none.
-        differential: Calibration of power-of-two messages; None of other neurons.
+        differential: Calibration of differential coupling on its own steps; None where there was none.
         on_means: Operators that are computed once, on the time mean of their input.
         verification: Check before anything is written.
         wall_s: Seconds that the conversion took.

@@ -5,14 +5,22 @@ from __future__ import annotations
 from itertools import pairwise
 
 import torch
-from torch import Tensor
+from torch import Tensor, fx
 
-from snnconv.neurons import unfold_time
+from snnconv.neurons import Coupling, SpikingSite, unfold_time
 from snnconv.neurons.code import Code
 
-__all__ = ["changed_values"]
+__all__ = ["changed_values", "code_of"]
 
 ROUNDING = 16  # units in the last place within which two values are one
+
+
+def code_of(graph: fx.GraphModule) -> Code | None:
+    """Return the code of a graph's messages; None where its neurons are not of differential coupling."""
+    for module in graph.modules():
+        if isinstance(module, SpikingSite) and module.coupling is Coupling.DIFFERENTIAL:
+            return module.code
+    return None
 
 
 def changed_values(values: Tensor, timesteps: int, code: Code) -> Tensor:

@@ -39,14 +39,15 @@ class LayerSums:
             spikes: Number of spikes in each count, `[3]`.
             weighted: True where they land through weights.
         """
-        self.synops = self.synops.to(operations.device) + operations
-        self.spike_reads = self.spike_reads.to(operations.device) + spikes.detach()
+        operations = operations.cpu()
+        self.synops = self.synops + operations
+        self.spike_reads = self.spike_reads + spikes.detach().cpu()
         if weighted:
-            self.synapses = self.synapses.to(operations.device) + operations.detach()
+            self.synapses = self.synapses + operations.detach()
 
     def write(self, spikes: Tensor) -> None:
         """Add spikes that were fired, in each count, `[3]`."""
-        self.spike_writes = self.spike_writes.to(spikes.device) + spikes
+        self.spike_writes = self.spike_writes + spikes.cpu()
 
     def send(self, operations: float, values: float) -> None:
         """Add real values that are sent through weights where they changed.

@@ -32,7 +32,7 @@ from torch import Tensor, fx, nn
 
 from snnconv.costs.operators import fan_out
 from snnconv.costs.routing import route, spike_form
-from snnconv.costs.sent_values import changed_values
+from snnconv.costs.sent_values import changed_values, code_of
 from snnconv.costs.site_activity import SiteSums
 from snnconv.costs.sums import LayerSums
 from snnconv.costs.updates import update_of
@@ -72,10 +72,8 @@ class Walk(fx.Interpreter):
         super().__init__(graph)
         self.graph_module = graph
         self.timesteps = timesteps
-        sites = [module for module in graph.modules() if isinstance(module, SpikingSite)]
-        told = [site for site in sites if site.coupling is Coupling.DIFFERENTIAL]
-        self.code: Code | None = getattr(told[0], "code", None) if told else None  # of differential coupling only
-        timing = analyse(graph, Coupling.DIFFERENTIAL if told else Coupling.MEAN)
+        self.code = code_of(graph)
+        timing = analyse(graph, Coupling.MEAN if self.code is None else Coupling.DIFFERENTIAL)
         self.temporal, self.on_means = timing.temporal, timing.on_means
         self.batch_axis = 1 if any(isinstance(module, Fold) for module in graph.modules()) else 0
         self.stepped = any(isinstance(module, (SpikingSite, *TIME)) for module in graph.modules())
@@ -179,11 +177,12 @@ class Walk(fx.Interpreter):
                 layer.write(fired)
         if self.timesteps is None or not isinstance(module, Site):
             return
-        if isinstance(capabilities_of(module).update, NoForm) or form is None:
+        known = not isinstance(capabilities_of(module).update, NoForm)
+        if known:
+            neurons = value.numel() // (self.timesteps if isinstance(module, SpikingSite) else 1)
+            layer.update(update_of(module, self.timesteps), self.timesteps * neurons)
+        if not known or form is None:
             self.uncounted[display_name(node)] = operator_name(module)
-        if not isinstance(capabilities_of(module).update, NoForm):
-            values = value.numel() // (self.timesteps if isinstance(module, SpikingSite) else 1)
-            layer.update(update_of(module, self.timesteps), self.timesteps * values)
 
     def _work(
         self, node: fx.Node, module: nn.Module, cost: Cost, operands: Sequence[Tensor | None], value: Tensor

@@ -82,7 +82,7 @@ class Reference:
         name: Name of its file.
         accuracy: Accuracy in percent; None without labels.
         energy_pj: Estimated energy of an image, in the unary count of a network that spikes.
-        energy_with_memory_pj: The same with memory accesses; None where these have no prices.
+        energy_with_memory_pj: Energy with memory accesses; None where these have no prices.
     """
 
     name: str

@@ -29,7 +29,7 @@ class CountedEnergy:
         energy_pj: Estimated energy without memory accesses.
         energy_with_memory_pj: Estimated energy with memory accesses; None where these have no prices.
         of_plain: Energy as a share of the plain network's; None without one.
-        of_plain_with_memory: The same with memory accesses.
+        of_plain_with_memory: Share with memory accesses.
     """
 
     count: str

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from reference.hardware_messages import Chip, levels_of, message_of
 
-from snnconv.errors import UnsupportedOperatorsError
+from snnconv.errors import FileError, UnsupportedOperatorsError
 from snnconv.formats.hardware import HardwareNetwork, save_hardware, to_hardware
 from snnconv.formats.hardware.operators import Limits, fire_back, message
 from snnconv.model import InputSpec
@@ -165,6 +165,15 @@ def test_a_network_by_hand():
     values = values_of(network, np.array([131, 137, 100]).reshape(3, 1, 1, 1))
     assert [values[step, 2].reshape(-1).tolist() for step in range(T)] == [[2, 4, 0], [2, 5, 0], [2, 5, 0], [2, 5, 0]]
     assert network.graph["outputs"][0]["scale"] == pytest.approx(1 / 4)
+
+
+def test_a_damaged_folder():
+    snn = differential("chain", Code.POWER_OF_TWO)
+    files, pixels = to_hardware(snn), integers(snn, 1)
+    for key, value in (("code", "octal"), ("answer", "first"), ("code", 3)):
+        damaged = {**files, "graph.json": json.dumps({**files.graph, key: value}).encode()}
+        with pytest.raises(FileError, match="does not know"):
+            HardwareNetwork(damaged)(pixels)
 
 
 numbers = st.integers(-(2**30), 2**30)

@@ -27,14 +27,13 @@ def run(currents: np.ndarray, theta: np.ndarray, levels: int, total: int, signed
 def smooth(means: Tensor, theta: Tensor, fired: np.ndarray, levels: int, total: int, signed: bool = False) -> Tensor:
     """Mean of what was told until each step, `[T, ...]`, with the gradient of the smooth function that is stated.
 
-    R_t = R_{t-1} + clip(clip(t*x_t, 0, N*theta) - R_{t-1}, -L*theta, L*theta), evaluated where the neuron really was.
+    S_t = S_{t-1} + clip(clip(t*x_t/theta, 0, N) - S_{t-1}, -L, L), evaluated where the neuron really was.
     """
-    told, steps, known = torch.zeros_like(theta), [], torch.zeros_like(theta)
+    known, steps = torch.zeros_like(theta), []
     for t, (mean, level) in enumerate(zip(means, torch.tensor(fired), strict=True), 1):
         target = (t * mean / theta).clamp(-total if signed else 0, total)
         lacking = (target - known).detach()
-        change = theta * torch.where(lacking.abs() <= levels, target - told / theta, levels * lacking.sign())
-        told = told + at(change, theta * level)
-        known = known + level
-        steps.append(told / t)
+        inside = lacking.abs() <= levels
+        known = at(torch.where(inside, target, known + levels * lacking.sign()), known.detach() + level)
+        steps.append(theta * known / t)
     return torch.stack(steps)

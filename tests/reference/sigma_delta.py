@@ -61,19 +61,17 @@ def smooth(
 ) -> Tensor:
     """What was told until each step, `[T, ...]`, whose gradient autograd finds of the smooth function that is stated.
 
-    R_t = R_{t-1} + theta*clip(u_t, -1, 1) with u_t = (f(z_t) - R_{t-1})/theta, evaluated where the neuron really was:
-    each step's value is the one that was sent.
+    S_t = S_{t-1} + clip(u_t, -1, 1) with u_t = f(z_t)/theta - S_{t-1}, evaluated where the neuron really was: S is
+    the sum of what was sent.
     """
     highest = torch.as_tensor(cap, dtype=values.dtype)
     lowest = -highest if code.signed else torch.zeros_like(highest)
-    told, steps, known = theta * initial, [], torch.full_like(values[0], initial)
+    known, steps = torch.full_like(values[0], initial), []
     for value, message_ in zip(values, torch.tensor(sent), strict=True):
-        target = torch.minimum(torch.maximum(value, lowest), highest)
-        lacking = (target / theta - known).detach()
-        change = theta * torch.where(lacking.abs() <= 1, (target - told) / theta, lacking.sign())
-        told = told + at(change, theta * message_)
-        known = known + message_
-        steps.append(told)
+        target = torch.minimum(torch.maximum(value, lowest), highest) / theta
+        lacking = (target - known).detach()
+        known = at(torch.where(lacking.abs() <= 1, target, known + lacking.sign()), known.detach() + message_)
+        steps.append(theta * known)
     return torch.stack(steps)
 
 

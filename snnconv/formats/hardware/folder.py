@@ -19,7 +19,7 @@ import numpy as np
 from snnconv.formats.exporting import Exported
 from snnconv.formats.hardware.layers import Array, HardwareLayer, Integers, bits_of
 from snnconv.formats.hardware.readme import readme
-from snnconv.formats.hardware.run import FORMAT, GRAPH, VERSION, HardwareNetwork
+from snnconv.formats.hardware.run import FORMAT, GRAPH, LAST, SUM, VERSION, HardwareNetwork
 from snnconv.model import Model
 from snnconv.neurons import Code
 from snnconv.spiking.sites import iter_sites, total_levels_of
@@ -147,7 +147,7 @@ def folder_of(
         "code": code.value if code else None,
         "timesteps": model.timesteps,
         "passes": passes,
-        "answer": "sum" if code is None else "last",
+        "answer": SUM if code is None else LAST,
         "levels": None if code is Code.POWER_OF_TWO else model.levels,
         "total_levels": _total_levels(model, code),
         "weight_bits": weight_bits,

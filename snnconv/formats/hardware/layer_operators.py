@@ -10,6 +10,7 @@ import numpy as np
 
 from snnconv.formats.hardware import operators
 from snnconv.formats.hardware.operators import Array, spread
+from snnconv.neurons.code import Code
 from snnconv.registry import Registry
 
 __all__ = ["LAYER_OPERATORS", "LayerOperator", "RunningLayer"]
@@ -99,7 +100,7 @@ class RunningLayer:
 # (layer, integers that it reads, `[B, ...]`) -> integers that it passes on, `[B, ...]`
 LayerOperator = Callable[[RunningLayer, list[Array]], Array]
 
-UNIFORM = "uniform"
+UNIFORM = Code.UNIFORM.value
 LAYER_OPERATORS: Registry[str, LayerOperator] = Registry("operator of a hardware folder")
 
 

@@ -21,11 +21,14 @@ from snnconv.errors import DataError, FileError, unreadable
 from snnconv.files import require_regular
 from snnconv.formats.hardware.layer_operators import LAYER_OPERATORS, RunningLayer
 from snnconv.formats.hardware.operators import Array
+from snnconv.neurons.code import Code
 
 __all__ = ["FORMAT", "GRAPH", "VERSION", "HardwareNetwork", "file_names", "read_folder"]
 
 FORMAT, VERSION = "snnconv hardware", 1
 GRAPH = "graph.json"
+SUM, LAST = ANSWERS = ("sum", "last")  # of the passes' outputs
+CODES = (None, *(code.value for code in Code))
 ARRAY_NAME = re.compile(r"[0-9]{3,6}_[a-z0-9_]+\.npy")
 
 # (step, position of the layer, its integers)
@@ -136,7 +139,7 @@ class HardwareNetwork:
                     if observe is not None:
                         observe(step, position, values[-1])
                 outputs = [values[output["layer"]] for output in self.graph["outputs"]]
-                added = bool(sums) and self.graph.get("answer") != "last"
+                added = bool(sums) and self.graph.get("answer") != LAST
                 sums = [a + b for a, b in zip(sums, outputs, strict=True)] if added else outputs
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
             raise FileError(
@@ -148,12 +151,15 @@ class HardwareNetwork:
         """Return how many steps there are, and whether each takes a frame of its own."""
         try:
             steps, spec = int(self.graph["passes"]), self.graph["input"]
+            known = self.graph.get("code") in CODES and self.graph.get("answer", SUM) in ANSWERS
             frames = spec["timesteps"] is not None
             shape, least, most = tuple(spec["shape"]), int(spec["least"]), int(spec["most"])
         except (LookupError, TypeError, ValueError) as error:
             raise FileError(
                 f"{GRAPH} is damaged ({type(error).__name__}: {error}). Export the network again."
             ) from error
+        if not known:
+            raise FileError(f"{GRAPH} has a code or an answer that this version does not know.")
         lead = 2 if frames else 1
         if inputs.dtype.kind not in "iu" or inputs.shape[lead:] != shape or (frames and len(inputs) != steps):
             raise DataError(

@@ -11,8 +11,8 @@ firing threshold, N levels of a window, at most L·T. The neurons start at θ/2.
 Where no step is cut by L, S_T = k_T: the last mean is QCFS of the last mean it was told, at N levels, so that the
 network ends as its quantized ANN [derived].
 
-Backward: with N and L in force, R_t = t·x'_t has the gradient of R_t = R_{t-1} + clip(t·clip(x_t, 0, λ·T/t) - R_{t-1},
--L·θ, L·θ), straight through the rounding.
+Backward: the gradient is that of S_t = S_{t-1} + clip(clip(t·x_t/θ, 0, N) - S_{t-1}, -L, L), straight through the
+rounding. So that of θ is, as for QCFS, the error of rounding where a sum is neither cut by L nor at an end [derived].
 """
 
 from __future__ import annotations
@@ -35,38 +35,38 @@ class _Window(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, means: Tensor, threshold: Tensor, levels: int, total: int, signed: bool) -> Tensor:
         output = memory_like(means)
-        slopes = torch.empty_like(output, dtype=torch.int8)  # 2: identity; -1, 0, 1: flat, what θ is taken times
+        slopes = torch.empty_like(output, dtype=torch.int8)  # 2: identity; 1: cut by L; 0: flat, at an end of the sum
+        factors = torch.empty_like(output) if ctx.needs_input_grad[1] else None  # what θ is taken times
         count = torch.zeros_like(means[0])
         lowest = -total if signed else 0
-        ends = torch.empty_like(output, dtype=torch.int8)  # N, -N or 0: the end at which the sum is cut
         for step, mean in enumerate(means, 1):
             drive = mean / (threshold / step)
-            target = torch.floor(drive + 0.5).clamp_(lowest, total)
+            ended = (drive < lowest) | (drive > total)
             missing = drive.clamp(lowest, total) - count
-            ends[step - 1] = (drive > total).to(torch.int8) - (drive < lowest).to(torch.int8)
-            slopes[step - 1] = torch.where(missing.abs() <= levels, 2, missing.sign()).to(torch.int8)
+            inside = missing.abs() <= levels
+            slopes[step - 1] = torch.where(inside, torch.where(ended, 0, 2), 1).to(torch.int8)
+            target = torch.floor(drive + 0.5).clamp_(lowest, total)
             count = count + (target - count).clamp_(-levels, levels)
-            output[step - 1] = count * (threshold / step)
-        ctx.levels, ctx.total, ctx.signed = levels, total, signed
-        ctx.save_for_backward(slopes, ends, threshold)
+            if factors is not None:
+                error = torch.where(ended, count, count - drive)
+                factors[step - 1] = torch.where(inside, error, levels * missing.sign())
+            torch.mul(count, threshold / step, out=output[step - 1])
+        ctx.save_for_backward(slopes, factors, threshold)
         return output
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        slopes, ends, threshold = ctx.saved_tensors
+        slopes, factors, threshold = ctx.saved_tensors
         to_means = torch.empty_like(grad)
-        to_threshold = torch.zeros_like(threshold) if ctx.needs_input_grad[1] else None
+        to_threshold = None if factors is None else torch.zeros_like(threshold)
         later = torch.zeros_like(grad[0])
         for step in range(len(grad), 0, -1):
             upstream = grad[step - 1] / step + later
-            slope, end = slopes[step - 1], ends[step - 1]
-            inside = slope == 2
-            torch.mul(upstream * step, inside & (end == 0), out=to_means[step - 1])
-            later = torch.where(inside, 0, upstream)
+            slope = slopes[step - 1]
+            torch.mul(upstream * step, slope == 2, out=to_means[step - 1])
+            later = upstream * (slope == 1)
             if to_threshold is not None:
-                end = end.to(grad.dtype) if ctx.signed else end.clamp(min=0).to(grad.dtype)
-                factor = torch.where(inside, ctx.total * end, ctx.levels * slope.to(grad.dtype))
-                to_threshold += sum_of_products(upstream, factor, threshold.shape)
+                to_threshold += sum_of_products(upstream, factors[step - 1], threshold.shape)
         return to_means, to_threshold, None, None, None
 
 

@@ -14,9 +14,11 @@ where the nearest is more. S starts at a multiple of 2^-(K-1) and stays one, so 
 The scheme is sigma-delta coding (Loihi 2's graded spikes), its levels those of H-MT and DCGS (ICML 2025), whose neuron
 has a division by t more; the rule of the sign is derived.
 
-Backward: the gradient is that of R_t = R_{t-1} + θ·clip(u_t, -1, 1) (straight through Q where |u_t| <= 1, flat where
-more is unknown than a message can tell; derived). With g_t = dL/dR_t + h_t and h_T = 0: where |u_t| <= 1 the gradient
-of f(z_t) is g_t and h_{t-1} = 0; else that of f(z_t) is 0, that of θ is g_t·sign(u_t), and h_{t-1} = g_t.
+Backward: the gradient is that of S_t = S_{t-1} + clip(u_t, -1, 1), R_t = θ·S_t, with u_t = f(z_t)/θ - S_{t-1}: straight
+through Q where |u_t| <= 1, flat where more is unknown than a message can tell (derived). With g_t = dL/dR_t + h_t and
+h_T = 0: where |u_t| <= 1 the gradient of f(z_t) is g_t, that of θ g_t·(q_t - u_t), the error of rounding as for the
+steps of LSQ and QCFS, and h_{t-1} = 0; else that of f(z_t) is 0, that of θ g_t·sign(u_t), and h_{t-1} = g_t. The start
+adds h_0·S_0 to that of θ.
 """
 
 from __future__ import annotations
@@ -91,31 +93,35 @@ class _Window(torch.autograd.Function):
         ctx: Any, values: Tensor, threshold: Tensor, start: Tensor, low: Tensor, cap: Tensor, code: _Code
     ) -> Tensor:
         output = memory_like(values)
-        slopes = torch.empty_like(output, dtype=torch.int8)  # 2: identity; -1, 0, 1: flat, the sign of the message
+        slopes = torch.empty_like(output, dtype=torch.int8)  # 2: identity; 1: more is left than is told; 0: flat
+        factors = torch.empty_like(output) if ctx.needs_input_grad[1] else None  # what θ is taken times
         negative = torch.empty_like(values[0]).copy_(-start)
         for step, z in enumerate(values):
             clipped = torch.minimum(torch.maximum(z, low), cap)
             u = torch.addcdiv(negative, clipped, threshold)
-            negative -= _message(u, negative, code)
+            message = _message(u, negative, code)
+            negative -= message
             torch.mul(negative, -threshold, out=output[step])
-            slope = torch.where(u.abs() <= 1, 2 * (clipped == z), u.sign())
-            slopes[step] = slope.to(torch.int8)
-        ctx.save_for_backward(slopes, threshold, start)
+            inside = u.abs() <= 1
+            slopes[step] = torch.where(inside, 2 * (clipped == z), 1).to(torch.int8)
+            if factors is not None:
+                factors[step] = torch.where(inside, message - u, u.sign())
+        ctx.save_for_backward(slopes, factors, threshold, start)
         return output
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        slopes, threshold, start = ctx.saved_tensors
-        to_values = torch.zeros_like(grad)
-        to_threshold = torch.zeros_like(threshold) if ctx.needs_input_grad[1] else None
+        slopes, factors, threshold, start = ctx.saved_tensors
+        to_values = torch.empty_like(grad)
+        to_threshold = None if factors is None else torch.zeros_like(threshold)
         later = torch.zeros_like(grad[0])
         for step in range(len(grad) - 1, -1, -1):
             upstream = grad[step] + later
             slope = slopes[step]
             torch.mul(upstream, slope == 2, out=to_values[step])
-            later = upstream * (slope.abs() == 1)
+            later = upstream * (slope == 1)
             if to_threshold is not None:
-                to_threshold += sum_of_products(later, slope.to(grad.dtype), threshold.shape)
+                to_threshold += sum_of_products(upstream, factors[step], threshold.shape)
         if to_threshold is not None:
             to_threshold += (later * start).sum_to_size(threshold.shape)
         return to_values, to_threshold, None, None, None, None
