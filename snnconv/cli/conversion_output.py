@@ -200,7 +200,6 @@ def _figures(point: PrecisionPoint) -> tuple[str, ...]:
 
 def _print_differential(differential: DifferentialReport, noun: str) -> None:
     from snnconv.convert.calibration.differential import SigmaDeltaSite
-    from snnconv.convert.calibration.taking_back import TakingBackSite
     from snnconv.spiking.sites import in_words
 
     sites = differential.sites
@@ -208,13 +207,12 @@ def _print_differential(differential: DifferentialReport, noun: str) -> None:
     errors = [site.error if isinstance(site, SigmaDeltaSite) else site.after for site in sites]
     error = f"mean squared error of what a site tells {100 * sum(errors) / len(sites):.3g} % of its activation's"
     powers = [site for site in sites if isinstance(site, SigmaDeltaSite)]
+    how = ""
     if powers:
         octaves = in_words(site.octaves for site in powers)
         started = 100 * sum(site.started for site in powers) / len(powers)
-        how = f"octaves K={octaves}, {started:.0f} % of channels start from a value that their readers know"
-    else:
-        how = f"N={in_words(site.total_levels for site in sites if isinstance(site, TakingBackSite))} levels a window"
-    print_line(f"Steps calibrated on {differential.images} {noun}s: {how}, {biased}; {error}.")
+        how = f"octaves K={octaves}, {started:.0f} % of channels start from a value that their readers know, "
+    print_line(f"Steps calibrated on {differential.images} {noun}s: {how}{biased}; {error}.")
 
 
 def _print_causal(causal: CausalReport, noun: str) -> None:

@@ -17,6 +17,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import cast
 
 import torch
 from torch import Tensor, fx, nn
@@ -118,8 +119,7 @@ def calibrate_sigma_delta(
 
 def _calibrate_site(walk: DifferentialWalk, visit: SiteVisit, octaves: int | None, *, together: bool) -> SigmaDeltaSite:
     """Give a site its neurons, and the operator before it its bias."""
-    module, record = visit.module, visit.record
-    assert isinstance(module, SigmaDelta)
+    module, record = cast(SigmaDelta, visit.module), visit.record
     search = PowersSearch(
         visit.halves,
         module.cap if module.saturates else None,
@@ -128,14 +128,14 @@ def _calibrate_site(walk: DifferentialWalk, visit: SiteVisit, octaves: int | Non
         together=together,
     )
     powers = search.best(octaves)
-    told = partial(search.told, powers)
+    values = partial(search.told, powers)
     bias: Tensor | None = None
     if visit.carrier is not None:
-        bias = fitting_bias(told, search.errors, record)
+        bias = fitting_bias(values, search.errors, record)
         walk.shift(visit, bias)
         record = record.shifted(bias)
     swap(walk.snn.graph, visit.node, _neurons(module, powers, visit.axis))
-    known = told(record)
+    known = values(record)
     energy = float(record.activations.square().mean()) or 1.0
     return SigmaDeltaSite(
         name=display_name(visit.node),
@@ -173,8 +173,7 @@ def _neurons(module: SigmaDelta, powers: Powers, axis: int | None) -> SigmaDelta
 
 def _why_silent(snn: SNN, visit: SiteVisit) -> str:
     """Return the numbers of a site that tells nothing, in words."""
-    module = snn.graph.get_submodule(str(visit.node.target))
-    assert isinstance(module, SigmaDelta)
+    module = cast(SigmaDelta, snn.graph.get_submodule(str(visit.node.target)))
     least = float((module.ceiling * (module.dead_zone * module.smallest)).min())
     largest = float(visit.record.values.abs().max())
     return f"{display_name(visit.node)} (K={module.octaves} tells from {least:.3g} on, the largest is {largest:.3g})"

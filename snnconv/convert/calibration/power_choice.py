@@ -39,7 +39,7 @@ FACTORS = tuple(2.0 ** (half / 2) for half in HALF_OCTAVES)  # candidates for θ
 FLOORS = (0.0, 0.12, 0.25, 0.35, 0.5, 0.7, 1.0)  # candidates for the share of it that no channel goes below
 STARTS = (0.0, 1 / 8, 1 / 4, 1 / 2)  # candidates for R_0, in units of θ
 STEP_WEIGHT = 0.2  # w
-PRICE = 0.2
+PRICE = 0.15
 QUANTILE = 0.999
 
 
@@ -134,8 +134,8 @@ class PowersSearch:
         figures = []
         for half in self.halves:
             for powers in candidates:
-                told = self.told(powers, half)
-                figures.append(torch.stack([self.errors(told, half), self.messages(powers, told)]))
+                known = self.told(powers, half)
+                figures.append(torch.stack([self.errors(known, half), self.messages(powers, known)]))
         table = torch.stack(figures).unflatten(0, (len(self.halves), -1))  # type: ignore[no-untyped-call]
         if self.together:
             table = table.mean(3, keepdim=True).expand_as(table)

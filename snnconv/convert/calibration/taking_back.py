@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import cast
 
 import torch
 from torch import Tensor
@@ -87,21 +88,21 @@ def calibrate_taking_back(
     twins = {str(node.target): node for node in calls(reference.graph)}
     sites = []
     for visit in walk.visits(progress):
-        assert isinstance(visit.module, BipolarMultiThreshold)
-        told = partial(_told, visit.module)
-        before = after = told(visit.record)
+        module = cast(BipolarMultiThreshold, visit.module)
+        means = partial(_means, module)
+        before = after = means(visit.record)
         bias: Tensor | None = None
         if visit.carrier is not None:
-            bias = fitting_bias(told, _errors, visit.record)
+            bias = fitting_bias(means, _errors, visit.record)
             walk.shift(visit, bias)
             add_bias(reference.graph, twins[str(visit.carrier.target)], bias)
-            after = told(visit.record.shifted(bias))
-        sites.append(_report(visit, visit.module, before, after, bias))
+            after = means(visit.record.shifted(bias))
+        sites.append(_report(visit, module, before, after, bias))
     reference.graph.recompile()
     return TakingBackCalibration(spiking, reference, walk.images, tuple(sites))
 
 
-def _told(module: BipolarMultiThreshold, record: TellingRecord) -> Tensor:
+def _means(module: BipolarMultiThreshold, record: TellingRecord) -> Tensor:
     """Return the means that readers are told until each step, `[T, C, M]`."""
     threshold = module.threshold.detach().expand(len(record.activations)).unsqueeze(1)
     return bipolar_multithreshold(
@@ -109,9 +110,9 @@ def _told(module: BipolarMultiThreshold, record: TellingRecord) -> Tensor:
     )
 
 
-def _errors(told: Tensor, record: TellingRecord) -> Tensor:
+def _errors(means: Tensor, record: TellingRecord) -> Tensor:
     """Return the squared error of each channel after the last step, `[C]`."""
-    return (told[-1] - record.activations).square_().mean(1)
+    return (means[-1] - record.activations).square_().mean(1)
 
 
 def _report(

@@ -69,13 +69,13 @@ def messages(
         beyond = max(-reached[0], reached[1])  # a cap that is never met
         caps = np.minimum(whole(np.minimum(cap / unit, beyond)), beyond)
         arrays["caps"] = with_real(caps, cap, shape) if np.isfinite(cap).all() else Integers(*compact(caps, shape))
-    told = _told(builder.passes << (neurons.octaves - 1), reached, initial, smallest, site.signed)
+    extent = _told(builder.passes << (neurons.octaves - 1), reached, initial, smallest, site.signed)
     return builder.add(
         display_name(node),
         "sigma_delta",
         [received],
         np.asarray(smallest * unit),
-        told,
+        extent,
         shape,
         attributes={"octaves": neurons.octaves, "signed": site.signed, "shift": shift},
         arrays=arrays,
