@@ -79,7 +79,7 @@ def messages(
         shape,
         attributes={"octaves": neurons.octaves, "signed": site.signed, "shift": shift},
         arrays=arrays,
-        state=_held(reached, told, int(smallest.max()), (3 * int(smallest.max()) << neurons.octaves - 1) // 4),
+        state=_held(reached, extent, int(smallest.max()), (3 * int(smallest.max()) << neurons.octaves - 1) // 4),
     )
 
 
