@@ -26,6 +26,7 @@ POWERS = {
     "resnet8": ((4, None),),
     "lite0": ((4, None), (8, None)),
 }
+ENERGY_IMAGES = 64
 UNIFORM = {"resnet20": ((4, 4), (8, 1), (16, 1)), "resnet8": (), "lite0": ()}
 
 
@@ -59,7 +60,24 @@ def measure(case: Case, timesteps: int, seed: int, **choices: Any) -> dict[str, 
         same = torch.cat(
             [snn.logits(x).argmax(1) == ann.logits(x).argmax(1) for x, _ in images.batches(32 if case.labelled else 4)]
         )
-    return {"agreement": 100 * float(same.double().mean()), "images": len(images), "convert_s": seconds}
+    return {
+        "agreement": 100 * float(same.double().mean()),
+        "energy_over_ann": energy(snn, ann, images),
+        "images": len(images),
+        "convert_s": seconds,
+    }
+
+
+def energy(snn: Any, ann: Any, images: Any) -> float:
+    """Return the energy of power-of-two spikes, one addition each, over the ANN's, on a few images."""
+    from snnconv.costs.activity import measure as operations_of
+    from snnconv.neurons.spike_counts import SpikeCount
+    from snnconv.spiking.plan import prepare
+
+    x = next(iter(images.batches(ENERGY_IMAGES)))[0]
+    spiking = operations_of(snn.graph, torch.split(x, 8), timesteps=snn.timesteps).operations
+    plain = operations_of(prepare(ann).graph, torch.split(x, 8)).operations
+    return spiking.estimate(SpikeCount.POWER_OF_TWO).energy_pj_per_image / plain.energy_pj_per_image
 
 
 def main() -> None:

@@ -29,6 +29,7 @@ from torch import Tensor, nn
 from benchmarks.environment import environment
 
 STEPS = (1, 4, 8, 32)
+DIFFERENTIAL_STEPS = (4, 8)
 TRAINED_STEPS, TRAINED_BATCH = 4, 32
 LEVELS = 4
 ROUNDS = 9
@@ -116,9 +117,18 @@ def inference(case: str) -> Contenders:
         if timesteps == TRAINED_STEPS:
             found["ours, collapsed"] = (split(for_inference(collapse(snn))), 1)
         found[f"ours, T={timesteps}"] = (split(for_inference(snn)), timesteps)
+    for timesteps in DIFFERENTIAL_STEPS:
+        found[f"ours, differential, T={timesteps}"] = (split(for_inference(differential(ann, x, timesteps))), timesteps)
     if find_spec("spikingjelly"):
         found |= peer_inference(ann, x)
     return found
+
+
+def differential(ann: Any, x: Tensor, timesteps: int) -> Any:
+    """The network of differential coupling, code power-of-two."""
+    import snnconv
+
+    return snnconv.convert(ann, timesteps=timesteps, coupling="differential", calibration_data=x)
 
 
 def peer_inference(ann: Any, x: Tensor) -> Contenders:
@@ -165,6 +175,7 @@ def in_onnxruntime(case: str) -> Contenders:
         "ours, collapsed, int8": (run(to_int8(snn)), 1),
         f"ours, T={TRAINED_STEPS}": (run(to_onnx(snn)), TRAINED_STEPS),
         f"ours, T={TRAINED_STEPS}, int8": (run(to_int8(snn, stepped=True)), TRAINED_STEPS),
+        f"ours, differential, T={TRAINED_STEPS}": (run(to_onnx(differential(ann, x, TRAINED_STEPS))), TRAINED_STEPS),
     }
 
 
