@@ -39,7 +39,7 @@ FACTORS = tuple(2.0 ** (half / 2) for half in HALF_OCTAVES)  # candidates for θ
 FLOORS = (0.0, 0.12, 0.25, 0.35, 0.5, 0.7, 1.0)  # candidates for the share of it that no channel goes below
 STARTS = (0.0, 1 / 8, 1 / 4, 1 / 2)  # candidates for R_0, in units of θ
 STEP_WEIGHT = 0.2  # w
-PRICE = 0.15
+PRICE = 0.12
 QUANTILE = 0.999
 
 
