@@ -20,7 +20,7 @@ from torch import Tensor
 
 __all__ = ["PENALTIES", "GramMatrices", "fitting_correction"]
 
-PENALTIES = tuple(10.0**exponent for exponent in range(-6, 2))  # μ in units of the mean square of a column of A
+PENALTIES = tuple(10.0**exponent for exponent in range(-6, 2))  # μ in units of the mean of the diagonal of A^T·A
 SMALL = 1e-15  # magnitudes below it, or above its inverse, are squared in double precision
 
 
