@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 
 from torch import fx, nn
 
@@ -18,6 +19,7 @@ __all__ = [
     "output_of",
     "results",
     "samples_within",
+    "shared_parameters",
 ]
 
 
@@ -99,3 +101,9 @@ def largest_activation(graph: fx.GraphModule) -> int:
     """Return the elements of the largest activation of one sample and step."""
     shapes = [node.meta["shape"] for node in graph.graph.nodes if "shape" in node.meta]
     return max((math.prod(shape) for shape in shapes), default=1)
+
+
+def shared_parameters(graph: fx.GraphModule) -> set[int]:
+    """Return identities of parameters that several calls read: moved for one, they would move for all."""
+    uses = Counter(id(p) for node in calls(graph) for p in module_of(graph, node).parameters(recurse=False))
+    return {parameter for parameter, count in uses.items() if count > 1}

@@ -13,7 +13,6 @@ what it had; of one that did, the best epoch is kept.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 
 import torch
@@ -22,7 +21,7 @@ from torch import Tensor, fx
 from snnconv.convert.calibration.frontier import Frontier
 from snnconv.convert.calibration.progress_file import ProgressFile
 from snnconv.convert.calibration.trial import SAME, Trial
-from snnconv.graph.access import calls, display_name, module_of
+from snnconv.graph.access import display_name, shared_parameters
 from snnconv.model import Model, QuantizedANN
 from snnconv.progress import Progress, no_progress
 from snnconv.spiking.blocks import Block, BlockError, blocks_of
@@ -68,7 +67,7 @@ def reconstruct(
     parts = [part for batch in batches for part in torch.split(batch, MOST_IMAGES)]
     groups = _groups([len(part) for part in parts])
     blocks = list(zip(blocks_of(ann.graph), blocks_of(model.graph), strict=True))
-    shared = _shared(model.graph)
+    shared = shared_parameters(model.graph)
     errors = []
     with Frontier(ann.graph, parts) as ann_walk, Frontier(model.graph, parts) as walk:
         for index, (ann_block, block) in enumerate(progress(blocks, "reconstructing", len(blocks))):
@@ -93,12 +92,6 @@ def reconstruct(
 @torch.no_grad()
 def _run(frontier: Frontier, block: Block) -> None:
     frontier.run(*block.nodes)
-
-
-def _shared(graph: fx.GraphModule) -> set[int]:
-    """Return identities of parameters that several calls read: moved for one, they would move for all."""
-    uses = Counter(id(p) for node in calls(graph) for p in module_of(graph, node).parameters(recurse=False))
-    return {parameter for parameter, count in uses.items() if count > 1}
 
 
 def _groups(sizes: Sequence[int]) -> list[list[int]]:
