@@ -103,7 +103,7 @@ def gather_comparison(
         reference,
         first.images,
         first.activity_images,
-        str(first.to_dict()["energy_note"]),
+        energy_model.note_in(count),
         provenance_of(models[0][1], against and against[1], images, first.images, command),
         _lead(contenders, results, score),
         input_spec.noun,

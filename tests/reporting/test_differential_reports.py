@@ -174,6 +174,7 @@ def test_energies_of_a_comparison_are_of_one_count_that_it_names(ann, snn, image
         assert found.reference.energy_pj == pytest.approx(ann_energy(ann).energy_pj_per_image)
         page = render("compare.html.j2", comparison_view(found))
         assert f"energy, {label}" in page
+        assert f"Energy without another name is {label}." in page
         assert f"energy ({label})" in page
         assert (found == replace(usual, provenance=found.provenance)) == (label == "power-of-two")
     with pytest.raises(InvalidValueError, match="'binary': it must be one of 'unary', 'power-of-two', 'graded'"):
