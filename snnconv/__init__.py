@@ -36,13 +36,14 @@ if TYPE_CHECKING:
     from snnconv.formats.onnx import save
     from snnconv.loading import ModelLike, load, load_module
     from snnconv.model import ANN, SNN, InputSpec, Model, QuantizedANN, Stage
-    from snnconv.neurons import Coupling, NeuronSettings
+    from snnconv.neurons import Code, Coupling, NeuronSettings
     from snnconv.reporting import Comparison, Grid, Report, ReportOptions, compare, report
 
 __all__ = [
     "ANN",
     "SNN",
     "CalibrationSettings",
+    "Code",
     "Comparison",
     "ConversionReport",
     "Coupling",
@@ -111,7 +112,7 @@ _NAMES = {
     "snnconv.formats.onnx": ("save",),
     "snnconv.loading": ("ModelLike", "load", "load_module"),
     "snnconv.model": ("ANN", "SNN", "InputSpec", "Model", "QuantizedANN", "Stage"),
-    "snnconv.neurons": ("Coupling", "NeuronSettings"),
+    "snnconv.neurons": ("Code", "Coupling", "NeuronSettings"),
     "snnconv.reporting": ("Comparison", "Grid", "Report", "ReportOptions", "compare", "report"),
 }
 _HOMES = {name: home for home, names in _NAMES.items() for name in names}

@@ -32,6 +32,7 @@ TYPES = {
     "ANN",
     "SNN",
     "CalibrationSettings",
+    "Code",
     "Comparison",
     "ConversionReport",
     "Coupling",

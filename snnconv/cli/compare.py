@@ -96,6 +96,12 @@ def _couplings(_: click.Context, option: click.Parameter, text: str | None) -> t
     metavar="FILE",
     help="Costs of operations (docs/energy.md).",
 )
+@click.option(
+    "--spike-count",
+    type=click.Choice(["unary", "power-of-two", "graded"]),
+    help="Count of spikes that the energy column, the front and the picture use (docs/energy.md).  [default: unary; "
+    "power-of-two where a FILE sends power-of-two messages]",
+)
 @pretrained_option(default=True)
 @input_options
 @json_option
@@ -132,6 +138,7 @@ def compare(
         limit=options["limit"],
         precision=options["precision"],
         energy_model=energy_model,
+        spike_count=options["spike_count"],
         command=click.get_current_context().obj,
         progress=track,
     )

@@ -59,6 +59,11 @@ class ConversionChoices:
                 f"calibration is {settings.method!r}, which finds ceilings of levels; thresholds of power-of-two "
                 "messages are calibrated on the spiking network itself: leave --calibration out."
             )
+        if messages.sends_powers and (settings.reconstruct_weights or settings.epochs is not None):
+            raise InvalidValueError(
+                "--reconstruct-weights or --reconstruct-epochs is given, and they belong to the calibration "
+                "'reconstruct' of levels, which power-of-two messages have not: leave both out, or take --code uniform."
+            )
         coupling = Coupling(messages.coupling)
         file = None if keep is None else Path(keep)
         return ConversionChoices(timesteps, request, coupling, messages, neuron, settings, file, seed, progress)

@@ -121,6 +121,10 @@ class EnergyModel:
     @property
     def note(self) -> str:
         """Describe the estimate, with all that it leaves out; printed beside every figure of it."""
+        return self.note_in(SpikeCount.UNARY)
+
+    def note_in(self, count: SpikeCount) -> str:
+        """Describe the estimate where figures without another name are of this count of spikes."""
         prices = self.operations
         beside = "Neuron updates have a figure of their own"
         if self.memory is not None:
@@ -131,9 +135,9 @@ class EnergyModel:
         return (
             f"An operation-count estimate, not a measurement: {prices.multiply_accumulate.value:g} pJ a "
             f"multiply-accumulate, {unary} a synaptic operation or addition ({self.name}). Energy without another name "
-            f"is unary: a spike of level k is k additions. Power-of-two: {shifted} an addition with a shift, for each "
-            f"power of two in a spike. Graded: {graded} a multiply-accumulate of integers, for each spike. {beside}, "
-            "which are not in it; activation functions and uncounted operators are in none."
+            f"is {count.label}. Unary: a spike of level k is k additions. Power-of-two: {shifted} an addition "
+            f"with a shift, for each power of two in a spike. Graded: {graded} a multiply-accumulate of integers, for "
+            f"each spike. {beside}, which are not in it; activation functions and uncounted operators are in none."
         )
 
 

@@ -18,7 +18,7 @@ from snnconv.finetune.quantize import hold_scalars
 from snnconv.finetune.settings import FinetuneSettings
 from snnconv.graph.node import Refusal
 from snnconv.model import SNN, QuantizedANN
-from snnconv.neurons import Coupling, NoForm, SpikingSite, capabilities_of, reasons_against
+from snnconv.neurons import Code, Coupling, NoForm, SpikingSite, capabilities_of, reasons_against
 from snnconv.progress import Progress, no_progress
 from snnconv.spiking.sites import MOST_LEVELS, iter_sites, swap
 from snnconv.spiking.unrolling import collapse, unroll, without_time
@@ -53,6 +53,7 @@ def continued(network: SNN, images: Images, settings: FinetuneSettings, *, progr
 
     Raises:
         ModelError: Its sites cannot be those neurons, or cannot have another T or L.
+        InvalidValueError: There are more levels than are allowed, or one step of the uniform code.
 
     Warns:
         SnnconvWarning: A learned coupling is lost, because it belongs to the old T.
@@ -60,6 +61,11 @@ def continued(network: SNN, images: Images, settings: FinetuneSettings, *, progr
     timesteps, levels = settings.timesteps or network.timesteps, settings.levels or network.levels
     if timesteps * levels > MOST_LEVELS:
         raise InvalidValueError(f"N = L*T = {timesteps * levels} levels; at most {MOST_LEVELS} are allowed. Give less.")
+    if network.code is Code.UNIFORM and timesteps == 1:
+        raise InvalidValueError(
+            "timesteps is 1, and the network's code is uniform: what the first step tells can be taken back by later "
+            "ones only. Take --timesteps 2 or more."
+        )
     if reasons := reasons_against([site for _, site in iter_sites(network.graph)], "trained"):
         raise ModelError(f"{reasons[0]}.")
     student = network.copy()
@@ -90,6 +96,8 @@ def _resized(network: SNN, images: Images, settings: FinetuneSettings, timesteps
     fixed_levels = reasons_against([*sites.values()], "other_levels")
     if fixed_levels and settings.levels not in (None, network.levels):
         kinds = ", ".join(sorted(_labels(sites.values())))
+        if network.code is Code.POWER_OF_TWO:
+            raise ModelError(f"The neurons of this file ({kinds}) have octaves, not levels. Leave --levels out.")
         raise ModelError(
             f"The neurons of this file ({kinds}) keep their {network.levels} levels: {fixed_levels[0]}. Leave --levels "
             "out."
@@ -146,7 +154,7 @@ def _become(student: SNN, settings: FinetuneSettings) -> None:
     if not settings.mpr:
         return
     if reasons := reasons_against(sites, "mpr"):
-        raise ModelError(f"{reasons[0]}. Leave --mpr out.")
+        raise ModelError(f"The neurons of this file cannot be trained so: {reasons[0]}. Leave --mpr out.")
     for site in sites:
         turn_on = capabilities_of(site).mpr
         assert not isinstance(turn_on, NoForm)

@@ -35,6 +35,11 @@ class SpikeCount(StrEnum):
         """Return the name as readers see it."""
         return self.value.replace("_", "-")
 
+    @classmethod
+    def _missing_(cls, value: object) -> SpikeCount | None:
+        """Take the label for the value."""
+        return next((count for count in cls if count.label == value), None)
+
 
 class SpikeCounts(NamedTuple):
     """Spikes of each neuron over its window, whole numbers of any type, `[B, ...]` each."""

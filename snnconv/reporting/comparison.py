@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from snnconv.neurons.spike_counts import SpikeCount
 from snnconv.reporting.counted_energy import CountedEnergy
 from snnconv.reporting.json_values import json_values
 from snnconv.reporting.provenance import Provenance
@@ -34,7 +35,7 @@ class Contender:
         accuracy_standard_error: Binomial standard error of the accuracy, in points.
         agreement: Share of images with the reference's arg-max; None without a reference.
         agreement_standard_error: Binomial standard error of the agreement, in points.
-        energy_pj: Estimated energy in the unary count, or None where nothing was counted.
+        energy_pj: Estimated energy in the comparison's count of spikes, or None where nothing was counted.
         on_energy_front: True if no other network scores as high for as little energy.
         on_latency_front: True if no other network scores as high as early; False of a network without time.
         score_at: Accuracy or agreement, whichever networks are ranked by, after each step t = 1..T of a network whose
@@ -81,7 +82,7 @@ class Reference:
     Attributes:
         name: Name of its file.
         accuracy: Accuracy in percent; None without labels.
-        energy_pj: Estimated energy of an image, in the unary count of a network that spikes.
+        energy_pj: Estimated energy of an image; of a network that spikes in the comparison's count of spikes.
         energy_with_memory_pj: Energy with memory accesses; None where these have no prices.
     """
 
@@ -127,6 +128,7 @@ class Comparison:
         provenance: The origin of the data and the reference; each contender names its own file.
         lead: Distance of the best network from the next one; None of one network.
         noun: Word for one input, `InputSpec.noun`.
+        spike_count: Count of spikes that `energy_pj` and the energy front are in.
     """
 
     score: str
@@ -138,6 +140,7 @@ class Comparison:
     provenance: Provenance
     lead: Lead | None = None
     noun: str = "image"
+    spike_count: SpikeCount = SpikeCount.UNARY
 
     def to_dict(self) -> dict[str, Any]:
         """Return the comparison ready for JSON; a number that is not finite is None."""

@@ -52,7 +52,8 @@ def energy_front(comparison: Comparison) -> str:
     ]
     reference = comparison.reference
     mark = None if reference is None else reference.energy_pj / 1e6
-    return _draw(comparison, points, f"estimated energy (unary), µJ {with_article(comparison.noun)}", "energy", mark)
+    label = f"estimated energy ({comparison.spike_count.label}), µJ {with_article(comparison.noun)}"
+    return _draw(comparison, points, label, "energy", mark)
 
 
 def latency_front(comparison: Comparison) -> str:

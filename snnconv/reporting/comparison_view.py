@@ -27,7 +27,7 @@ TERMS = (
     "latency",
     "energy",
 )
-HEADS = ["network", "T", "L", "N", "coupling", "accuracy", "same class", "energy, unary", "latency", "unbeaten in"]
+HEADS = ["network", "T", "L", "N", "coupling", "accuracy", "same class"]
 
 
 def comparison_view(comparison: Comparison) -> dict[str, Any]:
@@ -38,7 +38,7 @@ def comparison_view(comparison: Comparison) -> dict[str, Any]:
         "verdict": _verdict(comparison),
         "figures": _pictures(comparison),
         "caption": _caption(comparison),
-        "heads": HEADS,
+        "heads": [*HEADS, f"energy, {comparison.spike_count.label}", "latency", "unbeaten in"],
         "rows": [_row(network, name) for network, name in zip(contenders, _names(contenders), strict=True)],
         "count_heads": ["network, spikes counted", *COUNT_HEADS],
         "count_rows": _count_rows(comparison),
@@ -125,7 +125,7 @@ def _best(comparison: Comparison) -> str:
 def _caption(comparison: Comparison) -> str:
     sentences = [
         "± is one standard error, in points.",
-        f"Energy is an estimate for one {comparison.noun}, and counts k additions for a spike of level k (unary).",
+        f"Energy is an estimate for one {comparison.noun}, in the {comparison.spike_count.label} count of spikes.",
         "Latency is in time steps.",
     ]
     if comparison.lead is not None:

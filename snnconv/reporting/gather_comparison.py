@@ -13,6 +13,7 @@ from snnconv.evaluation import Evaluation, ann_energy, evaluate
 from snnconv.evaluation.accuracy import standard_error, standard_error_of_difference
 from snnconv.evaluation.scoring import classes_of
 from snnconv.model import SNN, Model
+from snnconv.neurons import Code
 from snnconv.neurons.spike_counts import SpikeCount
 from snnconv.progress import Progress, no_progress
 from snnconv.reporting.comparison import Comparison, Contender, Lead, Reference
@@ -36,6 +37,7 @@ def gather_comparison(
     counted_images: int = 64,
     precision: Precision = "auto",
     energy_model: EnergyModel = DEFAULT,
+    spike_count: SpikeCount | str | None = None,
     command: str | None = None,
     progress: Progress = no_progress,
 ) -> Comparison:
@@ -50,6 +52,7 @@ def gather_comparison(
         counted_images: Number of images to count operations on, the first of those.
         precision: Arithmetic, as `evaluate` takes it.
         energy_model: Costs of operations.
+        spike_count: Count of spikes that energies and their front are in, as `compare` takes it.
         command: The command line, for the provenance.
         progress: Callable around each batch, for a progress bar.
 
@@ -57,6 +60,7 @@ def gather_comparison(
         InvalidValueError: there is no network, or a setting cannot be.
         DataError, ModelError: as `evaluate` does; or there are neither labels nor a reference to score by.
     """
+    count = None if spike_count is None else _spike_count(spike_count)
     if not models:
         raise InvalidValueError("There is no network to compare: name one or more.")
     for _, model in models:
@@ -78,8 +82,9 @@ def gather_comparison(
 
     settings = [(name, setting) for name, model in models for setting in (grid or Grid()).settings(model)]
     results = [evaluated(setting.model) for _, setting in settings]
+    count = count or _usual_count(results)
     contenders = [
-        _contender(number, name, setting, result)
+        _contender(number, name, setting, result, count)
         for number, ((name, setting), result) in enumerate(zip(settings, results, strict=True), 1)
     ]
     first, input_spec = results[0], models[0][1].input
@@ -88,7 +93,7 @@ def gather_comparison(
     if against is not None:
         name, network = against
         costs = _costs_of(network, data, first.activity_images, precision, energy_model)
-        estimate = costs.estimate(SpikeCount.UNARY)
+        estimate = costs.estimate(count)
         with_memory = estimate.energy_with_memory_pj_per_image
         reference = Reference(name, first.against_accuracy, estimate.energy_pj_per_image, with_memory)
     images = as_images(data, input_spec, "eval")
@@ -98,11 +103,31 @@ def gather_comparison(
         reference,
         first.images,
         first.activity_images,
-        str(first.to_dict()["energy_note"]),
+        energy_model.note_in(count),
         provenance_of(models[0][1], against and against[1], images, first.images, command),
         _lead(contenders, results, score),
         input_spec.noun,
+        count,
     )
+
+
+def _spike_count(name: str) -> SpikeCount:
+    """Return the count of a name.
+
+    Raises:
+        InvalidValueError: there is no such count.
+    """
+    try:
+        return SpikeCount(name)
+    except ValueError as error:
+        labels = ", ".join(repr(count.label) for count in SpikeCount)
+        raise InvalidValueError(f"spike_count is {name!r}: it must be one of {labels}.") from error
+
+
+def _usual_count(results: Sequence[Evaluation]) -> SpikeCount:
+    """Return the count that is fair to all networks: unary, unless one of them sends powers of two."""
+    powers = any(result.code == Code.POWER_OF_TWO for result in results)
+    return SpikeCount.POWER_OF_TWO if powers else SpikeCount.UNARY
 
 
 def _require_score(result: Evaluation, spec: Callable[[], str]) -> None:
@@ -129,7 +154,7 @@ def _lead(contenders: Sequence[Contender], results: Sequence[Evaluation], score:
     return Lead(best.number, after.number, best.score(score) - after.score(score), error)
 
 
-def _contender(number: int, name: str, setting: Setting, result: Evaluation) -> Contender:
+def _contender(number: int, name: str, setting: Setting, result: Evaluation, count: SpikeCount) -> Contender:
     model = setting.model
     return Contender(
         number=number,
@@ -149,7 +174,7 @@ def _contender(number: int, name: str, setting: Setting, result: Evaluation) -> 
         accuracy_standard_error=result.accuracy_standard_error,
         agreement=result.agreement,
         agreement_standard_error=None if result.agreement is None else standard_error(result.agreement, result.images),
-        energy_pj=None if result.operations is None else result.operations.energy_pj_per_image,
+        energy_pj=None if result.operations is None else result.operations.estimate(count).energy_pj_per_image,
         on_energy_front=False,
         on_latency_front=False,
         score_at=_scores_at(model, result),

@@ -13,6 +13,7 @@ from snnconv.data.opening import DataLike
 from snnconv.errors import InvalidValueError
 from snnconv.loading import ModelLike, load_beside, load_for
 from snnconv.model import Model
+from snnconv.neurons.spike_counts import SpikeCount
 from snnconv.progress import Progress, no_progress
 from snnconv.reporting.comparison import Comparison
 from snnconv.reporting.comparison_view import comparison_view
@@ -76,6 +77,7 @@ def compare(
     limit: int | None = None,
     precision: Precision = "auto",
     energy_model: EnergyModel = DEFAULT,
+    spike_count: SpikeCount | str | None = None,
     command: str | None = None,
     progress: Progress = no_progress,
 ) -> Comparison:
@@ -91,6 +93,8 @@ def compare(
         limit: Number of images to classify, the first of the data; None: all.
         precision: Arithmetic, as `evaluate` takes it.
         energy_model: Costs of operations.
+        spike_count: Count of spikes that energies and their front are in: `unary`, `power-of-two` or `graded`; None:
+            unary, or power-of-two where one of the networks sends messages of a power of two.
         command: The command line, for the provenance.
         progress: Callable around each batch, for a progress bar.
 
@@ -115,6 +119,7 @@ def compare(
         limit=limit,
         precision=precision,
         energy_model=energy_model,
+        spike_count=spike_count,
         command=command,
         progress=progress,
     )

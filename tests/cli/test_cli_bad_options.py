@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 CONVERT = ("convert", "net.onnx")
+DIFFERENTIAL = ("--coupling", "differential")
 EVALUATE = ("evaluate", "net.onnx", "--data", "npz:data.npz")
 TRAIN = ("train", "--model", "net.onnx", "--data", "npz:data.npz", "--epochs", "1")
 
@@ -48,6 +49,29 @@ def test_other_numbers_and_choices(
 ) -> None:
     said = refused(*command, option, value)
     assert option in said or option.strip("-").replace("-", "_") in said
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--octaves", 4), "octaves is 4, and the coupling is mean"),
+        (("--coupling", "causal", "--code", "uniform"), "code is 'uniform', and the coupling is causal"),
+        ((*DIFFERENTIAL, "--code", "uniform", "--octaves", 4), "take --code power-of-two"),
+        ((*DIFFERENTIAL, "--code", "uniform", "-T", 1), "Take --timesteps 2 or more"),
+        ((*DIFFERENTIAL, "--octaves", 17), "1<=x<=16"),
+        ((*DIFFERENTIAL, "--levels", 4), "power-of-two messages have no levels"),
+        ((*DIFFERENTIAL, "--total-levels", "auto:8"), "power-of-two messages have no levels"),
+        ((*DIFFERENTIAL, "--budget-accuracy", 99), "Power-of-two messages have no levels"),
+        ((*DIFFERENTIAL, "--calibration", "bias"), "leave --calibration out"),
+        ((*DIFFERENTIAL, "--reconstruct-weights"), "which power-of-two messages have not"),
+        ((*DIFFERENTIAL, "--reconstruct-epochs", 2), "which power-of-two messages have not"),
+        ((*DIFFERENTIAL, "--neuron", "lif"), "leave --neuron out"),
+    ],
+)
+def test_choices_of_another_coupling_or_code(
+    options: tuple[str | int, ...], said: str, refused: Callable[..., str]
+) -> None:
+    assert said in " ".join(refused(*CONVERT, "--calibration-data", "npz:data.npz", *options).split())
 
 
 @pytest.mark.parametrize("command", [("inspect", "net.onnx"), CONVERT, EVALUATE, TRAIN])

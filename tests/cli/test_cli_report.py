@@ -67,6 +67,10 @@ def test_compare(run: Callable[..., Any], here: Path, snn: str) -> None:
         (("compare", "net.onnx", "--data", "npz:data.npz", "--timesteps", "2,x"), "list of whole numbers"),
         (("compare", "net.onnx", "--data", "npz:data.npz", "--timesteps", "0"), "list of whole numbers"),
         (("compare", "net.onnx", "--data", "npz:data.npz", "--coupling", "learned"), "must be mean, causal"),
+        (
+            ("compare", "net.onnx", "--data", "npz:data.npz", "--spike-count", "binary"),
+            "'unary', 'power-of-two', 'graded'",
+        ),
         (("compare", "net.onnx", "--data", "npz:data.npz", "--timesteps", "2"), "plain network has no T"),
         (("compare", "net.onnx", "--data", "npz:plain.npz"), "--against"),
     ],

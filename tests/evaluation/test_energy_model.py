@@ -42,10 +42,11 @@ def test_the_shipped_prices_are_those_of_the_field(written):
 def test_the_note_says_what_is_in_the_estimate_and_what_is_not(written):
     assert ENERGY_NOTE == (
         "An operation-count estimate, not a measurement: 4.6 pJ a multiply-accumulate, 0.9 pJ a synaptic operation or "
-        "addition (45 nm, 32-bit float; Horowitz 2014). Energy without another name is unary: a spike of level k is k "
-        "additions. Power-of-two: 0.9 pJ an addition with a shift, for each power of two in a spike. Graded: 3.2 pJ a "
-        "multiply-accumulate of integers, for each spike. Neuron updates and memory (5 pJ an access) have figures of "
-        "their own, which are not in it; activation functions and uncounted operators are in none."
+        "addition (45 nm, 32-bit float; Horowitz 2014). Energy without another name is unary. Unary: a spike of "
+        "level k is k additions. Power-of-two: 0.9 pJ an addition with a shift, for each power of two in a spike. "
+        "Graded: 3.2 pJ a multiply-accumulate of integers, for each spike. Neuron updates and memory (5 pJ an "
+        "access) have figures of their own, which are not in it; activation functions and uncounted operators are "
+        "in none."
     )
     cheap = ("[memory.spike_write]\nvalue = 5.0", "[memory.spike_write]\nvalue = 1")
     note = EnergyModel.load(written(("value = 4.6", "value = 2"), ("45 nm, 32-bit float", "mine"), cheap)).note

@@ -102,8 +102,13 @@ def test_what_such_neurons_have_not_is_refused_by_name(kind, choices, message, t
 
 
 def test_messages_have_octaves_instead_of_levels(trained, few_digits):
-    with pytest.raises(ModelError, match=r"\(SigmaDelta\) keep their 1 levels: it has octaves.*Leave --levels out"):
+    with pytest.raises(ModelError, match=r"\(SigmaDelta\) have octaves, not levels. Leave --levels out"):
         continued(network(trained, MAKE["power-of-two"]), few_digits, replace(SETTINGS, levels=2))
+
+
+def test_one_step_of_the_uniform_code_is_refused(trained, few_digits):
+    with pytest.raises(InvalidValueError, match=r"timesteps is 1, .* code is uniform.*--timesteps 2"):
+        continued(network(trained, MAKE["uniform"]), few_digits, replace(SETTINGS, timesteps=1))
 
 
 def test_power_of_two_messages_at_another_t(trained, few_digits):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -157,6 +158,27 @@ def test_comparisons_tell_the_code_and_draw_answers_so_far(ann, snn, images):
         assert len(network.score_at) == T
         assert network.score_at[-1] == network.accuracy
     assert found.contenders[2].score_at is None
+
+
+def test_energies_of_a_comparison_are_of_one_count_that_it_names(ann, snn, images):
+    networks = [("powers", powers()), ("mean", snn)]
+    usual = gather_comparison(networks, images, against=("ann", ann))
+    assert (usual.spike_count, gather_comparison(networks[1:], images).spike_count) == ("power_of_two", "unary")
+    for label in ("unary", "power-of-two", "graded"):
+        found = gather_comparison(networks, images, against=("ann", ann), spike_count=label)
+        assert found.to_dict()["spike_count"] == label.replace("-", "_")
+        for network in found.contenders:
+            energies = {counted.count: counted.energy_pj for counted in network.energy_by_count}
+            assert len(set(energies.values())) == 3
+            assert network.energy_pj == energies[found.spike_count]
+        assert found.reference.energy_pj == pytest.approx(ann_energy(ann).energy_pj_per_image)
+        page = render("compare.html.j2", comparison_view(found))
+        assert f"energy, {label}" in page
+        assert f"Energy without another name is {label}." in page
+        assert f"energy ({label})" in page
+        assert (found == replace(usual, provenance=found.provenance)) == (label == "power-of-two")
+    with pytest.raises(InvalidValueError, match="'binary': it must be one of 'unary', 'power-of-two', 'graded'"):
+        gather_comparison(networks, images, spike_count="binary")
 
 
 def test_powers_of_two_are_compared_at_other_t(images):

@@ -161,7 +161,8 @@ def _check_budgets(settings: LevelsSettings, floor: int | None) -> None:
     if floor is None and (energy_pj is not None or agreement is not None):
         raise InvalidValueError(
             "A budget chooses levels, and there is nothing to choose: give --total-levels auto:FLOOR (such as auto:8) "
-            "with --budget-energy-pj or --budget-accuracy."
+            "with --budget-energy-pj or --budget-accuracy. Power-of-two messages have no levels: leave the budget out "
+            "there."
         )
     if energy_pj is not None and agreement is not None:
         raise InvalidValueError(

@@ -13,7 +13,7 @@ __all__ = ["NEAREST", "SigmaDelta", "sigma_delta"]
 
 _POTENTIAL = NoForm("it tracks a value, and has no membrane potential that a regulariser knows")
 _SENDS_BACK = NoForm(
-    "it sends messages of many sizes and both signs, which this format's neurons cannot: convert with --coupling "
+    "it sends messages of many sizes and both signs, and this format has no neurons that do: convert with --coupling "
     "causal, whose neurons only fire, or export --to hardware"
 )
 
