@@ -122,7 +122,7 @@ def test_inspect(forms, network):
     else:
         with pytest.raises(InvalidValueError, match="size=N"):
             snnconv.inspect(forms[network])
-    with pytest.raises(InvalidValueError, match="it must be 'mean' or 'causal'"):
+    with pytest.raises(InvalidValueError, match="it must be 'mean', 'causal' or 'differential'"):
         snnconv.inspect(forms["model"], "learned")
 
 

@@ -245,4 +245,4 @@ class Walk(fx.Interpreter):
 
 def _sums(counts: Tensor) -> Tensor:
     """Return the sum of each of the three counts `[3, ...]`, `[3]`."""
-    return counts.flatten(1).sum(1)
+    return counts.unsqueeze(-1).flatten(1).sum(1)
