@@ -97,7 +97,7 @@ def _resized(network: SNN, images: Images, settings: FinetuneSettings, timesteps
     if fixed_levels and settings.levels not in (None, network.levels):
         kinds = ", ".join(sorted(_labels(sites.values())))
         if network.code is Code.POWER_OF_TWO:
-            raise ModelError(f"The neurons of this file ({kinds}) have octaves, not levels. Leave --levels out.")
+            raise ModelError(f"The neurons of this file ({kinds}): {fixed_levels[0]}. Leave --levels out.")
         raise ModelError(
             f"The neurons of this file ({kinds}) keep their {network.levels} levels: {fixed_levels[0]}. Leave --levels "
             "out."

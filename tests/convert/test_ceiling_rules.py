@@ -87,5 +87,5 @@ def test_pooled_channels_are_one():
 
 
 def test_every_method_has_its_rule():
-    assert list(ordered_methods()) == ["auto", *RULES, "bias", "reconstruct"]
+    assert list(ordered_methods()) == ["auto", *RULES, "bias", "reconstruct", "ridge"]
     assert all(METHODS[name].ceilings is rule for name, rule in RULES.items())

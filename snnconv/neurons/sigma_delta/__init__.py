@@ -37,7 +37,7 @@ register_neuron(
         ),
         start=NoForm("it has a calibration of its own"),
         other_timesteps=retimed_alone,
-        other_levels=NoForm("it has octaves, not levels"),
+        other_levels=NoForm("they have octaves, not levels"),
         become_lmht=NoForm("LM-HT's neurons fire levels, and send nothing back"),
         observed_levels=_POTENTIAL,
         trained=Supported(),
