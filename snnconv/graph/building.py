@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from torch import fx, nn
 
@@ -41,7 +42,7 @@ class GraphBuilder:
         )
         for module in call.modules:
             activations = (self.call(view.name, module, activations),)
-        return activations[0]
+        return activations[0] if call.kind is None else replace(activations[0], kind=call.kind)
 
     def call(self, onnx_name: str, module: nn.Module, operands: tuple[Activation, ...]) -> Activation:
         """Call one module.
@@ -60,7 +61,7 @@ class GraphBuilder:
         node = self._graph.call_module(target, tuple(operand.node for operand in operands))
         node.meta["onnx_name"] = onnx_name
         node.meta["shape"] = first[1:]
-        return Activation(node, (first, second), module, operands)
+        return Activation(node, (first, second), module, operands, operands[0].kind)
 
     def finish(self, outputs: Sequence[Activation]) -> fx.GraphModule:
         """Return the module, without calls that no output depends on."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import onnx
@@ -27,6 +27,7 @@ __all__ = [
     "Activation",
     "Call",
     "Constant",
+    "Kind",
     "NodeView",
     "Operand",
     "Pieces",
@@ -38,6 +39,7 @@ PROBES = (2, 3)  # the batch sizes at which shapes are computed
 
 Array = NDArray[Any]
 Shape = tuple[int, ...]
+Kind = Literal["float", "int", "bool"]
 
 
 class Refusal(Exception):  # noqa: N818 - not an error yet: the importer gathers them all
@@ -74,12 +76,14 @@ class Activation:
         shapes: Shape at each probe batch size.
         module: Module that made it; None of the input.
         sources: Operands of the module.
+        kind: Kind of numbers that the file has there; the graph computes with floating-point numbers throughout.
     """
 
     node: fx.Node
     shapes: tuple[Shape, Shape]
     module: nn.Module | None = None
     sources: tuple[Activation, ...] = ()
+    kind: Kind = "float"
 
 
 @dataclass(frozen=True)
@@ -100,11 +104,13 @@ class Call:
         modules: Modules applied in order; none stands for the identity.
         operands: Arguments of the first module: activations, or positions of the node's own.
         narrowed: Floating-point type to which the file rounds the output and we do not; empty where there is none.
+        kind: Kind of numbers of the output; None: that of the first operand.
     """
 
     modules: tuple[nn.Module, ...]
     operands: tuple[int | Activation, ...] = (0,)
     narrowed: str = ""
+    kind: Kind | None = None
 
 
 def read_attributes(node: onnx.NodeProto) -> dict[str, Any]:

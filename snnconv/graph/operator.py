@@ -8,6 +8,7 @@ asks `operator_of`, which raises for a module of no record.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -27,7 +28,9 @@ __all__ = [
     "FORMATS",
     "FREE",
     "OPERATORS",
+    "UNBOUNDED",
     "Arrival",
+    "Bounds",
     "Composed",
     "Cost",
     "NeuronPlace",
@@ -48,6 +51,8 @@ __all__ = [
 ShapeRule = Callable[[Any, Sequence[Shape]], Shape]  # (module, shapes of the operands) -> shape of the output
 Route = Callable[[Any, Sequence[Tensor]], Tensor | None]  # (module, counts of all operands) -> counts of the output
 FORMATS = ("hardware", "int8", "nir")  # whose forms every operator states; others register forms of their own
+Bounds = tuple[float, float]  # lowest, highest
+UNBOUNDED: Bounds = (-math.inf, math.inf)
 FanOut = Callable[[Any, torch.Size], Tensor]  # (module, shape of its input) -> outputs that each position feeds
 
 
@@ -83,6 +88,7 @@ class NeuronPlace(Enum):
 
     RECTIFIER = "neurons take its place"
     TRANSFER = "neurons are put behind it, and fire what it puts out"
+    READ = "neurons are put where a linear operator or a product of signals reads it"
     NONE = "no neurons"
 
 
@@ -156,6 +162,7 @@ class Operator:
             spikes.
         shape: Shape of its output; None: torch tells it.
         forms: Forms in other formats, by the name of the format: what the lowering of the format takes, or NoForm.
+        bounds: Lowest and highest value that it can put out; a function of the module where they depend on it.
     """
 
     modules: tuple[type[nn.Module], ...]
@@ -168,6 +175,7 @@ class Operator:
     routes: Route | NoForm
     shape: ShapeRule | None
     forms: Mapping[str, Any]
+    bounds: Bounds | Callable[[Any], Bounds] = UNBOUNDED
 
     def __post_init__(self) -> None:
         missing = [name for name in FORMATS if name not in self.forms]
@@ -182,6 +190,10 @@ class Operator:
     def activation_of(self, module: nn.Module) -> NeuronPlace:
         """Return how a module stands to neurons."""
         return self.activation if isinstance(self.activation, NeuronPlace) else self.activation(module)
+
+    def bounds_of(self, module: nn.Module) -> Bounds:
+        """Return the lowest and the highest value that a module can put out."""
+        return self.bounds if isinstance(self.bounds, tuple) else self.bounds(module)
 
 
 @dataclass(frozen=True, kw_only=True)
