@@ -125,7 +125,7 @@ def _work(operator: Operator) -> str:
     cost = operator.cost
     if isinstance(cost, NoForm):
         return f"uncounted: {cost.reason}"
-    return "none" if cost is FREE else _first_line(cost.dense)
+    return "none" if cost is FREE else _first_line(cost.dense or cost.of_shapes)
 
 
 def _routes(operator: Operator) -> str:
