@@ -125,13 +125,13 @@ class Call:
 
     Attributes:
         modules: Modules applied in order; none stands for the identity.
-        operands: Arguments of the first module: activations, or positions of the node's own.
+        operands: Arguments of the first module: activations, positions of the node's own, or what other calls make.
         narrowed: Floating-point type to which the file rounds the output and we do not; empty where there is none.
         kind: Kind of numbers of the output; None: that of the first operand.
     """
 
     modules: tuple[nn.Module, ...]
-    operands: tuple[int | Activation, ...] = (0,)
+    operands: tuple[int | Activation | Call, ...] = (0,)
     narrowed: str = ""
     kind: Kind | None = None
 

@@ -91,18 +91,16 @@ def named_refusals(graph: onnx.GraphProto) -> dict[str, str]:
         if node.op_type in SHAPES or changing.isdisjoint(read):
             continue
         changing.update(node.output)
-        reason = None if node.domain not in ("", "ai.onnx") else _reason(node, made_by, changing)
+        reason = None if node.domain not in ("", "ai.onnx") else _reason(node, made_by)
         if reason:
             reasons[node.output[0]] = reason
     return reasons
 
 
-def _reason(node: onnx.NodeProto, made_by: dict[str, onnx.NodeProto], changing: set[str]) -> str | None:
+def _reason(node: onnx.NodeProto, made_by: dict[str, onnx.NodeProto]) -> str | None:
     """Reason to refuse a node; an operator that has a reader is refused only as part of a pattern."""
     if node.op_type == "Mul":
         return _gated_by_itself(node, made_by)
-    if node.op_type == "MatMul":
-        return ATTENTION if changing.issuperset(node.input) else None
     if ("", node.op_type) in HANDLERS:
         return None
     if node.op_type == "Sqrt":

@@ -108,7 +108,6 @@ def _layer_norm(x: torch.Tensor) -> torch.Tensor:
         (nn.GroupNorm(2, 4), "GroupNorm"),
         (nn.InstanceNorm2d(4), "InstanceNorm"),
         (_Apply(lambda x: nn.functional.normalize(x, dim=1)), "unit length"),
-        (_Apply(lambda x: nn.functional.scaled_dot_product_attention(x, x, x)), "attention"),
         (_Apply(lambda x: torch.einsum("bcij,bcjk->bcik", x, x)), "attention"),
     ],
     ids=str,
@@ -282,8 +281,10 @@ OPERATORS = {
     "bounds that cross": (node("Clip", ["x", "one", "zero"], "y"), "leave nothing between"),
     "bounds that are NaN": (node("Clip", ["x", "nan", "one"], "y"), "leave nothing between"),
     "bounds that depend on the input": (node("Clip", ["x", "x"], "y"), "must be a constant"),
-    "product of activations": (node("MatMul", ["x", "x"], "y"), "attention is not supported"),
-    "constant at the left": (node("MatMul", ["square", "x"], "y"), "only the product"),
+    "product of activations": (node("MatMul", ["x", "x"], "y"), "ranks 2 and 2, so that it acts across the batch"),
+    "constant at the left": (node("MatMul", ["square", "x"], "y"), "it would mix samples"),
+    "matrix for each sample": (node("MatMul", ["x", "matrices"], "y"), "puts an axis before it"),
+    "product with a number": (node("MatMul", ["x", "zero"], "y"), "it is a single number"),
     "transA": (node("Gemm", ["x", "square"], "y", transA=1), "transA"),
     "bias for each sample": (node("Gemm", ["x", "square", "square"], "y"), "bias of shape"),
     "bias that depends on the input": (node("Gemm", ["x", "square", "x"], "y"), "must be a constant"),
@@ -324,6 +325,7 @@ OPERATORS = {
 }
 CONSTANTS = {
     "zero": np.float32(0),
+    "matrices": rand(2, 3, 3),
     "half": np.float32(0.5),
     "one": np.float32(1),
     "nan": np.float32(np.nan),
