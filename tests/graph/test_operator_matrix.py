@@ -39,11 +39,8 @@ from snnconv.graph.operator import (
     register_operator,
     time_of,
 )
-<<<<<<< HEAD
 from snnconv.graph.parts import Part
-=======
 from snnconv.graph.products import ConstantMatMul, MatMul
->>>>>>> mm
 from snnconv.model import InputSpec
 from snnconv.operators._page import operators_page, records
 from snnconv.spiking.temporal import analyse
@@ -257,11 +254,7 @@ def test_a_reason_is_asked_for() -> None:
 
 def test_what_is_left_out_is_an_error() -> None:
     complete = {field.name: getattr(OPERATORS[nn.ReLU], field.name) for field in fields(Operator)}
-<<<<<<< HEAD
-    for name in complete.keys() - {"bounds"}:
-=======
     for name in (field.name for field in fields(Operator) if field.default is MISSING):
->>>>>>> mm
         with pytest.raises(TypeError, match=f"missing 1 required keyword-only argument: '{name}'"):
             Operator(**{key: value for key, value in complete.items() if key != name})
     with pytest.raises(ValueError, match="is registered already"):
