@@ -2,9 +2,9 @@
 
 *Transfers*, activations that a network has in a ReLU's stead (LeakyReLU, GELU, SiLU, hard-swish, clipping between two
 bounds), put out values of both signs, or follow no threshold that a neuron has. They stay in the graph as the transfer
-f of the neurons behind them: a layer of (signed) neurons receives f of its current. Under mean coupling f is taken once,
-of the mean of the window; under causal coupling it is taken of each step's current, and the mean of f is not f of the
-mean: one more source of unevenness.
+f of the neurons behind them: a layer of (signed) neurons receives f of its current. Under mean coupling f is taken
+once, of the mean of the window; under causal coupling it is taken of each step's current, and the mean of f is not f of
+the mean: one more source of unevenness.
 
 *Reads*: a linear operator, and each side of a product of signals (the queries, keys and values of attention), takes
 spikes. So neurons stand where one of them reads what no neuron fires: a norm, a softmax, a product. What only moves
