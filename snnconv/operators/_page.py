@@ -56,7 +56,7 @@ _TIMES = {Time.AFFINE: "affine", Time.FUNCTION: "function", Time.PRODUCT: "produ
 _NEURONS = {
     NeuronPlace.RECTIFIER: "take its place",
     NeuronPlace.TRANSFER: "stand behind it",
-    NeuronPlace.READ: "stand where a linear operator or a product reads it",
+    NeuronPlace.READ: "stand where a linear operator, or a product of signals, reads it",
     NeuronPlace.NONE: "",
 }
 _FORMAT_NAMES = {"hardware": "hardware folder", "nir": "NIR graph", "int8": "8-bit ONNX"}
@@ -131,7 +131,7 @@ def _work(operator: Operator) -> str:
     cost = operator.cost
     if isinstance(cost, NoForm):
         return f"uncounted: {cost.reason}"
-    return "none" if cost is FREE else _first_line(cost.dense)
+    return "none" if cost is FREE else _first_line(cost.dense or cost.of_shapes)
 
 
 def _routes(operator: Operator) -> str:

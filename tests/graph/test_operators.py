@@ -140,6 +140,16 @@ LINEAR = [
     Case("MatMul", (6,), {"w": rand(6, 5)}),
     Case("MatMul", (3, 6), {"w": rand(6, 5)}),
     Case("MatMul", (2, 3, 6), {"w": rand(1, 6, 5)}),
+    Case("MatMul", (2, 3, 6), {"w": rand(2, 6, 5)}),
+    Case("MatMul", (1, 3, 6), {"w": rand(4, 6, 5)}),
+    Case("MatMul", (2, 3, 6), {"w": rand(1, 2, 6, 5)}),
+    Case("MatMul", (3, 6), {"w": rand(6)}),
+    Case("MatMul", (6,), {"w": rand(6)}),
+    Case("MatMul", (3, 6), {"w": rand(5, 3)}, order=("w", "x")),
+    Case("MatMul", (2, 3, 6), {"w": rand(2, 5, 3)}, order=("w", "x")),
+    Case("MatMul", (2, 3, 6), {"w": rand(3)}, order=("w", "x")),
+    Case("MatMul", (4, 4), order=("x", "x")),
+    Case("MatMul", (3, 4, 4), order=("x", "x")),
 ]
 NORMALIZATION = [
     Case(
