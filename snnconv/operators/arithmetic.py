@@ -46,7 +46,9 @@ def _arithmetic(node: NodeView) -> Call:
         raise Refusal(f"its constant of shape {array.shape} differs between members of a batch")
     if operator == "div" and position == 1 and not array.all():
         raise Refusal("it divides by a constant that is 0")
-    module = Arithmetic(operator, node.parameter(position), constant_first=position == 0)
+    mask = operator in ("add", "sub") and np.isneginf(array.astype(np.float32)).any()
+    constant = nn.Parameter(node.bound(position)) if mask else node.parameter(position)
+    module = Arithmetic(operator, constant, constant_first=position == 0)
     return Call((module,), (1 - position,))
 
 

@@ -12,8 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from onnx import helper
-from onnx_oracle import model_of, newest_opset
+from onnx_oracle import newest_opset
 from test_operators import CASES
 from torch import Tensor, fx, nn
 
@@ -23,6 +22,7 @@ from snnconv.formats.nir.writer import NIR_FORMS
 from snnconv.formats.onnx.integers import LevelForm, level_form
 from snnconv.graph import modules as m
 from snnconv.graph.importer import import_graph
+from snnconv.graph.kinds import Truncation, Truth
 from snnconv.graph.lowering import form_of
 from snnconv.graph.node import HANDLERS, Refusal
 from snnconv.graph.operator import (
@@ -40,6 +40,7 @@ from snnconv.graph.operator import (
     time_of,
 )
 from snnconv.graph.products import ConstantMatMul, MatMul
+from snnconv.graph.selection import Comparison, Logical, Where
 from snnconv.model import InputSpec
 from snnconv.operators._page import operators_page, records
 from snnconv.spiking.temporal import analyse
@@ -87,6 +88,8 @@ EXAMPLES = [
     Example(norm(nn.BatchNorm1d), ((4, 6),)),
     Example(norm(nn.BatchNorm2d)),
     Example(norm(nn.BatchNorm3d), ((4, 2, 3, 3),)),
+    Example(Comparison("greater"), (IMAGE, IMAGE)),
+    Example(Comparison("less", torch.zeros(4, 1, 1))),
     Example(m.Concat(1), (IMAGE, IMAGE)),
     Example(m.Concat(2, {1: torch.ones(1, *IMAGE)})),
     Example(nn.Conv1d(4, 2, 3, padding=1), ((4, 6),)),
@@ -114,6 +117,8 @@ EXAMPLES = [
     Example(ConstantMatMul(constant(3, 6, 2)), ((3, 5, 6),)),
     Example(ConstantMatMul(constant(3, 6, 2)), ((1, 5, 6),)),
     Example(ConstantMatMul(constant(2, 6), constant_first=True), ((6, 5),)),
+    Example(Logical("and", torch.ones(1))),
+    Example(Logical("xor"), (IMAGE, IMAGE), (True, False)),
     Example(m.MaxPool([2, 2], [2, 2], [0, 0, 0, 0], [1, 1])),
     *(Example(m.Pad([1, 0, 0, 2], mode, 0.5)) for mode in m.Pad.MODES),
     Example(m.ParametricReLU(constant(4, 1, 1))),
@@ -131,7 +136,14 @@ EXAMPLES = [
     Example(m.Squeeze([2]), ((4, 1, 6),)),
     Example(m.Tile([1, 2, 1])),
     Example(m.Transpose([0, 2, 3, 1])),
+    Example(Truncation()),
+    Example(Truth()),
     Example(m.Unsqueeze([2])),
+    Example(Where(), (IMAGE, IMAGE, IMAGE)),
+    Example(Where(), (IMAGE, IMAGE, IMAGE), (False, True, True)),
+    Example(Where(chosen=torch.ones(1)), (IMAGE, IMAGE), (False, True)),
+    Example(Where(torch.arange(6) > 2), (IMAGE, IMAGE)),
+    Example(Where(torch.arange(6) > 2, None, torch.zeros(1))),
 ]
 
 
@@ -230,12 +242,7 @@ def test_every_module_that_is_imported_has_a_record(operator: str) -> None:
     for case, opset in CASES:
         if case.operator != operator or opset < min(18, newest_opset()):
             continue
-        constants = {name: value for name, value in case.constants.items() if value is not None}
-        inputs = [name if name == "x" or name in constants else "" for name in case.order or ("x", *case.constants)]
-        node = helper.make_node(operator, inputs, list(case.outputs), "node", **case.attributes)
-        outputs = [name for name in case.outputs if not name.startswith("_")]
-        graph = import_graph(model_of([node], constants, case.shape, opset=opset, outputs=outputs)).graph
-        kinds = {type(module) for module in graph.children()}
+        kinds = {type(module) for module in import_graph(case.model(opset)).graph.children()} - {Truncation, Truth}
         assert kinds <= set(OPERATORS)
         if ("", operator) in COMPOSED:
             assert kinds <= set(COMPOSED["", operator].made_of)

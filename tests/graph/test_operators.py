@@ -6,10 +6,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
-from onnx import helper
+from onnx import TensorProto, helper
 from onnx_oracle import check, model_of, newest_opset
 
+FLOAT, INT64, INT32, BOOL = TensorProto.FLOAT, TensorProto.INT64, TensorProto.INT32, TensorProto.BOOL
 RNG = np.random.default_rng(0)
 
 
@@ -41,6 +43,24 @@ class Case:
     order: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ("y",)
     same: bool = True
+    kinds: tuple[int, int] = (FLOAT, FLOAT)  # of the operand x, to which it is cast, and of the outputs
+
+    def model(self, opset: int) -> onnx.ModelProto:
+        """The node between casts."""
+        given = {name: value for name, value in self.constants.items() if value is not None}
+        x = "x" if self.kinds[0] == FLOAT else "x.cast"
+        inputs = [x if name == "x" else name if name in given else "" for name in self.order or ("x", *self.constants)]
+        made = [name if self.kinds[1] == FLOAT or name.startswith("_") else f"{name}.made" for name in self.outputs]
+        nodes = [helper.make_node(self.operator, inputs, made, "node", **self.attributes)]
+        if self.kinds[0] != FLOAT:
+            nodes.insert(0, helper.make_node("Cast", ["x"], [x], to=self.kinds[0]))
+        nodes += [
+            helper.make_node("Cast", [other], [name], to=FLOAT)
+            for other, name in zip(made, self.outputs, strict=True)
+            if other != name
+        ]
+        outputs = [name for name in self.outputs if not name.startswith("_")]
+        return model_of(nodes, given, self.shape, opset=opset, outputs=outputs)
 
     def __str__(self) -> str:
         settings = [f"{k}={v}" for k, v in self.attributes.items()]
@@ -147,6 +167,12 @@ NORMALIZATION = [
     Case("Dropout", image(5, 5), {"ratio": f32(0.9), "train": np.array(False)}, opsets=(12, 18, 99)),
     Case("Cast", image(5, 5), attributes={"to": 1}, opsets=(9, 18, 99)),
     Case("CastLike", image(5, 5), {"like": f32(1)}, opsets=(15, 18, 99)),
+    Case("CastLike", image(5, 5), {"like": np.array(1)}, kinds=(FLOAT, INT64), opsets=(15, 18, 99)),
+    *(
+        Case("Cast", image(5, 5), attributes={"to": to}, kinds=(of, to), opsets=(9, 18, 99))
+        for of in (FLOAT, INT32, INT64, BOOL)
+        for to in (INT32, INT64, BOOL)
+    ),
 ]
 ACTIVATION = [
     Case("Relu", image(5, 5)),
@@ -186,6 +212,37 @@ ARITHMETIC = [
         Case(operator, image(5, 1), {"c": rand(5) + 3}),
         Case(operator, image(5, 5), order=("x", "x")),
     )
+]
+SELECTION = [
+    *(
+        case
+        for operator in ("Equal", "Greater", "Less", "GreaterOrEqual", "LessOrEqual")
+        for opsets in [(11, 13, 99) if operator in ("Equal", "Greater", "Less") else (12, 16, 99)]
+        for case in (
+            Case(operator, image(5, 5), {"c": rand(4, 1, 5)}, kinds=(FLOAT, BOOL), opsets=opsets),
+            Case(operator, image(5, 5), {"c": rand(4, 1, 5)}, order=("c", "x"), kinds=(FLOAT, BOOL), opsets=opsets),
+            Case(operator, image(5, 5), {"c": f32(-np.inf)}, kinds=(FLOAT, BOOL), opsets=opsets),
+            Case(operator, image(5, 5), order=("x", "x"), kinds=(FLOAT, BOOL), opsets=opsets),
+        )
+    ),
+    Case("Equal", image(5, 5), {"c": ints(0, 1, -1, 0, 2)}, kinds=(INT64, BOOL), opsets=(11, 13, 99)),
+    *(
+        case
+        for operator in ("And", "Or", "Xor")
+        for case in (
+            Case(operator, image(5, 5), {"c": rand(5) > 0}, kinds=(BOOL, BOOL)),
+            Case(operator, image(5, 5), order=("x", "x"), kinds=(BOOL, BOOL)),
+        )
+    ),
+    Case("Not", image(5, 5), kinds=(BOOL, BOOL)),
+    Case("IsNaN", image(5, 5), kinds=(FLOAT, BOOL), opsets=(9, 13, 99)),
+    Case("IsInf", image(5, 5), kinds=(FLOAT, BOOL), opsets=(10, 20, 99)),
+    Case("IsInf", image(5, 5), attributes={"detect_positive": 0}, kinds=(FLOAT, BOOL), opsets=(10, 20)),
+    Case("Where", image(5, 5), {"c": rand(4, 1, 5) > 0, "o": rand(5)}, order=("c", "x", "o"), opsets=(9, 16, 99)),
+    Case("Where", image(5, 5), {"c": rand(4, 1, 5) > 0, "o": rand(5)}, order=("c", "o", "x"), opsets=(9, 16, 99)),
+    Case("Where", image(1, 5), {"c": rand(4, 3, 5) > 0}, order=("c", "x", "x"), opsets=(9, 16, 99)),
+    Case("Where", image(5, 5), {"a": rand(4, 1, 5), "o": f32(2)}, kinds=(BOOL, FLOAT), opsets=(9, 16, 99)),
+    Case("Where", image(5, 5), {"a": ints(3), "o": ints(-2)}, kinds=(BOOL, INT64), opsets=(9, 16, 99)),
 ]
 ARITHMETIC.append(Case("Neg", image(5, 5)))
 JOIN = [
@@ -423,6 +480,7 @@ CASES = [
         NORMALIZATION,
         ACTIVATION,
         ARITHMETIC,
+        SELECTION,
         JOIN,
         SLICE,
         PAD,
@@ -439,11 +497,7 @@ CASES = [
 
 @pytest.mark.parametrize(("case", "opset"), CASES, ids=[f"{case}-{opset}" for case, opset in CASES])
 def test_operator_equals_onnxruntime(case: Case, opset: int) -> None:
-    given = {name: value for name, value in case.constants.items() if value is not None}
-    inputs = [name if name == "x" or name in given else "" for name in case.order or ("x", *case.constants)]
-    node = helper.make_node(case.operator, inputs, list(case.outputs), "node", **case.attributes)
-    outputs = [name for name in case.outputs if not name.startswith("_")]
-    check(model_of([node], given, case.shape, opset=opset, outputs=outputs), same_modules=case.same)
+    check(case.model(opset), same_modules=case.same)
 
 
 @pytest.mark.parametrize("ir_version", [3, 10])
