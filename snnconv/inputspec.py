@@ -263,4 +263,4 @@ def part_rows(part: InputPart, values: Tensor) -> Tensor:
         )
     if part.kind == "bool":
         values = values != 0
-    return values.to(torch.float32).flatten(1)
+    return values.to(torch.float32).reshape(len(values), part.length)

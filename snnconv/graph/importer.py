@@ -233,8 +233,7 @@ class _Importer:
                 return False
             if not self._is_finite(node, operands):
                 return False
-            place = _placed(view, domain)
-            calls = _handle(place.view, domain) if place.calls is None else place.calls
+            place, calls = _handle(view, domain)
             self._add(node, place, calls)
             for kind in {call.narrowed for call in calls} - {""}:
                 self.narrowed.setdefault(kind, []).append(view.name)
@@ -314,17 +313,18 @@ def _placed(view: NodeView, domain: str) -> Placed:
     return Placed(view)
 
 
-def _handle(view: NodeView, domain: str) -> Sequence[Call]:
-    """A handler's answer as a list.
+def _handle(view: NodeView, domain: str) -> tuple[Placed, Sequence[Call]]:
+    """A node as it acts on tensors whose axis 0 is the batch's, and its handler's answer as a list.
 
     Raises:
         Refusal: the handler cannot take the node, also because the node lacks what its operator requires.
     """
     try:
-        answer = HANDLERS[domain, view.operator](view)
+        place = _placed(view, domain)
+        answer = HANDLERS[domain, view.operator](place.view) if place.calls is None else place.calls
     except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
         raise Refusal(f"its attributes or inputs are malformed ({type(error).__name__}: {error})") from error
-    return answer if isinstance(answer, list) else [answer]
+    return place, [answer] if isinstance(answer, Call) else answer
 
 
 def import_graph(
