@@ -39,15 +39,9 @@ from snnconv.graph.operator import (
     register_operator,
     time_of,
 )
-<<<<<<< HEAD
 from snnconv.graph.parts import Part
-=======
 from snnconv.graph.products import ConstantMatMul, MatMul
-<<<<<<< HEAD
 from snnconv.graph.selection import Comparison, Logical, Where
-=======
->>>>>>> mm
->>>>>>> main
 from snnconv.model import InputSpec
 from snnconv.operators._page import operators_page, records
 from snnconv.spiking.temporal import analyse
@@ -252,16 +246,8 @@ def test_every_module_that_is_imported_has_a_record(operator: str) -> None:
     for case, opset in CASES:
         if case.operator != operator or opset < min(18, newest_opset()):
             continue
-<<<<<<< HEAD
-        kinds = {type(module) for module in import_graph(case.model(opset)).graph.children()} - {Truncation, Truth}
-=======
-        constants = {name: value for name, value in case.constants.items() if value is not None}
-        inputs = [name if name == "x" or name in constants else "" for name in case.order or ("x", *case.constants)]
-        node = helper.make_node(operator, inputs, list(case.outputs), "node", **case.attributes)
-        outputs = [name for name in case.outputs if not name.startswith("_")]
-        graph = import_graph(model_of([node], constants, case.shape, opset=opset, outputs=outputs)).graph
-        kinds = {type(module) for module in graph.children()} - {Part}
->>>>>>> main
+        others = {Part, Truncation, Truth}  # before and behind the node
+        kinds = {type(module) for module in import_graph(case.model(opset)).graph.children()} - others
         assert kinds <= set(OPERATORS)
         if ("", operator) in COMPOSED:
             assert kinds <= set(COMPOSED["", operator].made_of)
@@ -278,11 +264,7 @@ def test_a_reason_is_asked_for() -> None:
 
 def test_what_is_left_out_is_an_error() -> None:
     complete = {field.name: getattr(OPERATORS[nn.ReLU], field.name) for field in fields(Operator)}
-<<<<<<< HEAD
-    for name in complete.keys() - {"bounds"}:
-=======
     for name in (field.name for field in fields(Operator) if field.default is MISSING):
->>>>>>> mm
         with pytest.raises(TypeError, match=f"missing 1 required keyword-only argument: '{name}'"):
             Operator(**{key: value for key, value in complete.items() if key != name})
     with pytest.raises(ValueError, match="is registered already"):
