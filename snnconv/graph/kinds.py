@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from snnconv.graph.node import Activation, Kind
 from snnconv.graph.operator import find_operator, moved
 
-__all__ = ["Truncation", "Truth", "kind_of_values"]
+__all__ = ["Truncation", "Truth", "before_cast", "kind_of_values"]
 
 
 class Truncation(nn.Module):
@@ -45,3 +45,8 @@ def kind_of_values(activation: Activation) -> Kind:
         return "float"
     kinds = {kind_of_values(source) for source in activation.sources}
     return kinds.pop() if len(kinds) == 1 else ("float" if "float" in kinds else "int")
+
+
+def before_cast(activation: Activation, cast: type[Truncation | Truth]) -> Activation:
+    """Return what stands before a cast, for a reader whose module does itself what the cast does."""
+    return activation.sources[0] if isinstance(activation.module, cast) else activation

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from snnconv.graph.node import Kind
 
-__all__ = ["COMPARISONS", "LOGIC", "Comparison", "ComparisonName", "Logical", "LogicName", "Where"]
+__all__ = ["COMPARISONS", "LOGIC", "Comparison", "ComparisonName", "LogicName", "Logical", "Where"]
 
 ComparisonName = Literal["equal", "greater", "greater_or_equal", "less", "less_or_equal"]
 COMPARISONS: dict[ComparisonName, Callable[[Tensor, Tensor], Tensor]] = {

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import onnx
 import torch
 
 from snnconv.graph.emission import Emission
+from snnconv.graph.kinds import Truth, before_cast
 from snnconv.graph.node import Activation, Call, NodeView, Refusal
 from snnconv.graph.operator import (
     Composed,
@@ -40,7 +42,9 @@ def _read_comparison(node: NodeView) -> Call:
 
 
 def _read_logical(node: NodeView) -> Call:
-    return _of_two(node, lambda constant, first: Logical(COMBINED[node.operator], constant, constant_first=first))
+    call = _of_two(node, lambda constant, first: Logical(COMBINED[node.operator], constant, constant_first=first))
+    operands = [node.activation(operand) for operand in call.operands if isinstance(operand, int)]
+    return replace(call, operands=tuple(before_cast(operand, Truth) for operand in operands))
 
 
 def _of_two(node: NodeView, module: Callable[[torch.Tensor | None, bool], Comparison | Logical]) -> Call:

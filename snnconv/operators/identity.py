@@ -31,7 +31,8 @@ from snnconv.operators.rectifier import NO_COST, NO_ROUTE
 FLOATS = tuple(getattr(onnx.TensorProto, name) for name in ("FLOAT", "FLOAT16", "DOUBLE", "BFLOAT16"))
 WHOLE = (onnx.TensorProto.INT32, onnx.TensorProto.INT64)
 SHORT = tuple(getattr(onnx.TensorProto, name) for name in ("INT8", "UINT8", "INT16", "UINT16", "UINT32", "UINT64"))
-NARROW = {onnx.TensorProto.FLOAT16: "float16", onnx.TensorProto.BFLOAT16: "bfloat16"}  # have fewer digits than float32
+# Types that have fewer digits than float32.
+NARROW: dict[int, str] = {onnx.TensorProto.FLOAT16: "float16", onnx.TensorProto.BFLOAT16: "bfloat16"}
 
 
 def _read_identity(node: NodeView) -> Call:

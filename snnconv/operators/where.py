@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from snnconv.graph.emission import Emission
+from snnconv.graph.kinds import Truth, before_cast
 from snnconv.graph.node import Activation, Call, NodeView
 from snnconv.graph.operator import FREE, NeuronPlace, Operator, Time, register_operator
 from snnconv.graph.selection import Where
@@ -27,7 +28,11 @@ def _read(node: NodeView) -> Call:
         constants[position] = node.bound(position)
     branch = node.operand(1) if isinstance(node.operand(1), Activation) else node.operand(2)
     kind = branch.kind if isinstance(branch, Activation) else node.kind_of_constant(1)
-    return Call((Where(*constants),), positions, kind=kind)
+    operands = tuple(
+        before_cast(activation, Truth) if position == 0 else activation
+        for position, activation in zip(positions, activations, strict=True)
+    )
+    return Call((Where(*constants),), operands, kind=kind)
 
 
 def _write(module: Where, emission: Emission, inputs: Sequence[str], name: str) -> str:

@@ -21,6 +21,8 @@ from snnconv.formats.hardware.builder import HARDWARE_FORMS, HardwareBuilder
 from snnconv.formats.nir.writer import NIR_FORMS
 from snnconv.formats.onnx.integers import LevelForm, level_form
 from snnconv.graph import modules as m
+from snnconv.graph.cumulation import CumSum
+from snnconv.graph.embedding import Embedding, GatherElements
 from snnconv.graph.importer import import_graph
 from snnconv.graph.kinds import Truncation, Truth
 from snnconv.graph.lowering import form_of
@@ -100,11 +102,16 @@ EXAMPLES = [
     Example(nn.ConvTranspose1d(4, 2, 3, stride=2, output_padding=1), ((4, 6),)),
     Example(nn.ConvTranspose2d(4, 2, 3, stride=2)),
     Example(nn.ConvTranspose3d(4, 2, 2), ((4, 3, 3, 3),)),
+    Example(CumSum(1), ((4, 6),)),
+    Example(Embedding(constant(9, 3)), ((4,),)),
     Example(m.Expand([4, 5, 6]), ((4, 1, 6),)),
     Example(m.Extremum("max"), (IMAGE, IMAGE)),
     Example(m.Extremum("min"), (IMAGE, IMAGE)),
     Example(nn.Flatten(1)),
     Example(m.Gather(2, [3, 0, 0])),
+    Example(GatherElements(2), ((4, 6), (4, 3))),
+    Example(GatherElements(2), ((4, 6), (4, 3)), (True, False)),
+    Example(GatherElements(2, torch.tensor([[[1.0], [-1.0], [3.0]]])), ((4, 6),)),
     Example(nn.Hardsigmoid()),
     Example(nn.Hardswish()),
     Example(nn.Hardtanh(-1, 2)),
@@ -162,6 +169,8 @@ def random_operands(example: Example) -> list[Tensor]:
         values = 3 * torch.randn(STEPS, BATCH, *shape, dtype=torch.float64)
         if isinstance(example.module, (Logical, Truth, Where)):  # for which 0 is another thing
             values = (values / 3).round()
+        if isinstance(example.module, Embedding) or (isinstance(example.module, GatherElements) and operands):
+            values = values.abs().clamp(max=5).floor()
         operands.append(values if changes else values[:1].expand(STEPS, *values.shape[1:]))
     return operands
 

@@ -49,7 +49,8 @@ class Case:
         """The node between casts."""
         given = {name: value for name, value in self.constants.items() if value is not None}
         x = "x" if self.kinds[0] == FLOAT else "x.cast"
-        inputs = [x if name == "x" else name if name in given else "" for name in self.order or ("x", *self.constants)]
+        known = {name: name for name in given} | {"x": x, "raw": "x"}  # raw: x before its cast
+        inputs = [known.get(name, "") for name in self.order or ("x", *self.constants)]
         made = [name if self.kinds[1] == FLOAT or name.startswith("_") else f"{name}.made" for name in self.outputs]
         nodes = [helper.make_node(self.operator, inputs, made, "node", **self.attributes)]
         if self.kinds[0] != FLOAT:
@@ -225,6 +226,7 @@ SELECTION = [
             Case(operator, image(5, 5), order=("x", "x"), kinds=(FLOAT, BOOL), opsets=opsets),
         )
     ),
+    Case("Div", image(5, 5), {"c": ints(3, -2, 2, 1, 2)}, kinds=(INT64, INT64)),
     Case("Equal", image(5, 5), {"c": ints(0, 1, -1, 0, 2)}, kinds=(INT64, BOOL), opsets=(11, 13, 99)),
     *(
         case
@@ -446,7 +448,33 @@ RESAMPLING = [
     Case("Gather", image(5, 2), {"i": ints(1, 2)}, {"axis": -2}),
     Case("Gather", image(5, 2), {"i": np.array(-2)}, {"axis": 1}),
     Case("Gather", image(5, 2), {"i": ints(0, 2, 1, 3).reshape(2, 2)}, {"axis": 2}),
+    Case("Gather", (5,), {"w": rand(7, 3)}, order=("w", "x"), kinds=(INT64, FLOAT)),
+    Case("Gather", (2, 5), {"w": rand(7)}, {"axis": 0}, order=("w", "x"), kinds=(INT32, FLOAT)),
     Case("DepthToSpace", (8, 3, 2), attributes={"blocksize": 2}),
+    Case(
+        "OneHot",
+        (5, 3),
+        {"d": np.array(4), "v": f32(0) + np.array([0, 1], np.float32)},
+        kinds=(INT64, FLOAT),
+        opsets=(9, 11, 99),
+    ),
+    Case(
+        "OneHot",
+        (5, 3),
+        {"d": ints(4), "v": np.array([-1, 2.5], np.float32)},
+        {"axis": 1},
+        kinds=(INT64, FLOAT),
+        opsets=(9, 11, 99),
+    ),
+    *(
+        Case("GatherElements", image(5, 5), {}, {"axis": axis}, (11, 13, 99), ("raw", "x"), kinds=(INT64, FLOAT))
+        for axis in (1, -1)
+    ),
+    Case("CumSum", image(5, 5), {"a": np.array(-1)}, opsets=(11, 14, 99)),
+    Case("CumSum", image(5, 5), {"a": np.array(1)}, {"exclusive": 1}, opsets=(11, 14, 99)),
+    Case("CumSum", image(5, 5), {"a": ints(2)}, {"exclusive": 1, "reverse": 1}, opsets=(11, 14, 99)),
+    Case("Trilu", image(5, 6), opsets=(14, 99)),
+    Case("Trilu", image(5, 6), {"k": np.array(-1)}, {"upper": 0}, opsets=(14, 99)),
     Case("DepthToSpace", (8, 3, 2), attributes={"blocksize": 2, "mode": "CRD"}, opsets=(11, 18, 99)),
     Case("SpaceToDepth", (2, 4, 6), attributes={"blocksize": 2}),
 ]
