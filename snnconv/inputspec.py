@@ -54,8 +54,8 @@ class InputPart:
 class InputSpec:
     """Shape and normalisation of one input, as a network expects it.
 
-    A network of several inputs, or of one that is neither an image nor a flat sample of floating-point numbers, takes one
-    row of numbers a sample, which holds its inputs one behind the other: a flat input that has `parts`.
+    A network of several inputs, or of one that is neither an image nor a flat sample of floating-point numbers, takes
+    one row of numbers a sample, which holds its inputs one behind the other: a flat input that has `parts`.
 
     Attributes:
         channels: Number of channels C; number of features of a flat input.
@@ -218,7 +218,7 @@ class InputSpec:
     def unpacked(self, x: Tensor) -> dict[str, Tensor]:
         """Return rows `[B, F]` as named inputs `[B, *shape]`, of the kind of number that each has."""
         kinds = {"float": x.dtype, "int": torch.int64, "bool": torch.bool}
-        pieces = x.split([part.length for part in self.parts], 1)
+        pieces = torch.split(x, [part.length for part in self.parts], 1)
         return {
             part.name: piece.reshape(len(x), *part.shape).to(kinds[part.kind])
             for part, piece in zip(self.parts, pieces, strict=True)
