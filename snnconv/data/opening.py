@@ -25,7 +25,6 @@ from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset
 
 from snnconv.data.datasets import describe_data, open_data
 from snnconv.data.dataspec import Purpose
-from snnconv.data.geometry import Geometry
 from snnconv.data.images import Images
 from snnconv.data.loaders import dataset_of, gathered, pair_of, require_items
 from snnconv.data.samples import (
@@ -35,6 +34,7 @@ from snnconv.data.samples import (
     TensorSource,
     require_finite,
     sample_tensor,
+    samples_of,
     taken_shape,
 )
 from snnconv.data.sources import Labels, to_labels
@@ -151,10 +151,8 @@ def input_of(shape: tuple[int, ...], *, temporal: bool = False) -> InputSpec:
 
 def _samples(source: SampleSource, data: Any) -> Samples:
     """Open all samples of a source."""
-    height, width = source.size() or (1, 1)
     indices = np.arange(len(source), dtype=np.int64)
-    spec = f"images given as {_kind(data)}"
-    return Samples(source, source.taken, Geometry(height, width, None), spec=spec, indices=indices)
+    return samples_of(source, source.taken, spec=f"images given as {_kind(data)}", indices=indices)
 
 
 def _kind(data: Any) -> str:

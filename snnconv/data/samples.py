@@ -16,7 +16,16 @@ from snnconv.data.sources import LARGEST_LABEL, Fit, Indices, Labels, Source
 from snnconv.errors import DataError, InvalidValueError
 from snnconv.model import InputSpec
 
-__all__ = ["DatasetSource", "SampleSource", "Samples", "TensorSource", "require_finite", "sample_tensor", "taken_shape"]
+__all__ = [
+    "DatasetSource",
+    "SampleSource",
+    "Samples",
+    "TensorSource",
+    "require_finite",
+    "sample_tensor",
+    "samples_of",
+    "taken_shape",
+]
 
 UNREAD, UNLABELLED = -2, -1
 
@@ -171,6 +180,19 @@ class Samples(Images):
             return self
         drawn = torch.randperm(len(self), generator=torch.Generator().manual_seed(seed))[:n].sort().values
         return self.subset(drawn.tolist())
+
+
+def samples_of(source: SampleSource, taken: InputSpec, *, spec: str, indices: Indices) -> Samples:
+    """Return samples of a source as a network takes them.
+
+    Args:
+        source: Samples that a caller or a file holds.
+        taken: Input of the network; a mean and deviation that the source does not have are applied.
+        spec: Data spec, or the form of the data in words.
+        indices: Positions of the samples in the source, `[n]`.
+    """
+    height, width = source.size() or (1, 1)
+    return Samples(source, taken, Geometry(height, width, None), spec=spec, indices=indices)
 
 
 def taken_shape(spec: InputSpec) -> tuple[int, ...]:
