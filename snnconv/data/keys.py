@@ -1,4 +1,4 @@
-"""The arrays of several that a network's inputs are read from: by the name of each input, of a single one also by `x`."""
+"""Arrays by name for the inputs of a network: each of its input's name, that of the only input also called `x`."""
 
 from __future__ import annotations
 

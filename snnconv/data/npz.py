@@ -117,8 +117,8 @@ def array_files(where: str) -> ArrayFiles:
     keys = [fragment for fragment in fragments if not fragment.startswith(prefix)]
     if len(labels) > 1 or len(keys) > 1 or "" in (*labels, *keys):
         raise DataError(
-            f"npz:{where}: behind the files stands #KEY, the array of the network's only input, or {LABELS}KEY, that of "
-            "the labels, each once at most."
+            f"npz:{where}: behind the files may stand #KEY, the array of the network's only input, and "
+            f"{LABELS}KEY, that of the labels."
         )
     paths = tuple(_path(name) for name in names.split(","))
     return ArrayFiles(f"npz:{names}", paths, next(iter(keys), None), next(iter(labels), None))
