@@ -3,25 +3,57 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, get_args
 
+import torch
 from torch import Tensor
 
 from snnconv.errors import InvalidValueError, ModelError
+from snnconv.graph.node import Kind
 from snnconv.graph.size import Size, sides_of
 
-__all__ = ["InputSpec"]
+__all__ = ["InputPart", "InputSpec", "part_rows"]
 
 Layout = Literal["NCHW", "NHWC", "NC"]
 SIZES = ("channels", "height", "width", "resize", "timesteps", "step_us")  # what counts something, of an InputSpec
 LARGEST_SIZE = 2**31 - 1
+LARGEST_INTEGER = 2**24  # up to which 32-bit floats hold every whole number
 LARGEST = {"height": 2**24, "width": 2**24, "resize": 2**24, "step_us": 2**53}  # no product of them passes 64 bits
+
+
+@dataclass(frozen=True)
+class InputPart:
+    """One named input of a network.
+
+    Attributes:
+        name: Name in the file.
+        shape: Shape of one sample, without the batch axis.
+        kind: Kind of its numbers: "float", "int" or "bool".
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    kind: Kind = "float"
+
+    @property
+    def length(self) -> int:
+        """Number of its numbers."""
+        return math.prod(self.shape)
+
+    def __str__(self) -> str:
+        """Return the name and the shape, as `tokens [B, 128] int`."""
+        axes = ", ".join(["B", *map(str, self.shape)])
+        return f"{self.name} [{axes}]" + ("" if self.kind == "float" else f" {self.kind}")
 
 
 @dataclass(frozen=True)
 class InputSpec:
     """Shape and normalisation of one input, as a network expects it.
+
+    A network of several inputs, or of one that is neither an image nor a flat sample of floating-point numbers, takes
+    one row of numbers a sample, which holds its inputs one behind the other: a flat input that has `parts`.
 
     Attributes:
         channels: Number of channels C; number of features of a flat input.
@@ -37,6 +69,7 @@ class InputSpec:
             the number says what its data are.
         step_us: Microseconds that each frame of events holds, from time 0 on; None: the time from the first to the
             last event is cut into T frames of the same length.
+        parts: Named inputs that a flat sample is made of, in order; empty where the sample is the one input.
     """
 
     channels: int
@@ -49,6 +82,12 @@ class InputSpec:
     classes: tuple[str, ...] | None = None
     timesteps: int | None = None
     step_us: int | None = None
+    parts: tuple[InputPart, ...] = ()
+
+    @staticmethod
+    def of_parts(parts: Sequence[InputPart]) -> InputSpec:
+        """Return the input of a network that takes named inputs."""
+        return InputSpec(sum(part.length for part in parts), None, None, layout="NC", parts=tuple(parts))
 
     def __post_init__(self) -> None:
         if self.layout not in get_args(Layout):
@@ -148,9 +187,43 @@ class InputSpec:
             resize=self.resize if resize is None else resize,
         )
 
+    def packed(self, inputs: Mapping[str, Tensor]) -> Tensor:
+        """Return named inputs as one row a sample.
+
+        Args:
+            inputs: Tensors `[B, *shape]` by the name of the input; others beside them are not looked at.
+
+        Returns:
+            Rows `[B, F]`, float32.
+
+        Raises:
+            InvalidValueError: An input is missing, has another shape or batch size, or whole numbers beyond 2**24.
+        """
+        missing = [str(part) for part in self.parts if part.name not in inputs]
+        if missing:
+            given = ", ".join(inputs) or "none"
+            raise InvalidValueError(f"The network's inputs {', '.join(missing)} are not given; given are: {given}.")
+        rows = [part_rows(part, inputs[part.name]) for part in self.parts]
+        if len({len(row) for row in rows}) > 1:
+            sizes = ", ".join(f"{part.name} {len(row)}" for part, row in zip(self.parts, rows, strict=True))
+            raise InvalidValueError(f"The inputs are of different numbers of samples: {sizes}.")
+        return torch.cat(rows, 1)
+
+    def unpacked(self, x: Tensor) -> dict[str, Tensor]:
+        """Return rows `[B, F]` as named inputs `[B, *shape]`, of the kind of number that each has."""
+        kinds = {"float": x.dtype, "int": torch.int64, "bool": torch.bool}
+        pieces = torch.split(x, [part.length for part in self.parts], 1)
+        return {
+            part.name: piece.reshape(len(x), *part.shape).to(kinds[part.kind])
+            for part, piece in zip(self.parts, pieces, strict=True)
+        }
+
     def to_dict(self) -> dict[str, Any]:
-        """Return the JSON-ready form."""
-        return asdict(self)
+        """Return the JSON-ready form; `parts` where there are any."""
+        values = asdict(self)
+        if not self.parts:
+            del values["parts"]
+        return values
 
     @staticmethod
     def from_dict(values: dict[str, Any]) -> InputSpec:
@@ -163,7 +236,31 @@ class InputSpec:
         for name, kind in (("mean", float), ("std", float), ("classes", str)):
             if known.get(name) is not None:
                 known[name] = tuple(kind(value) for value in known[name])
+        known["parts"] = tuple(
+            InputPart(str(part["name"]), tuple(int(size) for size in part["shape"]), part["kind"])
+            for part in known.get("parts", ())
+        )
         sizes = [known.get(name) for name in SIZES]
         if sizes[0] is None or any(not isinstance(size, (int, type(None))) for size in sizes):
             raise TypeError(f"its sizes {sizes} are not integers")
         return InputSpec(**known)
+
+
+def part_rows(part: InputPart, values: Tensor) -> Tensor:
+    """Return one named input, `[B, *shape]`, as rows of 32-bit floats, `[B, length]`.
+
+    Raises:
+        InvalidValueError: It has another shape, holds fractions where whole numbers are needed, or such beyond 2**24.
+    """
+    if tuple(values.shape[1:]) != part.shape or not values.dim():
+        raise InvalidValueError(f"The input {part.name!r} has shape {list(values.shape)}; the network takes {part}.")
+    if part.kind != "float" and values.is_floating_point() and bool((values != values.round()).any()):
+        raise InvalidValueError(f"The input {part.name!r} holds fractions; the network takes {part}.")
+    if part.kind == "int" and values.numel() and int(values.abs().max()) > LARGEST_INTEGER:
+        raise InvalidValueError(
+            f"The input {part.name!r} holds {int(values.abs().max())}; whole numbers up to {LARGEST_INTEGER} are held "
+            "exactly."
+        )
+    if part.kind == "bool":
+        values = values != 0
+    return values.to(torch.float32).flatten(1)

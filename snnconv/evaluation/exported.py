@@ -97,7 +97,7 @@ def open_exported(source: str | os.PathLike[str]) -> ExportedNetwork | None:
     except (LookupError, TypeError, ValueError) as error:
         raise FileError(f"{name} is damaged ({type(error).__name__}: {error}). Export the network again.") from error
     names = tuple(value.name for value in outputs)
-    runner = FileRunner(OnnxNetwork(proto), spec, names, shapes, INTEGERS)
+    runner = FileRunner(OnnxNetwork(proto, spec), spec, names, shapes, INTEGERS)
     return ExportedNetwork(name, runner, form, timesteps, levels, coupling, (least, most))
 
 

@@ -13,13 +13,21 @@ import onnx
 from torch import fx, nn
 
 from snnconv.errors import ModelError
+from snnconv.graph.access import calls, module_of
 from snnconv.graph.emission import EMITTERS, Emission
 from snnconv.graph.lowering import Lowering, look_up
+from snnconv.graph.node import Kind
 from snnconv.graph.operator import NoForm, find_operator
+from snnconv.graph.parts import Part
 
 __all__ = ["OnnxLowering", "emit_graph", "tensor_info"]
 
 NO_ONNX = NoForm("it has no ONNX form")
+ELEMENTS: dict[Kind, int] = {
+    "float": onnx.TensorProto.FLOAT,
+    "int": onnx.TensorProto.INT64,
+    "bool": onnx.TensorProto.BOOL,
+}
 
 
 class OnnxLowering(Lowering[str]):
@@ -35,8 +43,26 @@ class OnnxLowering(Lowering[str]):
 
     def __init__(self, graph: fx.GraphModule, reserved: Iterable[str]) -> None:
         super().__init__(graph, "ONNX cannot hold these operators")
-        self.emission = Emission({self.input_name, *reserved})
+        modules = [module_of(graph, node) for node in calls(graph)]
+        self.parts = sorted((module for module in modules if isinstance(module, Part)), key=lambda part: part.offset)
+        self.emission = Emission({self.input_name, *(part.name for part in self.parts), *reserved})
         self.values[self.input] = self.input_name
+
+    @property
+    def input_names(self) -> list[str]:
+        """Names of the network's own inputs."""
+        return [part.name for part in self.parts] or [self.input_name]
+
+    def inputs(self, shape: Sequence[int], frames: int | None = None) -> list[onnx.ValueInfoProto]:
+        """Return the descriptions of the network's own inputs.
+
+        Args:
+            shape: Shape of one sample, without the batch axis, where it is the one input.
+            frames: Number T of such inputs in front of the batch's axis, where the input changes over time.
+        """
+        if self.parts:
+            return [tensor_info(part.name, ["batch", *part.shape], ELEMENTS[part.kind]) for part in self.parts]
+        return [tensor_info(self.input_name, [*([] if frames is None else [frames]), "batch", *shape])]
 
     def lower(self, node: fx.Node, module: nn.Module, inputs: list[str]) -> str:
         """Write the ONNX nodes of one module."""
@@ -59,7 +85,7 @@ class OnnxLowering(Lowering[str]):
         """
         if tensor == name:
             return
-        if name == self.input_name:
+        if name in self.input_names:
             raise ModelError(f"The network's input and another output have the same name {name!r}.")
         self.emission.nodes.append(onnx.helper.make_node("Identity", [tensor], [name], f"{name}:output"))
 
@@ -99,13 +125,12 @@ def emit_graph(
     lowering = OnnxLowering(graph, outputs)
     for tensor, name in zip(lowering.run(), outputs, strict=True):
         lowering.name_output(tensor, name)
-    time = [] if frames is None else [frames]
     return lowering.finished(
-        [tensor_info(lowering.input_name, [*time, "batch", *input_shape])],
+        lowering.inputs(input_shape, frames),
         [tensor_info(name, shape) for name, shape in zip(outputs, output_shapes, strict=True)],
     )
 
 
-def tensor_info(name: str, shape: Sequence[int | str]) -> onnx.ValueInfoProto:
-    """Return the description of a tensor of 32-bit floats; a string in its shape is a dynamic axis of that name."""
-    return onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, list(shape))
+def tensor_info(name: str, shape: Sequence[int | str], element: int = onnx.TensorProto.FLOAT) -> onnx.ValueInfoProto:
+    """Return the description of a tensor; a string in its shape is a dynamic axis of that name."""
+    return onnx.helper.make_tensor_value_info(name, element, list(shape))

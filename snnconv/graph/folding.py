@@ -40,7 +40,7 @@ def shape_of(view: NodeView) -> Constant:
     """Return the result of `Shape`, which is known although its operand is not."""
     operand = view.operand(0)
     if isinstance(operand, Activation):
-        shapes: Sequence[Sequence[int]] = operand.shapes
+        shapes: Sequence[Sequence[int]] = operand.file_shapes
     elif isinstance(operand, Constant):
         shapes = [value.shape for value in operand.values]
     else:

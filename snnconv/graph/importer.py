@@ -6,15 +6,17 @@ name in `meta["onnx_name"]` and its output's shape without the batch axis in `me
 
 from __future__ import annotations
 
+import math
 import warnings
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import onnx
 from torch import fx, nn
 
 from snnconv.errors import ModelError, SnnconvWarning, UnsupportedNode, UnsupportedOperatorsError
+from snnconv.graph.batch_axis import Placed, batch_first, placed
 from snnconv.graph.building import GraphBuilder
 from snnconv.graph.folding import FOLDABLE, Folder, cast_like, piece_of, shape_of
 from snnconv.graph.inlining import inline_functions
@@ -28,8 +30,10 @@ from snnconv.graph.node import (
     Operand,
     Pieces,
     Refusal,
+    read_attributes,
 )
-from snnconv.graph.reading import InputShape, live_values, read_initializers, read_input, read_opsets
+from snnconv.graph.parts import Part
+from snnconv.graph.reading import InputShape, StatedPart, live_values, read_initializers, read_input, read_opsets
 from snnconv.graph.refusals import named_refusals
 from snnconv.graph.size import Size
 
@@ -50,6 +54,7 @@ class Imported:
         outputs: Names of the outputs.
         frames: Number T of the input's frames, `[T, B, *input_shape]`; None: a still input `[B, *input_shape]`.
         channels_last: True where the input is an image `[H, W, C]`.
+        parts: Named inputs that lie one behind the other in rows of numbers; empty where the input is an image or flat.
     """
 
     graph: fx.GraphModule
@@ -57,6 +62,7 @@ class Imported:
     outputs: tuple[str, ...]
     frames: int | None = None
     channels_last: bool = False
+    parts: tuple[StatedPart, ...] = ()
 
 
 def _domain(node: onnx.NodeProto) -> str:
@@ -92,23 +98,50 @@ class _Importer:
         self.builder = GraphBuilder()
         self.file_batch: int | None = None
 
-    def run(self, size: Size | None) -> Imported:
-        """Import; `size` replaces open or other spatial sizes of the input."""
+    def run(self, size: Size | None, shapes: Mapping[str, Sequence[int]] | None) -> Imported:
+        """Import; `size` replaces open or other spatial sizes of the input, `shapes` those of named inputs."""
         self.values.update(read_initializers(self.proto))
-        stated = read_input(self.proto, size)
+        stated = read_input(self.proto, size, shapes)
         self.file_batch = stated.batch
-        self.values[stated.name] = self.builder.input(stated.name, stated.shape, stated.frames)
-        for node in self.proto.node:
-            if self.live.isdisjoint(node.output):
-                continue
-            self._check_names(node)
-            if any(name in self.poisoned or name in self.unknown_constants for name in node.input):
-                self._pass_over(node)
-            elif not self._take(node):
-                self.poisoned.update(node.output)
+        source = self.builder.input(stated.name, stated.shape, stated.frames)
+        self.values.update(self._parts(source, stated.parts) if stated.parts else {stated.name: source})
+        self._walk(node for node in self.proto.node if not self.live.isdisjoint(node.output))
         self._raise_refused()
         self._warn_of_narrowed(stated.kind)
         return self._finish(stated)
+
+    def _parts(self, source: Activation, parts: Sequence[StatedPart]) -> dict[str, Activation]:
+        """Cut named inputs out of the rows that hold them."""
+        values, offset = {}, 0
+        for part in parts:
+            cut = Part(part.name, offset, part.shape, part.kind)
+            values[part.name] = replace(self.builder.call(part.name, cut, (source,)), kind=part.kind)
+            offset += math.prod(part.shape)
+        return values
+
+    def _walk(self, nodes: Iterable[onnx.NodeProto]) -> None:
+        """Import nodes in order."""
+        for node in nodes:
+            self._check_names(node)
+            if any(name in self.poisoned or name in self.unknown_constants for name in node.input):
+                self._pass_over(node)
+            elif not (self._take_branch(node) or self._take(node)):
+                self.poisoned.update(node.output)
+
+    def _take_branch(self, node: onnx.NodeProto) -> bool:
+        """Import the branch that an `If` takes whatever the input is; False of anything else."""
+        condition = self.values.get(node.input[0]) if node.op_type == "If" and node.input else None
+        if not isinstance(condition, Constant) or condition.fixed is None:
+            return False
+        branch = read_attributes(node)["then_branch" if condition.fixed.all() else "else_branch"]
+        self.values.update(read_initializers(branch))
+        self._walk(branch.node)
+        for name, made in zip(node.output, branch.output, strict=True):
+            if made.name in self.values:
+                self.values[name] = self.values[made.name]
+            else:
+                self.poisoned.add(name)
+        return True
 
     def _raise_refused(self) -> None:
         if self.not_finite and len(self.not_finite) == len(self.refused):
@@ -198,8 +231,9 @@ class _Importer:
                 return False
             if not self._is_finite(node, operands):
                 return False
-            calls = _handle(view, domain)
-            self._add(node, view, calls)
+            place = _placed(view, domain)
+            calls = _handle(place.view, domain) if place.calls is None else place.calls
+            self._add(node, place, calls)
             for kind in {call.narrowed for call in calls} - {""}:
                 self.narrowed.setdefault(kind, []).append(view.name)
         except Refusal as refusal:
@@ -221,16 +255,19 @@ class _Importer:
             return {node.output[0]: piece_of(view)}
         return {}
 
-    def _add(self, node: onnx.NodeProto, view: NodeView, calls: Sequence[Call]) -> None:
+    def _add(self, node: onnx.NodeProto, place: Placed, calls: Sequence[Call]) -> None:
+        def made(call: Call) -> Activation:
+            return placed(self.builder.chain(place.view, call), place.batch_axis)
+
         if node.op_type == "SplitToSequence":
-            self.values[node.output[0]] = Pieces(tuple(self.builder.chain(view, call) for call in calls))
+            self.values[node.output[0]] = Pieces(tuple(made(call) for call in calls))
             return
         asked = [name for name in node.output[len(calls) :] if name in self.live]
         if asked:
             raise Refusal(f"its outputs {asked} are not computed")
         for name, call in zip(node.output, calls, strict=False):
             if name:
-                self.values[name] = self.builder.chain(view, call)
+                self.values[name] = made(call)
 
     def _finish(self, stated: InputShape) -> Imported:
         names = tuple(value.name for value in self.proto.output)
@@ -243,8 +280,14 @@ class _Importer:
             value = self.values.get(name)
             if not isinstance(value, Activation):
                 raise ModelError(f"The output {name!r} does not depend on the input.")
+            if value.batch_axis:
+                raise ModelError(
+                    f"The output {name!r} has the batch at axis {value.batch_axis}: export the network with the batch "
+                    "at axis 0 of every output."
+                )
             outputs.append(value)
-        return Imported(self.builder.finish(outputs), stated.shape, names, stated.frames, stated.channels_last)
+        graph = self.builder.finish(outputs)
+        return Imported(graph, stated.shape, names, stated.frames, stated.channels_last, stated.parts)
 
 
 def _all_finite(array: np.ndarray) -> bool:
@@ -252,6 +295,19 @@ def _all_finite(array: np.ndarray) -> bool:
     if array.dtype.kind == "V":
         array = array.astype(np.float32)
     return array.dtype.kind != "f" or bool(np.isfinite(array).all())
+
+
+def _placed(view: NodeView, domain: str) -> Placed:
+    """A node as it acts on tensors whose axis 0 is the batch's.
+
+    Raises:
+        Refusal: It mixes the batch with other axes.
+    """
+    if not domain:
+        return batch_first(view)
+    if any(isinstance(operand, Activation) and operand.batch_axis for operand in view.operands):
+        raise Refusal("it takes a tensor whose batch axis was moved, and no node before it moves it back")
+    return Placed(view)
 
 
 def _handle(view: NodeView, domain: str) -> Sequence[Call]:
@@ -267,7 +323,9 @@ def _handle(view: NodeView, domain: str) -> Sequence[Call]:
     return answer if isinstance(answer, list) else [answer]
 
 
-def import_graph(model: onnx.ModelProto, *, size: Size | None = None) -> Imported:
+def import_graph(
+    model: onnx.ModelProto, *, size: Size | None = None, shapes: Mapping[str, Sequence[int]] | None = None
+) -> Imported:
     """Import an ONNX model as a graph of modules.
 
     Functions that the file defines are inlined; those of the domain `ai.snnconv` have handlers of their own.
@@ -275,13 +333,14 @@ def import_graph(model: onnx.ModelProto, *, size: Size | None = None) -> Importe
     Args:
         model: Model with its weights; it is not changed.
         size: Height and width of the input, where the file leaves them open or another size is wanted.
+        shapes: Shapes of named inputs, without the batch axis, where the file leaves axes open.
 
     Raises:
         UnsupportedOperatorsError: lists every node that cannot be imported.
-        ModelError: the network has several inputs, an unknown opset, or weights that are not finite.
-        InvalidValueError: the height and width are open and `size` is not given.
+        ModelError: the network has no input, an unknown opset, or weights that are not finite.
+        InvalidValueError: a shape is open, and neither `size` nor `shapes` closes it.
 
     Warns:
         SnnconvWarning: activations are cast to a floating-point type with fewer digits than float32.
     """
-    return _Importer(inline_functions(model)).run(size)
+    return _Importer(inline_functions(model)).run(size, shapes)

@@ -66,6 +66,15 @@ class Constant:
         same = first is second or (first.shape == second.shape and bool((first == second).all()))
         return first if same else None
 
+    @property
+    def of_each_sample(self) -> Array | None:
+        """Return what is the same for every member of a batch, as `[1, ...]`; None of anything else."""
+        first, second = self.values
+        if not first.ndim or first.shape[1:] != second.shape[1:] or len(first) * PROBES[1] != len(second) * PROBES[0]:
+            return None
+        alike = all(bool((value == first[:1]).all()) for value in self.values)
+        return first[:1] if alike else None
+
 
 @dataclass(frozen=True)
 class Activation:
@@ -77,6 +86,7 @@ class Activation:
         module: Module that made it; None of the input.
         sources: Operands of the module.
         kind: Kind of numbers that the file has there; the graph computes with floating-point numbers throughout.
+        batch_axis: Axis of the batch in the file; in the graph it is axis 0, and the others keep their order.
     """
 
     node: fx.Node
@@ -84,6 +94,19 @@ class Activation:
     module: nn.Module | None = None
     sources: tuple[Activation, ...] = ()
     kind: Kind = "float"
+    batch_axis: int = 0
+
+    @property
+    def file_shapes(self) -> tuple[Shape, Shape]:
+        """Shape at each probe batch size, the axes in the file's order."""
+        first, second = (_at(shape, self.batch_axis) for shape in self.shapes)
+        return first, second
+
+
+def _at(shape: Shape, axis: int) -> Shape:
+    """Return a shape whose first axis is put at another place."""
+    batch, *rest = shape
+    return (*rest[:axis], batch, *rest[axis:])
 
 
 @dataclass(frozen=True)
@@ -192,15 +215,21 @@ class NodeView:
         return None if self.file_batch is None else self.shape(position)[0] * self.file_batch // PROBES[0]
 
     def constant(self, position: int) -> Array | None:
-        """Return the operand's array, None where left out; what depends on input or batch size is refused."""
+        """Return the operand's array, None where left out; what depends on input or batch size is refused.
+
+        A constant that is the same for every member of the batch is `[1, ...]`.
+        """
         operand = self.operand(position)
         if operand is None:
             return None
         if not isinstance(operand, Constant):
             raise Refusal(f"input {position} must be a constant, it depends on the network's input")
-        if operand.fixed is None:
+        if operand.fixed is not None:
+            return operand.fixed
+        alike = operand.of_each_sample
+        if alike is None or (alike.ndim < 2 and alike.dtype.kind in "iu"):  # such are indices and sizes
             raise Refusal(f"input {position} must not depend on the batch size")
-        return operand.fixed
+        return alike
 
     def need_constant(self, position: int) -> Array:
         """Return the operand's array; refused where it is left out."""

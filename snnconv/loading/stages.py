@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import onnx
@@ -12,19 +13,27 @@ from snnconv.formats.onnx.metadata import METADATA_KEY, metadata_in
 from snnconv.graph.access import module_of
 from snnconv.graph.importer import Imported, import_graph
 from snnconv.graph.size import Size
+from snnconv.inputspec import InputPart
 from snnconv.model import InputSpec, Model, typed
 from snnconv.neurons import SpikingSite
 
 __all__ = ["model_of"]
 
 
-def model_of(proto: onnx.ModelProto, provenance: dict[str, Any], *, size: Size | None) -> Model:
+def model_of(
+    proto: onnx.ModelProto,
+    provenance: dict[str, Any],
+    *,
+    size: Size | None,
+    shapes: Mapping[str, Sequence[int]] | None = None,
+) -> Model:
     """Import a proto, and tell the stage by the sites that are in the graph.
 
     Args:
         proto: Network, its weights loaded.
         provenance: Source of the network.
         size: Height and width of the input, where the proto leaves them open or another size is wanted.
+        shapes: Shapes of named inputs, without the batch axis, where the proto leaves axes open.
 
     Raises:
         FileError: The metadata that snnconv wrote are damaged.
@@ -32,7 +41,7 @@ def model_of(proto: onnx.ModelProto, provenance: dict[str, Any], *, size: Size |
         InvalidValueError: The height and width are open and `size` is not given.
     """
     metadata = metadata_in(proto)
-    imported = import_graph(proto, size=size)
+    imported = import_graph(proto, size=size, shapes=shapes)
     graph = imported.graph
     sites = [module_of(graph, node) for node in graph.graph.nodes if node.op == "call_module"]
     spiking = [site for site in sites if isinstance(site, SpikingSite)]
@@ -73,12 +82,10 @@ def _input_spec(imported: Imported, metadata: dict[str, Any], size: Size | None,
                 f"network takes {_frames(imported.frames)}."
             )
         return stored
+    if imported.parts:
+        return InputSpec.of_parts([InputPart(*part) for part in imported.parts])
     if len(shape) == 1:
         return InputSpec(shape[0], None, None, layout="NC", timesteps=imported.frames).override(size=size)
-    if len(shape) != 3:
-        raise ModelError(
-            f"The input has shape {list(shape)} beside the batch; images have three axes, flat inputs one."
-        )
     if imported.channels_last:
         return InputSpec(shape[2], shape[0], shape[1], layout="NHWC", timesteps=imported.frames)
     return InputSpec(shape[0], shape[1], shape[2], timesteps=imported.frames)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
@@ -12,6 +11,7 @@ from snnconv.formats.hardware.builder import HardwareBuilder
 from snnconv.formats.hardware.layers import HardwareSignal
 from snnconv.formats.hardware.moves import reshape
 from snnconv.formats.nir.forms import flatten
+from snnconv.graph.batch_axis import resolve
 from snnconv.graph.emission import Emission
 from snnconv.graph.modules import Reshape
 from snnconv.graph.node import PROBES, Call, Constant, NodeView, Refusal
@@ -41,12 +41,12 @@ def _candidates(node: NodeView, targets: Sequence[list[int]]) -> Iterator[list[l
     """
     shapes = node.activation().shapes
     allow_zero = bool(node.int_attribute("allowzero", 0))
-    as_it_stands = [_resolve(target, shape, allow_zero) for target, shape in zip(targets, shapes, strict=True)]
+    as_it_stands = [resolve(target, shape, allow_zero) for target, shape in zip(targets, shapes, strict=True)]
     written = []
     if targets[0] == targets[1]:
         batch = node.file_batch or 1
         for probe, shape in zip(PROBES, shapes, strict=True):
-            sizes = _resolve(targets[0], [shape[0] * batch // probe, *shape[1:]], allow_zero)
+            sizes = resolve(targets[0], [shape[0] * batch // probe, *shape[1:]], allow_zero)
             written.append(sizes and _scaled(sizes, probe, batch))
     order = [written, as_it_stands] if node.file_batch else [as_it_stands]
     if not node.file_batch and targets[0][:1] == [1]:
@@ -59,18 +59,6 @@ def _candidates(node: NodeView, targets: Sequence[list[int]]) -> Iterator[list[l
 
 def _scaled(sizes: list[int], probe: int, batch: int) -> list[int] | None:
     return None if sizes[0] * probe % batch else [sizes[0] * probe // batch, *sizes[1:]]
-
-
-def _resolve(target: Sequence[int], shape: Sequence[int], allow_zero: bool) -> list[int] | None:
-    """Return the target with 0 and -1 worked out for an input of this shape; None where it does not fit."""
-    sizes = [shape[i] if size == 0 and not allow_zero and i < len(shape) else size for i, size in enumerate(target)]
-    known = math.prod(size for size in sizes if size != -1)
-    total = math.prod(shape)
-    if not sizes or known < 1 or sizes.count(-1) > 1 or total % known:
-        return None
-    if -1 in sizes:
-        sizes[sizes.index(-1)] = total // known
-    return sizes if math.prod(sizes) == total else None
 
 
 def _write(module: Reshape, emission: Emission, inputs: Sequence[str], name: str) -> str:

@@ -62,7 +62,7 @@ def run_file(source: str | os.PathLike[str] | onnx.ModelProto, model: Model) -> 
     Raises:
         FileError: onnxruntime cannot read the file, or it is damaged.
     """
-    network = StreamedNetwork(source) if is_single_step(source) else OnnxNetwork(source)
+    network = StreamedNetwork(source) if is_single_step(source) else OnnxNetwork(source, model.input)
     return FileRunner(network, model.input, model.outputs, shapes_of(model))
 
 
@@ -79,5 +79,10 @@ def run_exported(model: Model, *, int8: bool) -> FileRunner:
     proto = to_int8(model, stepped=isinstance(model, SNN)) if int8 else to_onnx(model)
     engine = INTEGERS if int8 else FLOATS
     return FileRunner(
-        OnnxNetwork(proto), model.input, model.outputs, shapes_of(model), engine, batch_size=batch_that_fits(model)
+        OnnxNetwork(proto, model.input),
+        model.input,
+        model.outputs,
+        shapes_of(model),
+        engine,
+        batch_size=batch_that_fits(model),
     )

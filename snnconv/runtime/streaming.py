@@ -48,10 +48,10 @@ class StreamedNetwork(OnnxNetwork):
         self._proto = source if isinstance(source, onnx.ModelProto) else read_proto(Path(source))[1]
         metadata = metadata_in(self._proto)
         try:
-            super().__init__(self._proto)
+            self._input = InputSpec.from_dict(metadata["input"])
+            super().__init__(self._proto, self._input)
             self.timesteps = int(metadata["timesteps"])
             self.tells_values = metadata[SINGLE_STEP].get("answer") == LAST
-            self._input = InputSpec.from_dict(metadata["input"])
             self._states = {str(state["output"]): str(state["input"]) for state in metadata[SINGLE_STEP]["states"]}
         except (AttributeError, LookupError, TypeError, ValueError) as error:
             raise FileError(f"The file's own metadata is damaged ({error}). Export the network again.") from error
@@ -86,6 +86,6 @@ class StreamedNetwork(OnnxNetwork):
         Returns:
             Every output of the step, `[B, ...]`, and the state after it.
         """
-        values = self.run(frame.cpu().numpy(), state)
+        values = self.run(frame, state)
         outputs = tuple(torch.from_numpy(array) for name, array in values.items() if name not in self._states)
         return outputs, {self._states[name]: array for name, array in values.items() if name in self._states}

@@ -122,8 +122,7 @@ def _lowered(network: Model, stepped: bool) -> tuple[onnx.GraphProto, int]:
     lowering = (SteppedLowering if stepped else CollapsedLowering)(network.graph, names)
     for tensor, name in zip(lowering.run(), names, strict=True):
         lowering.name_output(tensor, name)
-    time = [] if not stepped or network.input.timesteps is None else [network.input.timesteps]
-    inputs = [tensor_info(lowering.input_name, [*time, "batch", *network.input.sample_shape()])]
+    inputs = lowering.inputs(network.input.sample_shape(), network.input.timesteps if stepped else None)
     outputs = [tensor_info(name, shape) for name, shape in zip(names, shapes, strict=True)]
     return lowering.finished(inputs, outputs), lowering.integers
 

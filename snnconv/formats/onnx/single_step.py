@@ -18,7 +18,7 @@ the axis `axis`, the batch's axis counted.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,7 @@ from snnconv.graph.access import calls, display_name, input_of, module_of
 from snnconv.graph.exporter import OnnxLowering, tensor_info
 from snnconv.graph.lowering import UniqueNames
 from snnconv.graph.node import Refusal
+from snnconv.graph.parts import Part
 from snnconv.model import Model
 from snnconv.neurons import Coupling, NoForm, SpikingSite, capabilities_of
 from snnconv.spiking.one_step import one_step
@@ -61,19 +62,18 @@ def to_single_step(model: Model) -> onnx.ModelProto:
     """
     graph = one_step(model, "A single step")
     lowering = SingleStepLowering(graph, model.outputs)
-    if lowering.input_name in model.outputs or len(set(model.outputs)) < len(model.outputs):
-        raise ModelError(
-            f"Two of the network's inputs and outputs have the same name: {lowering.input_name}, {model.outputs}."
-        )
+    names = [*lowering.input_names, *model.outputs]
+    if len(set(names)) < len(names):
+        raise ModelError(f"Two of the network's inputs and outputs have the same name: {', '.join(names)}.")
     for tensor, name in zip(lowering.run(), model.outputs, strict=True):
         lowering.name_output(tensor, name)
     states = list(lowering.states.values())
-    inputs = [(lowering.input_name, model.input.sample_shape()), *((state.input, state.shape) for state in states)]
+    inputs = [*lowering.inputs(model.input.sample_shape()), *_batched((state.input, state.shape) for state in states)]
     outputs = [
         *((name, node.meta["shape"]) for name, node in zip(model.outputs, lowering.outputs, strict=True)),
         *((state.output, state.shape) for state in states),
     ]
-    written = lowering.finished(_batched(inputs), _batched(outputs))
+    written = lowering.finished(inputs, _batched(outputs))
     answer = LAST if model.coupling is Coupling.DIFFERENTIAL else "mean"
     described = {"answer": answer, "states": [asdict(state) for state in states]}
     return wrapped(written, {**metadata_of(model), SINGLE_STEP: described})
@@ -92,6 +92,7 @@ class SingleStepLowering(OnnxLowering):
 
     def __init__(self, graph: fx.GraphModule, outputs: Sequence[str]) -> None:
         names, taken = UniqueNames(), {display_name(input_of(graph)), *outputs}
+        taken |= {module.name for module in graph.modules() if isinstance(module, Part)}
         self.states: dict[fx.Node, State] = {}
         for node in calls(graph):
             name = names.take(display_name(node))
@@ -117,7 +118,7 @@ class SingleStepLowering(OnnxLowering):
         return spikes
 
 
-def _batched(tensors: Sequence[tuple[str, Sequence[int]]]) -> list[onnx.ValueInfoProto]:
+def _batched(tensors: Iterable[tuple[str, Sequence[int]]]) -> list[onnx.ValueInfoProto]:
     return [tensor_info(name, ["batch", *shape]) for name, shape in tensors]
 
 
