@@ -1,4 +1,4 @@
-"""Sums, norms and maxima over axes; sums along an axis; maxima of several activations, element by element."""
+"""Sums, norms and maxima over axes; maxima of several activations, element by element."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import torch
 from torch import Tensor, nn
 
 __all__ = [
-    "CumulativeSum",
     "Extremum",
     "ReduceL1",
     "ReduceL2",
@@ -113,35 +112,6 @@ class ReduceLogSumExp(Reduction):
     def forward(self, x: Tensor) -> Tensor:
         """Map `[B, ...]` to `[B, ...]` without the axes, or with size 1 in their place."""
         return x.logsumexp(self.axes, keepdim=self.keepdims)
-
-
-class CumulativeSum(nn.Module):
-    """Sums along an axis other than the batch's, of all positions so far.
-
-    Args:
-        axis: Axis along which values are summed.
-        exclusive: True where a position does not count itself.
-        reverse: True where the sums begin at the end.
-    """
-
-    def __init__(self, axis: int, *, exclusive: bool = False, reverse: bool = False) -> None:
-        super().__init__()
-        self.axis = axis
-        self.exclusive = exclusive
-        self.reverse = reverse
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Map `[B, ...]` to the same shape."""
-        x = x.flip(self.axis) if self.reverse else x
-        sums = x.cumsum(self.axis)
-        if self.exclusive:
-            first = torch.zeros_like(sums.narrow(self.axis, 0, 1))
-            sums = torch.cat([first, sums.narrow(self.axis, 0, sums.shape[self.axis] - 1)], self.axis)
-        return sums.flip(self.axis) if self.reverse else sums
-
-    def extra_repr(self) -> str:
-        """Return the settings, for printing."""
-        return f"axis={self.axis}, exclusive={self.exclusive}, reverse={self.reverse}"
 
 
 class Extremum(nn.Module):

@@ -70,7 +70,7 @@ MODULES = [
     Apply(lambda x: F.normalize(x, p=1.0, dim=-1)),
     Apply(lambda x: x.std(1, keepdim=True) * x),
     Apply(lambda x: x / x.norm(dim=(2, 3), keepdim=True)),
-    Apply(lambda x: x.logsumexp(1, keepdim=True) - x.amin(1, keepdim=True)),
+    Apply(lambda x: x * x.logsumexp(1, keepdim=True) - x.amin(1, keepdim=True)),
     Apply(lambda x: x.abs().pow(0.3) + 2**x + x.square().sum(1, keepdim=True).rsqrt()),
     Apply(lambda x: x.cumsum(2)),
     Apply(first_two),
