@@ -6,11 +6,14 @@ from snnconv.graph.passes.fold_affine import fold_affine
 from snnconv.graph.passes.merge_constants import merge_constants
 from snnconv.graph.passes.merge_linear import merge_linear
 from snnconv.graph.passes.merge_parallel import merge_parallel
+from snnconv.graph.passes.recognise_activations import recognise_activations
+from snnconv.graph.passes.recognise_normalizations import recognise_normalizations
 from snnconv.graph.passes.remove_identities import remove_identities
 from snnconv.graph.passes.split_calls import split_calls
 
 __all__ = [
     "MERGE",
+    "RECOGNISE",
     "SIMPLIFY",
     "Pass",
     "Property",
@@ -20,10 +23,15 @@ __all__ = [
     "merge_constants",
     "merge_linear",
     "merge_parallel",
+    "recognise_activations",
+    "recognise_normalizations",
     "remove_identities",
     "run_passes",
     "split_calls",
 ]
+
+# What every import ends with: one module in the place of each formula that a file writes operator by operator.
+RECOGNISE = (recognise_activations, recognise_normalizations)
 
 # What every conversion runs.
 SIMPLIFY = (split_calls, remove_identities, merge_constants, fold_affine, absorb_affine)
