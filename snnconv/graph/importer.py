@@ -42,7 +42,9 @@ __all__ = ["Imported", "import_graph"]
 
 CONTROL_FLOW = ("If", "Loop", "Scan", "SequenceMap")
 SHOWN = 3  # nodes that a warning names
-BOUNDS = ("Clip", "Pad")  # their constants are no weights, and infinite with good reason
+# Operators whose constants are no weights, and infinite with good reason.
+BOUNDS = ("Clip", "Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Pad", "Where")
+MASKED = ("Add", "Sub")  # by constants of which some are minus infinity
 
 
 @dataclass(frozen=True)
@@ -203,7 +205,7 @@ class _Importer:
         if _domain(node) or node.op_type in BOUNDS:
             return True
         constants = [operand for operand in operands if isinstance(operand, Constant)]
-        broken = [constant.source for constant in constants if not _all_finite(constant.values[0])]
+        broken = [constant.source for constant in constants if not _all_finite(constant.values[0], node.op_type)]
         for source in broken:
             reason = f"its weight {source!r} holds NaN or infinite values"
             self.refused.append(UnsupportedNode(readable_name(node), node.op_type, reason))
@@ -286,11 +288,13 @@ class _Importer:
         return Imported(graph, stated.shape, names, stated.frames, stated.channels_last, stated.parts)
 
 
-def _all_finite(array: np.ndarray) -> bool:
+def _all_finite(array: np.ndarray, operator: str) -> bool:
     """Whether floating-point values are; kind V are the short formats that numpy does not know by itself."""
     if array.dtype.kind == "V":
         array = array.astype(np.float32)
-    return array.dtype.kind != "f" or bool(np.isfinite(array).all())
+    if array.dtype.kind != "f":
+        return True
+    return bool((np.isfinite(array) | (np.isneginf(array) if operator in MASKED else False)).all())
 
 
 def _placed(view: NodeView, domain: str) -> Placed:

@@ -21,9 +21,12 @@ from snnconv.formats.hardware.builder import HARDWARE_FORMS, HardwareBuilder
 from snnconv.formats.nir.writer import NIR_FORMS
 from snnconv.formats.onnx.integers import LevelForm, level_form
 from snnconv.graph import modules as m
+from snnconv.graph.cumulation import CumSum
 from snnconv.graph.elementwise import FUNCTIONS, Elementwise, Power, Swish
+from snnconv.graph.embedding import Embedding, GatherElements
 from snnconv.graph.importer import import_graph
 from snnconv.graph.inlining import OWN_DOMAIN
+from snnconv.graph.kinds import Truncation, Truth
 from snnconv.graph.lowering import form_of
 from snnconv.graph.node import HANDLERS, Refusal
 from snnconv.graph.normalizations import LpNormalize
@@ -43,6 +46,7 @@ from snnconv.graph.operator import (
 )
 from snnconv.graph.parts import Part
 from snnconv.graph.products import ConstantMatMul, MatMul
+from snnconv.graph.selection import Comparison, Logical, Where
 from snnconv.model import InputSpec
 from snnconv.operators._page import operators_page, records
 from snnconv.spiking.temporal import analyse
@@ -92,6 +96,8 @@ EXAMPLES = [
     Example(norm(nn.BatchNorm1d), ((4, 6),)),
     Example(norm(nn.BatchNorm2d)),
     Example(norm(nn.BatchNorm3d), ((4, 2, 3, 3),)),
+    Example(Comparison("greater"), (IMAGE, IMAGE)),
+    Example(Comparison("less", torch.zeros(4, 1, 1))),
     Example(m.Concat(1), (IMAGE, IMAGE)),
     Example(m.Concat(2, {1: torch.ones(1, *IMAGE)})),
     Example(nn.Conv1d(4, 2, 3, padding=1), ((4, 6),)),
@@ -100,6 +106,8 @@ EXAMPLES = [
     Example(nn.ConvTranspose1d(4, 2, 3, stride=2, output_padding=1), ((4, 6),)),
     Example(nn.ConvTranspose2d(4, 2, 3, stride=2)),
     Example(nn.ConvTranspose3d(4, 2, 2), ((4, 3, 3, 3),)),
+    Example(CumSum(1), ((4, 6),)),
+    Example(Embedding(constant(9, 3)), ((4,),)),
     Example(m.Expand([4, 5, 6]), ((4, 1, 6),)),
     Example(m.Extremum("max"), (IMAGE, IMAGE)),
     Example(m.Extremum("min"), (IMAGE, IMAGE)),
@@ -112,6 +120,9 @@ EXAMPLES = [
     Example(m.Gather(2, [3, 0, 0])),
     Example(nn.GroupNorm(2, 4)),
     Example(nn.GroupNorm(4, 4, affine=False)),
+    Example(GatherElements(2), ((4, 6), (4, 3))),
+    Example(GatherElements(2), ((4, 6), (4, 3)), (True, False)),
+    Example(GatherElements(2, torch.tensor([[[1.0], [-1.0], [3.0]]])), ((4, 6),)),
     Example(nn.Hardsigmoid()),
     Example(nn.Hardswish()),
     Example(nn.Hardtanh(-1, 2)),
@@ -132,6 +143,8 @@ EXAMPLES = [
     Example(ConstantMatMul(constant(3, 6, 2)), ((3, 5, 6),)),
     Example(ConstantMatMul(constant(3, 6, 2)), ((1, 5, 6),)),
     Example(ConstantMatMul(constant(2, 6), constant_first=True), ((6, 5),)),
+    Example(Logical("and", torch.ones(1))),
+    Example(Logical("xor"), (IMAGE, IMAGE), (True, False)),
     Example(m.MaxPool([2, 2], [2, 2], [0, 0, 0, 0], [1, 1])),
     Example(nn.Mish()),
     *(Example(m.Pad([1, 0, 0, 2], mode, 0.5)) for mode in m.Pad.MODES),
@@ -160,7 +173,14 @@ EXAMPLES = [
     Example(nn.Tanh()),
     Example(m.Tile([1, 2, 1])),
     Example(m.Transpose([0, 2, 3, 1])),
+    Example(Truncation()),
+    Example(Truth()),
     Example(m.Unsqueeze([2])),
+    Example(Where(), (IMAGE, IMAGE, IMAGE)),
+    Example(Where(), (IMAGE, IMAGE, IMAGE), (False, True, True)),
+    Example(Where(chosen=torch.ones(1)), (IMAGE, IMAGE), (False, True)),
+    Example(Where(torch.arange(6) > 2), (IMAGE, IMAGE)),
+    Example(Where(torch.arange(6) > 2, None, torch.zeros(1))),
 ]
 
 
@@ -176,6 +196,10 @@ def random_operands(example: Example) -> list[Tensor]:
     for shape, changes in zip(example.shapes, example.changing, strict=True):
         values = 3 * torch.randn(STEPS, BATCH, *shape, dtype=torch.float64)
         values = values.abs() if example.positive else values
+        if isinstance(example.module, (Logical, Truth, Where)):  # for which 0 is another thing
+            values = (values / 3).round()
+        if isinstance(example.module, Embedding) or (isinstance(example.module, GatherElements) and operands):
+            values = values.abs().clamp(max=5).floor()
         operands.append(values if changes else values[:1].expand(STEPS, *values.shape[1:]))
     return operands
 
@@ -279,8 +303,8 @@ def test_every_module_that_is_imported_has_a_record(operator: str) -> None:
     for case, opset in CASES:
         if case.operator != operator or opset < min(18, newest_opset()):
             continue
-        graph = import_graph(case.model(opset)).graph
-        kinds = {type(module) for module in graph.children()} - {Part}
+        others = {Part, Truncation, Truth}  # before and behind the node
+        kinds = {type(module) for module in import_graph(case.model(opset)).graph.children()} - others
         assert kinds <= set(OPERATORS)
         if (case.domain, operator) in COMPOSED:
             assert kinds <= set(COMPOSED[case.domain, operator].made_of)

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
-from onnx import helper
+from onnx import TensorProto, helper
 from onnx_oracle import check, model_of, newest_opset
 
+FLOAT, INT64, INT32, BOOL = TensorProto.FLOAT, TensorProto.INT64, TensorProto.INT32, TensorProto.BOOL
 RNG = np.random.default_rng(0)
 
 
@@ -46,22 +47,31 @@ class Case:
     before: str = ""  # an operator that x goes through first
     integers: tuple[str, ...] = ()  # outputs that hold integers
     judged_at: int = 0  # opset at which onnxruntime has the operator, where it lacks it at the newest
+    kinds: tuple[int, int] = (FLOAT, FLOAT)  # of the operand x, to which it is cast, and of the outputs
 
     def model(self, opset: int) -> onnx.ModelProto:
-        """A network of this node alone."""
-        constants = {name: value for name, value in self.constants.items() if value is not None}
-        order = self.order or ("x", *self.constants)
-        inputs = [name if name == "x" or name in constants else "" for name in order]
-        nodes = []
+        """The node, between casts where it takes or gives other numbers."""
+        given = {name: value for name, value in self.constants.items() if value is not None}
+        x, nodes = "x", []
         if self.before:
-            nodes = [helper.make_node(self.before, ["x"], ["before"], "before")]
-            inputs = ["before" if name == "x" else name for name in inputs]
-        nodes.append(
-            helper.make_node(self.operator, inputs, list(self.outputs), "node", domain=self.domain, **self.attributes)
-        )
+            nodes.append(helper.make_node(self.before, ["x"], ["before"], "before"))
+            x = "before"
+        if self.kinds[0] != FLOAT:
+            nodes.append(helper.make_node("Cast", [x], ["x.cast"], to=self.kinds[0]))
+            x = "x.cast"
+        known = {name: name for name in given} | {"x": x, "raw": "x"}  # raw: x before its cast
+        inputs = [known.get(name, "") for name in self.order or ("x", *self.constants)]
+        stays = self.kinds[1] == FLOAT
+        made = [name if stays or not name or name.startswith("_") else f"{name}.made" for name in self.outputs]
+        nodes.append(helper.make_node(self.operator, inputs, made, "node", domain=self.domain, **self.attributes))
+        nodes += [
+            helper.make_node("Cast", [other], [name], to=FLOAT)
+            for other, name in zip(made, self.outputs, strict=True)
+            if other != name
+        ]
         outputs = [name for name in self.outputs if name and not name.startswith("_")]
         domains = {self.domain: 1} if self.domain else {}
-        model = model_of(nodes, constants, self.shape, opset=opset, outputs=outputs, domains=domains)
+        model = model_of(nodes, given, self.shape, opset=opset, outputs=outputs, domains=domains)
         for output in model.graph.output:
             if output.name in self.integers:
                 output.type.tensor_type.elem_type = onnx.TensorProto.INT64
@@ -227,6 +237,12 @@ NORMALIZATION = [
     Case("Dropout", image(5, 5), {"ratio": f32(0.9), "train": np.array(False)}, opsets=(12, 18, 99)),
     Case("Cast", image(5, 5), attributes={"to": 1}, opsets=(9, 18, 99)),
     Case("CastLike", image(5, 5), {"like": f32(1)}, opsets=(15, 18, 99)),
+    Case("CastLike", image(5, 5), {"like": np.array(1)}, kinds=(FLOAT, INT64), opsets=(15, 18, 99)),
+    *(
+        Case("Cast", image(5, 5), attributes={"to": to}, kinds=(of, to), opsets=(9, 18, 99))
+        for of in (FLOAT, INT32, INT64, BOOL)
+        for to in (INT32, INT64, BOOL)
+    ),
 ]
 ACTIVATION = [
     Case("Relu", image(5, 5)),
@@ -301,6 +317,38 @@ ARITHMETIC = [
         Case(operator, image(5, 1), {"c": rand(5) + 3}),
         Case(operator, image(5, 5), order=("x", "x")),
     )
+]
+SELECTION = [
+    *(
+        case
+        for operator in ("Equal", "Greater", "Less", "GreaterOrEqual", "LessOrEqual")
+        for opsets in [(11, 13, 99) if operator in ("Equal", "Greater", "Less") else (12, 16, 99)]
+        for case in (
+            Case(operator, image(5, 5), {"c": rand(4, 1, 5)}, kinds=(FLOAT, BOOL), opsets=opsets),
+            Case(operator, image(5, 5), {"c": rand(4, 1, 5)}, order=("c", "x"), kinds=(FLOAT, BOOL), opsets=opsets),
+            Case(operator, image(5, 5), {"c": f32(-np.inf)}, kinds=(FLOAT, BOOL), opsets=opsets),
+            Case(operator, image(5, 5), order=("x", "x"), kinds=(FLOAT, BOOL), opsets=opsets),
+        )
+    ),
+    Case("Div", image(5, 5), {"c": ints(3, -2, 2, 1, 2)}, kinds=(INT64, INT64)),
+    Case("Equal", image(5, 5), {"c": ints(0, 1, -1, 0, 2)}, kinds=(INT64, BOOL), opsets=(11, 13, 99)),
+    *(
+        case
+        for operator in ("And", "Or", "Xor")
+        for case in (
+            Case(operator, image(5, 5), {"c": rand(5) > 0}, kinds=(BOOL, BOOL)),
+            Case(operator, image(5, 5), order=("x", "x"), kinds=(BOOL, BOOL)),
+        )
+    ),
+    Case("Not", image(5, 5), kinds=(BOOL, BOOL)),
+    Case("IsNaN", image(5, 5), kinds=(FLOAT, BOOL), opsets=(9, 13, 99)),
+    Case("IsInf", image(5, 5), kinds=(FLOAT, BOOL), opsets=(10, 20, 99)),
+    Case("IsInf", image(5, 5), attributes={"detect_positive": 0}, kinds=(FLOAT, BOOL), opsets=(10, 20)),
+    Case("Where", image(5, 5), {"c": rand(4, 1, 5) > 0, "o": rand(5)}, order=("c", "x", "o"), opsets=(9, 16, 99)),
+    Case("Where", image(5, 5), {"c": rand(4, 1, 5) > 0, "o": rand(5)}, order=("c", "o", "x"), opsets=(9, 16, 99)),
+    Case("Where", image(1, 5), {"c": rand(4, 3, 5) > 0}, order=("c", "x", "x"), opsets=(9, 16, 99)),
+    Case("Where", image(5, 5), {"a": rand(4, 1, 5), "o": f32(2)}, kinds=(BOOL, FLOAT), opsets=(9, 16, 99)),
+    Case("Where", image(5, 5), {"a": ints(3), "o": ints(-2)}, kinds=(BOOL, INT64), opsets=(9, 16, 99)),
 ]
 ARITHMETIC.append(Case("Neg", image(5, 5)))
 JOIN = [
@@ -504,7 +552,33 @@ RESAMPLING = [
     Case("Gather", image(5, 2), {"i": ints(1, 2)}, {"axis": -2}),
     Case("Gather", image(5, 2), {"i": np.array(-2)}, {"axis": 1}),
     Case("Gather", image(5, 2), {"i": ints(0, 2, 1, 3).reshape(2, 2)}, {"axis": 2}),
+    Case("Gather", (5,), {"w": rand(7, 3)}, order=("w", "x"), kinds=(INT64, FLOAT)),
+    Case("Gather", (2, 5), {"w": rand(7)}, {"axis": 0}, order=("w", "x"), kinds=(INT32, FLOAT)),
     Case("DepthToSpace", (8, 3, 2), attributes={"blocksize": 2}),
+    Case(
+        "OneHot",
+        (5, 3),
+        {"d": np.array(4), "v": f32(0) + np.array([0, 1], np.float32)},
+        kinds=(INT64, FLOAT),
+        opsets=(9, 11, 99),
+    ),
+    Case(
+        "OneHot",
+        (5, 3),
+        {"d": ints(4), "v": np.array([-1, 2.5], np.float32)},
+        {"axis": 1},
+        kinds=(INT64, FLOAT),
+        opsets=(9, 11, 99),
+    ),
+    *(
+        Case("GatherElements", image(5, 5), {}, {"axis": axis}, (11, 13, 99), ("raw", "x"), kinds=(INT64, FLOAT))
+        for axis in (1, -1)
+    ),
+    Case("CumSum", image(5, 5), {"a": np.array(-1)}, opsets=(11, 14, 99)),
+    Case("CumSum", image(5, 5), {"a": np.array(1)}, {"exclusive": 1}, opsets=(11, 14, 99)),
+    Case("CumSum", image(5, 5), {"a": ints(2)}, {"exclusive": 1, "reverse": 1}, opsets=(11, 14, 99)),
+    Case("Trilu", image(5, 6), opsets=(14, 99)),
+    Case("Trilu", image(5, 6), {"k": np.array(-1)}, {"upper": 0}, opsets=(14, 99)),
     Case("DepthToSpace", (8, 3, 2), attributes={"blocksize": 2, "mode": "CRD"}, opsets=(11, 18, 99)),
     Case("SpaceToDepth", (2, 4, 6), attributes={"blocksize": 2}),
 ]
@@ -538,6 +612,7 @@ CASES = [
         NORMALIZATION,
         ACTIVATION,
         ARITHMETIC,
+        SELECTION,
         JOIN,
         SLICE,
         PAD,

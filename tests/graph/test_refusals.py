@@ -303,7 +303,7 @@ OPERATORS = {
         "3 channels",
     ),
     "training dropout": (node("Dropout", ["x", "half", "yes"], "y"), "training mode"),
-    "cast to integers": (node("Cast", ["x"], "y", to=TensorProto.INT64), "another kind"),
+    "cast to bytes": (node("Cast", ["x"], "y", to=TensorProto.UINT8), "of the type UINT8 is not supported"),
     "softmax over the batch": (node("Softmax", ["x"], "y", axis=0), "across the batch"),
     "axis out of range": (node("Softmax", ["x"], "y", axis=5), "outside a tensor of rank 2"),
     "mean over everything": (node("ReduceMean", ["x"], "y"), "across the batch"),
