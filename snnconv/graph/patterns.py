@@ -190,8 +190,10 @@ def _in_any_order(
 
 
 def _bound(found: Match, wanted: float | str, constant: Tensor, taken: frozenset[fx.Node]) -> Match | None:
-    """The match with a constant and the nodes that it was taken from; None where it is another number."""
+    """The match with a constant and the nodes that it was taken from; None where it is another."""
     if isinstance(wanted, str):
+        if wanted in found.constants and not torch.equal(found.constants[wanted], constant):
+            return None
         return replace(found, constants={**found.constants, wanted: constant}, taken=found.taken | taken)
     return replace(found, taken=found.taken | taken) if _is_near(constant, wanted) else None
 
