@@ -71,6 +71,10 @@ def _is_plain(module: nn.Softplus) -> bool:
     return module.beta == 1 and module.threshold >= LINEAR_ABOVE
 
 
+def _chooses_activations(module: Where) -> bool:
+    return not any(map(module.holds, module.NAMES))
+
+
 def _is_linear_above(module: Comparison) -> bool:
     constant = module.constant
     is_greater = module.function == "greater" and not module.constant_first
