@@ -8,18 +8,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from snnconv.cli.energy_output import cost_rows, print_energy
-from snnconv.cli.names import DATA_HELP, DataOption
-from snnconv.cli.options import (
-    examples,
+from snnconv.cli.input_options import (
     input_options,
-    json_option,
     load_model,
+    load_reference,
     nir_options,
-    pretrained_option,
-    refuse_pretrained,
     warn_of_unknown_pixels,
     with_input_options,
 )
+from snnconv.cli.names import DATA_HELP, DataOption
+from snnconv.cli.options import examples, json_option, labelled, labels_option, pretrained_option, refuse_pretrained
 from snnconv.cli.output import print_json, print_line, print_output_errors, print_table, track
 from snnconv.cli.score_output import figure_rows, score_rows
 
@@ -75,6 +73,7 @@ METRICS = ("accuracy", "agreement", "relative-error", "correlation")  # as figur
     metavar="FILE",
     help="What operations cost (docs/energy.md).",
 )
+@labels_option
 @pretrained_option(default=True)
 @input_options
 @nir_options
@@ -88,22 +87,20 @@ def evaluate(file: str, data: str, against: str | None, as_json: bool, **options
     from snnconv.evaluation import EnergyModel, open_exported
     from snnconv.evaluation import evaluate as run
     from snnconv.evaluation.figures import check_figures
-    from snnconv.loading import load
 
     refuse_pretrained(file, against)
+    data = labelled(data, options)
     path = options["energy_model"]
     energy_model = EnergyModel.default() if path is None else EnergyModel.load(path)
     exported = open_exported(file)
     if exported is None:
-        model: Model | ExportedNetwork = load_model(file, options)
+        model: Model | ExportedNetwork = load_model(file, options, data)
     else:
         model = exported.with_input(with_input_options(exported.input, options))
     warn_of_unknown_pixels(model)
     images = open_data(data, model.input, purpose="eval")
     check_figures(options["metrics"], _first_shape(model), images=images, has_reference=against is not None)
-    other = None
-    if against is not None:
-        other = load(against, size=options["size"], pretrained=options["pretrained"])
+    other = load_reference(against, options, model)
     result = run(
         model,
         images,
