@@ -219,6 +219,38 @@ def test_networks_are_compared_by_relative_error(kind, images, tmp_path):
     assert json.loads(page.with_suffix(".json").read_text())["contenders"][0]["relative_error"] == errors[0]
 
 
+@pytest.mark.parametrize("kind", ["map", "all"])
+def test_reports_of_outputs_that_name_no_classes(kind, images, tmp_path):
+    """The page has the errors of each output, and the course of the first one's under each coupling."""
+    ann, page = network(kind), tmp_path / "page.html"
+    data, snn = images(ann.input), spike(quantize(ann, 8, 2.0), 4)
+    numbers = report(snn, data, page, against=ann)
+    wanted = evaluate(snn, data, against=ann, simulate=True).output_errors
+    assert [error.name for error in numbers.output_errors] == [error.name for error in wanted]
+    for ours, theirs in zip(numbers.output_errors, wanted, strict=True):
+        assert figures(ours) == pytest.approx(figures(theirs), rel=1e-6)
+    assert numbers.summary.relative_error == pytest.approx(100 * wanted[0].relative_error, rel=1e-6)
+    assert numbers.curves[0].relative_error_at[-1] == pytest.approx(numbers.summary.relative_error, rel=1e-9)
+    assert len({curve.relative_error_at for curve in numbers.curves}) == 3
+    text = page.read_text()
+    assert all(f"<td>{error.name}</td>" in text or f">{error.name}<" in text for error in wanted)
+    assert ("Error against time" in text) is (kind == "map")
+    assert ("by a relative error of" in text) is (kind == "map")
+    assert ("to look at" in text) is (kind == "all")
+    facts = json.loads(page.with_suffix(".json").read_text())
+    assert facts["output_errors"][0]["relative_error"] == numbers.output_errors[0].relative_error
+
+
+def test_a_report_without_classes_and_without_another_network(images, tmp_path):
+    ann, page = network("number"), tmp_path / "page.html"
+    numbers = report(spike(quantize(ann, 8, 2.0), 4), images(ann.input), page)
+    assert numbers.output_errors == numbers.disagreeing == numbers.slowest == ()
+    assert numbers.sites
+    text = page.read_text()
+    assert "nothing says how good it is" in text
+    assert 'id="time"' not in text
+
+
 def test_comparisons_without_their_score_are_refused(images, tmp_path):
     ann, page = network("map"), tmp_path / "page.html"
     data = images(ann.input)
