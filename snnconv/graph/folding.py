@@ -22,12 +22,12 @@ from snnconv.graph.node import Activation, Constant, NodeView, Pieces, Refusal
 __all__ = ["FOLDABLE", "Folder", "cast_like", "piece_of", "shape_of"]
 
 _FOLDABLE = """
-    Abs Add And ArgMax ArgMin BatchNormalization Cast CastLike Ceil Clip Concat Constant ConstantOfShape Cos
-    CumSum Div Equal Exp Expand EyeLike Flatten Floor Gather GatherElements GatherND Gemm Greater
-    GreaterOrEqual Identity Less LessOrEqual Log MatMul Max Min Mod Mul Neg NonZero Not Or Pad Pow Range
-    Reciprocal ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum Relu Reshape Resize Round ScatterElements
-    ScatterND Shape Sigmoid Sign Sin Size Slice Softmax Split Sqrt Squeeze Sub Sum Tanh Tile Transpose Trilu
-    Unsqueeze Where Xor
+    Abs Add And ArgMax ArgMin Atan BatchNormalization Cast CastLike Ceil Clip Concat Constant ConstantOfShape Cos
+    CumSum Div Equal Erf Exp Expand EyeLike Flatten Floor Gather GatherElements GatherND Gemm Greater GreaterOrEqual
+    Identity Less LessOrEqual Log LpNormalization MatMul Max Mean Min Mod Mul Neg NonZero Not Or Pad Pow Range
+    Reciprocal ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum
+    ReduceSumSquare Relu Reshape Resize Round ScatterElements ScatterND Shape Sigmoid Sign Sin Size Slice Softmax
+    Softplus Split Sqrt Squeeze Sub Sum Tanh Tile Transpose Trilu Unsqueeze Where Xor
 """
 FOLDABLE = frozenset(_FOLDABLE.split())
 MAX_BYTES = 2**30  # of all folded values of one file together

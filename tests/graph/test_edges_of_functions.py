@@ -8,7 +8,8 @@ import numpy as np
 import onnx
 import pytest
 from onnx import helper
-from onnx_oracle import TOLERANCE, assert_close, model_of, run_onnx, run_torch, write
+from onnx_oracle import TOLERANCE, assert_close, check, model_of, modules_of, run_onnx, run_torch, write
+from torch import nn
 
 from snnconv.graph.importer import import_graph
 
@@ -59,3 +60,17 @@ def test_edges_are_as_in_onnxruntime(operator: str, attributes: dict[str, Any]) 
     imported = import_graph(model(operator, attributes))
     assert_close(run_torch(imported, VALUES), theirs, TOLERANCE)
     assert_close(run_onnx(write(imported), VALUES), theirs, TOLERANCE)
+
+
+def test_weights_of_normalised_length_are_computed_at_import() -> None:
+    """Weight normalisation, `v·g/|v|`, as exporters leave it in the file."""
+    rng = np.random.default_rng(0)
+    constants = {"v": rng.standard_normal((6, 4)).astype(np.float32), "g": rng.random(4).astype(np.float32)}
+    nodes = [
+        helper.make_node("ReduceL2", ["v", "axis"], ["length"]),
+        helper.make_node("Div", ["v", "length"], ["direction"]),
+        helper.make_node("Mul", ["direction", "g"], ["w"]),
+        helper.make_node("MatMul", ["x", "w"], ["y"]),
+    ]
+    imported = check(model_of(nodes, {**constants, "axis": np.array([0])}, (3, 6)))
+    assert modules_of(imported) == [nn.Linear]

@@ -299,6 +299,7 @@ ACTIVATION = [
     *(Case(operator, image(5, 5)) for operator in ("Abs", "Ceil", "Exp", "Floor", "Reciprocal", "Sin", "Cos")),
     *(Case(operator, image(5, 5), opsets=(9, 13, 99)) for operator in ("Erf", "Sign")),
     *(Case(operator, image(5, 5), before="Abs") for operator in ("Log", "Sqrt")),
+    *(Case(operator, image(5, 5), opsets=(9, 99)) for operator in ("Asinh", "Atan", "Cosh", "Sinh", "Tan")),
     Case("Round", image(5, 5), opsets=(11, 99)),
     *(Case("Pow", image(5, 5), {"e": f32(exponent)}) for exponent in (2, 3, 1, -1, -2)),
     *(Case("Pow", image(5, 5), {"e": f32(exponent)}, before="Abs") for exponent in (0.5, 0.3, -0.25)),
@@ -351,6 +352,16 @@ SELECTION = [
     Case("Where", image(5, 5), {"a": ints(3), "o": ints(-2)}, kinds=(BOOL, INT64), opsets=(9, 16, 99)),
 ]
 ARITHMETIC.append(Case("Neg", image(5, 5)))
+ARITHMETIC += [
+    case
+    for operator in ("Sum", "Mean")
+    for case in (
+        Case(operator, image(5, 5), order=("x",)),
+        Case(operator, image(5, 5), order=("x", "x")),
+        Case(operator, image(5, 5), {"c": rand(4, 1, 1)}, order=("c", "x", "x", "x"), opsets=(8, 99)),
+        Case(operator, image(5, 1), {"c": rand(1, 1, 5, 6), "d": f32(2)}, opsets=(8, 99)),
+    )
+]
 JOIN = [
     Case("Concat", image(5, 5), attributes={"axis": 1}, order=("x", "x")),
     Case("Concat", image(5, 5), attributes={"axis": 2}, order=("x",)),
