@@ -1,4 +1,4 @@
-"""Operators that do not become spiking, by the names that their users know: GELU, SiLU, LayerNorm, attention.
+"""Operators that do not become spiking, by the names that their users know: GELU, SiLU, LayerNorm.
 
 Exporters write some of them as several nodes. They are found in the file itself, before anything is imported, so that
 one that stands behind another is listed too.
@@ -18,7 +18,6 @@ __all__ = ["module_refusals", "named_refusals"]
 
 _ACTIVATION = "{} is not supported, only ReLU and its kin are (ReLU6, LeakyReLU, PReLU, hard-swish, hard-sigmoid)"
 _NORMALIZATION = "{} is not supported: it divides by statistics of its own input, as batch-norm does not"
-ATTENTION = "attention is not supported: it is a product of two activations"
 RECURRENT = "a recurrent layer (LSTM, GRU) is not supported"
 SILU = _ACTIVATION.format("SiLU (swish)")
 MISH = _ACTIVATION.format("Mish")
@@ -27,9 +26,7 @@ LAYER_NORM = _NORMALIZATION.format("LayerNorm, or a normalisation like it,")
 UNIT_LENGTH = _NORMALIZATION.format("a normalisation to unit length")
 
 BY_OPERATOR = {
-    "Attention": ATTENTION,
     "Celu": _ACTIVATION.format("CELU"),
-    "Einsum": "attention, or another sum over products of activations (einsum), is not supported",
     "Elu": _ACTIVATION.format("ELU"),
     "Erf": _ACTIVATION.format("GELU (by its formula with the error function)"),
     "Gelu": _ACTIVATION.format("GELU"),
@@ -60,7 +57,6 @@ BY_MODULE: dict[type[nn.Module], str] = {
     nn.GroupNorm: GROUP_NORM,
     nn.LayerNorm: BY_OPERATOR["LayerNormalization"],
     nn.Mish: MISH,
-    nn.MultiheadAttention: ATTENTION,
     nn.RMSNorm: BY_OPERATOR["RMSNormalization"],
     nn.RNNBase: RECURRENT,
     nn.SELU: BY_OPERATOR["Selu"],
