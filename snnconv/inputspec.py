@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal, get_args
 
 import torch
@@ -31,11 +31,13 @@ class InputPart:
         name: Name in the file.
         shape: Shape of one sample, without the batch axis.
         kind: Kind of its numbers: "float", "int" or "bool".
+        limit: Number of rows of the embedding that its whole numbers choose from, 0..limit-1; None: there is none.
     """
 
     name: str
     shape: tuple[int, ...]
     kind: Kind = "float"
+    limit: int | None = field(default=None, compare=False)  # the graph tells it
 
     @property
     def length(self) -> int:
@@ -95,6 +97,10 @@ class InputSpec:
         if self.layout == "NC" and (self.height, self.width, self.resize) != (None, None, None):
             raise InvalidValueError(
                 f"The network takes a flat input of {self.channels} values, not images: it has no height and width."
+            )
+        if self.parts and (self.mean, self.std) != (None, None):
+            raise InvalidValueError(
+                f"The network takes {', '.join(map(str, self.parts))} as they are: leave mean and std out."
             )
         for name in ("mean", "std"):
             values = getattr(self, name)
@@ -221,8 +227,9 @@ class InputSpec:
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON-ready form; `parts` where there are any."""
         values = asdict(self)
-        if not self.parts:
-            del values["parts"]
+        del values["parts"]
+        if self.parts:
+            values["parts"] = [{"name": part.name, "shape": part.shape, "kind": part.kind} for part in self.parts]
         return values
 
     @staticmethod
@@ -250,17 +257,33 @@ def part_rows(part: InputPart, values: Tensor) -> Tensor:
     """Return one named input, `[B, *shape]`, as rows of 32-bit floats, `[B, length]`.
 
     Raises:
-        InvalidValueError: It has another shape, holds fractions where whole numbers are needed, or such beyond 2**24.
+        InvalidValueError: It has another shape, holds fractions where whole numbers are needed, whole numbers outside
+            the embedding that reads them, or such beyond 2**24.
     """
     if tuple(values.shape[1:]) != part.shape or not values.dim():
         raise InvalidValueError(f"The input {part.name!r} has shape {list(values.shape)}; the network takes {part}.")
     if part.kind != "float" and values.is_floating_point() and bool((values != values.round()).any()):
         raise InvalidValueError(f"The input {part.name!r} holds fractions; the network takes {part}.")
-    if part.kind == "int" and values.numel() and int(values.abs().max()) > LARGEST_INTEGER:
-        raise InvalidValueError(
-            f"The input {part.name!r} holds {int(values.abs().max())}; whole numbers up to {LARGEST_INTEGER} are held "
-            "exactly."
-        )
+    if part.kind == "int":
+        _require_range(part, values)
     if part.kind == "bool":
         values = values != 0
     return values.to(torch.float32).reshape(len(values), part.length)
+
+
+def _require_range(part: InputPart, values: Tensor) -> None:
+    """Refuse whole numbers that no row of an embedding has, or that 32-bit floats do not hold."""
+    if not values.numel():
+        return
+    lowest, highest = int(values.min()), int(values.max())
+    if part.limit is not None and not 0 <= lowest <= highest < part.limit:
+        outside = highest if highest >= part.limit else lowest
+        raise InvalidValueError(
+            f"The input {part.name!r} holds {outside}: its embedding has {part.limit} rows, so whole numbers from 0 to "
+            f"{part.limit - 1} are allowed."
+        )
+    if max(-lowest, highest) > LARGEST_INTEGER:
+        raise InvalidValueError(
+            f"The input {part.name!r} holds {max(-lowest, highest)}; whole numbers up to {LARGEST_INTEGER} are held "
+            "exactly."
+        )

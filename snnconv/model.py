@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Self, TypeVar, overload
@@ -10,6 +11,7 @@ from typing import Any, Self, TypeVar, overload
 import torch
 from torch import Tensor, fx
 
+from snnconv.errors import InvalidValueError
 from snnconv.inputspec import InputSpec
 from snnconv.neurons import Code, Coupling, QuantizedSite, SpikingSite, Steps
 
@@ -87,18 +89,43 @@ class Model:
         return None
 
     @torch.inference_mode()
-    def __call__(self, x: Tensor) -> Any:
+    def __call__(self, x: Tensor | Mapping[str, Tensor]) -> Any:
         """Run on a batch `[B, *input.sample_shape()]`, already normalised.
 
-        An SNN whose input changes over time takes `input.batch_shape(B)`, that is `[T, B, *input.sample_shape()]`.
+        An SNN whose input changes over time takes `input.batch_shape(B)`, that is `[T, B, *input.sample_shape()]`. A
+        network of named inputs takes tensors `[B, *shape]` by name, of any type of number; the tensor of its only
+        input; or rows `[B, F]`, as `input.packed` makes them.
 
         Returns:
             The output `[B, ...]`, or a tuple of all outputs. An SNN returns the time mean of each output, followed by
             each output's steps `[T, B, ...]`.
-        """
-        return self.graph(x)
 
-    def logits(self, x: Tensor) -> Tensor:
+        Raises:
+            InvalidValueError: Named inputs are missing, or do not fit the network.
+        """
+        return self.graph(self._rows(x))
+
+    def _rows(self, x: Tensor | Mapping[str, Tensor]) -> Tensor:
+        """Return a batch as the graph takes it."""
+        parts = self.input.parts
+        if isinstance(x, Mapping):
+            if not parts:
+                raise InvalidValueError(
+                    f"The network takes one tensor [B, {', '.join(map(str, self.input.sample_shape()))}], and is given "
+                    f"a {type(x).__name__}: give the tensor."
+                )
+            return self.input.packed(x)
+        is_rows = x.is_floating_point() and x.dim() == 2 and x.shape[1] == self.input.channels
+        if parts and not is_rows:
+            if len(parts) > 1:
+                raise InvalidValueError(
+                    f"The network takes {', '.join(map(str, parts))}, and is given one tensor {list(x.shape)}: give a "
+                    "dict of tensors by these names."
+                )
+            return self.input.packed({parts[0].name: x})
+        return x
+
+    def logits(self, x: Tensor | Mapping[str, Tensor]) -> Tensor:
         """Return the first output of a batch, `[B, ...]`: an SNN's is the time mean, `[B, classes]`."""
         out: Tensor | tuple[Tensor, ...] = self(x)
         return out[0] if isinstance(out, tuple) else out

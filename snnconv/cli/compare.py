@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from snnconv.cli.input_options import input_options, load_model, load_reference, warn_of_unknown_pixels
 from snnconv.cli.names import DATA_HELP, DataOption
 from snnconv.cli.options import (
     MOST_LEVELS,
     examples,
     files_of_data,
-    input_options,
     json_option,
-    load_model,
+    labelled,
+    labels_option,
     pretrained_option,
     refuse_pretrained,
-    warn_of_unknown_pixels,
 )
 from snnconv.cli.output import print_json, print_line, print_table, track
 
@@ -102,6 +102,7 @@ def _couplings(_: click.Context, option: click.Parameter, text: str | None) -> t
     help="Count of spikes that the energy column, the front and the picture use (docs/energy.md).  [default: unary; "
     "power-of-two where a FILE sends power-of-two messages]",
 )
+@labels_option
 @pretrained_option(default=True)
 @input_options
 @json_option
@@ -113,22 +114,20 @@ def compare(
     One FILE can be tried at several T, L and couplings, its weights and ceilings as they are.
     """
     from snnconv.evaluation import EnergyModel
-    from snnconv.loading import load
     from snnconv.reporting import Grid
     from snnconv.reporting import compare as run
     from snnconv.reporting.write import check_output
 
     refuse_pretrained(*files, against)
+    data = labelled(data, options)
     check_output(output, [*files, *(() if against is None else (against,)), *files_of_data(data)])
     grid = Grid(options["timesteps"], options["levels"], options["coupling"])
     path = options["energy_model"]
     energy_model = EnergyModel.default() if path is None else EnergyModel.load(path)
-    models = [load_model(file, options) for file in files]
+    models = [load_model(file, options, data) for file in files]
     for model in models:
         warn_of_unknown_pixels(model)
-    other = None
-    if against is not None:
-        other = load(against, size=options["size"], pretrained=options["pretrained"])
+    other = load_reference(against, options, models[0])
     numbers = run(
         models,
         data,

@@ -8,18 +8,9 @@ from typing import Any
 import click
 
 from snnconv.cli.conversion_output import print_conversion
+from snnconv.cli.input_options import input_options, load_model, warn_of_unknown_pixels
 from snnconv.cli.names import DATA_HELP, DataOption
-from snnconv.cli.options import (
-    examples,
-    input_options,
-    json_option,
-    load_model,
-    output_path,
-    pretrained_option,
-    refuse_pretrained,
-    seed_option,
-    warn_of_unknown_pixels,
-)
+from snnconv.cli.options import examples, json_option, output_path, pretrained_option, refuse_pretrained, seed_option
 from snnconv.cli.output import print_json, track
 from snnconv.cli.setting_options import setting_options
 from snnconv.convert.allocation.request import LevelsSettings
@@ -75,7 +66,7 @@ def convert(source: str, output: Path | None, as_json: bool, **options: Any) -> 
 
     refuse_pretrained(source)
     target = output_path(output, source, "-snn", options)
-    model = load_model(source, options)
+    model = load_model(source, options, options["calibration_data"])
     if options["calibration_data"] is not None:
         warn_of_unknown_pixels(model)
     blocks_file = target.with_name(f"{target.name}.reconstruction")

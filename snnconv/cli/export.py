@@ -8,18 +8,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from snnconv.cli.export_options import ExportCommand, option_names, settings_of
+from snnconv.cli.input_options import input_options, load_model, warn_of_unknown_pixels
 from snnconv.cli.names import DATA_HELP, DataOption
-from snnconv.cli.options import (
-    examples,
-    input_options,
-    json_option,
-    load_model,
-    output_path,
-    refuse,
-    require,
-    stem,
-    warn_of_unknown_pixels,
-)
+from snnconv.cli.options import examples, json_option, labelled, labels_option, output_path, refuse, require, stem
 from snnconv.cli.output import print_json, print_line, print_output_errors, print_table, track
 from snnconv.formats import ordered_formats
 
@@ -45,6 +36,7 @@ __all__ = ["export"]
 )
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="Compare the first N images.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), metavar="PATH", help="Where to write.")
+@labels_option
 @input_options
 @json_option
 def export(
@@ -64,12 +56,14 @@ def export(
             f"of --to {name}, not of --to {target}; leave it out",
         )
     require(data is not None or limit is None, "--limit counts images to compare: give --data.")
+    require(data is not None or options["labels"] is None, "--labels names an array of the data: give --data.")
+    data = data and labelled(data, options)
     export_format, settings = formats[target](), settings_of(formats[target], options)
     path = output or export_format.path_for(stem(file), settings)
     if export_format.kind == "file":
         path = output_path(path, file, "", {"data": data})
     export_format.require_path(path)
-    model = load_model(file, options)
+    model = load_model(file, options, data)
     if data is not None:
         warn_of_unknown_pixels(model)
     written, comparison = export_format.write(model, settings), None
@@ -99,12 +93,14 @@ def _print_comparison(comparison: Score, noun: str, title: str, called: str) -> 
         title: Title of the table.
         called: Name of what was written.
     """
+    from snnconv.evaluation.differences import names_only_classes
+
     if comparison.agreement is not None:
         rows = [(f"{noun}s", str(comparison.images)), ("same arg-max", f"{comparison.agreement:.2f} %")]
         if comparison.accuracy is not None:
             rows.append((f"accuracy of {called}", f"{comparison.accuracy:.2f} %"))
             rows.append(("of FILE", f"{comparison.against_accuracy:.2f} %"))
         print_table(title, ("", ""), rows)
-    if comparison.output_errors:
+    if comparison.output_errors and not names_only_classes(comparison.output_errors):
         heading = f"{title}: errors of the outputs over {comparison.images} {noun}s"
         print_output_errors(heading, comparison.output_errors)

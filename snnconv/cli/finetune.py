@@ -7,17 +7,8 @@ from typing import Any
 
 import click
 
-from snnconv.cli.options import (
-    examples,
-    input_options,
-    json_option,
-    load_model,
-    output_path,
-    refuse,
-    require,
-    seed_option,
-    warn_of_unknown_pixels,
-)
+from snnconv.cli.input_options import input_options, load_model, warn_of_unknown_pixels
+from snnconv.cli.options import examples, json_option, output_path, refuse, require, seed_option
 from snnconv.cli.training_options import (
     data_options,
     loop_options,
@@ -65,6 +56,6 @@ def finetune(source: str, output: Path | None, **options: Any) -> None:
         return
     if is_main_process():
         files.check()
-    model = load_model(source, options)
+    model = load_model(source, options, options["data"])
     warn_of_unknown_pixels(model)
     carry_out(run, model, settings, files, target, source, options)

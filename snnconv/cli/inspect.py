@@ -8,15 +8,8 @@ from typing import Any
 import click
 
 from snnconv.cli.conversion_output import applied_once
-from snnconv.cli.options import (
-    examples,
-    input_options,
-    json_option,
-    load_model,
-    nir_options,
-    pretrained_option,
-    refuse_pretrained,
-)
+from snnconv.cli.input_options import input_options, load_model, nir_options
+from snnconv.cli.options import examples, json_option, pretrained_option, refuse_pretrained
 from snnconv.cli.output import filled_columns, print_json, print_line, print_table
 from snnconv.errors import grouped
 

@@ -3,29 +3,22 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import click
 
-from snnconv.errors import FileError, InvalidValueError, SnnconvWarning
+from snnconv.errors import FileError, InvalidValueError
 from snnconv.options import MOST_LEVELS
-
-if TYPE_CHECKING:
-    from snnconv.evaluation import ExportedNetwork
-    from snnconv.formats.nir import NirReading
-    from snnconv.model import InputSpec, Model
 
 __all__ = [
     "MOST_LEVELS",
     "examples",
     "files_of_data",
-    "input_options",
     "json_option",
-    "load_model",
-    "nir_options",
+    "labelled",
+    "labels_option",
     "output_path",
     "pretrained_option",
     "refuse",
@@ -33,8 +26,6 @@ __all__ = [
     "require",
     "seed_option",
     "stem",
-    "warn_of_unknown_pixels",
-    "with_input_options",
 ]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -47,22 +38,6 @@ def examples(*lines: str) -> str:
     return "\n".join(["\b", "Examples:", *(f"  {line}" for line in lines)])
 
 
-def _numbers(text: str) -> tuple[float, ...]:
-    """Parse `A` or `A,B,C`."""
-    try:
-        return tuple(float(part) for part in text.split(","))
-    except ValueError as error:
-        raise click.BadParameter(f"{text!r} is not a list of numbers like 0.485,0.456,0.406.") from error
-
-
-def _size(text: str) -> int | tuple[int, int]:
-    """Parse `N`, which stands for both sides, or `H,W`."""
-    sides = tuple(int(part) if part.strip().isdecimal() else 0 for part in text.split(","))
-    if len(sides) not in (1, 2) or min(sides) < 1:
-        raise click.BadParameter(f"{text!r} is no size: give N, or height and width H,W, of at least 1.")
-    return sides[0] if len(sides) == 1 else (sides[0], sides[1])
-
-
 def pretrained_option(default: bool) -> Callable[[Command], Command]:
     """Return the decorator that adds `--pretrained/--no-pretrained`."""
     word = "pretrained" if default else "random"
@@ -71,49 +46,6 @@ def pretrained_option(default: bool) -> Callable[[Command], Command]:
         default=default,
         help=f"Weights of timm:NAME: timm's trained ones, or random ones.  [default: {word}]",
     )
-
-
-def input_options(command: Command) -> Command:
-    """Add the options of an image: its size and normalisation, in the place of what the file says."""
-    for option in (
-        click.option("--resize", type=click.IntRange(1), metavar="N", help="Short side before the centre crop."),
-        click.option("--size", type=_size, metavar="N|H,W", help="Height and width of the centre crop."),
-        click.option(
-            "--std",
-            type=_numbers,
-            metavar="A,B,C",
-            help="Divides pixels (0..1) less the mean, one value or one a channel.",
-        ),
-        click.option(
-            "--mean",
-            type=_numbers,
-            metavar="A,B,C",
-            help="Subtracted from pixels (0..1), one value or one a channel.",
-        ),
-    ):
-        command = option(command)
-    return command
-
-
-def nir_options(command: Command) -> Command:
-    """Add the options of a NIR file, which leaves open how its network is run."""
-    for option in (
-        click.option("--still", is_flag=True, default=None, help="NIR: the input is one image, the same at each step."),
-        click.option(
-            "--dt",
-            type=click.FloatRange(0, min_open=True),
-            metavar="SECONDS",
-            help="NIR: length of a step, of leaky neurons and of frames of events.",
-        ),
-        click.option(
-            "--reset",
-            type=click.Choice(["subtract", "zero"]),
-            help="NIR: what a spike does to the potential.  [default: as the file says, else zero]",
-        ),
-        click.option("--timesteps", "-T", type=click.IntRange(1), metavar="T", help="NIR: time steps of a sample."),
-    ):
-        command = option(command)
-    return command
 
 
 def json_option(command: Command) -> Command:
@@ -177,7 +109,7 @@ def files_of_data(spec: str) -> Iterator[str]:
     from snnconv.data.dataspec import parse_spec
 
     where = parse_spec(spec).where
-    yield from (where, *where.split(","))
+    yield from (where, *where.split(","), *where.partition("#")[0].split(","))
 
 
 def stem(source: str) -> str:
@@ -216,35 +148,13 @@ def refuse_pretrained(*sources: str | None) -> None:
         refuse(("pretrained",), "only timm:NAME has trained weights to choose; leave it out")
 
 
-def load_model(source: str, options: dict[str, Any]) -> Model:
-    """Return a network that is loaded with the values of `input_options` and `nir_options`."""
-    from snnconv.loading import load
-
-    model = load(source, size=options["size"], pretrained=options.get("pretrained", True), nir=_nir_reading(options))
-    model.input = with_input_options(model.input, options)
-    return model
+def labels_option(command: Command) -> Command:
+    """Add `--labels`."""
+    return click.option("--labels", metavar="KEY", help="Array of the labels in .npz files.  [default: y]")(command)
 
 
-def _nir_reading(options: dict[str, Any]) -> NirReading | None:
-    """Return the values of `nir_options`; None of a verb that has no such options."""
-    if "dt" not in options:
-        return None
-    from snnconv.formats.nir import NirReading
+def labelled(spec: str, options: dict[str, Any]) -> str:
+    """Return a data spec that names the array of labels, as `--labels` does."""
+    from snnconv.data.dataspec import with_labels
 
-    return NirReading(options["timesteps"], options["reset"], options["dt"], options["still"])
-
-
-def with_input_options(spec: InputSpec, options: dict[str, Any]) -> InputSpec:
-    """Return a network's input with the values of `input_options`."""
-    return spec.override(mean=options["mean"], std=options["std"], size=options["size"], resize=options["resize"])
-
-
-def warn_of_unknown_pixels(model: Model | ExportedNetwork) -> None:
-    """Say that a network does not state its normalisation, the commonest cause of a collapse of accuracy."""
-    if model.input.mean is None and model.input.std is None and model.input.timesteps is None:
-        warnings.warn(
-            "The network's file does not state the mean and standard deviation of its pixels; it gets them in 0..1. "
-            "Give --mean and --std (--mean 0 --std 1 where 0..1 is right).",
-            SnnconvWarning,
-            stacklevel=2,
-        )
+    return with_labels(spec, options["labels"])

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from snnconv.cli.input_options import input_options, load_model, load_reference, warn_of_unknown_pixels
 from snnconv.cli.names import DATA_HELP, DataOption
 from snnconv.cli.options import (
     examples,
     files_of_data,
-    input_options,
     json_option,
-    load_model,
+    labelled,
+    labels_option,
     pretrained_option,
     refuse_pretrained,
-    warn_of_unknown_pixels,
 )
 from snnconv.cli.output import print_json, print_line, track
 
@@ -74,6 +74,7 @@ LIMIT, SITE_IMAGES = 1024, 64  # as snnconv.report has them, which is not import
     metavar="FILE",
     help="Costs of operations (docs/energy.md).",
 )
+@labels_option
 @pretrained_option(default=True)
 @input_options
 @json_option
@@ -81,11 +82,11 @@ def report(file: str, data: str, against: str | None, output: Path, as_json: boo
     """Write one page about FILE (any stage) on DATA: how good it is, how fast, and where it differs."""
     from snnconv.data import open_data
     from snnconv.evaluation import EnergyModel
-    from snnconv.loading import load
     from snnconv.reporting import ReportOptions
     from snnconv.reporting import report as run
 
     refuse_pretrained(file, against)
+    data = labelled(data, options)
     _check_paths(output, data, file, against)
     path = options["energy_model"]
     chosen = ReportOptions(
@@ -96,12 +97,10 @@ def report(file: str, data: str, against: str | None, output: Path, as_json: boo
         energy_model=EnergyModel.default() if path is None else EnergyModel.load(path),
         command=click.get_current_context().obj,
     )
-    model = load_model(file, options)
+    model = load_model(file, options, data)
     warn_of_unknown_pixels(model)
     images = open_data(data, model.input, purpose="eval")
-    other = None
-    if against is not None:
-        other = load(against, size=options["size"], pretrained=options["pretrained"])
+    other = load_reference(against, options, model)
     numbers = run(model, images, output, against=other, options=chosen, progress=track)
     if as_json:
         print_json(numbers.to_dict())

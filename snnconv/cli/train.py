@@ -7,18 +7,18 @@ from typing import Any
 
 import click
 
+from snnconv.cli.input_options import input_options, shapes_by_name, warn_of_unknown_pixels
 from snnconv.cli.neuron_options import neuron_options, neuron_settings
 from snnconv.cli.options import (
     examples,
-    input_options,
     json_option,
+    labelled,
     output_path,
     pretrained_option,
     refuse,
     refuse_pretrained,
     require,
     seed_option,
-    warn_of_unknown_pixels,
 )
 from snnconv.cli.training_options import (
     data_options,
@@ -62,9 +62,9 @@ def train(model: str, output: Path | None, **options: Any) -> None:
     A quantized network converts to a spiking network without loss. With --neuron the spiking network itself is trained,
     with surrogate gradients.
     """
-    from snnconv.data import describe_data
-    from snnconv.finetune import RunFiles, build_network
+    from snnconv.finetune import RunFiles
     from snnconv.finetune import train as run
+    from snnconv.finetune.build import build_network, description_for
     from snnconv.model import QuantizedANN
 
     refuse_idle(options)
@@ -77,9 +77,12 @@ def train(model: str, output: Path | None, **options: Any) -> None:
         return
     if is_main_process():
         files.check()
+    data = labelled(options["data"], options)
     network = build_network(
         model,
-        describe_data(options["data"], purpose="train"),
+        description_for(model, data),
+        data=data,
+        input_shapes=shapes_by_name(options),
         pretrained=options["pretrained"],
         timesteps=None if settings.neuron is None else settings.neuron.timesteps,
         seed=options["seed"],

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import click
 
 from snnconv.cli.names import DATA_HELP, DataOption
-from snnconv.cli.options import refuse, require
+from snnconv.cli.options import labels_option, refuse, require
 from snnconv.cli.setting_options import setting_options
 from snnconv.finetune.settings import LoopSettings
 from snnconv.options import options_of
@@ -27,8 +27,9 @@ SHARED = ("seed",)  # an option of every verb
 
 
 def data_options(command: Command) -> Command:
-    """Add `--data` and `--eval-data`."""
+    """Add `--data`, `--eval-data` and `--labels`."""
     for option in (
+        labels_option,
         click.option(
             "--eval-data", metavar="DATA", help="Classified after every epoch; does not influence the training."
         ),

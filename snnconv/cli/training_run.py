@@ -62,14 +62,14 @@ def carry_out(
     from snnconv.data import open_data
     from snnconv.formats.onnx import save
 
-    held_out = options["eval_data"]
+    held_out, labels = options["eval_data"], options["labels"]
     report = Reporter(settings.epochs, as_json=options["as_json"])
     with resumable(files.checkpoint):
         trained = run(
             model,
-            open_data(options["data"], model.input, purpose="train"),
+            open_data(options["data"], model.input, purpose="train", labels=labels),
             settings,
-            eval_data=None if held_out is None else open_data(held_out, model.input, purpose="eval"),
+            eval_data=None if held_out is None else open_data(held_out, model.input, purpose="eval", labels=labels),
             teacher=options["distill"],
             progress=track,
             on_epoch=report,

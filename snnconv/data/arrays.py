@@ -1,13 +1,11 @@
-"""Images in memory: the `.npz` files of the `npz` scheme and the embedded digits.
+"""Images in memory: arrays of `.npz` files and the embedded digits.
 
 Arrays keep their type, uint8 mostly, so that 50,000 CIFAR images take 150 MB; a batch is converted at a time.
 """
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,13 +13,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from snnconv.data.archive import read_arrays
 from snnconv.data.geometry import Geometry
+from snnconv.data.numbers import holds_pixels, number_tensor
 from snnconv.data.scheme import Purpose
-from snnconv.data.sources import Fit, Indices, Labels, Source, to_labels
+from snnconv.data.sources import Fit, Indices, Labels, Source
 from snnconv.errors import DataError
+from snnconv.inputspec import InputSpec
 
-__all__ = ["ArraySource", "read_digits", "read_npz"]
+__all__ = ["ArraySource", "NumberSource", "array_source", "read_digits"]
 
 
 @dataclass(frozen=True)
@@ -79,6 +78,23 @@ class ArraySource(Source):
         return fit(torch.from_numpy(self.x[indices]).movedim(self._axis(), 1))
 
 
+class NumberSource(ArraySource):
+    """Numbers in the form of images that are no pixels, such as spectra: nothing scales or crops them."""
+
+    def geometry(self, height: int, width: int, resize: int | None) -> Geometry:
+        """Refuse numbers of another size than the network takes."""
+        if self.size() != (height, width):
+            raise DataError(
+                f"The samples are {' x '.join(map(str, self.size()))}, the network takes {height} x {width}: numbers "
+                "that are no pixels are taken as they are, and not scaled or cropped. Give samples of that size."
+            )
+        return Geometry(height, width, None)
+
+    def load(self, indices: Indices, fit: Fit) -> Tensor:
+        """Return some samples, `[B, C, H, W]` float32."""
+        return fit(number_tensor(self.x[indices]).movedim(self._axis(), 1).to(torch.float32))
+
+
 def read_digits(where: str, purpose: Purpose) -> ArraySource:
     """Return scikit-learn's digits, 8 x 8 grey: every fifth image for evaluation, the rest for training."""
     from sklearn.datasets import load_digits
@@ -90,61 +106,42 @@ def read_digits(where: str, purpose: Purpose) -> ArraySource:
     return ArraySource(x, 1, bunch.target[chosen].astype(np.int64), tuple(str(name) for name in bunch.target_names))
 
 
-def read_npz(where: str, purpose: Purpose) -> ArraySource:
-    """Read `x` and, if it is there, `y` of one or more `.npz` files, joined in the order given.
+def array_source(
+    x: NDArray[Any], labels: Labels | None, taken: InputSpec | None, where: str, name: str = "x"
+) -> ArraySource:
+    """Return an array as images in pixels, or as numbers that are taken as they are.
+
+    uint8 is pixels in 0..255, and floats within 0..1 are pixels. Other numbers are taken as they are, by a network
+    whose input is no picture in colours (3 or 4 channels), unless they may be pixels all the same: whole numbers in
+    0..255; or floats, of which nobody knows whether they are normalised already, where the network states a mean and a
+    standard deviation. A mean of 0 and a deviation of 1, once stated, take every number as it is.
+
+    Args:
+        x: Array `[n, H, W, C]`, `[n, C, H, W]` or `[n, H, W]`.
+        labels: Class indices `[n]`, or None.
+        taken: Input of the network; None: there is none yet, and the range of the numbers is not looked at.
+        where: Name of the file, for messages.
+        name: Name of the array, for messages.
 
     Raises:
-        FileError: A file is missing or is no `.npz`.
-        DataError: The arrays are of a wrong rank, type or range, or do not agree with each other.
+        DataError: The array is of a wrong rank, type or range.
     """
-    parts = [_read_part(Path(os.path.expanduser(name.strip()))) for name in where.split(",")]
-    first_x, first_y = parts[0]
-    for number, (x, y) in enumerate(parts[1:], start=2):
-        if x.shape[1:] != first_x.shape[1:] or x.dtype != first_x.dtype:
-            raise DataError(
-                f"npz:{where}: file 1 holds images {list(first_x.shape[1:])} of {first_x.dtype}, "
-                f"file {number} {list(x.shape[1:])} of {x.dtype}: files that are joined must agree."
-            )
-        if (y is None) != (first_y is None):
-            raise DataError(f"npz:{where}: files 1 and {number} disagree: give every file labels 'y', or none.")
-    x = first_x if len(parts) == 1 else np.concatenate([x for x, _ in parts])
-    if len(x) == 0:
-        raise DataError(f"npz:{where} holds no image: at least one is needed.")
-    labels = None if first_y is None else np.concatenate([y for _, y in parts if y is not None])
-    if x.dtype != np.uint8:
-        x = x.astype(np.float32)
-    return ArraySource(x, None, labels) if x.ndim == 4 else ArraySource(x[:, None], 1, labels)
-
-
-def _read_part(path: Path) -> tuple[NDArray[Any], Labels | None]:
-    names, arrays = read_arrays(
-        path,
-        lambda _: ("x", "y"),
-        form="one or more .npz files: npz:FILE[,FILE...]",
-        make="numpy.savez(FILE, x=images, y=labels)",
-    )
-    if "x" not in arrays:
-        raise DataError(f"{path} holds {names or 'nothing'}: the images must be called 'x', the labels 'y'.")
-    x = arrays["x"]
-    _check_pixels(x, path)
-    return x, to_labels(arrays["y"], len(x), str(path)) if "y" in arrays else None
-
-
-def _check_pixels(x: NDArray[Any], path: Path) -> None:
     if x.ndim not in (3, 4) or 0 in x.shape[1:]:
         raise DataError(
-            f"{path}: 'x' has shape {list(x.shape)}; allowed are [n,H,W,C], [n,C,H,W] and [n,H,W], "
+            f"{where}: {name!r} has shape {list(x.shape)}; allowed are [n,H,W,C], [n,C,H,W] and [n,H,W], "
             "with H, W and C of at least 1."
         )
-    if x.dtype != np.uint8 and x.dtype.kind != "f":
-        raise DataError(f"{path}: 'x' is of type {x.dtype}; allowed are uint8 (0..255) and float (0..1).")
-    if x.dtype == np.uint8 or x.size == 0:
-        return
-    low, high = x.min(), x.max()  # either is NaN where there is one
-    if np.isnan(low):
-        raise DataError(f"{path}: 'x' holds NaN (not a number): remove or replace those images.")
-    if low < 0 or high > 1:
-        raise DataError(
-            f"{path}: 'x' is {x.dtype} in {low:g}..{high:g}; allowed are floats in 0..1, or uint8 in 0..255. "
-            "Scale it; the network's mean and std are applied afterwards."
-        )
+    if len(x) == 0:
+        raise DataError(f"{where} holds no image: at least one is needed.")
+    x, axis = (x[:, None], 1) if x.ndim == 3 else (x, None if taken is None else _channel_axis(x.shape[1:], taken))
+    if taken is None or x.dtype == np.uint8:
+        return ArraySource(x, axis, labels)
+    if holds_pixels(x, taken, f"{where}: {name!r}"):
+        return ArraySource(x.astype(np.float32), axis, labels)
+    return NumberSource(x, axis, labels)
+
+
+def _channel_axis(shape: tuple[int, ...], taken: InputSpec) -> int | None:
+    """Return the axis of the channels where only one of the two is of the network's size; None: either may be it."""
+    first, last = ((taken.channels, taken.height, taken.width), (taken.height, taken.width, taken.channels))
+    return None if (shape == first) == (shape == last) else (1 if shape == first else 3)

@@ -8,6 +8,8 @@ antialiased); where that is None arrays are not scaled, and image files are scal
 round(max(H, W) * 256 / 224), the usual evaluation transform, unless they are H x W already. Then the centre
 is cropped. Where the network leaves H or W open the images' own size is taken.
 
+A network whose input is no image takes arrays of `npz` as they are: each named input from the array of its name.
+
 A recording becomes T frames of event counts `[T, 2, H, W]`, T the network's `input.timesteps`. They are counts and not
 pixels in 0..1: nothing divides them but `input.std`.
 """
@@ -16,10 +18,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from snnconv.data.dataspec import DataSpec, parse_spec
+from snnconv.data.dataspec import parse_spec, with_labels
 from snnconv.data.geometry import Geometry
 from snnconv.data.images import Images
 from snnconv.data.recordings import Recordings
+from snnconv.data.samples import SampleSource, samples_of
 from snnconv.data.scheme import SCHEMES, Purpose, recording_forms
 from snnconv.data.sources import Source
 from snnconv.errors import DataError, InvalidValueError
@@ -63,7 +66,8 @@ def describe_data(spec: str, *, purpose: Purpose) -> DataInfo:
         FileError: A file is missing, damaged or of the wrong kind.
         DataError: The spec is malformed, or its data break a rule of their format.
     """
-    source, parsed = _read(spec, purpose)
+    parsed = parse_spec(spec)
+    source = SCHEMES[parsed.scheme]().read(parsed.where, purpose)
     height, width = source.size() or (None, None)
     return DataInfo(
         channels=source.own_channels(),
@@ -76,17 +80,25 @@ def describe_data(spec: str, *, purpose: Purpose) -> DataInfo:
     )
 
 
-def open_data(spec: str, input: InputSpec, *, purpose: Purpose) -> Images:  # noqa: A002 - its name everywhere
+def open_data(
+    spec: str,
+    input: InputSpec,  # noqa: A002 - its name everywhere
+    *,
+    purpose: Purpose,
+    labels: str | None = None,
+) -> Images:
     """Open a data spec for a network.
 
     Args:
         spec: Data spec, as at the head of this file.
         input: Channels, size, layout, normalisation and number of frames of the network, the user's own values applied.
         purpose: Purpose of the images, which matters where the data set is split.
+        labels: Name of the array of labels in `.npz` files; None: the spec tells it, or it is `y`.
 
     Raises:
         FileError: A file is missing, damaged or of the wrong kind.
         DataError: The spec is malformed, or its data do not fit the network.
+        InvalidValueError: Numbers of named inputs are outside what the network takes.
 
     >>> from snnconv.model import InputSpec
     >>> x, y = open_data("digits[:3]", InputSpec(1, 8, 8), purpose="eval")[0]
@@ -95,22 +107,23 @@ def open_data(spec: str, input: InputSpec, *, purpose: Purpose) -> Images:  # no
     """
     if not isinstance(input, InputSpec):
         raise InvalidValueError(f"input is a {type(input).__name__}: give the network's own, as in model.input.")
+    spec = with_labels(spec, labels)
+    parsed = parse_spec(spec)
+    source = SCHEMES[parsed.scheme]().read_for(parsed.where, purpose, input)
+    indices = parsed.indices(len(source))
+    if isinstance(source, SampleSource):
+        return samples_of(source, input, spec=spec, indices=indices)
     if input.layout == "NC":
+        given = ", ".join(map(str, input.parts)) or f"a flat input of {input.channels} values"
         raise DataError(
-            f"{spec!r} names images, the network takes a flat input of {input.channels} values. In Python, give its "
-            "samples as an array [n, values], or as (x, y)."
+            f"{spec!r} names images, the network takes {given}. Give its samples as arrays, {SCHEMES['npz'].form}; or "
+            "in Python."
         )
-    source, parsed = _read(spec, purpose)
     source = _in_time(source, input, spec).with_channels(input.channels)
     height, width = _target(source, input, spec)
     geometry = source.geometry(height, width, input.resize)
     known = replace(input, height=height, width=width)
-    return Images(source, known, geometry, spec=spec, indices=parsed.indices(len(source)))
-
-
-def _read(spec: str, purpose: Purpose) -> tuple[Source, DataSpec]:
-    parsed = parse_spec(spec)
-    return SCHEMES[parsed.scheme]().read(parsed.where, purpose), parsed
+    return Images(source, known, geometry, spec=spec, indices=indices)
 
 
 def _in_time(source: Source, input: InputSpec, spec: str) -> Source:  # noqa: A002

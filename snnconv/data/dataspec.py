@@ -12,7 +12,9 @@ from snnconv.data.scheme import SCHEMES, Purpose, ordered_schemes
 from snnconv.errors import DataError
 from snnconv.registry import near_names
 
-__all__ = ["DataSpec", "Purpose", "parse_spec"]
+__all__ = ["LABELS", "DataSpec", "Purpose", "parse_spec", "with_labels"]
+
+LABELS = "#labels="  # names the array of the labels, in a spec whose scheme has several
 
 # Brackets around anything but digits, colons, signs and spaces belong to a path.
 _TRAILING_BRACKETS = re.compile(r"^(?P<rest>.*)\[(?P<inside>[-+\d:\s]*)\]$", re.DOTALL)
@@ -72,6 +74,31 @@ def parse_spec(text: str) -> DataSpec:
     elif not where.strip():
         raise DataError(f"{text!r} does not say where the data are. Write {form!r}.")
     return DataSpec(text, scheme, where, window)
+
+
+def with_labels(text: str, key: str | None) -> str:
+    """Return a data spec that names its array of labels.
+
+    Args:
+        text: Data spec.
+        key: Name of the array; None: the spec stays as it is.
+
+    Raises:
+        DataError: The spec is malformed, its scheme has no arrays of a name, or it names its labels already.
+
+    >>> with_labels("npz:a.npz[0:100]", "target")
+    'npz:a.npz#labels=target[0:100]'
+    """
+    if key is None:
+        return text
+    parsed = parse_spec(text)
+    if not SCHEMES[parsed.scheme].named_arrays:
+        forms = ", ".join(scheme.form for scheme in ordered_schemes().values() if scheme.named_arrays)
+        raise DataError(f"{text!r} has its labels where its scheme says: only {forms} has an array {key!r} of them.")
+    if LABELS in parsed.where:
+        raise DataError(f"{text!r} names its labels already: leave {LABELS}... or the other name, {key!r}, out.")
+    body, _ = _split_window(text)
+    return f"{body}{LABELS}{key}{text[len(body) :]}"
 
 
 def _require_text(value: object) -> None:

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from snnconv.data.archive import read_arrays
+from snnconv.data.archive import held_arrays, read_arrays
 from snnconv.data.recordings import POLARITIES, Recordings
 from snnconv.data.scheme import SCHEMES, Purpose
 from snnconv.data.sources import to_labels
@@ -133,9 +133,9 @@ def read_events(where: str, purpose: Purpose) -> EventSource:
     """
     path = Path(os.path.expanduser(where.strip()))
     order = tuple(reversed(PARTS)) if purpose == "eval" else PARTS
-    names, arrays = read_arrays(
-        path, lambda names: _arrays_of(names, order), form=repr(SCHEMES["events"].form), make=MAKE
-    )
+    form = repr(SCHEMES["events"].form)
+    names = list(held_arrays(path, form=form, make=MAKE))
+    arrays = read_arrays(path, _arrays_of(names, order), form=form, make=MAKE)
     part = _part(names, order)
     if part is None:
         raise DataError(f"{path} holds {names or 'nothing'}: recordings are {_listed('train')}, or the same of test.")

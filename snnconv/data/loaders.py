@@ -62,12 +62,13 @@ def require_items(dataset: Any, name: str) -> None:
         raise InvalidValueError(f"{name} holds no sample: give one or more.")
 
 
-def gathered(data: Any, name: str) -> tuple[Tensor, Tensor | None]:
+def gathered(data: Any, name: str, *, whole: bool = False) -> tuple[Tensor, Tensor | None]:
     """Iterate over a loader's batches, or over a data set's samples, and hold them all in memory.
 
     Args:
         data: DataLoader or IterableDataset.
         name: Name of the argument, for messages.
+        whole: True where whole numbers are as good.
 
     Returns:
         All samples `[n, *shape]` and all labels `[n]`, None where there are none.
@@ -80,7 +81,7 @@ def gathered(data: Any, name: str) -> tuple[Tensor, Tensor | None]:
     samples, labels = [], []
     for element in data:
         x, y = pair_of(element, name)
-        x = sample_tensor(x, name)
+        x = sample_tensor(x, name, whole=whole)
         samples.append(x if batched else x[None])
         if y is not None:
             labels.append(torch.as_tensor(y).reshape(-1))

@@ -9,12 +9,14 @@
 | a `torch.utils.data.Dataset` | items `x` or `(x, y)`, each read when it is needed |
 | a `torch.utils.data.DataLoader` | its data set, in order; its batches where it has none, or changes them |
 
+A network of named inputs takes them by name, `{"ids": ids, "mask": mask}` (`snnconv.data.named`).
 Of inputs that change over time a sample is a recording `[T, *shape]`.
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, TypeAlias
 
@@ -25,16 +27,17 @@ from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset
 
 from snnconv.data.datasets import describe_data, open_data
 from snnconv.data.dataspec import Purpose
-from snnconv.data.geometry import Geometry
 from snnconv.data.images import Images
+from snnconv.data.items import DatasetSource
 from snnconv.data.loaders import dataset_of, gathered, pair_of, require_items
+from snnconv.data.named import NamedDatasetSource, gathered_inputs, inputs_of, named_source
 from snnconv.data.samples import (
-    DatasetSource,
     Samples,
     SampleSource,
     TensorSource,
     require_finite,
     sample_tensor,
+    samples_of,
     taken_shape,
 )
 from snnconv.data.sources import Labels, to_labels
@@ -43,8 +46,11 @@ from snnconv.model import InputSpec
 
 __all__ = ["DataLike", "Purpose", "as_images", "input_of", "sample_shape_of"]
 
-DataLike: TypeAlias = str | Images | Tensor | NDArray[Any] | tuple[Any, Any] | Dataset[Any] | DataLoader[Any]
-"""Data in any form that a verb takes: a data spec, opened Images, samples `x` or `(x, y)`, Dataset, or DataLoader."""
+DataLike: TypeAlias = (
+    str | Images | Tensor | NDArray[Any] | Mapping[str, Any] | tuple[Any, ...] | Dataset[Any] | DataLoader[Any]
+)
+"""Data in any form that a verb takes: a data spec, opened Images, samples `x` or `(x, y)`, Dataset, or DataLoader; of
+named inputs `x` is a dict of arrays."""
 
 FORMS = (
     "a data spec such as 'imagefolder:DIR' or 'npz:FILE', a tensor or an array of samples [n, ...], (x, y), a Dataset, "
@@ -78,11 +84,13 @@ def as_images(data: DataLike, input: InputSpec, purpose: Purpose, *, name: str =
     if isinstance(opened, Images):
         return opened
     labelled = purpose != "calibration"
+    if input.parts:
+        return _samples(_named(opened, data, input, name, labelled=labelled), data)
     if opened is not None and not isinstance(opened, TensorDataset):
         taken = _filled(input, _first_shape(opened, name))
         return _samples(DatasetSource(opened, taken, name, labelled=labelled), data)
-    x, y = _in_memory(data, name)
-    samples = sample_tensor(x, name)
+    x, y = _in_memory(data, name, whole=input.layout == "NC")
+    samples = sample_tensor(x, name, whole=input.layout == "NC")
     taken = _filled(input, tuple(samples.shape[1:]))
     _require_fit(samples, taken, name)
     return _samples(TensorSource(samples, taken, _labels(y, len(samples), name) if labelled else None), data)
@@ -111,7 +119,7 @@ def sample_shape_of(data: DataLike, purpose: Purpose, *, name: str = "data") -> 
         return opened.sample_shape
     if opened is not None and not isinstance(opened, TensorDataset):
         return _first_shape(opened, name)
-    return tuple(sample_tensor(_in_memory(data, name)[0], name).shape[1:])
+    return tuple(sample_tensor(_in_memory(data, name, whole=True)[0], name, whole=True).shape[1:])
 
 
 def _shape_of_spec(spec: str, purpose: Purpose) -> tuple[int, ...]:
@@ -151,16 +159,31 @@ def input_of(shape: tuple[int, ...], *, temporal: bool = False) -> InputSpec:
 
 def _samples(source: SampleSource, data: Any) -> Samples:
     """Open all samples of a source."""
-    height, width = source.size() or (1, 1)
     indices = np.arange(len(source), dtype=np.int64)
-    spec = f"images given as {_kind(data)}"
-    return Samples(source, source.taken, Geometry(height, width, None), spec=spec, indices=indices)
+    return samples_of(source, source.taken, spec=f"images given as {_kind(data)}", indices=indices)
+
+
+def _named(opened: Any, data: Any, taken: InputSpec, name: str, *, labelled: bool) -> SampleSource:
+    """Return samples of named inputs."""
+    if opened is not None and not isinstance(opened, TensorDataset):
+        return NamedDatasetSource(opened, taken, name, labelled=labelled)
+    if isinstance(opened, TensorDataset):
+        inputs, y = inputs_of(opened.tensors, taken.parts, name)
+    elif isinstance(data, (DataLoader, IterableDataset)):
+        inputs, y = gathered_inputs(data, taken.parts, name)
+    elif isinstance(data, (Mapping, tuple, Tensor, np.ndarray)):
+        inputs, y = inputs_of(data, taken.parts, name)
+    else:
+        raise DataError(f"{name} is {_described(data)}: allowed are {FORMS}.")
+    return named_source(inputs, y if labelled else None, taken, name)
 
 
 def _kind(data: Any) -> str:
     """Return the word for a form of samples, with its article."""
-    if isinstance(data, tuple):
+    if isinstance(data, tuple) and data:
         return _kind(data[0])
+    if isinstance(data, Mapping):
+        return "a dict"
     if isinstance(data, np.ndarray):
         return "an array"
     kinds = ((Tensor, "tensor"), (DataLoader, "DataLoader"))
@@ -171,10 +194,10 @@ def _first_shape(dataset: Any, name: str) -> tuple[int, ...]:
     """Return the shape of a data set's first sample."""
     require_items(dataset, name)
     x, _ = pair_of(dataset[0], f"Item 0 of {name}")
-    return tuple(sample_tensor(x, f"Item 0 of {name}").shape)
+    return tuple(sample_tensor(x, f"Item 0 of {name}", whole=True).shape)
 
 
-def _in_memory(data: Any, name: str) -> tuple[Any, Any]:
+def _in_memory(data: Any, name: str, *, whole: bool) -> tuple[Any, Any]:
     """Return all samples and their labels, None where there are none."""
     dataset = dataset_of(data)
     if isinstance(dataset, TensorDataset):
@@ -182,7 +205,7 @@ def _in_memory(data: Any, name: str) -> tuple[Any, Any]:
     if isinstance(data, (Tensor, np.ndarray)):
         return data, None
     if isinstance(data, (DataLoader, IterableDataset)):
-        return gathered(data, name)
+        return gathered(data, name, whole=whole)
     if isinstance(data, tuple) and len(data) == 2 and isinstance(data[0], (Tensor, np.ndarray)):
         return data
     raise DataError(f"{name} is {_described(data)}: allowed are {FORMS}.")
@@ -192,6 +215,8 @@ def _described(data: Any) -> str:
     """Say what was given, and what was probably meant."""
     if isinstance(data, os.PathLike):
         return f"the path {os.fspath(data)!r}, which does not say what it holds"
+    if isinstance(data, Mapping):
+        return f"a {type(data).__name__} of named arrays, and the network has no named inputs"
     if isinstance(data, (tuple, list)):
         parts = ", ".join(type(part).__name__ for part in data[:3])
         return f"a {type(data).__name__} of {len(data)} ({parts}{', ...' if len(data) > 3 else ''})"

@@ -12,13 +12,21 @@ from torch import Tensor
 
 from snnconv.data.geometry import Geometry
 from snnconv.data.images import Images
-from snnconv.data.sources import LARGEST_LABEL, Fit, Indices, Labels, Source
-from snnconv.errors import DataError, InvalidValueError
+from snnconv.data.sources import Fit, Indices, Labels, Source
+from snnconv.errors import InvalidValueError
 from snnconv.model import InputSpec
 
-__all__ = ["DatasetSource", "SampleSource", "Samples", "TensorSource", "require_finite", "sample_tensor", "taken_shape"]
+__all__ = [
+    "SampleSource",
+    "Samples",
+    "TensorSource",
+    "require_finite",
+    "sample_tensor",
+    "samples_of",
+    "taken_shape",
+]
 
-UNREAD, UNLABELLED = -2, -1
+UNLABELLED = -1
 
 
 class SampleSource(Source):
@@ -76,66 +84,6 @@ class TensorSource(SampleSource):
         return self.x[torch.from_numpy(indices)]
 
 
-class DatasetSource(SampleSource):
-    """Samples of a `torch.utils.data.Dataset`, each read when it is needed.
-
-    Args:
-        dataset: Items `x` or `(x, y)`, by their index.
-        taken: Input of the network that they are for.
-        name: Name of the argument, for messages.
-        labelled: False where labels are of no use: they are then not looked at.
-    """
-
-    def __init__(self, dataset: Any, taken: InputSpec, name: str, *, labelled: bool) -> None:
-        super().__init__(taken, None)
-        self.dataset = dataset
-        self.name = name
-        self.labelled = labelled
-        self._labels = np.full(len(dataset), UNREAD, dtype=np.int64)
-
-    def __len__(self) -> int:
-        return len(self._labels)
-
-    def samples(self, indices: Indices) -> Tensor:
-        return torch.stack([self._sample(int(index)) for index in indices])
-
-    def labels_of(self, indices: Indices) -> Labels | None:
-        """Return the labels of some samples; items that have not been read yet are read for them."""
-        if not self.labelled:
-            return None
-        for index in indices[self._labels[indices] == UNREAD]:
-            self._labels[index] = self._label(int(index), self.dataset[int(index)])
-        labels = self._labels[indices]
-        return None if (labels == UNLABELLED).all() else labels
-
-    def class_count(self) -> int | None:
-        labels = self.labels_of(np.arange(len(self), dtype=np.int64))
-        return None if labels is None else int(labels.max()) + 1
-
-    def _sample(self, index: int) -> Tensor:
-        item = self.dataset[index]
-        if self.labelled:
-            self._labels[index] = self._label(index, item)
-        x = sample_tensor(item[0] if isinstance(item, (tuple, list)) else item, f"Item {index} of {self.name}")
-        shape = taken_shape(self.taken)
-        if tuple(x.shape) != shape:
-            raise InvalidValueError(
-                f"Item {index} of {self.name} has shape {list(x.shape)}; the network takes {list(shape)}."
-            )
-        require_finite(x[None], f"Item {index} of {self.name}")
-        return x
-
-    def _label(self, index: int, item: Any) -> int:
-        if not isinstance(item, (tuple, list)):
-            return UNLABELLED
-        if len(item) != 2:
-            raise DataError(
-                f"Item {index} of {self.name} is a {type(item).__name__} of {len(item)}: allowed are x alone, or x and "
-                "its label (x, y)."
-            )
-        return _class_index(item[1], f"Item {index} of {self.name}")
-
-
 class Samples(Images):
     """Samples that a caller holds, as Images: batches are the caller's own numbers.
 
@@ -173,21 +121,39 @@ class Samples(Images):
         return self.subset(drawn.tolist())
 
 
+def samples_of(source: SampleSource, taken: InputSpec, *, spec: str, indices: Indices) -> Samples:
+    """Return samples of a source as a network takes them.
+
+    Args:
+        source: Samples that a caller or a file holds.
+        taken: Input of the network; a mean and deviation that the source does not have are applied.
+        spec: Data spec, or the form of the data in words.
+        indices: Positions of the samples in the source, `[n]`.
+    """
+    height, width = source.size() or (1, 1)
+    return Samples(source, taken, Geometry(height, width, None), spec=spec, indices=indices)
+
+
 def taken_shape(spec: InputSpec) -> tuple[int, ...]:
     """Return the shape of one sample: `sample_shape()`, with T before it where the input changes over time."""
     return (*(() if spec.timesteps is None else (spec.timesteps,)), *spec.sample_shape())
 
 
-def sample_tensor(x: Any, name: str) -> Tensor:
+def sample_tensor(x: Any, name: str, *, whole: bool = False) -> Tensor:
     """Return a tensor or an array of floating-point numbers as float32 on the CPU; it may share the caller's memory.
 
     Args:
         x: Tensor or numpy array.
         name: Name of it, for messages.
+        whole: True where whole numbers are as good, for no pixels of 0..255 can be meant.
 
     Raises:
         InvalidValueError: It is neither, or holds no floating-point numbers.
     """
+    if whole and isinstance(x, Tensor) and not x.is_complex():
+        x = x.float() if not x.is_floating_point() else x
+    if whole and isinstance(x, np.ndarray) and x.dtype.kind in "biu":
+        x = x.astype(np.float32)
     if isinstance(x, Tensor):
         if x.is_floating_point() and x.layout == torch.strided:
             return x.detach().to("cpu", torch.float32)
@@ -222,18 +188,6 @@ def require_finite(x: Tensor, name: str) -> None:
     raise InvalidValueError(
         f"{name} holds NaN or infinite values{where}: every number must be finite. Mend or leave out such samples."
     )
-
-
-def _class_index(y: Any, name: str) -> int:
-    """Return a label as a whole number; -1 where there is none."""
-    one = isinstance(y, np.generic) or (isinstance(y, (Tensor, np.ndarray)) and tuple(y.shape) in ((), (1,)))
-    value = y.item() if one else y
-    if value is None:
-        return UNLABELLED
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not number or value != value // 1 or not UNLABELLED <= value <= LARGEST_LABEL:
-        raise DataError(f"{name} has the label {y!r}: a class is a whole number from 0 up, and -1 stands for none.")
-    return int(value)
 
 
 def _pixels(x: Tensor, taken: InputSpec) -> Tensor:

@@ -22,6 +22,7 @@ from snnconv.registry import Registry
 
 if TYPE_CHECKING:
     from snnconv.data.sources import Source
+    from snnconv.inputspec import InputSpec
 
 __all__ = ["SCHEMES", "DataScheme", "Purpose", "ordered_schemes", "recording_forms"]
 
@@ -37,12 +38,14 @@ class DataScheme(ABC):
         form: Form of a spec, such as `npz:FILE[,FILE...]`; without a colon, of data that need no place.
         help: Content of the data, in one phrase.
         recordings: True for recordings that change over time.
+        named_arrays: True for arrays by their names, of which a spec chooses with `#KEY` and `#labels=KEY`.
         place: Place in lists; schemes of one place stand in the order of their registration.
     """
 
     form: ClassVar[str]
     help: ClassVar[str]
     recordings: ClassVar[bool] = False
+    named_arrays: ClassVar[bool] = False
     place: ClassVar[int] = OTHERS
 
     @abstractmethod
@@ -57,6 +60,22 @@ class DataScheme(ABC):
             FileError: A file is missing, damaged or of the wrong kind.
             DataError: The data break a rule of their format.
         """
+
+    def read_for(self, where: str, purpose: Purpose, taken: InputSpec) -> Source:
+        """Open the data for a network: a scheme whose data are more than images looks at what the network takes.
+
+        Args:
+            where: Text behind the colon, without a slice; empty where the form has no colon.
+            purpose: Purpose of the data.
+            taken: Input of the network.
+
+        Returns:
+            Images or recordings, which are fitted to the network; or a `SampleSource`, which is taken as it is.
+
+        Raises:
+            SnnconvError: As `read`, or the data do not fit the network.
+        """
+        return self.read(where, purpose)
 
 
 SCHEMES: Registry[str, type[DataScheme]] = Registry("kind of data", package="snnconv.data.schemes")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,25 +11,29 @@ import torch
 from torch import nn
 
 from snnconv.data.datasets import DataInfo, Images, describe_data
+from snnconv.data.dataspec import parse_spec
 from snnconv.data.opening import DataLike, as_images, input_of, sample_shape_of
+from snnconv.data.scheme import SCHEMES
 from snnconv.errors import DataError, InvalidValueError
 from snnconv.graph.size import Size, sides_of
-from snnconv.loading import TIMM, ModelLike, load, load_module, require_source
+from snnconv.loading import TIMM, ModelLike, load_for, load_module, require_source
 from snnconv.loading.pretrained import build_timm
 from snnconv.model import ANN, InputSpec, Model
 from snnconv.networks import NETWORKS
 
-__all__ = ["build_network", "open_training"]
+__all__ = ["build_network", "description_for", "open_training"]
 
 ZOO = "zoo:"
 
 
 def build_network(
     name: str | os.PathLike[str],
-    info: DataInfo,
+    info: DataInfo | None,
     *,
     pretrained: bool = False,
     size: Size | None = None,
+    input_shapes: Mapping[str, Sequence[int]] | None = None,
+    data: DataLike | None = None,
     resize: int | None = None,
     mean: tuple[float, ...] | None = None,
     std: tuple[float, ...] | None = None,
@@ -39,9 +44,11 @@ def build_network(
 
     Args:
         name: `timm:NAME`, `zoo:NAME`, or the path of an ONNX file, whose network is taken as it is.
-        info: Description of the data, from `describe_data`.
+        info: Description of the data, from `describe_data`; None for the file of a network of still inputs.
         pretrained: True to start from timm's trained weights, for a timm name.
         size: Height and width in pixels; by default the images' own, where they share one, else timm's.
+        input_shapes: Shapes of named inputs, where a file leaves axes open.
+        data: Data that tell such shapes otherwise.
         resize: Pixels that the images' short side is scaled to before the centre is cropped.
         mean: Mean of pixels in 0..1; by default timm's where it has as many channels, else 0.
         std: Standard deviation of pixels in 0..1; by default timm's where it has as many channels, else 1.
@@ -55,19 +62,44 @@ def build_network(
         FileError: The file cannot be read.
     """
     name = os.fspath(name)
-    if info.temporal and timesteps is None:
+    _require_time(info, timesteps)
+    if not name.startswith((TIMM, ZOO)):
+        model = load_for(name, data, "train", size=size, input_shapes=input_shapes)
+        return _in_time(_overridden(model, mean, std, resize), info, timesteps)
+    if info is None or input_shapes:
+        raise InvalidValueError(f"{name} is built for images: give data of images, and no shapes of named inputs.")
+    model = _built(name, info, pretrained=pretrained, size=size, seed=seed)
+    model.input = replace(model.input, timesteps=timesteps if info.temporal else None)
+    return _overridden(model, mean, std, resize)
+
+
+def _require_time(info: DataInfo | None, timesteps: int | None) -> None:
+    """Refuse events without a number of frames."""
+    if info is not None and info.temporal and timesteps is None:
         raise DataError(
             "The data are events, which change over time: only a spiking network takes them. Give its neuron and T "
             "(--neuron and --timesteps)."
         )
-    if not name.startswith((TIMM, ZOO)):
-        model = _overridden(load(name, size=size), mean, std, resize)
-        if info.temporal and isinstance(model, ANN):
-            model.input = replace(model.input, timesteps=timesteps)
-        return model
-    model = _built(name, info, pretrained=pretrained, size=size, seed=seed)
-    model.input = replace(model.input, timesteps=timesteps if info.temporal else None)
-    return _overridden(model, mean, std, resize)
+
+
+def _in_time(model: Model, info: DataInfo | None, timesteps: int | None) -> Model:
+    """Return the network of a file, whose data are cut into frames where they change over time."""
+    _require_time(info, timesteps)
+    if info is not None and info.temporal and isinstance(model, ANN):
+        model.input = replace(model.input, timesteps=timesteps)
+    return model
+
+
+def description_for(name: str, spec: str) -> DataInfo | None:
+    """Return the facts of data that a network is built for; None where a file is taken as it is, for still inputs.
+
+    Args:
+        name: `timm:NAME`, `zoo:NAME`, or the path of an ONNX file.
+        spec: Data spec.
+    """
+    if name.startswith((TIMM, ZOO)) or SCHEMES[parse_spec(spec).scheme].recordings:
+        return describe_data(spec, purpose="train")
+    return None
 
 
 def _built(name: str, info: DataInfo, *, pretrained: bool, size: Size | None, seed: int) -> Model:
@@ -154,7 +186,15 @@ def open_training(
     require_source(model)
     if isinstance(model, Model):
         return model, as_images(data, model.input, "train")
-    info = describe_data(data, purpose="train") if isinstance(data, str) else _info_of_samples(model, data)
+    if isinstance(model, (str, os.PathLike)) and not os.fspath(model).startswith((TIMM, ZOO)):
+        network = load_for(model, data, "train")
+        if not network.input.parts:
+            if isinstance(data, str):
+                network = _in_time(network, description_for(os.fspath(model), data), timesteps)
+            else:
+                network = _in_time(network, _info_of_samples(model, data), timesteps)
+        return network, as_images(data, network.input, "train")
+    info = _info_of(model, data)
     if not isinstance(model, nn.Module):
         network = build_network(model, info, timesteps=timesteps, seed=seed)
     elif isinstance(data, str) and (info.height is None or info.width is None):
@@ -164,6 +204,13 @@ def open_training(
         network = load_module(model, shape[1:] if info.temporal and not isinstance(data, (str, Images)) else shape)
         network.input = replace(network.input, timesteps=timesteps if info.temporal else None)
     return network, as_images(data, network.input, "train")
+
+
+def _info_of(model: nn.Module | str | os.PathLike[str], data: DataLike) -> DataInfo:
+    """Return the facts of data in any form."""
+    if not isinstance(data, str):
+        return _info_of_samples(model, data)
+    return describe_data(data, purpose="train")
 
 
 def _info_of_samples(model: nn.Module | str | os.PathLike[str], data: DataLike) -> DataInfo:

@@ -34,7 +34,7 @@ from snnconv.graph.node import (
 )
 from snnconv.graph.parts import Part
 from snnconv.graph.reading import InputShape, StatedPart, live_values, read_initializers, read_input, read_opsets
-from snnconv.graph.refusals import named_refusals
+from snnconv.graph.refusals import first_output, named_refusals
 from snnconv.graph.size import Size
 
 __all__ = ["Imported", "import_graph"]
@@ -69,11 +69,6 @@ class Imported:
 
 def _domain(node: onnx.NodeProto) -> str:
     return "" if node.domain == "ai.onnx" else node.domain
-
-
-def _name_of(node: onnx.NodeProto) -> str:
-    """Under which `named_refusals` lists a node."""
-    return node.output[0] if node.output else ""
 
 
 def _folds(node: onnx.NodeProto) -> bool:
@@ -185,7 +180,7 @@ class _Importer:
             return
         self.poisoned.update(node.output)
         known = (_domain(node), node.op_type) in HANDLERS or (node.op_type == "SequenceAt" and not _domain(node))
-        if _name_of(node) in self.named or not known:
+        if first_output(node) in self.named or not known:
             self._refuse_unknown(node)
 
     def _is_constant(self, node: onnx.NodeProto) -> bool:
@@ -201,7 +196,7 @@ class _Importer:
         where = f" of domain {node.domain}" if _domain(node) else ""
         control = node.op_type in CONTROL_FLOW and not where
         reason = "control flow cannot be converted" if control else f"the operator{where} is not known"
-        reason = self.named.get(_name_of(node), reason)
+        reason = self.named.get(first_output(node), reason)
         self.refused.append(UnsupportedNode(readable_name(node), node.op_type, reason))
 
     def _is_finite(self, node: onnx.NodeProto, operands: Sequence[Operand | None]) -> bool:
@@ -228,7 +223,7 @@ class _Importer:
             self.values.update(known)
             if known:
                 return True
-            if _name_of(node) in self.named or (domain, node.op_type) not in HANDLERS:
+            if first_output(node) in self.named or (domain, node.op_type) not in HANDLERS:
                 self._refuse_unknown(node)
                 return False
             if not self._is_finite(node, operands):

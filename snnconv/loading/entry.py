@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from torch import nn
 
 from snnconv.data.opening import DataLike, Purpose, sample_shape_of
+from snnconv.data.shapes import input_shapes_of
 from snnconv.errors import InvalidValueError
 from snnconv.formats.nir import NirReading
 from snnconv.graph.size import Size, sides_of
 from snnconv.loading.files import is_nir_file, load_file, load_nir
+from snnconv.loading.input_shapes import ShapeFinder
 from snnconv.loading.modules import load_module
 from snnconv.loading.pretrained import TIMM, load_timm
 from snnconv.model import InputSpec, Model
@@ -31,6 +34,7 @@ def load(
     size: Size | None = None,
     pretrained: bool = True,
     nir: NirReading | None = None,
+    input_shapes: Mapping[str, Sequence[int]] | None = None,
 ) -> Model:
     """Load a network.
 
@@ -41,6 +45,8 @@ def load(
             wanted. The size of a Model is settled: give its own or None.
         pretrained: True for the trained weights of a timm name, False for random ones.
         nir: Choices that a NIR file leaves open: time steps, reset, seconds of a step.
+        input_shapes: Shapes of one sample by the name of the input, where an ONNX file leaves axes open:
+            `{"tokens": (128,)}`.
 
     Returns:
         The model, in evaluation mode: an ANN, a QuantizedANN or an SNN.
@@ -49,12 +55,29 @@ def load(
         FileError: The file is missing, damaged or not ONNX.
         ModelError: The network cannot be used; UnsupportedOperatorsError lists every node that stands in the way.
         InvalidValueError: The source is none of these, the input's size is open and `size` is not given, or a Model is
-            of another size; or a NIR file does not state its time steps, or `nir` is given for what is none.
+            of another size; an input has no such shape; or a NIR file does not state its time steps, or `nir` is given
+            for what is none.
 
     Warns:
         SnnconvWarning: The file casts activations to a floating-point type with fewer digits than float32.
     """
+    return _load(source, size=size, pretrained=pretrained, nir=nir, input_shapes=input_shapes)
+
+
+def _load(
+    source: ModelLike,
+    *,
+    size: Size | None = None,
+    pretrained: bool = True,
+    nir: NirReading | None = None,
+    input_shapes: Mapping[str, Sequence[int]] | None = None,
+    finder: ShapeFinder | None = None,
+) -> Model:
+    """Load a network; `finder` tells shapes of the data, where an ONNX file leaves them open."""
     require_source(source)
+    name = os.fspath(source) if isinstance(source, (str, os.PathLike)) else TIMM
+    if input_shapes and (name.startswith(TIMM) or is_nir_file(name)):
+        raise InvalidValueError("input_shapes close axes that an ONNX file leaves open: leave them out.")
     if nir is not None and nir != NirReading() and not (isinstance(source, (str, os.PathLike)) and is_nir_file(source)):
         raise InvalidValueError("Time steps, reset, dt and still are chosen of a NIR file: leave them out.")
     if size is not None:
@@ -69,38 +92,56 @@ def load(
                 "use load_module(module, (C, H, W))."
             )
         return load_module(source, (RGB, *size))
-    name = os.fspath(source)
     if name.startswith(TIMM):
         return load_timm(name[len(TIMM) :], size=size, pretrained=pretrained)
     if is_nir_file(name):
         return load_nir(Path(name), size, nir or NirReading())
-    return load_file(Path(name), size)
+    return load_file(Path(name), size, input_shapes, finder)
 
 
-def load_for(source: ModelLike, data: DataLike | None, purpose: Purpose) -> Model:
-    """Load a network for data, which tell the shape of an `nn.Module`'s input.
+def load_for(
+    source: ModelLike,
+    data: DataLike | None,
+    purpose: Purpose,
+    *,
+    size: Size | None = None,
+    pretrained: bool = True,
+    nir: NirReading | None = None,
+    input_shapes: Mapping[str, Sequence[int]] | None = None,
+) -> Model:
+    """Load a network for data, which tell the shape of an `nn.Module`'s input, and axes that a file leaves open.
 
     Args:
         source: Network in any form that `load` takes.
         data: Data that the network is meant for; None where there are none.
         purpose: Use of the data.
+        size: As in `load`.
+        pretrained: As in `load`.
+        nir: As in `load`.
+        input_shapes: As in `load`.
 
     Raises:
         SnnconvError: The network cannot be loaded, or the data do not tell the shape.
     """
     if isinstance(source, nn.Module) and data is not None:
         return load_module(source, sample_shape_of(data, purpose))
-    return load(source)
+    finder = None if data is None else lambda names: input_shapes_of(data, names)
+    return _load(source, size=size, pretrained=pretrained, nir=nir, input_shapes=input_shapes, finder=finder)
 
 
-def load_beside(source: ModelLike, spec: InputSpec) -> Model:
+def load_beside(source: ModelLike, spec: InputSpec, *, size: Size | None = None, pretrained: bool = True) -> Model:
     """Load a network that sees the same inputs as another.
 
     Args:
         source: Network in any form that `load` takes.
-        spec: Input of the other network, which tells the shape of an `nn.Module`'s.
+        spec: Input of the other network, which tells the shape of an `nn.Module`'s, and axes that a file leaves open.
+        size: As in `load`.
+        pretrained: As in `load`.
     """
-    return load_module(source, spec.sample_shape()) if isinstance(source, nn.Module) else load(source)
+    if isinstance(source, nn.Module):
+        return load_module(source, spec.sample_shape())
+    shapes = {part.name: part.shape for part in spec.parts}
+    return _load(source, size=size, pretrained=pretrained, finder=lambda _: shapes)
 
 
 def require_source(source: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import onnx
@@ -13,6 +14,7 @@ from snnconv.formats.nir import NirReading, is_nir, read_network
 from snnconv.formats.onnx.metadata import INT8, SINGLE_STEP, metadata_in
 from snnconv.formats.onnx.reading import load_external_data, read_bytes, read_proto
 from snnconv.graph.size import Size
+from snnconv.loading.input_shapes import ShapeFinder, closed_shapes
 from snnconv.loading.stages import model_of
 from snnconv.model import Model
 from snnconv.neurons.bodies import changed_bodies
@@ -53,17 +55,24 @@ def load_nir(path: Path, size: Size | None, reading: NirReading) -> Model:
     return model
 
 
-def load_file(path: Path, size: Size | None) -> Model:
+def load_file(
+    path: Path,
+    size: Size | None,
+    shapes: Mapping[str, Sequence[int]] | None = None,
+    finder: ShapeFinder | None = None,
+) -> Model:
     """Load an ONNX file, of any exporter or of snnconv.
 
     Args:
         path: The file.
         size: Height and width of the input, where the file leaves them open or another size is wanted.
+        shapes: Shapes of named inputs, without the batch axis, where the file leaves axes open.
+        finder: Function that tells such shapes from data; None: there are no data.
 
     Raises:
         FileError: It is missing, damaged, no ONNX, or one that is only run.
         ModelError: The network cannot be used.
-        InvalidValueError: The height and width are open and `size` is not given.
+        InvalidValueError: The height and width are open and `size` is not given, or a shape does not fit.
     """
     data, proto = read_proto(path)
     metadata = metadata_in(proto)
@@ -81,7 +90,7 @@ def load_file(path: Path, size: Size | None) -> Model:
     load_external_data(proto, path)
     provenance = {"source": path.name, "source_sha256": hashlib.sha256(data).hexdigest()}
     try:
-        return model_of(proto, provenance, size=size)
+        return model_of(proto, provenance, size=size, shapes=closed_shapes(proto, shapes, finder))
     except SnnconvError:
         raise
     except (ArithmeticError, AttributeError, LookupError, MemoryError, RuntimeError, TypeError, ValueError) as error:

@@ -78,7 +78,7 @@ def records() -> list[Operator]:
 def operators_page() -> str:
     """Return the page as Markdown, made of the records."""
     every = records()
-    composed = sorted((name, _modules_of(COMPOSED[domain, name].made_of)) for domain, name in COMPOSED)
+    composed = sorted((_onnx_name(key), _modules_of(COMPOSED[key].made_of)) for key in COMPOSED)
     parts = [
         _HEAD,
         _table(
@@ -104,7 +104,12 @@ def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
 
 
 def _onnx_names(operator: Operator) -> str:
-    return ", ".join(name for _, name in operator.reads)
+    return ", ".join(_onnx_name(key) for key in operator.reads)
+
+
+def _onnx_name(key: tuple[str, str]) -> str:
+    """An operator's name, with the domain where that is not ONNX's own."""
+    return ".".join(filter(None, key))
 
 
 def _modules_of(kinds: tuple[type[nn.Module], ...]) -> str:
