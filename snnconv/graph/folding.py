@@ -33,6 +33,7 @@ _FOLDABLE = """
     Unsqueeze Where Xor
 """
 FOLDABLE = frozenset(_FOLDABLE.split())
+IMPLEMENTED_FROM = {"DequantizeLinear": 19, "QuantizeLinear": 19}  # opset; before it they mean the same
 MAX_BYTES = 2**30  # of all folded values of one file together
 SMALL = 1024  # elements of an operand whose values, not only its shape, go into the inference of sizes
 
@@ -105,9 +106,10 @@ class Folder:
     def _compute(self, node: onnx.NodeProto, view: NodeView, operands: Sequence[Array | None]) -> list[Array]:
         known = {name: value for name, value in zip(node.input, operands, strict=True) if value is not None}
         try:
+            opset = max(view.opset, IMPLEMENTED_FROM.get(node.op_type, 0))
             if node.op_type != "Constant":  # its value is in the file already
-                self._spend(_inferred_bytes(node, view.opset, known))
-            return _evaluate(node, view.opset, known)
+                self._spend(_inferred_bytes(node, opset, known))
+            return _evaluate(node, opset, known)
         except Refusal:
             raise
         except Exception as error:  # onnx raises what it likes on nodes that are wrong

@@ -46,6 +46,7 @@ from snnconv.graph.operator import (
 )
 from snnconv.graph.parts import Part
 from snnconv.graph.products import ConstantMatMul, MatMul
+from snnconv.graph.quantization import FakeQuantize
 from snnconv.graph.selection import Comparison, Logical, Where
 from snnconv.model import InputSpec
 from snnconv.operators._page import operators_page, records
@@ -114,6 +115,7 @@ EXAMPLES = [
     *(Example(Elementwise(name), positive=name in ("log", "sqrt")) for name in FUNCTIONS),
     Example(nn.CELU(0.5)),
     Example(nn.ELU(0.5)),
+    Example(FakeQuantize(torch.tensor(0.5), -3, 4)),
     Example(nn.Flatten(1)),
     Example(nn.GELU()),
     Example(nn.GELU("tanh")),
