@@ -352,6 +352,8 @@ ACTIVATION = [
     Case("Softplus", image(5, 5)),
     Case("Softsign", image(5, 5)),
     Case("Tanh", image(5, 5)),
+    Case("Shrink", image(5, 5), opsets=(9, 99)),
+    Case("Shrink", image(5, 5), attributes={"lambd": 0.8, "bias": 0.3}, opsets=(9, 99)),
     *(Case(operator, image(5, 5)) for operator in ("Abs", "Ceil", "Exp", "Floor", "Reciprocal", "Sin", "Cos")),
     *(Case(operator, image(5, 5), opsets=(9, 13, 99)) for operator in ("Erf", "Sign")),
     *(Case(operator, image(5, 5), before="Abs") for operator in ("Log", "Sqrt")),
@@ -541,6 +543,32 @@ REDUCTION = [
     Case("ReduceSum", image(5, 6), attributes={"axes": [2, 3]}, opsets=(7, 12)),
     Case("ReduceSum", image(5, 6), {"a": ints(-1, 1)}, {"keepdims": 0}, opsets=(13, 18, 99)),
     Case("ReduceSum", image(5, 6), {}, {"noop_with_empty_axes": 1}, opsets=(13, 18, 99)),
+    *(
+        case
+        for operator in ("ReduceMin", "ReduceProd", "ReduceL1", "ReduceL2", "ReduceSumSquare", "ReduceLogSumExp")
+        for case in (
+            Case(operator, image(5, 6), attributes={"axes": [2, 3]}, opsets=(7, 13)),
+            Case(operator, image(5, 6), attributes={"axes": [-1, 1], "keepdims": 0}, opsets=(7, 13)),
+            Case(operator, image(5, 6), {"a": ints(2, 3)}, opsets=(18, 99)),
+            Case(operator, image(5, 6), {"a": ints(-1)}, {"keepdims": 0}, opsets=(18, 99)),
+        )
+    ),
+    Case("ReduceMin", image(5, 6), {}, {"noop_with_empty_axes": 1}, opsets=(18, 99)),
+    Case("ReduceLogSum", image(5, 6), attributes={"axes": [2, 3]}, opsets=(7, 13), before="Abs"),
+    Case("ReduceLogSum", image(5, 6), {"a": ints(-1)}, {"keepdims": 0}, opsets=(18, 99), before="Abs"),
+    *(
+        case
+        for operator in ("ArgMax", "ArgMin")
+        for case in (
+            Case(operator, image(5, 6), attributes={"axis": 1}, integers=("y",)),
+            Case(operator, image(5, 6), attributes={"axis": -1, "keepdims": 0}, integers=("y",)),
+        )
+    ),
+    Case("TopK", image(5, 6), attributes={"k": 2, "axis": 1}, opsets=(7, 9), outputs=("y", "z"), integers=("z",)),
+    Case("TopK", image(5, 6), {"k": ints(2)}, {"axis": 2}, opsets=(10, 99), outputs=("y", "z"), integers=("z",)),
+    Case("TopK", image(5, 6), {"k": ints(6)}, {"largest": 0}, (11, 24, 99), outputs=("y", "z"), integers=("z",)),
+    Case("TopK", image(5, 6), {"k": ints(2)}, opsets=(11, 99), outputs=("y", "_z")),
+    Case("TopK", image(5, 6), {"k": ints(2)}, opsets=(11, 99), outputs=("_y", "z"), integers=("z",)),
     Case("ReduceMax", image(5, 6), attributes={"axes": [2, 3]}, opsets=(7, 13)),
     Case("ReduceMax", image(5, 6), attributes={"axes": [2, 3], "keepdims": 0}, opsets=(7, 13)),
     Case("ReduceMax", image(5, 6), {"a": ints(1)}, opsets=(18, 99)),
@@ -554,6 +582,9 @@ REDUCTION = [
             Case(operator, image(5, 6), order=("x",)),
             Case(operator, image(5, 6), {"c": f32(0)}, opsets=(8, 13, 99)),
             Case(operator, image(5, 6), {"c": rand(1)}, order=("c", "x"), opsets=(8, 13, 99)),
+            Case(operator, image(5, 6), {"c": rand(4, 1, 1)}, opsets=(8, 13, 99)),
+            Case(operator, image(5, 1), {"c": rand(1, 1, 5, 6)}, order=("c", "x"), opsets=(8, 13, 99)),
+            Case(operator, image(5, 6), {"c": rand(6), "d": f32(0)}, order=("d", "x", "c", "x"), opsets=(8, 99)),
         )
     ),
 ]
@@ -591,7 +622,41 @@ RESIZE = [
         )
         for rounding in ("round_prefer_floor", "round_prefer_ceil", "floor", "ceil")
     ),
-    Case("Resize", image(6), {"r": rand(0), "s": np.array([1, 1, 2], np.float32)}, {"mode": "linear"}, opsets=(11, 18)),
+    *(
+        Case(
+            "Resize",
+            image(6),
+            {"r": rand(0), "s": np.array([1, 1, factor], np.float32)},
+            {"mode": mode, "coordinate_transformation_mode": positions},
+            opsets=(11, 18),
+        )
+        for mode in ("nearest", "linear")
+        for positions in ("half_pixel", "pytorch_half_pixel", "asymmetric", "align_corners")
+        for factor in (2, 1.7, 0.4)
+    ),
+    *(
+        Case(
+            "Resize",
+            image(5, 6),
+            {"r": rand(0), "s": np.array([1, 1, *factors], np.float32)},
+            {"mode": "cubic", "coordinate_transformation_mode": positions, **settings},
+            opsets=(11, 18, 99),
+        )
+        for positions in ("half_pixel", "pytorch_half_pixel", "asymmetric", "align_corners")
+        for factors in ((2, 2), (1.3, 2.5), (0.6, 0.2), (1, 0.5))
+        for settings in ({}, {"cubic_coeff_a": -0.5, "exclude_outside": 1})
+    ),
+    *(
+        Case(
+            "Resize",
+            image(9, 8),
+            {"r": None, "s": None, "n": ints(*sizes)},
+            {"mode": mode, "axes": [2, 3], "antialias": 1},
+            opsets=(18, 99),
+        )
+        for mode in ("linear", "cubic")
+        for sizes in ((4, 3), (5, 8), (18, 5))
+    ),
     Case("Resize", image(5, 6), {"s": np.array([1, 1, 2, 3], np.float32)}, opsets=(10,)),
     Case("Resize", image(6, 6), {"s": np.array([1, 1, 0.5, 0.5], np.float32)}, opsets=(10,)),
     Case("Resize", image(5, 6), {"s": np.array([1, 1, 2, 3], np.float32)}, {"mode": "linear"}, opsets=(10,)),
