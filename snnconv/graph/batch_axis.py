@@ -16,7 +16,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from snnconv.graph.modules import Reshape, Transpose
+from snnconv.graph.modules import Expand, Reshape, Transpose, Unsqueeze
 from snnconv.graph.node import PROBES, Activation, Call, Constant, NodeView, Operand, Refusal, Shape
 
 __all__ = ["Placed", "batch_first", "placed", "resolve"]
@@ -59,7 +59,7 @@ def batch_first(view: NodeView) -> Placed:
         Refusal: The node mixes the batch with other axes, or is of an operator that is read with the batch first only.
     """
     activations = [operand for operand in view.operands if isinstance(operand, Activation)]
-    moves = view.operator in ("Reshape", "Transpose", "Unsqueeze")
+    moves = view.operator in ("Expand", "Reshape", "Transpose", "Unsqueeze")
     if not activations or not (moves or any(one.batch_axis for one in activations)):
         return Placed(view)
     axes = {one.batch_axis for one in activations}
@@ -206,9 +206,29 @@ def _trailing(view: NodeView, batch: int, rank: int) -> Placed:
 
 
 def _expand(view: NodeView, batch: int, rank: int) -> Placed:
-    if batch:
-        raise Refusal("it expands a tensor whose batch axis was moved")
-    return Placed(view)
+    """New axes come before all others of the file, and so before the batch's."""
+    target = view.operand(1)
+    if not isinstance(target, Constant):
+        return Placed(view, batch)
+    targets = [[int(size) for size in value.reshape(-1)] for value in target.values]
+    added = len(targets[0]) - rank
+    if not batch and added <= 0:
+        return Placed(view)
+    shapes = [(*[1] * max(0, added), *shape) for shape in view.activation().file_shapes]
+    places = [[*[1] * max(0, -added), *sizes] for sizes in targets]
+    after = batch + max(0, added)
+    if any(
+        sizes.pop(after) not in (1, shape[after], view.file_length())
+        for sizes, shape in zip(places, shapes, strict=True)
+    ):
+        raise Refusal("it acts across the batch axis")
+    others = [size for axis, size in enumerate(shapes[0]) if axis != after]
+    if places[0] != places[1] or any(
+        new not in (1, old) and old != 1 for new, old in zip(places[0], others, strict=True)
+    ):
+        raise Refusal(f"an input of shape {others} beside the batch does not expand to {places[0]}")
+    new = Unsqueeze(range(1, added + 1))
+    return Placed(view, after, (Call((*((new,) if added > 0 else ()), Expand(places[0]))),))
 
 
 def _reshape(view: NodeView, batch: int, rank: int) -> Placed:

@@ -19,7 +19,7 @@ class Filter:
 
     Attributes:
         coefficient: The a of the cubic function.
-        inside: True where elements beyond the borders have no weight in a cubic one; else the outermost stand for them.
+        inside: True where elements beyond the borders have no weight; else the outermost stand for them.
         antialias: True where a filter is as much wider as an axis becomes shorter.
     """
 
@@ -100,17 +100,15 @@ class Resize(nn.Module):
 
     def _weights(self, positions: Tensor, old: int, scale: float) -> Tensor:
         """Weights `[new, old]` of the elements of x in the new ones."""
-        if self.settings.antialias:
-            distances = (torch.arange(old, device="cpu") - positions.unsqueeze(1)).abs() * min(scale, 1.0)
-            weights = self._kernel(distances)
-            return weights / weights.sum(1, keepdim=True)
-        taps = positions.floor().unsqueeze(1) + torch.arange(-1, 3, device="cpu")
-        weights = self._kernel((taps - positions.unsqueeze(1)).abs())
+        width = min(scale, 1.0) if self.settings.antialias else 1.0
+        beyond = math.ceil(2 / width)
+        taps = torch.arange(-beyond, old + beyond, device="cpu").expand(len(positions), -1)
+        weights = self._kernel((taps - positions.unsqueeze(1)).abs() * width)
         if self.settings.inside:
             weights = torch.where((taps >= 0) & (taps < old), weights, 0.0)
-            weights = weights / weights.sum(1, keepdim=True)
+        weights = weights / weights.sum(1, keepdim=True)
         zeros = torch.zeros(len(positions), old, device="cpu")
-        return zeros.scatter_add(1, taps.long().clamp(0, old - 1), weights)
+        return zeros.scatter_add(1, taps.clamp(0, old - 1), weights)
 
     def _kernel(self, distances: Tensor) -> Tensor:
         """Weights of elements so far from a new one."""

@@ -43,10 +43,9 @@ def _read(node: NodeView) -> Call:
 
 def _filter(node: NodeView, mode: str) -> Filter:
     antialias = mode != "nearest" and bool(node.int_attribute("antialias", 0))
-    if mode != "cubic":
-        return Filter(antialias=antialias)
-    coefficient = node.float_attribute("cubic_coeff_a", -0.75)
-    return Filter(coefficient, bool(node.int_attribute("exclude_outside", 0)), antialias)
+    inside = (antialias or mode == "cubic") and bool(node.int_attribute("exclude_outside", 0))
+    coefficient = node.float_attribute("cubic_coeff_a", -0.75) if mode == "cubic" else -0.75
+    return Filter(coefficient, inside, antialias)
 
 
 def _whole(node: NodeView, factors: Sequence[float] | None) -> bool:

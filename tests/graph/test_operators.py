@@ -651,11 +651,19 @@ RESIZE = [
             "Resize",
             image(9, 8),
             {"r": None, "s": None, "n": ints(*sizes)},
-            {"mode": mode, "axes": [2, 3], "antialias": 1},
+            {"mode": mode, "axes": [2, 3], "antialias": 1, "exclude_outside": outside},
             opsets=(18, 99),
         )
+        for outside in (0, 1)
         for mode in ("linear", "cubic")
         for sizes in ((4, 3), (5, 8), (18, 5))
+    ),
+    Case(
+        "Resize",
+        image(4, 6),
+        {"r": rand(0), "s": np.array([1, 1, 0.5, 1.5], np.float32)},
+        {"mode": "linear", "coordinate_transformation_mode": "half_pixel_symmetric"},
+        opsets=(19, 99),
     ),
     Case("Resize", image(5, 6), {"s": np.array([1, 1, 2, 3], np.float32)}, opsets=(10,)),
     Case("Resize", image(6, 6), {"s": np.array([1, 1, 0.5, 0.5], np.float32)}, opsets=(10,)),
