@@ -46,6 +46,7 @@ from snnconv.graph.operator import (
 )
 from snnconv.graph.parts import Part
 from snnconv.graph.products import ConstantMatMul, MatMul
+from snnconv.graph.quantization import FakeQuantize
 from snnconv.graph.ranking import ArgExtremum, TopK
 from snnconv.graph.reductions import (
     ReduceL1,
@@ -126,6 +127,7 @@ EXAMPLES = [
     *(Example(Elementwise(name), positive=name in ("log", "sqrt")) for name in FUNCTIONS),
     Example(nn.CELU(0.5)),
     Example(nn.ELU(0.5)),
+    Example(FakeQuantize(torch.tensor(0.5), -3, 4)),
     Example(nn.Flatten(1)),
     Example(nn.GELU()),
     Example(nn.GELU("tanh")),
@@ -177,6 +179,7 @@ EXAMPLES = [
     Example(m.Reshape(Fraction(1), [36, 4])),
     Example(m.Resize([2.0, 2.0], scaled=True)),
     Example(m.Resize([9, 3], "linear")),
+    Example(m.Resize([9, 3], "cubic")),
     Example(nn.SELU()),
     Example(nn.SiLU()),
     Example(nn.Sigmoid()),
