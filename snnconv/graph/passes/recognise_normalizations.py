@@ -2,9 +2,10 @@
 
     LayerNorm    γ·d/√(k·mean(d²) + ε) + β,  d = x - mean(x)
     RMSNorm      γ·x/√(k·mean(x²) + ε)
+    unit length  x/max(||x||, ε)
 
 over the last axes, or over one other axis, which is moved to the end and back. A factor k of the variance, as of one
-that divides by n - 1, belongs to γ and ε: `1/√(k·v + ε) = k^(-1/2)/√(v + ε/k)`.
+that divides by n - 1, or by nothing, belongs to γ and ε: `1/√(k·v + ε) = k^(-1/2)/√(v + ε/k)`.
 """
 
 from __future__ import annotations
@@ -14,9 +15,11 @@ from collections.abc import Callable, Sequence
 
 from torch import Tensor, nn
 
-from snnconv.graph.modules import ReduceMean, Reshape, Transpose, Unsqueeze
+from snnconv.graph.modules import Expand, ReduceMean, ReduceSum, Reshape, Transpose, Unsqueeze
+from snnconv.graph.normalizations import LpNormalize
 from snnconv.graph.passes.recognition import Rule, recognition
 from snnconv.graph.patterns import Call, Either, Match, Operand, Pattern, Product, Sum
+from snnconv.graph.reductions import ReduceL1, ReduceL2, ReduceSumSquare, Reduction
 
 __all__ = ["filled", "over_axes", "recognise_normalizations"]
 
@@ -25,7 +28,9 @@ X = Operand("x")
 
 def _over_deviation(values: Pattern) -> Product:
     """`γ·values/√(k·mean(values²) + ε)`."""
-    mean = Product(((Call(ReduceMean, (Product(((values, 2.0),)),), name="square"), 1.0),), "k")
+    of_squares = Call((ReduceMean, ReduceSum), (Product(((values, 2.0),)),), name="square")
+    square = Either((of_squares, Call(ReduceSumSquare, (values,), name="square")))
+    mean = Product(((square, 1.0),), "k")
     variance = Either((mean, Call((Reshape, Unsqueeze), (mean,), name="restored")))
     return Product(((values, 1.0), (Sum((variance,), "eps"), -0.5)), "weight")
 
@@ -33,6 +38,9 @@ def _over_deviation(values: Pattern) -> Product:
 MEAN = Call(ReduceMean, (X,), lambda module: module.keepdims, name="mean")
 LAYER_NORM = Sum((_over_deviation(Sum((X, Product(((MEAN, 1.0),), -1.0)))),), "bias")
 RMS_NORM = _over_deviation(X)
+LENGTH = Call((ReduceL1, ReduceL2), (X,), lambda module: module.keepdims and len(module.axes) == 1, name="length")
+AT_LEAST = Call(nn.Hardtanh, (LENGTH,), lambda module: module.min_val > 0 and math.isinf(module.max_val), name="least")
+UNIT_LENGTH = Product(((X, 1.0), (Either((AT_LEAST, Call(Expand, (AT_LEAST,)))), -1.0)))
 
 
 def _layer_norm(found: Match, shape: tuple[int, ...]) -> Sequence[nn.Module] | None:
@@ -46,7 +54,15 @@ def _rms_norm(found: Match, shape: tuple[int, ...]) -> Sequence[nn.Module] | Non
     return _along(found, shape, _axes_of_square(found, shape), _filled_rms_norm)
 
 
-def _axes(mean: ReduceMean, rank: int) -> list[int]:
+def _unit_length(found: Match, shape: tuple[int, ...]) -> Sequence[nn.Module]:
+    length = found.modules["length"]
+    eps = found.modules["least"].min_val
+    preset = math.isclose(eps, LpNormalize.LEAST, rel_tol=1e-6)
+    axis = length.axes[0] % (len(shape) + 1)
+    return [LpNormalize(axis, 1 if isinstance(length, ReduceL1) else 2, LpNormalize.LEAST if preset else eps)]
+
+
+def _axes(mean: Reduction, rank: int) -> list[int]:
     """Axes of a mean in samples of a rank, in rising order."""
     return sorted(axis % (rank + 1) - 1 for axis in mean.axes)
 
@@ -70,6 +86,8 @@ def _along(
     if not axes or factor is None or eps is None or factor <= 0 or eps < 0:
         return None
     sizes = [shape[axis] for axis in axes]
+    if not isinstance(found.modules["square"], ReduceMean):
+        factor *= math.prod(sizes)
     of_axes = {"weight": found.constants["weight"] / math.sqrt(factor)}
     if "bias" in found.constants:
         of_axes["bias"] = found.constants["bias"]
@@ -122,5 +140,7 @@ def filled(norm: nn.Module, **tensors: Tensor) -> nn.Module:
 
 
 recognise_normalizations = recognition(
-    "recognise_normalizations", "a normalization", [Rule(LAYER_NORM, _layer_norm), Rule(RMS_NORM, _rms_norm)]
+    "recognise_normalizations",
+    "a normalization",
+    [Rule(LAYER_NORM, _layer_norm), Rule(RMS_NORM, _rms_norm), Rule(UNIT_LENGTH, _unit_length)],
 )
