@@ -98,10 +98,9 @@ class InputSpec:
             raise InvalidValueError(
                 f"The network takes a flat input of {self.channels} values, not images: it has no height and width."
             )
-        if self.parts and (self.mean, self.std) != (None, None):
-            raise InvalidValueError(
-                f"The network takes {', '.join(map(str, self.parts))} as they are: leave mean and std out."
-            )
+        whole = [str(part) for part in self.parts if part.kind != "float"]
+        if whole and (self.mean, self.std) != (None, None):
+            raise InvalidValueError(f"The network takes {', '.join(whole)} as they are: leave mean and std out.")
         for name in ("mean", "std"):
             values = getattr(self, name)
             if values is not None and len(values) not in (1, self.channels):

@@ -113,17 +113,15 @@ def load_model(source: str, options: dict[str, Any], data: str | None = None) ->
         options: Values of the command's options.
         data: Data spec, whose arrays tell axes that the file leaves open; None: there are no data.
     """
-    from snnconv.loading import load_for
+    from snnconv.loading import load, load_for
 
-    model = load_for(
-        source,
-        data,
-        "eval",
-        size=options["size"],
-        pretrained=options.get("pretrained", True),
-        nir=_nir_reading(options),
-        input_shapes=shapes_by_name(options),
-    )
+    choices = {
+        "size": options["size"],
+        "pretrained": options.get("pretrained", True),
+        "nir": _nir_reading(options),
+        "input_shapes": shapes_by_name(options),
+    }
+    model = load(source, **choices) if data is None else load_for(source, data, "eval", **choices)
     model.input = with_input_options(model.input, options)
     return model
 
