@@ -267,7 +267,7 @@ def part_rows(part: InputPart, values: Tensor) -> Tensor:
         _require_range(part, values)
     if part.kind == "bool":
         values = values != 0
-    return values.to(torch.float32).flatten(1)
+    return values.to(torch.float32).reshape(len(values), part.length)
 
 
 def _require_range(part: InputPart, values: Tensor) -> None:

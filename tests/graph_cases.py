@@ -219,6 +219,25 @@ def product_of_spikes():
 
 
 @case
+def matrices_of_spikes():
+    """Scores of columns against columns weigh rows, as attention without a softmax does."""
+    return classifier(
+        [
+            conv("input", "c1"),
+            node("Relu", "c1", "r1"),
+            conv("r1", "c2", "w2", "b2"),
+            node("Relu", "c2", "r2"),
+            node("Transpose", "r2", "columns", perm=[0, 1, 3, 2]),
+            node("MatMul", "r1 columns", "scores"),
+            node("MatMul", "scores r1", "mixed"),
+            conv("mixed", "c3", "w2", "b1"),
+            node("Add", "c3 r2", "sum"),
+            node("Relu", "sum", "features"),
+        ]
+    )
+
+
+@case
 def square_and_quotient():
     return classifier(
         [

@@ -38,7 +38,12 @@ def outside(tmp_path_factory) -> Path:
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: wavelets\nVersion: 1.0\n")
     (announced,) = re.findall(r"```toml\n.*?\[project.entry-points.\"(.*?)\"\]\n(.*?)```", PAGE.read_text(), re.S)
     (info / "entry_points.txt").write_text(f"[{announced[0]}]\n{announced[1].replace(chr(34), '')}")
-    nodes = [conv("input", "c1"), node("Elu", "c1", "e1"), conv("e1", "c2", "w2", "b2"), node("Relu", "c2", "features")]
+    nodes = [
+        conv("input", "c1"),
+        node("ThresholdedRelu", "c1", "e1", alpha=0.5),
+        conv("e1", "c2", "w2", "b2"),
+        node("Relu", "c2", "features"),
+    ]
     stem = np.random.default_rng(0).standard_normal((4, 1, 3, 3))
     (folder / "net.onnx").write_bytes(classifier(nodes, {"w1": stem}, shape=(1, 8, 8)).SerializeToString())
     return folder
@@ -77,7 +82,8 @@ snn = snnconv.convert(
 print(snn.report.method.method, snn.report.calibration)
 snnconv.save(snn, "python-snn.onnx")
 again = snnconv.load("python-snn.onnx")
-print(*sorted({type(module).__name__ for module in again.graph.modules()} & {"ELU", "Memoryless", "MultiThreshold"}))
+names = {type(module).__name__ for module in again.graph.modules()}
+print(*sorted(names & {"Threshold", "Memoryless", "MultiThreshold"}))
 print(snnconv.evaluate(again, "stripes:8", against="net.onnx").agreement)
 
 from snnconv.formats import FORMATS
@@ -90,7 +96,7 @@ export_format.write(again, export_format.settings()).save("python-thresholds.jso
 def test_in_python(outside):
     method, kinds, agreement = run(outside, "-c", IN_PYTHON).splitlines()
     assert method == "headroom stripes:64, seed 0"
-    assert kinds == "ELU Memoryless"
+    assert kinds == "Memoryless Threshold"
     assert 0 <= float(agreement) <= 100
     assert len(json.loads((outside / "python-thresholds.json").read_text())) == 2
 

@@ -19,10 +19,13 @@ from snnconv.cli.input_options import (
 from snnconv.cli.names import DATA_HELP, DataOption
 from snnconv.cli.options import examples, json_option, labelled, labels_option, pretrained_option, refuse_pretrained
 from snnconv.cli.output import print_json, print_line, print_output_errors, print_table, track
+from snnconv.cli.score_output import figure_rows, score_rows
 
 if TYPE_CHECKING:
     from snnconv.evaluation import Evaluation, ExportedNetwork
     from snnconv.model import Model
+
+METRICS = ("accuracy", "agreement", "relative-error", "correlation")  # as figures.py has them, not imported for a help
 
 
 @click.command(
@@ -33,7 +36,14 @@ if TYPE_CHECKING:
 @click.option(
     "--against",
     metavar="FILE",
-    help="A reference network, whose classes (or outputs, where they are no classes) are compared.",
+    help="A reference network, whose outputs, and their classes where they name some, are compared.",
+)
+@click.option(
+    "--metric",
+    "metrics",
+    type=click.Choice(METRICS),
+    multiple=True,
+    help="Print this figure alone, or say why there is none; may be given several times.",
 )
 @click.option("--simulate", is_flag=True, help="Step through time also where one pass gives the same.")
 @click.option(
@@ -76,6 +86,7 @@ def evaluate(file: str, data: str, against: str | None, as_json: bool, **options
     from snnconv.data import open_data
     from snnconv.evaluation import EnergyModel, open_exported
     from snnconv.evaluation import evaluate as run
+    from snnconv.evaluation.figures import check_figures
 
     refuse_pretrained(file, against)
     data = labelled(data, options)
@@ -88,6 +99,7 @@ def evaluate(file: str, data: str, against: str | None, as_json: bool, **options
         model = exported.with_input(with_input_options(exported.input, options))
     warn_of_unknown_pixels(model)
     images = open_data(data, model.input, purpose="eval")
+    check_figures(options["metrics"], _first_shape(model), images=images, has_reference=against is not None)
     other = load_reference(against, options, model)
     result = run(
         model,
@@ -103,8 +115,19 @@ def evaluate(file: str, data: str, against: str | None, as_json: bool, **options
     )
     if as_json:
         print_json(result.to_dict())
+    elif options["metrics"]:
+        rows = figure_rows(result, options["metrics"], _called(other))
+        print_table(f"{result.images} {model.input.noun}s", ("", ""), rows)
     else:
         _print(result, _called(other), _plain_name(other), model.input.noun)
+
+
+def _first_shape(model: Model | ExportedNetwork) -> tuple[int, ...]:
+    """Return the axes of one sample of the first output."""
+    from snnconv.evaluation import ExportedNetwork
+    from snnconv.runtime.runnable import shapes_of
+
+    return model.runner.shapes[0] if isinstance(model, ExportedNetwork) else shapes_of(model)[0]
 
 
 def _called(reference: Model | None) -> str:
@@ -139,7 +162,7 @@ def _levels(result: Evaluation) -> str:
 
 
 def _print(result: Evaluation, reference: str, plain: str, noun: str) -> None:
-    """Print an evaluation.
+    """Print an evaluation; of classes alone their errors stand in the JSON.
 
     Args:
         result: Evaluation of a network.
@@ -147,10 +170,12 @@ def _print(result: Evaluation, reference: str, plain: str, noun: str) -> None:
         plain: Words for the plain network whose energy stands beside.
         noun: Word for one input.
     """
+    from snnconv.evaluation.differences import names_only_classes
+
     window = "" if result.timesteps is None else f", {_window(result)}"
-    rows = [*_score_rows(result, reference, noun), *cost_rows(result, noun)]
+    rows = [*score_rows(result, reference, noun), *cost_rows(result, noun)]
     print_table(f"{result.mode}{window}, {result.arithmetic}, {result.backend}", ("", ""), rows)
-    if result.output_errors:
+    if result.output_errors and not names_only_classes(result.output_errors):
         print_output_errors(
             f"Errors of the outputs, beside {reference}, over {result.images} {noun}s", result.output_errors
         )
@@ -166,27 +191,6 @@ def _print(result: Evaluation, reference: str, plain: str, noun: str) -> None:
         if uncounted := result.operations.uncounted_operators:
             names = (f"{operator['operator']} {operator['name']}" for operator in uncounted)
             print_line(f"Not counted: {', '.join(names)}.")
-
-
-def _score_rows(result: Evaluation, reference: str, noun: str) -> list[tuple[str, object]]:
-    """Return the rows that tell accuracy and agreement, at the end and after each step."""
-    rows: list[tuple[str, object]] = [(f"{noun}s", result.images)]
-    if result.accuracy is not None:
-        rows.append(("accuracy", f"{result.accuracy:.2f} % ± {result.accuracy_standard_error:.2f}"))
-    if result.against_accuracy is not None:
-        rows.append((f"accuracy of {reference}", f"{result.against_accuracy:.2f} %"))
-    if result.agreement is not None:
-        rows.append((f"same class as {reference}", f"{result.agreement:.2f} %"))
-    for t, accuracy in enumerate(result.accuracy_at or (), start=1):
-        rows.append((f"accuracy after step {t}", f"{accuracy:.2f} %"))
-    for t, agreement in enumerate(result.agreement_at or (), start=1):
-        rows.append((f"agreement after step {t}", f"{agreement:.2f} %"))
-    if result.stopping is not None:
-        rows.append((f"mean time steps per {noun}, of {result.timesteps}", f"{result.stopping.mean_timesteps:.3f}"))
-    if result.unsettled is not None:
-        what = "cut units" if result.octaves is None else "units that still change"
-        rows.append((f"{what} after step {result.timesteps}", f"{100 * result.unsettled.share:.3g} %"))
-    return rows
 
 
 def _print_sites(result: Evaluation, noun: str) -> None:

@@ -93,12 +93,14 @@ def _print_comparison(comparison: Score, noun: str, title: str, called: str) -> 
         title: Title of the table.
         called: Name of what was written.
     """
+    from snnconv.evaluation.differences import names_only_classes
+
     if comparison.agreement is not None:
         rows = [(f"{noun}s", str(comparison.images)), ("same arg-max", f"{comparison.agreement:.2f} %")]
         if comparison.accuracy is not None:
             rows.append((f"accuracy of {called}", f"{comparison.accuracy:.2f} %"))
             rows.append(("of FILE", f"{comparison.against_accuracy:.2f} %"))
         print_table(title, ("", ""), rows)
-    if comparison.output_errors:
+    if comparison.output_errors and not names_only_classes(comparison.output_errors):
         heading = f"{title}: errors of the outputs over {comparison.images} {noun}s"
         print_output_errors(heading, comparison.output_errors)

@@ -158,15 +158,16 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[obje
 
 
 def print_output_errors(title: str, errors: Iterable[OutputError]) -> None:
-    """Print the distance of outputs that name no classes from those of another network."""
+    """Print the distance of outputs from those of another network."""
     print_table(
         title,
-        ("output", "shape", "relative L2 error", "largest difference"),
+        ("output", "shape", "relative L2 error", "correlation", "largest difference"),
         [
             (
                 error.name,
                 "x".join(map(str, error.shape)) or "1",
                 None if error.relative_error is None else f"{100 * error.relative_error:.3g} %",
+                None if error.correlation is None else f"{error.correlation:.5f}",
                 f"{error.largest_difference:.3g}",
             )
             for error in errors

@@ -36,6 +36,9 @@ def dense(module: nn.Module, inputs: int, outputs: int) -> Work | None:
         inputs: Number of elements of its first operand.
         outputs: Number of elements it gives.
 
+    Returns:
+        Work, or None: there is no price, or shapes are needed to tell it (`Cost.work`).
+
     Raises:
         ModelError: The operator has no record.
 
@@ -44,7 +47,7 @@ def dense(module: nn.Module, inputs: int, outputs: int) -> Work | None:
     Work(macs=8, additions=192)
     """
     cost = operator_of(module).cost
-    return None if isinstance(cost, NoForm) else cost.dense(module, inputs, outputs)
+    return None if isinstance(cost, NoForm) or cost.dense is None else cost.dense(module, inputs, outputs)
 
 
 def fan_out(module: nn.Module, shape: torch.Size) -> Tensor:

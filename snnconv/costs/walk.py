@@ -197,8 +197,8 @@ class Walk(fx.Interpreter):
         elif arrival is Arrival.ADDED:
             self._land(node, operands, value)
         else:
-            inputs = self.env[node.args[0]].numel()  # type: ignore[index]
-            work = cost.dense(module, inputs, value.numel())
+            shapes = [tuple(self.env[arg].shape) for arg in node.args]  # type: ignore[index]
+            work = cost.work(module, shapes, value.numel())
             times = self.timesteps if self.timesteps and node in self.temporal and not self.stepped else 1
             # the first of two operands, or of those that a sum begins with, is read without an operation
             first = value.numel() if len(operands) == 2 or cost.starts_with_read else 0

@@ -10,6 +10,7 @@ from snnconv.evaluation.exported import ExportedNetwork, open_exported
 from snnconv.evaluation.file import compare_file
 from snnconv.evaluation.hardware import compare_hardware
 from snnconv.evaluation.inspection import Inspection, inspect
+from snnconv.evaluation.metrics import Metric
 from snnconv.evaluation.nir import compare_nir
 from snnconv.evaluation.result import Evaluation
 from snnconv.evaluation.score import Score
@@ -24,6 +25,7 @@ __all__ = [
     "Inspection",
     "LayerOperations",
     "MemoryAccesses",
+    "Metric",
     "Operations",
     "OutputError",
     "Score",

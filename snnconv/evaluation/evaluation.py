@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
@@ -15,6 +16,7 @@ from snnconv.evaluation.differences import class_count
 from snnconv.evaluation.energy import compared_energy, measured_activity
 from snnconv.evaluation.exported import ExportedNetwork, open_exported
 from snnconv.evaluation.inputs import check_data, images_of
+from snnconv.evaluation.metrics import Metric, check_metrics
 from snnconv.evaluation.result import Evaluation
 from snnconv.evaluation.score import Score
 from snnconv.evaluation.scoring import score
@@ -33,6 +35,7 @@ def evaluate(
     data: DataLike,
     *,
     against: ModelLike | None = None,
+    metrics: Mapping[str, Metric] | None = None,
     simulate: bool = False,
     stop_when_settled: int | None = None,
     limit: int | None = None,
@@ -54,9 +57,13 @@ def evaluate(
             step, `timm:NAME`, or an `nn.Module`, the shape of whose input the data tell. It is not changed.
         data: Data spec, samples `[n, ...]` as the network takes them, `(x, y)`, Dataset, DataLoader, or images opened
             with `model.input`. Labels are optional.
-        against: Reference of the same outputs, in any of these forms, whose arg-max is compared on the same images
-            (whose outputs, where they name no classes), in its own layout and normalisation; where it states none, it
+        against: Reference of the same outputs, in any of these forms, whose outputs are compared on the same images,
+            and their arg-max where they name classes, in its own layout and normalisation; where it states none, it
             is given the images as `model` is. A mean-coupled spiking one is collapsed.
+        metrics: Functions by name, each of all outputs by name, float32 arrays `[n, ...]` in the order of the images,
+            and of the labels, `[n]` or None; what it returns, one number, is in `metrics` of the result, and in
+            `against_metrics` what it returns for the reference's outputs, under the names of `model`'s. All outputs
+            are then held in memory.
         simulate: True to step through time also where that is not needed.
         stop_when_settled: Number of steps S for which the class of an image must stay the same for its run to end; it
             is then the image's class. The network runs step by step in onnxruntime, as `snnconv export --form
@@ -74,7 +81,8 @@ def evaluate(
         progress: Receiver of each batch's progress.
 
     Raises:
-        InvalidValueError: An option is out of its range, or `simulate` is set for a network without time.
+        InvalidValueError: An option is out of its range, `simulate` is set for a network without time, or a metric is
+            no function or returns no number.
         DataError: There is no image, the images are of another size than the network's, or labels do not fit
             its outputs.
         FileError: A network's file is missing or damaged.
@@ -83,6 +91,7 @@ def evaluate(
             stop when its classes have settled does not stream, or names no classes.
     """
     _check_options(limit, batch_size, activity_images)
+    check_metrics({} if metrics is None else metrics)
     if isinstance(model, (str, os.PathLike)):
         model = open_exported(model) or load_for(model, data, "eval")
     if not isinstance(model, ExportedNetwork):
@@ -103,7 +112,7 @@ def evaluate(
     network = subject.opened_for(images.input).network
     reference = None if reference_model is None else reference_of(reference_model, subject.dtype)
     size = batch_size or min(runner.batch_size for runner in (network, reference) if runner is not None)
-    scored = score(network, images, against=reference, batch_size=size, progress=progress)
+    scored = score(network, images, against=reference, metrics=metrics, batch_size=size, progress=progress)
     activity = ann_operations = None
     if subject.counted is not None and activity_images and not isinstance(model, ExportedNetwork):
         ann_operations = compared_energy(model, reference_model, energy_model)

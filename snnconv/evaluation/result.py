@@ -66,36 +66,42 @@ class Evaluation(Score):
     def to_dict(self) -> dict[str, Any]:
         """Return all of it JSON-ready.
 
-        The figures of `operations` stand beside the others, `output_errors` where there are any.
+        The figures of `operations` stand beside the others, `output_errors` and `metrics` where there are any.
         """
-        return self._errors() | {
-            "mode": self.mode,
-            "precision": self.precision,
-            "arithmetic": self.arithmetic,
-            "backend": self.backend,
-            "images": self.images,
-            "accuracy": self.accuracy,
-            "accuracy_standard_error": self.accuracy_standard_error,
-            "agreement": self.agreement,
-            "against_accuracy": self.against_accuracy,
-            "timesteps": self.timesteps,
-            "levels": self.levels,
-            "total_levels": self.total_levels,
-            "total_levels_range": self.total_levels_range and list(self.total_levels_range),
-            "coupling": self.coupling,
-            "code": self.code,
-            "octaves": self.octaves,
-            "accuracy_at": None if self.accuracy_at is None else list(self.accuracy_at),
-            "agreement_at": None if self.agreement_at is None else list(self.agreement_at),
-            "stopping": None if self.stopping is None else self.stopping.to_dict(),
-            "unsettled": None if self.unsettled is None else self.unsettled.to_dict(),
-            "sites": [site.to_dict() for site in self.sites],
-            "activity_images": self.activity_images,
-            **self._costs(),
-            "ann_energy": None if self.ann_operations is None else self._ann_energy(self.ann_operations),
-            "energy_over_ann": self.energy_over_ann(),
-            "layers": [{"name": layer.name, "operator": layer.operator, **layer.to_dict()} for layer in self.layers],
-        }
+        return (
+            self._errors()
+            | self._metrics()
+            | {
+                "mode": self.mode,
+                "precision": self.precision,
+                "arithmetic": self.arithmetic,
+                "backend": self.backend,
+                "images": self.images,
+                "accuracy": self.accuracy,
+                "accuracy_standard_error": self.accuracy_standard_error,
+                "agreement": self.agreement,
+                "against_accuracy": self.against_accuracy,
+                "timesteps": self.timesteps,
+                "levels": self.levels,
+                "total_levels": self.total_levels,
+                "total_levels_range": self.total_levels_range and list(self.total_levels_range),
+                "coupling": self.coupling,
+                "code": self.code,
+                "octaves": self.octaves,
+                "accuracy_at": None if self.accuracy_at is None else list(self.accuracy_at),
+                "agreement_at": None if self.agreement_at is None else list(self.agreement_at),
+                "stopping": None if self.stopping is None else self.stopping.to_dict(),
+                "unsettled": None if self.unsettled is None else self.unsettled.to_dict(),
+                "sites": [site.to_dict() for site in self.sites],
+                "activity_images": self.activity_images,
+                **self._costs(),
+                "ann_energy": None if self.ann_operations is None else self._ann_energy(self.ann_operations),
+                "energy_over_ann": self.energy_over_ann(),
+                "layers": [
+                    {"name": layer.name, "operator": layer.operator, **layer.to_dict()} for layer in self.layers
+                ],
+            }
+        )
 
     def energy_over_ann(self) -> dict[str, dict[str, float | None]] | None:
         """Return the energy as a share of the plain network's, by the count of spikes.

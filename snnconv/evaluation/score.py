@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -61,8 +63,10 @@ class Score:
         accuracy_at: Accuracy of the mean of the first t steps, in percent, for t = 1..T; None without labels, and where
             nothing steps: a network in one pass knows time means only, not the spikes of each step.
         agreement_at: Agreement of the mean of the first t steps with the reference's final classes.
-        output_errors: Difference of each output from the reference's, where there are several, or the only one names no
-            classes.
+        output_errors: Difference of each output from the reference's, the first output's first; logits are an output
+            like any other. Nothing without a reference.
+        metrics: What each metric of the user's gave, by name.
+        against_metrics: What it gave for the reference; nothing without one.
         stopping: Time steps that were run where the network stopped early; None where all T were.
         right: One truth value an image: its class is its label's; None without labels.
         agreeing: One truth value an image: its class is the reference's; None without a reference.
@@ -76,6 +80,8 @@ class Score:
     accuracy_at: tuple[float, ...] | None = None
     agreement_at: tuple[float, ...] | None = None
     output_errors: tuple[OutputError, ...] = ()
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    against_metrics: Mapping[str, float] = field(default_factory=dict)
     stopping: EarlyStopping | None = None
     right: tuple[bool, ...] | None = field(default=None, compare=False, repr=False)
     agreeing: tuple[bool, ...] | None = field(default=None, compare=False, repr=False)
@@ -92,6 +98,16 @@ class Score:
 
     def _errors(self) -> dict[str, Any]:
         return {"output_errors": [error.to_dict() for error in self.output_errors]} if self.output_errors else {}
+
+    def _metrics(self) -> dict[str, Any]:
+        """Return what the user's metrics gave, a number that is not finite as None; nothing where there are none."""
+        if not self.metrics:
+            return {}
+        both = {"metrics": self.metrics, "against_metrics": self.against_metrics}
+        return {
+            key: {name: value if math.isfinite(value) else None for name, value in values.items()} or None
+            for key, values in both.items()
+        }
 
 
 def score_of(

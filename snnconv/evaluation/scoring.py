@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
@@ -9,6 +12,7 @@ from snnconv.data.images import Images
 from snnconv.errors import ModelError
 from snnconv.evaluation.differences import Differences, Shape, class_count
 from snnconv.evaluation.inputs import check_against
+from snnconv.evaluation.metrics import Metric, OutputArrays
 from snnconv.evaluation.predictions import ImagePredictions, joined, predictions_of
 from snnconv.evaluation.score import Score, score_of
 from snnconv.model import Model
@@ -23,6 +27,7 @@ def score(
     images: Images,
     *,
     against: Runnable | None = None,
+    metrics: Mapping[str, Metric] | None = None,
     batch_size: int | None = None,
     description: str = "Evaluating",
     progress: Progress = no_progress,
@@ -33,12 +38,14 @@ def score(
         network: Network that is scored.
         images: Images opened for it, at least one. Labels are optional.
         against: Reference; it is given the same images in its own layout and normalisation.
+        metrics: Functions of all outputs by name, as `evaluate` takes them; what they are given stays in memory.
         batch_size: Images at a time; None: as many as both run well.
         description: Heading of the progress.
         progress: Receiver of each batch's progress.
 
     Raises:
         DataError: Labels do not fit the network's classes, or only some images have one.
+        InvalidValueError: A metric returns no number.
         ModelError: The reference takes other images, or has another first output.
     """
     if against is not None:
@@ -48,6 +55,7 @@ def score(
     networks = [network] if against is None else [network, against]
     differences = None if against is None else _differences(network, against)
     parts: list[list[ImagePredictions]] = [[] for _ in networks]
+    gathered = [OutputArrays(network.outputs) for _ in networks] if metrics else []
     labels: list[Tensor] = []
     for batch, outputs in run_together(
         networks, images, batch_size=batch_size, description=description, progress=progress
@@ -57,12 +65,18 @@ def score(
             for predictions, network_outputs in zip(parts, outputs, strict=True):
                 predictions.append(predictions_of(network_outputs))
         if differences is not None:
-            differences.add(outputs[0].final, outputs[1].final)
+            differences.add(outputs[0], outputs[1].final)
+        for arrays, network_outputs in zip(gathered, outputs, strict=False):
+            arrays.add(network_outputs.final)
     errors = () if differences is None else differences.errors()
+    figures = [arrays.measured(metrics or {}, images.labels) for arrays in gathered]
     if classes is None:
-        return Score(images=len(images), output_errors=errors)
-    ours, *theirs = (joined(predictions) for predictions in parts)
-    return score_of(ours, torch.cat(labels) if labelled else None, theirs[0] if theirs else None, errors)
+        scored = Score(images=len(images), output_errors=errors)
+    else:
+        ours, *theirs = (joined(predictions) for predictions in parts)
+        scored = score_of(ours, torch.cat(labels) if labelled else None, theirs[0] if theirs else None, errors)
+    ours_by_name, theirs_by_name = [*figures, {}, {}][:2]
+    return replace(scored, metrics=ours_by_name, against_metrics=theirs_by_name)
 
 
 def classes_of(model: Model) -> int:
@@ -115,15 +129,10 @@ def has_labels(images: Images, classes: int | None) -> bool:
     return True
 
 
-def _differences(network: Runnable, against: Runnable) -> Differences | None:
-    """Return the measure of the outputs' errors, of the first outputs, as far as shapes are equal.
-
-    It is None where the only output names classes: these are compared instead.
-    """
+def _differences(network: Runnable, against: Runnable) -> Differences:
+    """Return the measure of the outputs' errors: of the first output, and of those after it while shapes are equal."""
     shapes: tuple[Shape, ...] = network.shapes
-    if len(shapes) == 1 and class_count(shapes[0]) is not None:
-        return None
-    alike = 0
+    alike = 1
     while alike < min(len(shapes), len(against.shapes)) and shapes[alike] == against.shapes[alike]:
         alike += 1
     return Differences(network.outputs[:alike], shapes[:alike])

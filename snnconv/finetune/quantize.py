@@ -15,7 +15,7 @@ from snnconv.model import ANN, Model, QuantizedANN, typed
 from snnconv.neurons import QCFS
 from snnconv.neurons.site import require_positive_int
 from snnconv.spiking.plan import make_plan
-from snnconv.spiking.signals import place_signals
+from snnconv.spiking.signals import place_reads, place_signals
 from snnconv.spiking.sites import cap_of, is_signed, iter_sites, swap
 
 __all__ = ["average_pools", "hold_scalars", "quantize_activations"]
@@ -46,6 +46,7 @@ def quantize_activations(
     quantized = model.copy()
     graph = quantized.graph
     place_signals(graph)
+    place_reads(graph)
     make_plan(quantized).require()
     if average_pool:
         average_pools(graph)

@@ -11,7 +11,7 @@ from snnconv.model import ANN, SNN, Model
 from snnconv.neurons import Coupling, NeuronSettings, SpikingSite, build_neuron, scale_to_threshold
 from snnconv.spiking.plan import make_plan
 from snnconv.spiking.pooling import pool_before_sites
-from snnconv.spiking.signals import place_signals
+from snnconv.spiking.signals import place_reads, place_signals
 from snnconv.spiking.sites import is_signed, iter_sites
 from snnconv.spiking.unrolling import unroll
 
@@ -52,6 +52,7 @@ def spiking_network(
     if average_pool:
         average_pools(prepared.graph)
     place_signals(prepared.graph)
+    place_reads(prepared.graph)
     pool_before_sites(prepared.graph)
     coupling = build_neuron(neuron, torch.tensor(1.0)).coupling
     make_plan(prepared, Coupling.CAUSAL if coupling is Coupling.CAUSAL else Coupling.MEAN).require()

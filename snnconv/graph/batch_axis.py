@@ -217,7 +217,10 @@ def _reshape(view: NodeView, batch: int, rank: int) -> Placed:
     if not isinstance(target, Constant):
         return Placed(view, batch)
     x = view.activation()
-    meaning = _meaning(view, x, [[int(size) for size in value.reshape(-1)] for value in target.values])
+    targets = [[int(size) for size in value.reshape(-1)] for value in target.values]
+    if not batch and targets[0] == targets[1]:  # its reader knows what a batch size means that is written into it
+        return Placed(view)
+    meaning = _meaning(view, x, targets)
     if meaning is None:
         if batch:
             raise Refusal("it mixes the batch axis, which was moved, with others")

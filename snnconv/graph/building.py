@@ -37,12 +37,15 @@ class GraphBuilder:
         Raises:
             Refusal: an operand is no activation, or its shape does not fit the module.
         """
-        activations = tuple(
-            view.activation(operand) if isinstance(operand, int) else operand for operand in call.operands
-        )
+        activations = tuple(self._operand(view, operand) for operand in call.operands)
         for module in call.modules:
             activations = (self.call(view.name, module, activations),)
         return activations[0] if call.kind is None else replace(activations[0], kind=call.kind)
+
+    def _operand(self, view: NodeView, operand: int | Activation | Call) -> Activation:
+        if isinstance(operand, Call):
+            return self.chain(view, operand)
+        return view.activation(operand) if isinstance(operand, int) else operand
 
     def call(self, onnx_name: str, module: nn.Module, operands: tuple[Activation, ...]) -> Activation:
         """Call one module.

@@ -34,14 +34,16 @@ from snnconv.graph.node import (
 )
 from snnconv.graph.parts import Part
 from snnconv.graph.reading import InputShape, StatedPart, live_values, read_initializers, read_input, read_opsets
-from snnconv.graph.refusals import named_refusals
+from snnconv.graph.refusals import first_output, named_refusals
 from snnconv.graph.size import Size
 
 __all__ = ["Imported", "import_graph"]
 
 CONTROL_FLOW = ("If", "Loop", "Scan", "SequenceMap")
 SHOWN = 3  # nodes that a warning names
-BOUNDS = ("Clip", "Pad")  # their constants are no weights, and infinite with good reason
+# Operators whose constants are no weights, and infinite with good reason.
+BOUNDS = ("Clip", "Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Pad", "Where")
+MASKED = ("Add", "Sub")  # by constants of which some are minus infinity
 
 
 @dataclass(frozen=True)
@@ -67,11 +69,6 @@ class Imported:
 
 def _domain(node: onnx.NodeProto) -> str:
     return "" if node.domain == "ai.onnx" else node.domain
-
-
-def _name_of(node: onnx.NodeProto) -> str:
-    """Under which `named_refusals` lists a node."""
-    return node.output[0] if node.output else ""
 
 
 def _folds(node: onnx.NodeProto) -> bool:
@@ -183,7 +180,7 @@ class _Importer:
             return
         self.poisoned.update(node.output)
         known = (_domain(node), node.op_type) in HANDLERS or (node.op_type == "SequenceAt" and not _domain(node))
-        if _name_of(node) in self.named or not known:
+        if first_output(node) in self.named or not known:
             self._refuse_unknown(node)
 
     def _is_constant(self, node: onnx.NodeProto) -> bool:
@@ -199,7 +196,7 @@ class _Importer:
         where = f" of domain {node.domain}" if _domain(node) else ""
         control = node.op_type in CONTROL_FLOW and not where
         reason = "control flow cannot be converted" if control else f"the operator{where} is not known"
-        reason = self.named.get(_name_of(node), reason)
+        reason = self.named.get(first_output(node), reason)
         self.refused.append(UnsupportedNode(readable_name(node), node.op_type, reason))
 
     def _is_finite(self, node: onnx.NodeProto, operands: Sequence[Operand | None]) -> bool:
@@ -207,7 +204,7 @@ class _Importer:
         if _domain(node) or node.op_type in BOUNDS:
             return True
         constants = [operand for operand in operands if isinstance(operand, Constant)]
-        broken = [constant.source for constant in constants if not _all_finite(constant.values[0])]
+        broken = [constant.source for constant in constants if not _all_finite(constant.values[0], node.op_type)]
         for source in broken:
             reason = f"its weight {source!r} holds NaN or infinite values"
             self.refused.append(UnsupportedNode(readable_name(node), node.op_type, reason))
@@ -226,13 +223,12 @@ class _Importer:
             self.values.update(known)
             if known:
                 return True
-            if _name_of(node) in self.named or (domain, node.op_type) not in HANDLERS:
+            if first_output(node) in self.named or (domain, node.op_type) not in HANDLERS:
                 self._refuse_unknown(node)
                 return False
             if not self._is_finite(node, operands):
                 return False
-            place = _placed(view, domain)
-            calls = _handle(place.view, domain) if place.calls is None else place.calls
+            place, calls = _handle(view, domain)
             self._add(node, place, calls)
             for kind in {call.narrowed for call in calls} - {""}:
                 self.narrowed.setdefault(kind, []).append(view.name)
@@ -290,11 +286,13 @@ class _Importer:
         return Imported(graph, stated.shape, names, stated.frames, stated.channels_last, stated.parts)
 
 
-def _all_finite(array: np.ndarray) -> bool:
+def _all_finite(array: np.ndarray, operator: str) -> bool:
     """Whether floating-point values are; kind V are the short formats that numpy does not know by itself."""
     if array.dtype.kind == "V":
         array = array.astype(np.float32)
-    return array.dtype.kind != "f" or bool(np.isfinite(array).all())
+    if array.dtype.kind != "f":
+        return True
+    return bool((np.isfinite(array) | (np.isneginf(array) if operator in MASKED else False)).all())
 
 
 def _placed(view: NodeView, domain: str) -> Placed:
@@ -310,17 +308,18 @@ def _placed(view: NodeView, domain: str) -> Placed:
     return Placed(view)
 
 
-def _handle(view: NodeView, domain: str) -> Sequence[Call]:
-    """A handler's answer as a list.
+def _handle(view: NodeView, domain: str) -> tuple[Placed, Sequence[Call]]:
+    """A node as it acts on tensors whose axis 0 is the batch's, and its handler's answer as a list.
 
     Raises:
         Refusal: the handler cannot take the node, also because the node lacks what its operator requires.
     """
     try:
-        answer = HANDLERS[domain, view.operator](view)
+        place = _placed(view, domain)
+        answer = HANDLERS[domain, view.operator](place.view) if place.calls is None else place.calls
     except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
         raise Refusal(f"its attributes or inputs are malformed ({type(error).__name__}: {error})") from error
-    return answer if isinstance(answer, list) else [answer]
+    return place, [answer] if isinstance(answer, Call) else answer
 
 
 def import_graph(

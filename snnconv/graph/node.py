@@ -125,13 +125,13 @@ class Call:
 
     Attributes:
         modules: Modules applied in order; none stands for the identity.
-        operands: Arguments of the first module: activations, or positions of the node's own.
+        operands: Arguments of the first module: activations, positions of the node's own, or what other calls make.
         narrowed: Floating-point type to which the file rounds the output and we do not; empty where there is none.
         kind: Kind of numbers of the output; None: that of the first operand.
     """
 
     modules: tuple[nn.Module, ...]
-    operands: tuple[int | Activation, ...] = (0,)
+    operands: tuple[int | Activation | Call, ...] = (0,)
     narrowed: str = ""
     kind: Kind | None = None
 
@@ -140,6 +140,21 @@ def read_attributes(node: onnx.NodeProto) -> dict[str, Any]:
     """Return attributes by name, strings decoded."""
     values = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
     return {name: v.decode() if isinstance(v, bytes) else v for name, v in values.items()}
+
+
+def _float32(array: Array, position: int) -> torch.Tensor:
+    """A copy that is writable and shares no memory with the file; infinite values stay so.
+
+    Raises:
+        Refusal: It holds nothing, or NaN.
+    """
+    if array.size == 0:
+        raise Refusal(f"input {position} has shape {array.shape}: an axis of length 0 holds nothing")
+    with np.errstate(over="ignore"):
+        values = np.array(array, dtype=np.float32, order="C")
+    if np.isnan(values).any():
+        raise Refusal(f"input {position} holds NaN")
+    return torch.from_numpy(values)
 
 
 def _finite_float32(array: Array, position: int) -> torch.Tensor:
@@ -258,6 +273,15 @@ class NodeView:
     def buffer(self, position: int) -> torch.Tensor:
         """Return the constant as a tensor of its own."""
         return _finite_float32(self.need_constant(position), position)
+
+    def bound(self, position: int) -> torch.Tensor:
+        """Return the constant as a tensor of its own that may be infinite: a mask, or what is compared with."""
+        return _float32(self.need_constant(position), position)
+
+    def kind_of_constant(self, position: int) -> Kind:
+        """Return the kind of a constant's numbers."""
+        kinds: dict[str, Kind] = {"b": "bool", "i": "int", "u": "int"}
+        return kinds.get(self.need_constant(position).dtype.kind, "float")
 
     def int_attribute(self, name: str, default: int) -> int:
         """Return an integer attribute."""

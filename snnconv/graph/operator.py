@@ -114,6 +114,8 @@ class Cost:
 
     Attributes:
         dense: Work on real values: `(module, elements of its first operand, elements that it gives)`.
+        of_shapes: Work on real values where those numbers do not tell it: `(module, shapes of its operands, elements
+            that it gives)`; it or `dense` must be given.
         arrival: Way in which spikes are counted that arrive and are not passed on; a function of the module where it
             depends.
         reads_weights: True where each multiply-accumulate reads a weight.
@@ -121,7 +123,8 @@ class Cost:
         starts_with_read: True where the first value that goes into an output is read without an operation.
     """
 
-    dense: Callable[[Any, int, int], Work]
+    dense: Callable[[Any, int, int], Work] | None = None
+    of_shapes: Callable[[Any, Sequence[Shape], int], Work] | None = None
     arrival: Arrival | Callable[[Any], Arrival]
     reads_weights: bool = False
     fan_out: FanOut | None = None
@@ -130,6 +133,21 @@ class Cost:
     def __post_init__(self) -> None:
         if self.arrival is Arrival.SYNAPSES and self.fan_out is None:
             raise ValueError("spikes that cross synapses need a fan-out")
+        if (self.dense is None) == (self.of_shapes is None):
+            raise ValueError("the work is told by dense or by of_shapes, by one of them")
+
+    def work(self, module: nn.Module, shapes: Sequence[Shape], outputs: int) -> Work:
+        """Return the work on real values.
+
+        Args:
+            module: Module of the operator.
+            shapes: Shapes of its operands.
+            outputs: Number of elements that it gives.
+        """
+        if self.of_shapes is not None:
+            return self.of_shapes(module, shapes, outputs)
+        assert self.dense is not None
+        return self.dense(module, math.prod(shapes[0]), outputs)
 
     def arrival_at(self, module: nn.Module) -> Arrival:
         """Return how spikes that arrive at a module are counted."""

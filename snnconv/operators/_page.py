@@ -56,6 +56,7 @@ _TIMES = {Time.AFFINE: "affine", Time.FUNCTION: "function", Time.PRODUCT: "produ
 _NEURONS = {
     NeuronPlace.RECTIFIER: "take its place",
     NeuronPlace.TRANSFER: "stand behind it",
+    NeuronPlace.READ: "stand where a linear operator, or a product of signals, reads it",
     NeuronPlace.NONE: "",
 }
 _FORMAT_NAMES = {"hardware": "hardware folder", "nir": "NIR graph", "int8": "8-bit ONNX"}
@@ -77,7 +78,7 @@ def records() -> list[Operator]:
 def operators_page() -> str:
     """Return the page as Markdown, made of the records."""
     every = records()
-    composed = sorted((name, _modules_of(COMPOSED[domain, name].made_of)) for domain, name in COMPOSED)
+    composed = sorted((_onnx_name(key), _modules_of(COMPOSED[key].made_of)) for key in COMPOSED)
     parts = [
         _HEAD,
         _table(
@@ -103,7 +104,12 @@ def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
 
 
 def _onnx_names(operator: Operator) -> str:
-    return ", ".join(name for _, name in operator.reads)
+    return ", ".join(_onnx_name(key) for key in operator.reads)
+
+
+def _onnx_name(key: tuple[str, str]) -> str:
+    """An operator's name, with the domain where that is not ONNX's own."""
+    return ".".join(filter(None, key))
 
 
 def _modules_of(kinds: tuple[type[nn.Module], ...]) -> str:
@@ -125,7 +131,7 @@ def _work(operator: Operator) -> str:
     cost = operator.cost
     if isinstance(cost, NoForm):
         return f"uncounted: {cost.reason}"
-    return "none" if cost is FREE else _first_line(cost.dense)
+    return "none" if cost is FREE else _first_line(cost.dense or cost.of_shapes)
 
 
 def _routes(operator: Operator) -> str:

@@ -19,6 +19,7 @@ from snnconv.formats.nir.signals import NirSignal, by_channel
 from snnconv.formats.nir.writer import NirWriter
 from snnconv.formats.onnx.integers import LevelForm
 from snnconv.graph.emission import Emission
+from snnconv.graph.kinds import Truncation
 from snnconv.graph.modules import Arithmetic, ArithmeticName
 from snnconv.graph.node import Call, NodeView, Refusal
 from snnconv.graph.operator import Arrival, Cost, NeuronPlace, Operator, Time, Work, register_operator
@@ -38,7 +39,8 @@ def _arithmetic(node: NodeView) -> Call:
     if not constants:
         if node.rank(0) != node.rank(1):
             raise Refusal("its operands have different ranks, so that one would be broadcast over the batch axis")
-        return Call((Arithmetic(operator),), (0, 1))
+        whole = operator == "div" and all(node.activation(position).kind == "int" for position in (0, 1))
+        return Call((Arithmetic(operator), Truncation()) if whole else (Arithmetic(operator),), (0, 1))
     position = constants[0]
     array = node.need_constant(position)
     rank = node.rank(1 - position)
@@ -46,8 +48,11 @@ def _arithmetic(node: NodeView) -> Call:
         raise Refusal(f"its constant of shape {array.shape} differs between members of a batch")
     if operator == "div" and position == 1 and not array.all():
         raise Refusal("it divides by a constant that is 0")
-    module = Arithmetic(operator, node.parameter(position), constant_first=position == 0)
-    return Call((module,), (1 - position,))
+    mask = operator in ("add", "sub") and np.isneginf(array.astype(np.float32)).any()
+    constant = nn.Parameter(node.bound(position)) if mask else node.parameter(position)
+    module = Arithmetic(operator, constant, constant_first=position == 0)
+    whole = operator == "div" and node.activation(1 - position).kind == "int"
+    return Call((module, Truncation()) if whole else (module,), (1 - position,))
 
 
 def _read_neg(node: NodeView) -> Call:

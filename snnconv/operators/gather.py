@@ -9,10 +9,15 @@ from snnconv.graph.emission import Emission
 from snnconv.graph.modules import Gather, Reshape, Slice, Squeeze
 from snnconv.graph.node import Call, NodeView, Refusal
 from snnconv.graph.operator import FREE, NeuronPlace, Operator, Time, moved, register_operator
+from snnconv.operators.embedding import embedding_in
 from snnconv.operators.forms import IN_FLOAT, NO_INTEGERS, NO_NIR
 
 
 def _read(node: NodeView) -> Call:
+    return embedding_in(node) or _elements(node)
+
+
+def _elements(node: NodeView) -> Call:
     axis = node.axis(node.int_attribute("axis", 0))
     places, size = node.need_constant(1), node.shape()[axis]
     if places.size == 0 or places.min() < -size or places.max() >= size:

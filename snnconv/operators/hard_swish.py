@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from torch import nn
@@ -55,5 +56,6 @@ HARD_SWISH = register_operator(
         routes=NO_ROUTE,
         shape=same_shape,
         forms={"hardware": NO_INTEGERS, "int8": IN_FLOAT, "nir": NO_NIR},
+        bounds=(-0.375, math.inf),
     )
 )

@@ -1,4 +1,4 @@
-"""Identity, and what does nothing at inference: dropout, casts between kinds of floating-point numbers."""
+"""Identity, and what does nothing at inference: dropout, casts between kinds of floating-point numbers; other casts."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from snnconv.formats.hardware.builder import HardwareBuilder
 from snnconv.formats.hardware.layers import HardwareSignal
 from snnconv.formats.nir.forms import pass_on
 from snnconv.graph.emission import Emission
+from snnconv.graph.kinds import Truncation, Truth, kind_of_values
 from snnconv.graph.modules import SignalSite
 from snnconv.graph.node import Call, NodeView, Refusal
 from snnconv.graph.operator import (
@@ -23,11 +24,15 @@ from snnconv.graph.operator import (
     register_composed,
     register_operator,
 )
+from snnconv.graph.shapes import same_shape
 from snnconv.operators.forms import IN_FLOAT, NO_INTEGERS, NO_NIR
 from snnconv.operators.rectifier import NO_COST, NO_ROUTE
 
 FLOATS = tuple(getattr(onnx.TensorProto, name) for name in ("FLOAT", "FLOAT16", "DOUBLE", "BFLOAT16"))
-NARROW = {onnx.TensorProto.FLOAT16: "float16", onnx.TensorProto.BFLOAT16: "bfloat16"}  # have fewer digits than float32
+WHOLE = (onnx.TensorProto.INT32, onnx.TensorProto.INT64)
+SHORT = tuple(getattr(onnx.TensorProto, name) for name in ("INT8", "UINT8", "INT16", "UINT16", "UINT32", "UINT64"))
+# Types that have fewer digits than float32.
+NARROW: dict[int, str] = {onnx.TensorProto.FLOAT16: "float16", onnx.TensorProto.BFLOAT16: "bfloat16"}
 
 
 def _read_identity(node: NodeView) -> Call:
@@ -42,18 +47,37 @@ def _read_dropout(node: NodeView) -> Call:
 
 
 def _read_cast(node: NodeView) -> Call:
-    if node.attributes.get("to") not in FLOATS:
-        raise Refusal("activations are floating point; a cast to another kind of number is not supported")
-    return Call((), narrowed=NARROW.get(node.attributes["to"], ""))
+    return _cast(node, int(node.attributes["to"]))
 
 
 def _read_cast_like(node: NodeView) -> Call:
-    if not node.is_constant(1):
-        return Call(())
-    kind = node.need_constant(1).dtype
-    if kind.kind not in "fV":
-        raise Refusal("activations are floating point; a cast to another kind of number is not supported")
-    return Call((), narrowed=NARROW.get(onnx.helper.np_dtype_to_tensor_dtype(kind), ""))
+    if node.is_constant(1):
+        return _cast(node, onnx.helper.np_dtype_to_tensor_dtype(node.need_constant(1).dtype))
+    types = {"float": onnx.TensorProto.FLOAT, "int": onnx.TensorProto.INT64, "bool": onnx.TensorProto.BOOL}
+    return _cast(node, types[node.activation(1).kind])
+
+
+def _cast(node: NodeView, to: int) -> Call:
+    """Truth, or the whole number next to it towards 0; nothing is done where the values are such already."""
+    if to in FLOATS:
+        return Call((), narrowed=NARROW.get(to, ""), kind="float")
+    kind = kind_of_values(node.activation())
+    if to == onnx.TensorProto.BOOL:
+        return Call(() if kind == "bool" else (Truth(),), kind="bool")
+    if to in WHOLE or (to in SHORT and kind == "bool"):
+        return Call((Truncation(),) if kind == "float" else (), kind="int")
+    name = onnx.TensorProto.DataType.Name(to)
+    raise Refusal(f"a cast to numbers of the type {name} is not supported, only to floats, booleans, INT32 and INT64")
+
+
+def _write_truncation(module: Truncation, emission: Emission, inputs: Sequence[str], name: str) -> str:
+    whole = emission.node("Cast", inputs, f"{name}.whole", to=onnx.TensorProto.INT64)
+    return emission.node("Cast", [whole], name, to=onnx.TensorProto.FLOAT)
+
+
+def _write_truth(module: Truth, emission: Emission, inputs: Sequence[str], name: str) -> str:
+    truth = emission.node("Cast", inputs, f"{name}.truth", to=onnx.TensorProto.BOOL)
+    return emission.node("Cast", [truth], name, to=onnx.TensorProto.FLOAT)
 
 
 def _write(module: nn.Module, emission: Emission, inputs: Sequence[str], name: str) -> str:
@@ -95,4 +119,35 @@ SIGNAL = register_operator(  # the place of neurons behind another activation, w
     )
 )
 DROPOUT = register_composed(Composed(reads={("", "Dropout"): _read_dropout}, made_of=()))
-CAST = register_composed(Composed(reads={("", "Cast"): _read_cast, ("", "CastLike"): _read_cast_like}, made_of=()))
+TRUNCATION = register_operator(
+    Operator(
+        modules=(Truncation,),
+        reads={},
+        write=_write_truncation,
+        time=Time.FUNCTION,
+        activation=NeuronPlace.NONE,
+        of_steps=False,
+        cost=NO_COST,
+        routes=NO_ROUTE,
+        shape=same_shape,
+        forms={"hardware": NO_INTEGERS, "int8": IN_FLOAT, "nir": NO_NIR},
+    )
+)
+TRUTH = register_operator(
+    Operator(
+        modules=(Truth,),
+        reads={},
+        write=_write_truth,
+        time=Time.FUNCTION,
+        activation=NeuronPlace.NONE,
+        of_steps=False,
+        cost=NO_COST,
+        routes=NO_ROUTE,
+        shape=same_shape,
+        forms={"hardware": NO_INTEGERS, "int8": IN_FLOAT, "nir": NO_NIR},
+        bounds=(0.0, 1.0),
+    )
+)
+CAST = register_composed(
+    Composed(reads={("", "Cast"): _read_cast, ("", "CastLike"): _read_cast_like}, made_of=(Truncation, Truth))
+)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from torch import nn
@@ -9,7 +10,7 @@ from torch import nn
 from snnconv.graph.emission import Emission
 from snnconv.graph.modules import ParametricReLU
 from snnconv.graph.node import Call, NodeView, Refusal
-from snnconv.graph.operator import NeuronPlace, Operator, Time, register_operator
+from snnconv.graph.operator import UNBOUNDED, Bounds, NeuronPlace, Operator, Time, register_operator
 from snnconv.graph.shapes import same_shape
 from snnconv.operators.forms import IN_FLOAT, NO_INTEGERS, NO_NIR
 from snnconv.operators.rectifier import NO_COST, NO_ROUTE
@@ -37,6 +38,14 @@ def _write_prelu(module: ParametricReLU, emission: Emission, inputs: Sequence[st
     return emission.node("PRelu", [*inputs, emission.parameter(module.slope, f"{name}.slope")], name)
 
 
+def _leaky_bounds(module: nn.LeakyReLU) -> Bounds:
+    return UNBOUNDED if module.negative_slope > 0 else (0.0, math.inf)
+
+
+def _prelu_bounds(module: ParametricReLU) -> Bounds:
+    return UNBOUNDED if bool((module.slope > 0).any()) else (0.0, math.inf)
+
+
 LEAKY_RELU = register_operator(
     Operator(
         modules=(nn.LeakyReLU,),
@@ -49,6 +58,7 @@ LEAKY_RELU = register_operator(
         routes=NO_ROUTE,
         shape=same_shape,
         forms={"hardware": NO_INTEGERS, "int8": IN_FLOAT, "nir": NO_NIR},
+        bounds=_leaky_bounds,
     )
 )
 PRELU = register_operator(
@@ -63,5 +73,6 @@ PRELU = register_operator(
         routes=NO_ROUTE,
         shape=None,
         forms={"hardware": NO_INTEGERS, "int8": IN_FLOAT, "nir": NO_NIR},
+        bounds=_prelu_bounds,
     )
 )

@@ -1,4 +1,4 @@
-"""Gemm, and MatMul with a constant."""
+"""Gemm; MatMul with a constant matrix at its right is the same (matmul.py)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ from snnconv.operators.convolution import NO_ROUTE
 from snnconv.operators.forms import IN_FLOAT
 
 
-def _linear(weight: nn.Parameter, bias: nn.Parameter | None) -> nn.Linear:
+def linear_layer(weight: nn.Parameter, bias: nn.Parameter | None = None) -> nn.Linear:
+    """Return the layer of a weight `[out, in]` and a bias `[out]`."""
     with torch.device("meta"):
         module = nn.Linear(weight.shape[1], weight.shape[0], bias=bias is not None)
     module.weight = weight
@@ -28,7 +29,7 @@ def _linear(weight: nn.Parameter, bias: nn.Parameter | None) -> nn.Linear:
     return module
 
 
-def _weight(node: NodeView, *, transposed: bool, scale: float = 1.0) -> nn.Parameter:
+def matrix_of(node: NodeView, *, transposed: bool, scale: float = 1.0) -> nn.Parameter:
     """Return the matrix as `[out, in]`; `transposed` tells that it is stored so."""
     layout = ("" if transposed else "transposed") + ("" if scale == 1 else f"*{scale}")
 
@@ -44,8 +45,8 @@ def _read_gemm(node: NodeView) -> Call:
         raise Refusal("transA would move the batch axis")
     if node.need_constant(1).ndim != 2 or node.rank() != 2:
         raise Refusal("its operands must be matrices")
-    weight = _weight(node, transposed=bool(node.int_attribute("transB", 0)), scale=node.float_attribute("alpha", 1.0))
-    return Call((_linear(weight, _bias(node, weight.shape[0])),))
+    weight = matrix_of(node, transposed=bool(node.int_attribute("transB", 0)), scale=node.float_attribute("alpha", 1.0))
+    return Call((linear_layer(weight, _bias(node, weight.shape[0])),))
 
 
 def _bias(node: NodeView, width: int) -> nn.Parameter | None:
@@ -60,15 +61,6 @@ def _bias(node: NodeView, width: int) -> nn.Parameter | None:
     return node.parameter(
         2, f"bias*{beta}*{width}", lambda b: np.broadcast_to(np.float32(beta) * b.reshape(-1), (width,))
     )
-
-
-def _read_matmul(node: NodeView) -> Call:
-    if node.is_constant(0) or not node.is_constant(1):
-        raise Refusal("only the product of an activation and a constant at its right is supported")
-    shape = node.need_constant(1).shape
-    if len(shape) < 2 or set(shape[:-2]) - {1} or len(shape) > node.rank():
-        raise Refusal(f"its constant must be a matrix, it has shape {shape}")
-    return Call((_linear(_weight(node, transposed=False), None),))
 
 
 def _write(module: nn.Linear, emission: Emission, inputs: Sequence[str], name: str) -> str:
@@ -113,7 +105,7 @@ def _hardware(
 LINEAR = register_operator(
     Operator(
         modules=(nn.Linear,),
-        reads={("", "Gemm"): _read_gemm, ("", "MatMul"): _read_matmul},
+        reads={("", "Gemm"): _read_gemm},
         write=_write,
         time=Time.AFFINE,
         activation=NeuronPlace.NONE,

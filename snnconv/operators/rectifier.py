@@ -10,7 +10,7 @@ from torch import nn
 
 from snnconv.graph.emission import Emission
 from snnconv.graph.node import Call, NodeView, Refusal
-from snnconv.graph.operator import NeuronPlace, NoForm, Operator, Time, register_operator
+from snnconv.graph.operator import Bounds, NeuronPlace, NoForm, Operator, Time, register_operator
 from snnconv.graph.shapes import same_shape
 from snnconv.operators.forms import IN_FLOAT, NO_INTEGERS, NO_NIR
 
@@ -58,6 +58,10 @@ def _stands_for_neurons(module: nn.Hardtanh) -> NeuronPlace:
     return NeuronPlace.RECTIFIER if module.min_val == 0 else NeuronPlace.TRANSFER
 
 
+def _bounds(module: nn.Hardtanh) -> Bounds:
+    return float(module.min_val), float(module.max_val)
+
+
 RELU = register_operator(
     Operator(
         modules=(nn.ReLU,),
@@ -70,6 +74,7 @@ RELU = register_operator(
         routes=NO_ROUTE,
         shape=same_shape,
         forms={"hardware": NO_INTEGERS, "int8": IN_FLOAT, "nir": NO_NIR},
+        bounds=(0.0, math.inf),
     )
 )
 CLIP = register_operator(
@@ -84,5 +89,6 @@ CLIP = register_operator(
         routes=NO_ROUTE,
         shape=same_shape,
         forms={"hardware": NO_INTEGERS, "int8": IN_FLOAT, "nir": NO_NIR},
+        bounds=_bounds,
     )
 )

@@ -90,6 +90,7 @@ SIGMOID = register_operator(
         routes=NO_ROUTE,
         shape=same_shape,
         forms={"hardware": NO_INTEGERS, "int8": IN_FLOAT, "nir": NO_NIR},
+        bounds=(0.0, 1.0),
     )
 )
 HARD_SIGMOID = register_operator(
@@ -104,5 +105,6 @@ HARD_SIGMOID = register_operator(
         routes=NO_ROUTE,
         shape=same_shape,
         forms={"hardware": NO_INTEGERS, "int8": IN_FLOAT, "nir": NO_NIR},
+        bounds=(0.0, 1.0),
     )
 )

@@ -1,4 +1,4 @@
-"""Softmax along one axis; before opset 13 over all axes from one on."""
+"""Softmax along one axis, and its logarithm; before opset 13 over all axes from one on."""
 
 from __future__ import annotations
 
@@ -11,39 +11,44 @@ from torch import nn
 from snnconv.graph.emission import Emission
 from snnconv.graph.modules import Reshape
 from snnconv.graph.node import Call, NodeView
-from snnconv.graph.operator import NeuronPlace, Operator, Time, register_operator
+from snnconv.graph.operator import Bounds, NeuronPlace, Operator, Time, register_operator
 from snnconv.graph.shapes import same_shape
 from snnconv.operators.forms import IN_FLOAT, NO_INTEGERS, NO_NIR
 from snnconv.operators.rectifier import NO_COST, NO_ROUTE
 
 
 def _read(node: NodeView) -> Call:
-    rank = node.rank()
+    kind, rank = nn.Softmax if node.operator == "Softmax" else nn.LogSoftmax, node.rank()
     if node.opset >= 13:
-        return Call((nn.Softmax(node.axis(node.int_attribute("axis", -1))),))
+        return Call((kind(node.axis(node.int_attribute("axis", -1))),))
     axis = node.axis(node.int_attribute("axis", 1))
     if axis == rank - 1:
-        return Call((nn.Softmax(axis),))
+        return Call((kind(axis),))
     shape = node.shape()[1:]
     merged = (*shape[: axis - 1], math.prod(shape[axis - 1 :]))
-    return Call((Reshape(Fraction(1), merged), nn.Softmax(axis), Reshape(Fraction(1), shape)))
+    return Call((Reshape(Fraction(1), merged), kind(axis), Reshape(Fraction(1), shape)))
 
 
-def _write(module: nn.Softmax, emission: Emission, inputs: Sequence[str], name: str) -> str:
-    return emission.node("Softmax", inputs, name, axis=module.dim)
+def _write(module: nn.Softmax | nn.LogSoftmax, emission: Emission, inputs: Sequence[str], name: str) -> str:
+    return emission.node(type(module).__name__, inputs, name, axis=module.dim)
+
+
+def _bounds(module: nn.Softmax | nn.LogSoftmax) -> Bounds:
+    return (0.0, 1.0) if isinstance(module, nn.Softmax) else (-math.inf, 0.0)
 
 
 SOFTMAX = register_operator(
     Operator(
-        modules=(nn.Softmax,),
-        reads={("", "Softmax"): _read},
+        modules=(nn.Softmax, nn.LogSoftmax),
+        reads={("", "Softmax"): _read, ("", "LogSoftmax"): _read},
         write=_write,
         time=Time.FUNCTION,
-        activation=NeuronPlace.NONE,
+        activation=NeuronPlace.READ,
         of_steps=False,
         cost=NO_COST,
         routes=NO_ROUTE,
         shape=same_shape,
         forms={"hardware": NO_INTEGERS, "int8": IN_FLOAT, "nir": NO_NIR},
+        bounds=_bounds,
     )
 )

@@ -14,7 +14,7 @@ from snnconv.graph.passes import MERGE, SIMPLIFY, run_passes
 from snnconv.model import Model
 from snnconv.neurons import Coupling, Site, SpikingSite, capabilities_of
 from snnconv.spiking.pooling import pool_before_sites
-from snnconv.spiking.signals import place_signals
+from snnconv.spiking.signals import place_reads, place_signals
 from snnconv.spiking.sites import is_site, iter_sites
 from snnconv.spiking.temporal import analyse, leads_to_site
 
@@ -51,8 +51,8 @@ class Plan:
             raise UnsupportedOperatorsError("Nodes that cannot be converted", self.unsupported)
         if not self.sites:
             raise ModelError(
-                "The network has no activation that could become a neuron (ReLU, ReLU6, LeakyReLU, PReLU, hard-swish, "
-                "QCFS): there is nothing to convert."
+                "The network has no activation that could become a neuron (ReLU, GELU, SiLU, hard-swish, ...), and no "
+                "norm or attention before a linear operator: there is nothing to convert."
             )
 
 
@@ -66,7 +66,7 @@ def prepare(model: Model, *, merge_linear: bool = False) -> Model:
     prepared = model.copy()
     while merge_linear and run_passes(prepared.graph, MERGE):
         pass
-    run_passes(prepared.graph, (*SIMPLIFY, place_signals, pool_before_sites))
+    run_passes(prepared.graph, (*SIMPLIFY, place_signals, place_reads, pool_before_sites))
     return prepared
 
 

@@ -16,7 +16,7 @@ from torch import fx
 from snnconv.graph.access import calls, finish, module_of, operands
 from snnconv.graph.modules import MaxPool, Pad
 from snnconv.graph.passes import SIMPLIFY, Pass, Property, guaranteed
-from snnconv.spiking.signals import place_signals
+from snnconv.spiking.signals import place_reads, place_signals
 from snnconv.spiking.sites import is_site
 
 __all__ = ["POOLS_BEFORE_SITES", "pool_before_sites"]
@@ -84,5 +84,5 @@ pool_before_sites = Pass(
     "pool_before_sites",
     _pool_before_sites,
     ensures=frozenset({POOLS_BEFORE_SITES}),
-    keeps=guaranteed((*SIMPLIFY, place_signals)),
+    keeps=guaranteed((*SIMPLIFY, place_signals, place_reads)),
 )

@@ -10,6 +10,7 @@ from torch import fx, nn
 from snnconv.graph.access import calls, free_target, module_of, operands
 from snnconv.graph.modules import SignalSite, Transpose
 from snnconv.graph.operator import NeuronPlace, find_operator
+from snnconv.graph.products import MatMul
 from snnconv.neurons import QuantizedSite, Site, SpikingSite
 from snnconv.options import MOST_LEVELS
 
@@ -38,6 +39,7 @@ CHANNELS_FIRST = (
     nn.BatchNorm1d,
     nn.BatchNorm2d,
     nn.BatchNorm3d,
+    nn.GroupNorm,
 )
 
 
@@ -108,13 +110,15 @@ def channel_axis(graph: fx.GraphModule, node: fx.Node) -> int | None:
         module = module_of(graph, node)
         if isinstance(module, Transpose):
             order.append(module)
-        elif isinstance(module, nn.Linear):
+        elif isinstance(module, (nn.Linear, nn.LayerNorm, nn.RMSNorm)):
             axis = len(node.meta["shape"])
             break
         elif isinstance(module, CHANNELS_FIRST):
             axis = 1
             break
-        elif len(node.meta["shape"]) != len(operands(node)[0].meta["shape"]):
+        elif isinstance(module, (MatMul, nn.Softmax)) or len(node.meta["shape"]) != len(
+            operands(node)[0].meta["shape"]
+        ):  # scores of places, whose last axis is no channel's
             return None
         node = operands(node)[0]
     else:

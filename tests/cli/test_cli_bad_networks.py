@@ -49,26 +49,26 @@ class TestEveryVerb:
         self, verb: str, make: Callable[..., str], refused: Callable[..., str]
     ) -> None:
         more = [
-            helper.make_node("Erf", ["logits"], ["e"], "my_erf"),
-            helper.make_node("Mish", ["e"], ["m"], "my_mish"),
+            helper.make_node("Hardmax", ["logits"], ["e"], "my_hardmax"),
+            helper.make_node("Det", ["e"], ["m"], "my_det"),
         ]
         said = refused(*VERBS[verb], make("odd.onnx", more=more, outputs=("m",)))
         assert "(2)" in said
-        assert "Erf 'my_erf'" in said
-        assert "Mish 'my_mish'" in said
+        assert "Hardmax 'my_hardmax'" in said
+        assert "Det 'my_det'" in said
 
     def test_groups_them_by_operator(self, verb: str, make: Callable[..., str], refused: Callable[..., str]) -> None:
         more = [
-            helper.make_node("Mish", ["logits"], ["m"], "first_mish"),
-            helper.make_node("Erf", ["m"], ["e"], "my_erf"),
-            helper.make_node("Mish", ["e"], ["n"], "second_mish"),
+            helper.make_node("Det", ["logits"], ["m"], "first_det"),
+            helper.make_node("Hardmax", ["m"], ["e"], "my_hardmax"),
+            helper.make_node("Det", ["e"], ["n"], "second_det"),
         ]
         said = refused(*VERBS[verb], make("odd.onnx", more=more, outputs=("n",)))
         head, *lines = said.rstrip().splitlines()
         assert head.endswith("(3):")
-        assert [line.split(":")[0] for line in lines] == ["  Mish", "  Erf 'my_erf'"]
-        assert lines[0].startswith("  Mish: 2 nodes, first 'first_mish': ")
-        assert "second_mish" not in said
+        assert [line.split(":")[0] for line in lines] == ["  Det", "  Hardmax 'my_hardmax'"]
+        assert lines[0].startswith("  Det: 2 nodes, first 'first_det': ")
+        assert "second_det" not in said
 
     def test_refuses_control_flow(self, verb: str, make: Callable[..., str], refused: Callable[..., str]) -> None:
         branches = [

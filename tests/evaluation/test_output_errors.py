@@ -19,6 +19,7 @@ from snnconv.formats.hardware import to_hardware
 from snnconv.formats.onnx import to_int8, to_onnx
 from snnconv.neurons import Coupling
 from snnconv.reporting import Grid, compare, report
+from snnconv.runtime.runnable import Outputs
 from snnconv.spiking.unrolling import spike
 
 
@@ -42,31 +43,76 @@ def network(kind):
 
 
 def reference(values, wanted):
-    """Relative L2 error, centred over the samples, and the largest difference."""
-    centred = wanted - wanted.mean(0)
-    return math.sqrt(((values - wanted) ** 2).sum() / (centred**2).sum()), abs(values - wanted).max()
+    """Relative L2 error and correlation, centred over the samples, and the largest difference."""
+    centred, ours = wanted - wanted.mean(0), values - values.mean(0)
+    relative = math.sqrt(((values - wanted) ** 2).sum() / (centred**2).sum())
+    return relative, np.corrcoef(ours.ravel(), centred.ravel())[0, 1], abs(values - wanted).max()
 
 
-def test_errors_are_those_of_all_samples_at_once():
+def figures(error):
+    return error.relative_error, error.correlation, error.largest_difference
+
+
+def differences_of(values, wanted, size, steps=None):
+    """The error of one output in batches of a size."""
+    differences = Differences(("out",), (wanted.shape[1:],))
+    for part in (slice(start, start + size) for start in range(0, len(wanted), size)):
+        at = None if steps is None else (torch.from_numpy(steps[:, part]),)
+        differences.add(Outputs((torch.from_numpy(values[part]),), at), [torch.from_numpy(wanted[part])])
+    return differences.errors()[0]
+
+
+@pytest.mark.parametrize("size", [1, 7, 30])
+@pytest.mark.parametrize("first", [0.0, 1e6])
+def test_errors_are_those_of_all_samples_at_once(size, first):
+    """Outputs that vary by a hundred-thousandth of their size, and a first sample far from all others."""
     random = np.random.default_rng(0)
     wanted = random.normal(1000, 0.01, (30, 2, 5))
-    values = wanted + random.normal(0, 0.002, wanted.shape)
-    differences = Differences(("out",), ((2, 5),))
-    for part in (slice(0, 7), slice(7, 8), slice(8, 30)):
-        differences.add([torch.from_numpy(values[part])], [torch.from_numpy(wanted[part])])
-    (found,) = differences.errors()
-    assert (found.relative_error, found.largest_difference) == pytest.approx(reference(values, wanted), rel=1e-6)
+    wanted[0] += first
+    values = wanted * 1.01 + 3 + random.normal(0, 0.002, wanted.shape)
+    error = differences_of(values, wanted, size)
+    assert figures(error) == pytest.approx(reference(values, wanted), rel=1e-9)
+    assert first or error.correlation < 0.999
 
 
-def test_an_output_that_never_changes_has_no_relative_error():
-    differences = Differences(("out",), ((1,),))
-    differences.add([torch.full((3, 1), 2.0)], [torch.full((3, 1), 1.5)])
-    assert differences.errors()[0].to_dict() == {
+def test_a_shift_and_a_scale_leave_the_correlation():
+    wanted = np.random.default_rng(0).normal(size=(20, 3))
+    error = differences_of(-2 * wanted + 5, wanted, 6)
+    assert error.correlation == pytest.approx(-1, abs=1e-12)
+    assert error.relative_error > 3
+
+
+def test_errors_after_each_step_are_those_of_the_mean_of_the_steps():
+    random = np.random.default_rng(0)
+    wanted, steps = random.normal(size=(9, 4)), random.normal(size=(3, 9, 4))
+    at = differences_of(steps.mean(0), wanted, 4, steps).relative_error_at
+    assert at == pytest.approx([reference(steps[:t].mean(0), wanted)[0] for t in (1, 2, 3)], rel=1e-9)
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_an_output_that_never_changes_has_no_relative_error(kind):
+    """Also where rounding moves its last bit."""
+    wanted = np.full((3, 1), 1.5, kind)
+    wanted[1] = np.nextafter(wanted[1], kind(2))
+    assert differences_of(np.full((3, 1), 2.0, kind), wanted, 2).to_dict() == {
         "name": "out",
         "shape": [1],
         "relative_error": None,
+        "correlation": None,
         "largest_difference": 0.5,
+        "relative_error_at": None,
     }
+
+
+def test_numbers_that_are_not_finite_are_null():
+    wanted = np.arange(6.0).reshape(3, 2)
+    values = wanted.copy()
+    values[1, 0] = np.inf
+    facts = differences_of(values, wanted, 3, np.stack([wanted, values])).to_dict()
+    assert (facts["relative_error"], facts["correlation"], facts["largest_difference"]) == (None, None, None)
+    assert facts["relative_error_at"][0] == 0
+    assert facts["relative_error_at"][1] is None
+    json.dumps(facts, allow_nan=False)
 
 
 @pytest.mark.parametrize(("kind", "names"), [("map", ["map"]), ("number", ["number"])])
@@ -83,7 +129,12 @@ def test_evaluate_gives_errors_in_the_place_of_an_arg_max(kind, names, simulate,
     x = torch.cat([x for x, _ in data.batches(20)])
     wanted = reference(snn.logits(x).double().numpy(), ann.logits(x).double().numpy())
     (error,) = found.output_errors
-    assert (error.relative_error, error.largest_difference) == pytest.approx(wanted, rel=1e-4)
+    assert figures(error) == pytest.approx(wanted, rel=1e-4)
+    if simulate:
+        assert len(error.relative_error_at) == 4
+        assert error.relative_error_at[-1] == pytest.approx(error.relative_error, rel=1e-9)
+    else:
+        assert error.relative_error_at is None
     values = found.to_dict()
     assert values["agreement"] is None
     assert json.loads(json.dumps(values["output_errors"]))[0]["shape"] == list(error.shape)
@@ -99,11 +150,18 @@ def test_of_several_outputs_each_has_its_error(images):
     x = torch.cat([x for x, _ in data.batches(20)])
     for error, ours, theirs in zip(found.output_errors, quantized(x), ann(x), strict=True):
         wanted = reference(ours.double().numpy(), theirs.double().numpy())
-        assert (error.relative_error, error.largest_difference) == pytest.approx(wanted, rel=1e-4)
+        assert figures(error) == pytest.approx(wanted, rel=1e-4)
 
 
-def test_classes_alone_have_no_errors(ann, quantized, images):
-    assert "output_errors" not in evaluate(quantized, images(ann.input), against=ann).to_dict()
+def test_logits_have_errors_too(ann, quantized, images):
+    data = images(ann.input)
+    found = evaluate(quantized, data, against=ann)
+    assert found.agreement is not None
+    x = torch.cat([x for x, _ in data.batches(20)])
+    wanted = reference(quantized.logits(x).double().numpy(), ann.logits(x).double().numpy())
+    assert figures(found.output_errors[0]) == pytest.approx(wanted, rel=1e-4)
+    assert found.to_dict()["output_errors"][0]["relative_error"] == found.output_errors[0].relative_error
+    assert "output_errors" not in evaluate(quantized, data).to_dict()
 
 
 def test_networks_of_other_outputs_are_refused(images):

@@ -20,6 +20,7 @@ from snnconv.spiking.unrolling import spike
 
 KEYS = {
     "code",
+    "output_errors",
     "octaves",
     "stopping",
     "unsettled",

@@ -17,6 +17,7 @@ from torch import fx, nn
 from snnconv.graph.emission import OPSET
 from snnconv.graph.exporter import emit_graph
 from snnconv.graph.importer import Imported, import_graph
+from snnconv.graph.parts import Part
 
 TOLERANCE = 1e-5  # of the largest magnitude of an output
 BATCHES = (1, 3)
@@ -94,14 +95,20 @@ def assert_close(ours: Sequence[Floats], theirs: Sequence[Floats], tolerance: fl
 def run_torch(imported: Imported, x: Floats) -> list[Floats]:
     """The imported network's outputs."""
     with torch.no_grad():
-        out = imported.graph(torch.from_numpy(x.astype(np.float32)))
+        out = imported.graph(as_taken(imported, x))
     return [value.numpy() for value in (out if isinstance(out, tuple) else (out,))]
 
 
+def as_taken(imported: Imported, x: Floats) -> torch.Tensor:
+    """An input as the graph takes it: where it has a name there, as a row of numbers a sample."""
+    return torch.from_numpy((x.reshape(len(x), -1) if imported.parts else x).astype(np.float32))
+
+
 def sample(imported: Imported, batch: int, seed: int = 0) -> Floats:
-    """Random input."""
+    """Random input, of the shape that the file states."""
     rng = np.random.default_rng(seed + batch)
-    return rng.standard_normal((batch, *imported.input_shape)).astype(np.float32)
+    shape = imported.parts[0].shape if imported.parts else imported.input_shape
+    return rng.standard_normal((batch, *shape)).astype(np.float32)
 
 
 def write(imported: Imported, ir_version: int = 9) -> onnx.ModelProto:
@@ -116,9 +123,10 @@ def write(imported: Imported, ir_version: int = 9) -> onnx.ModelProto:
 
 
 def modules_of(imported: Imported) -> list[type[nn.Module]]:
-    """Types of the modules in the order of their calls."""
+    """Types of the modules in the order of their calls, but for those that cut inputs out."""
     graph = imported.graph
-    return [type(graph.get_submodule(n.target)) for n in graph.graph.nodes if n.op == "call_module"]
+    types = [type(graph.get_submodule(n.target)) for n in graph.graph.nodes if n.op == "call_module"]
+    return [kind for kind in types if kind is not Part]
 
 
 def assert_well_formed(imported: Imported) -> None:
@@ -147,7 +155,7 @@ class _ShapeChecker(fx.Interpreter):
 def assert_shapes(imported: Imported, x: Floats) -> None:
     """Every node's metadata states the shape of what it computes."""
     with torch.no_grad():
-        _ShapeChecker(imported.graph).run(torch.from_numpy(x.astype(np.float32)))
+        _ShapeChecker(imported.graph).run(as_taken(imported, x))
 
 
 def check(

@@ -26,7 +26,7 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "extending.md"
 
 
 @pytest.fixture
-def elu(monkeypatch: pytest.MonkeyPatch) -> None:
+def thresholded_relu(monkeypatch: pytest.MonkeyPatch) -> None:
     """The page's example, for one test."""
     for registry in (EMITTERS, HANDLERS, OPERATORS):
         monkeypatch.setattr(registry, "_entries", dict(registry._entries))
@@ -39,7 +39,7 @@ def elu(monkeypatch: pytest.MonkeyPatch) -> None:
 def network(tmp_path: Path) -> Path:
     nodes = [
         conv("input", "c1"),
-        node("Elu", "c1", "r1", alpha=0.5),
+        node("ThresholdedRelu", "c1", "r1", alpha=0.25),
         conv("r1", "c2", "w2", "b2"),
         node("Relu", "c2", "features"),
     ]
@@ -53,37 +53,37 @@ def kinds(model: Model) -> set[type[nn.Module]]:
 
 
 def test_without_a_record_it_is_refused_by_its_name(network: Path) -> None:
-    with pytest.raises(UnsupportedOperatorsError, match="ELU is not supported"):
+    with pytest.raises(UnsupportedOperatorsError, match="ThresholdedRelu 'r1': the operator is not known"):
         load(network)
 
 
-@pytest.mark.usefixtures("elu")
+@pytest.mark.usefixtures("thresholded_relu")
 @pytest.mark.parametrize("coupling", ["mean", "causal"])
 def test_with_a_record_it_converts(network: Path, coupling: str, tmp_path: Path) -> None:
     ann = load(network)
     images = torch.randn(64, *ann.input.sample_shape(), generator=torch.Generator().manual_seed(0))
     snn = convert(ann, timesteps=4, levels=16, coupling=coupling, calibration_data=images)
-    assert nn.ELU in kinds(snn)
+    assert nn.Threshold in kinds(snn)
     assert (snn.logits(images) - ann.logits(images)).abs().max() < 0.2 * ann.logits(images).abs().max()
     again = load(save(snn, tmp_path / "snn.onnx"))
     assert kinds(again) == kinds(snn)
     assert torch.equal(again.logits(images), snn.logits(images))
 
 
-@pytest.mark.usefixtures("elu")
+@pytest.mark.usefixtures("thresholded_relu")
 def test_a_file_that_cannot_hold_it_says_why(network: Path, tmp_path: Path) -> None:
     ann = load(network)
-    record = replace(OPERATORS[nn.ELU], write=NoForm("it is never written"))
-    OPERATORS._entries[nn.ELU] = record
-    del EMITTERS._entries[nn.ELU]
-    with pytest.raises(UnsupportedOperatorsError, match="ELU 'r1': it is never written"):
+    record = replace(OPERATORS[nn.Threshold], write=NoForm("it is never written"))
+    OPERATORS._entries[nn.Threshold] = record
+    del EMITTERS._entries[nn.Threshold]
+    with pytest.raises(UnsupportedOperatorsError, match="Threshold 'r1': it is never written"):
         save(ann, tmp_path / "again.onnx")
 
 
-@pytest.mark.usefixtures("elu")
+@pytest.mark.usefixtures("thresholded_relu")
 def test_its_reason_is_what_a_user_reads(network: Path) -> None:
     ann = load(network)
     images = torch.randn(16, *ann.input.sample_shape(), generator=torch.Generator().manual_seed(0))
     snn = convert(ann, timesteps=2, levels=4, calibration_data=images)
-    with pytest.raises(UnsupportedOperatorsError, match="ELU 'r1': there is no exponential"):
+    with pytest.raises(UnsupportedOperatorsError, match="Threshold 'r1': it has no form in integers"):
         to_hardware(snn)

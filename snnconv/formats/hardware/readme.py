@@ -86,7 +86,8 @@ def _same(comparison: dict[str, Any]) -> str:
         if comparison["agreement"] is None
         else [f"the same class as the float network on {comparison['agreement']:.2f} %"]
     )
-    for error in comparison.get("output_errors", ()):
+    errors = comparison.get("output_errors", ())
+    for error in () if comparison["agreement"] is not None and len(errors) == 1 else errors:
         share = error["relative_error"]
         relative = "" if share is None else f"relative L2 error {100 * share:.3g} %, "
         parts.append(f"output {error['name']}: {relative}largest difference {error['largest_difference']:.3g}")

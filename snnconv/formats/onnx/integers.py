@@ -32,6 +32,7 @@ from snnconv.graph.access import calls, module_of, operands
 from snnconv.graph.emission import EMITTERS, Emission
 from snnconv.graph.exporter import OnnxLowering
 from snnconv.graph.operator import NoForm, find_operator
+from snnconv.graph.products import MatMul
 from snnconv.neurons import Site
 
 __all__ = [
@@ -129,8 +130,21 @@ class IntegerLowering(OnnxLowering):
     def value(self, node: fx.Node) -> str:
         """Return the name of an activation in its own units; it is written when first asked for."""
         if node in self.levels and node not in self.values:
-            self.values[node] = self.dequantized(self.levels[node], f"{node.target}:currents")
+            self.values[node] = self._real_values(node)
         return super().value(node)
+
+    def _real_values(self, node: fx.Node) -> str:
+        """Write the values of levels.
+
+        In a network with products of activations, steps that channels have of their own are multiplied apart:
+        onnxruntime fuses DequantizeLinear with MatMul as if its scales were those of the product's columns.
+        """
+        levels, name = self.levels[node], f"{node.target}:currents"
+        if not levels.step.ndim or not any(isinstance(module, MatMul) for module in self.graph.modules()):
+            return self.dequantized(levels, name)
+        whole = self.dequantized(replace(levels, step=np.ones((), levels.step.dtype)), f"{name}.levels")
+        steps = levels.step.reshape(-1, *[1] * (len(node.meta["shape"]) - 1))
+        return self.emission.node("Mul", [whole, self.emission.constant(steps, f"{name}.steps")], name)
 
     def private(self, node: fx.Node) -> bool:
         """Return whether a node has one reader, and is no output of the network."""

@@ -1,0 +1,79 @@
+"""Functions of one activation, element by element, of which torch.nn has no module."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+__all__ = ["FUNCTIONS", "Elementwise", "FunctionName", "Power", "Swish"]
+
+FunctionName = Literal["abs", "ceil", "cos", "erf", "exp", "floor", "log", "reciprocal", "round", "sign", "sin", "sqrt"]
+FUNCTIONS: dict[FunctionName, Callable[[Tensor], Tensor]] = {
+    "abs": torch.abs,
+    "ceil": torch.ceil,
+    "cos": torch.cos,
+    "erf": torch.erf,
+    "exp": torch.exp,
+    "floor": torch.floor,
+    "log": torch.log,
+    "reciprocal": torch.reciprocal,
+    "round": torch.round,  # half to even, as in ONNX
+    "sign": torch.sign,
+    "sin": torch.sin,
+    "sqrt": torch.sqrt,
+}
+
+
+class Elementwise(nn.Module):
+    """`function(x)`.
+
+    Args:
+        function: Name of one of `FUNCTIONS`.
+    """
+
+    def __init__(self, function: FunctionName) -> None:
+        super().__init__()
+        self.function = function
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map any shape to the same."""
+        return FUNCTIONS[self.function](x)
+
+    def extra_repr(self) -> str:
+        """Return the settings, for printing."""
+        return self.function
+
+
+class Power(nn.Module):
+    """`x ** exponent`."""
+
+    def __init__(self, exponent: float) -> None:
+        super().__init__()
+        self.exponent = exponent
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map any shape to the same."""
+        return x**self.exponent
+
+    def extra_repr(self) -> str:
+        """Return the settings, for printing."""
+        return f"{self.exponent}"
+
+
+class Swish(nn.Module):
+    """`x * sigmoid(slope * x)`; with a slope of 1 it is torch's SiLU, with 1.702 the approximation of GELU."""
+
+    def __init__(self, slope: float) -> None:
+        super().__init__()
+        self.slope = slope
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map any shape to the same."""
+        return x * torch.sigmoid(self.slope * x)
+
+    def extra_repr(self) -> str:
+        """Return the settings, for printing."""
+        return f"{self.slope}"
