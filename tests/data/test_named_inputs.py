@@ -96,21 +96,12 @@ def test_named_inputs_in_every_form(form):
     assert images.fingerprint() == as_images(LABELLED["dict"](), TEXT, "eval").fingerprint()
 
 
-@pytest.mark.parametrize(
-    "data",
-    [WAVES, torch.from_numpy(WAVES), {"wave": WAVES}, (WAVES,), TensorDataset(torch.from_numpy(WAVES))],
-    ids=type,
-)
-def test_a_single_input_is_an_array(data):
-    images = as_images(data, WAVE, "eval")
-    assert images.labels is None
-    assert np.array_equal(rows_of(images), WAVES.reshape(COUNT, -1).astype(np.float32))
-    labelled = (
-        as_images((data[0] if isinstance(data, tuple) else data, Y), WAVE, "eval")
-        if isinstance(data, (np.ndarray, torch.Tensor, dict))
-        else images
-    )
-    assert labelled is images or labelled.labels.tolist() == Y.tolist()
+@pytest.mark.parametrize("x", [WAVES, torch.from_numpy(WAVES), {"wave": WAVES}, {"x": WAVES}], ids=type)
+def test_a_single_input_is_an_array(x):
+    for data, labels in ((x, None), ((x, Y), Y.tolist())):
+        images = as_images(data, WAVE, "eval")
+        assert np.array_equal(rows_of(images), WAVES.reshape(COUNT, -1).astype(np.float32))
+        assert (None if images.labels is None else images.labels.tolist()) == labels
 
 
 def test_arrays_of_a_file_by_the_names_of_the_inputs(save):
@@ -200,7 +191,7 @@ REFUSED = {
     "shapes": (
         {"ids": IDS[:, :7], "mask": MASK[:, None]},
         TEXT,
-        "'ids' is [20, 7] int64, the network takes ids [B, 8] int; 'mask' is [20, 1, 8] bool, the network takes mask [B",
+        "'ids' is [20, 7] int64, the network takes ids [B, 8] int; 'mask' is [20, 1, 8] bool, the network takes",
     ),
     "counts": ({"ids": IDS, "mask": MASK[:9]}, TEXT, "different numbers of samples: ids 20, mask 9"),
     "empty": ({"ids": IDS[:0], "mask": MASK[:0]}, TEXT, "holds no sample"),
