@@ -72,7 +72,7 @@ def _print_layers(source: str, values: dict[str, Any]) -> None:
         [
             (
                 layer["name"],
-                layer["operator"],
+                layer["operator"] if layer["role"] is None else f"{layer['operator']} ({layer['role']})",
                 "x".join(map(str, layer["shape"])),
                 layer["parameters"],
                 layer["macs"],

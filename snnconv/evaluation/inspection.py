@@ -8,10 +8,12 @@ from typing import Any
 
 from torch import fx, nn
 
-from snnconv.costs.operators import macs
 from snnconv.errors import InvalidValueError
-from snnconv.graph.access import display_name, module_of
+from snnconv.graph.access import display_name, module_of, operands
 from snnconv.graph.linear import LINEAR
+from snnconv.graph.operator import NoForm, operator_of
+from snnconv.graph.passes import role_of
+from snnconv.graph.products import ConstantMatMul, MatMul
 from snnconv.loading import ModelLike, load
 from snnconv.model import SNN, Model, QuantizedANN
 from snnconv.neurons import Code, Coupling, Site, SpikingSite
@@ -20,10 +22,12 @@ from snnconv.spiking.sites import in_words, iter_sites, total_levels_of
 
 __all__ = ["Inspection", "LayerInfo", "SiteInfo", "inspect"]
 
+LAYERS = (*LINEAR, MatMul, ConstantMatMul, nn.LayerNorm, nn.RMSNorm, nn.GroupNorm)
+
 
 @dataclass(frozen=True)
 class LayerInfo:
-    """A convolution or linear layer.
+    """A convolution, a linear layer, a product of matrices, or a norm that is computed anew for each input.
 
     Attributes:
         name: Name of its node in the ONNX file.
@@ -31,6 +35,7 @@ class LayerInfo:
         shape: Axes of the output for one image.
         parameters: Number of parameters.
         macs: Multiply-accumulates for one image.
+        role: Role in a larger operator, as "attention scores"; None where there is none.
     """
 
     name: str
@@ -38,6 +43,7 @@ class LayerInfo:
     shape: tuple[int, ...]
     parameters: int
     macs: int
+    role: str | None = None
 
 
 @dataclass(frozen=True)
@@ -67,7 +73,7 @@ class Inspection:
 
     Attributes:
         model: Network that was inspected.
-        layers: Convolutions and linear layers, in the order of execution.
+        layers: Layers that multiply, in the order of execution.
         sites: Activations, in the order of execution.
         plan: Plan of its conversion; of a spiking network its sites alone.
     """
@@ -153,7 +159,7 @@ def inspect(model: ModelLike, coupling: Coupling | str = Coupling.MEAN) -> Inspe
     layers = tuple(
         _layer(node, module_of(graph, node))
         for node in graph.graph.nodes
-        if node.op == "call_module" and isinstance(module_of(graph, node), LINEAR)
+        if node.op == "call_module" and isinstance(module_of(graph, node), LAYERS)
     )
     sites = tuple(
         SiteInfo(
@@ -171,12 +177,13 @@ def inspect(model: ModelLike, coupling: Coupling | str = Coupling.MEAN) -> Inspe
 
 
 def _layer(node: fx.Node, module: nn.Module) -> LayerInfo:
-    source = node.args[0]
-    assert isinstance(source, fx.Node)
+    shapes = [(1, *source.meta["shape"]) for source in operands(node)]
+    cost = operator_of(module).cost
     return LayerInfo(
         display_name(node),
         operator_name(module),
         tuple(node.meta["shape"]),
         sum(parameter.numel() for parameter in module.parameters()),
-        macs(module, math.prod(source.meta["shape"]), math.prod(node.meta["shape"])),
+        0 if isinstance(cost, NoForm) else cost.work(module, shapes, math.prod(node.meta["shape"])).macs,
+        role_of(node),
     )

@@ -33,6 +33,7 @@ from snnconv.graph.node import (
     read_attributes,
 )
 from snnconv.graph.parts import Part
+from snnconv.graph.passes import RECOGNISE, run_passes
 from snnconv.graph.reading import InputShape, StatedPart, live_values, read_initializers, read_input, read_opsets
 from snnconv.graph.refusals import first_output, named_refusals
 from snnconv.graph.size import Size
@@ -283,6 +284,7 @@ class _Importer:
                 )
             outputs.append(value)
         graph = self.builder.finish(outputs)
+        run_passes(graph, RECOGNISE)
         return Imported(graph, stated.shape, names, stated.frames, stated.channels_last, stated.parts)
 
 

@@ -9,7 +9,7 @@ import re
 import onnx
 from torch import fx, nn
 
-__all__ = ["Names", "readable_name"]
+__all__ = ["Names", "identifier", "readable_name"]
 
 SCOPES = "pkg.torch.onnx.name_scopes"  # torch's exporter: the path of modules that a node came from
 
@@ -36,6 +36,12 @@ def _attributes_of_torch() -> frozenset[str]:
 RESERVED = _attributes_of_torch() | {"self"}  # fx gives a node's result a variable of its name
 
 
+def identifier(name: str) -> str:
+    """Return an identifier of ASCII letters, digits and underscores, as close to `name` as that allows."""
+    base = re.sub(r"\W+", "_", name, flags=re.ASCII).strip("_") or "node"
+    return f"n_{base}" if not base[0].isalpha() or base in RESERVED or keyword.iskeyword(base) else base
+
+
 class Names:
     """Turns any text into an identifier that is unique and clashes with nothing of a module's own."""
 
@@ -44,10 +50,8 @@ class Names:
         self._counts: dict[str, int] = {}
 
     def unique(self, name: str) -> str:
-        """Return an identifier of ASCII letters, digits and underscores, as close to `name` as that allows."""
-        base = re.sub(r"\W+", "_", name, flags=re.ASCII).strip("_") or "node"
-        if not base[0].isalpha() or base in RESERVED or keyword.iskeyword(base):
-            base = f"n_{base}"
+        """Return the identifier of a name, with a number behind it where it is taken."""
+        base = identifier(name)
         target, count = base, self._counts.get(base, 0)
         while target in self._taken:
             count += 1

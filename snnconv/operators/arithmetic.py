@@ -1,7 +1,4 @@
-"""Add, Sub, Mul, Div: of two activations, or of an activation and a constant.
-
-Exporters write hard-sigmoid and hard-swish as sums, clips and products, too: `relu6(x + 3) / 6`, and x times that.
-"""
+"""Add, Sub, Mul, Div: of two activations, or of an activation and a constant."""
 
 from __future__ import annotations
 
@@ -23,17 +20,11 @@ from snnconv.graph.kinds import Truncation
 from snnconv.graph.modules import Arithmetic, ArithmeticName
 from snnconv.graph.node import Call, NodeView, Refusal
 from snnconv.graph.operator import Arrival, Cost, NeuronPlace, Operator, Time, Work, register_operator
-from snnconv.operators.hard_swish import hard_swish_in
-from snnconv.operators.sigmoid import hard_sigmoid_in
 
 NAMES: dict[str, ArithmeticName] = {"Add": "add", "Sub": "sub", "Mul": "mul", "Div": "div"}
 
 
 def _read(node: NodeView) -> Call:
-    return hard_swish_in(node) or hard_sigmoid_in(node) or _arithmetic(node)
-
-
-def _arithmetic(node: NodeView) -> Call:
     operator = NAMES[node.operator]
     constants = [position for position in (0, 1) if node.is_constant(position)]
     if not constants:
