@@ -21,7 +21,7 @@ from snnconv.data.sources import Labels, to_labels
 from snnconv.errors import DataError
 from snnconv.inputspec import InputSpec
 
-__all__ = ["array_files", "read_images", "read_rows"]
+__all__ = ["ArrayFiles", "array_files", "read_images", "read_rows"]
 
 IMAGES_KEY, LABELS_KEY = "x", "y"
 FORM = {

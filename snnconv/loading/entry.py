@@ -16,7 +16,7 @@ from snnconv.formats.nir import NirReading
 from snnconv.graph.size import Size, sides_of
 from snnconv.loading.files import is_nir_file, load_file, load_nir
 from snnconv.loading.input_shapes import ShapeFinder
-from snnconv.loading.modules import load_module
+from snnconv.loading.modules import load_module, named_parts
 from snnconv.loading.pretrained import TIMM, load_timm
 from snnconv.model import InputSpec, Model
 
@@ -124,7 +124,7 @@ def load_for(
         SnnconvError: The network cannot be loaded, or the data do not tell the shape.
     """
     if isinstance(source, nn.Module) and data is not None:
-        return load_module(source, sample_shape_of(data, purpose))
+        return load_module(source, named_parts(source, data) or sample_shape_of(data, purpose))
     finder = None if data is None else lambda names: input_shapes_of(data, names)
     return _load(source, size=size, pretrained=pretrained, nir=nir, input_shapes=input_shapes, finder=finder)
 
@@ -139,7 +139,7 @@ def load_beside(source: ModelLike, spec: InputSpec, *, size: Size | None = None,
         pretrained: As in `load`.
     """
     if isinstance(source, nn.Module):
-        return load_module(source, spec.sample_shape())
+        return load_module(source, spec.parts or spec.sample_shape())
     shapes = {part.name: part.shape for part in spec.parts}
     return _load(source, size=size, pretrained=pretrained, finder=lambda _: shapes)
 
