@@ -11,6 +11,7 @@ from torch import fx, nn
 from snnconv.errors import InvalidValueError
 from snnconv.graph.access import display_name, module_of, operands
 from snnconv.graph.linear import LINEAR
+from snnconv.graph.modules import SignalSite
 from snnconv.graph.operator import NoForm, operator_of
 from snnconv.graph.passes import role_of
 from snnconv.graph.products import ConstantMatMul, MatMul
@@ -18,6 +19,8 @@ from snnconv.loading import ModelLike, load
 from snnconv.model import SNN, Model, QuantizedANN
 from snnconv.neurons import Code, Coupling, Site, SpikingSite
 from snnconv.spiking.plan import Plan, make_plan, operator_name, prepare
+from snnconv.spiking.signals import origin_of
+from snnconv.spiking.site_labels import site_labels
 from snnconv.spiking.sites import in_words, iter_sites, total_levels_of
 
 __all__ = ["Inspection", "LayerInfo", "SiteInfo", "inspect"]
@@ -48,11 +51,11 @@ class LayerInfo:
 
 @dataclass(frozen=True)
 class SiteInfo:
-    """An activation.
+    """A place of neurons: an activation, or what linear operators and products read.
 
     Attributes:
         name: Name of its node in the ONNX file.
-        operator: Name of its operator.
+        operator: Name of the operator whose output neurons fire.
         shape: Axes of the output for one image.
         ceilings: Number of ceilings; 0 where it is not quantized.
         total_levels: N = L*T; None where it is not quantized, and of power-of-two messages.
@@ -74,14 +77,16 @@ class Inspection:
     Attributes:
         model: Network that was inspected.
         layers: Layers that multiply, in the order of execution.
-        sites: Activations, in the order of execution.
+        sites: Places of neurons, in the order of execution.
         plan: Plan of its conversion; of a spiking network its sites alone.
+        labels: Short names of the sites, no two of them the same.
     """
 
     model: Model
     layers: tuple[LayerInfo, ...]
     sites: tuple[SiteInfo, ...]
     plan: Plan
+    labels: tuple[str, ...]
 
     @property
     def verdict(self) -> str:
@@ -161,10 +166,20 @@ def inspect(model: ModelLike, coupling: Coupling | str = Coupling.MEAN) -> Inspe
         for node in graph.graph.nodes
         if node.op == "call_module" and isinstance(module_of(graph, node), LAYERS)
     )
-    sites = tuple(
+    if isinstance(model, SNN):
+        sites = _sites(graph)
+        plan = Plan(tuple(site.name for site in sites), (), ())
+        return Inspection(model, layers, sites, plan, site_labels(graph))
+    prepared = prepare(model)
+    plan = make_plan(prepared, coupling)
+    return Inspection(model, layers, _sites(prepared.graph), plan, site_labels(prepared.graph))
+
+
+def _sites(graph: fx.GraphModule) -> tuple[SiteInfo, ...]:
+    return tuple(
         SiteInfo(
             display_name(node),
-            operator_name(site),
+            operator_name(_fired(graph, node)),
             tuple(node.meta["shape"]),
             site.ceiling.numel() if isinstance(site, Site) else 0,
             total_levels_of(site),
@@ -172,8 +187,13 @@ def inspect(model: ModelLike, coupling: Coupling | str = Coupling.MEAN) -> Inspe
         )
         for node, site in iter_sites(graph)
     )
-    plan = Plan(tuple(site.name for site in sites), (), ())
-    return Inspection(model, layers, sites, plan if isinstance(model, SNN) else make_plan(prepare(model), coupling))
+
+
+def _fired(graph: fx.GraphModule, node: fx.Node) -> nn.Module:
+    """Return the operator whose output the neurons of a site fire: their own where they take its place."""
+    site = module_of(graph, node)
+    origin = origin_of(graph, operands(node)[0]) if isinstance(site, SignalSite) else node
+    return module_of(graph, origin) if origin.op == "call_module" else site
 
 
 def _layer(node: fx.Node, module: nn.Module) -> LayerInfo:
