@@ -206,8 +206,8 @@ class InputSpec:
         """
         missing = [str(part) for part in self.parts if part.name not in inputs]
         if missing:
-            given = ", ".join(inputs) or "none"
-            raise InvalidValueError(f"The network's inputs {', '.join(missing)} are not given; given are: {given}.")
+            names = ", ".join(inputs) or "none"
+            raise InvalidValueError(f"The network's inputs {', '.join(missing)} are not given; given are: {names}.")
         rows = [part_rows(part, inputs[part.name]) for part in self.parts]
         if len({len(row) for row in rows}) > 1:
             sizes = ", ".join(f"{part.name} {len(row)}" for part, row in zip(self.parts, rows, strict=True))

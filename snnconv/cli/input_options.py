@@ -165,7 +165,8 @@ def warn_of_unknown_pixels(model: Model | ExportedNetwork) -> None:
     spec = model.input
     if spec.layout != "NC" and spec.mean is None and spec.std is None and spec.timesteps is None:
         warnings.warn(
-            "The network's file does not state the mean and standard deviation of its pixels; it gets them in 0..1. "
+            "The network's file does not state the mean and standard deviation of its pixels; it gets them in 0..1, "
+            "and numbers that are no pixels as they are. "
             "Give --mean and --std (--mean 0 --std 1 where 0..1 is right).",
             SnnconvWarning,
             stacklevel=2,

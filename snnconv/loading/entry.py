@@ -115,10 +115,10 @@ def load_for(
         source: Network in any form that `load` takes.
         data: Data that the network is meant for; None where there are none.
         purpose: Use of the data.
-        size: As in `load`.
-        pretrained: As in `load`.
-        nir: As in `load`.
-        input_shapes: As in `load`.
+        size: Height and width of the input.
+        pretrained: True for the trained weights of a timm name.
+        nir: Choices that a NIR file leaves open.
+        input_shapes: Shapes of one sample by the name of the input.
 
     Raises:
         SnnconvError: The network cannot be loaded, or the data do not tell the shape.
@@ -135,8 +135,8 @@ def load_beside(source: ModelLike, spec: InputSpec, *, size: Size | None = None,
     Args:
         source: Network in any form that `load` takes.
         spec: Input of the other network, which tells the shape of an `nn.Module`'s, and axes that a file leaves open.
-        size: As in `load`.
-        pretrained: As in `load`.
+        size: Height and width of the input.
+        pretrained: True for the trained weights of a timm name.
     """
     if isinstance(source, nn.Module):
         return load_module(source, spec.parts or spec.sample_shape())

@@ -42,8 +42,8 @@ def closed_shapes(
     is_image = len(inputs) == 1 and all(len(_sizes(value)) == IMAGE_AXES for value in inputs.values())
     opened = [name for name, value in inputs.items() if name not in known and 0 in _sizes(value)[1:]]
     if finder is not None and opened and not is_image:
-        found = finder(list(inputs))
-        known |= {name: _fitting(inputs[name], found[name]) for name in opened if name in found}
+        data_shapes = finder(list(inputs))
+        known |= {name: _fitting(inputs[name], data_shapes[name]) for name in opened if name in data_shapes}
     _require_closed([inputs[name] for name in opened if name not in known], live_values(proto.graph))
     if len(inputs) == 1:
         for name, shape in known.items():

@@ -13,7 +13,7 @@ from snnconv.data.datasets import open_data
 from snnconv.data.opening import as_images
 from snnconv.data.samples import Samples
 from snnconv.data.shapes import input_shapes_of
-from snnconv.errors import DataError, InvalidValueError
+from snnconv.errors import DataError, InvalidValueError, SnnconvWarning
 from snnconv.inputspec import InputPart, InputSpec
 
 RNG = np.random.default_rng(0)
@@ -265,6 +265,15 @@ def test_what_is_no_data_for_named_inputs(data):
 def test_wrong_keys(save, suffix, message):
     with pytest.raises(DataError, match=re.escape(message)):
         open_data(save(ids=IDS, mask=MASK) + suffix, TEXT, purpose="eval")
+
+
+@pytest.mark.parametrize("y", [Y + 0.5, np.stack([Y, Y], 1)], ids=["fractions", "several"])
+def test_targets_that_are_no_classes_are_left_out(save, y):
+    spec = save(wave=WAVES, y=y)
+    with pytest.warns(SnnconvWarning, match="'y' holds no class indices and is left out; --labels KEY names"):
+        assert open_data(spec, WAVE, purpose="eval").labels is None
+    with pytest.raises(DataError, match="whole number >= 0 for each of the 20"):
+        open_data(spec, WAVE, purpose="eval", labels="y")
 
 
 def test_labels_of_data_that_have_no_arrays():
