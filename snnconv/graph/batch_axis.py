@@ -213,7 +213,7 @@ def _matmul(view: NodeView, batch: int, rank: int) -> Placed:
 
 
 def _trailing(view: NodeView, batch: int, rank: int) -> Placed:
-    """Of an operator over the last axes, counted from one."""
+    """An operator over the last axes, counted from one."""
     return Placed(_with(view, axis=_ours(int(view.attributes.get("axis", -1)), batch, rank)), batch)
 
 

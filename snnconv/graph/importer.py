@@ -134,9 +134,9 @@ class _Importer:
         branch = read_attributes(node)["then_branch" if condition.fixed.all() else "else_branch"]
         self.values.update(read_initializers(branch))
         self._walk(branch.node)
-        for name, made in zip(node.output, branch.output, strict=True):
-            if made.name in self.values:
-                self.values[name] = self.values[made.name]
+        for name, value in zip(node.output, branch.output, strict=True):
+            if value.name in self.values:
+                self.values[name] = self.values[value.name]
             else:
                 self.poisoned.add(name)
         return True
