@@ -5,16 +5,33 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 
+from snnconv.graph.embedding import GatherElements
 from snnconv.graph.emission import Emission
-from snnconv.graph.modules import Gather, Reshape, Slice, Squeeze
+from snnconv.graph.modules import Expand, Gather, Reshape, Slice, Squeeze
 from snnconv.graph.node import Call, NodeView, Refusal
-from snnconv.graph.operator import FREE, NeuronPlace, Operator, Time, moved, register_operator
+from snnconv.graph.operator import (
+    FREE,
+    Composed,
+    NeuronPlace,
+    Operator,
+    Time,
+    moved,
+    register_composed,
+    register_operator,
+)
+from snnconv.graph.sample_rows import taken_of_each_sample
 from snnconv.operators.embedding import embedding_in
 from snnconv.operators.forms import IN_FLOAT, NO_INTEGERS, NO_NIR
 
 
 def _read(node: NodeView) -> Call:
-    return embedding_in(node) or _elements(node)
+    return embedding_in(node) or taken_of_each_sample(node) or _elements(node)
+
+
+def _read_pairs(node: NodeView) -> Call:
+    call = taken_of_each_sample(node)
+    assert call is not None
+    return call
 
 
 def _elements(node: NodeView) -> Call:
@@ -52,3 +69,4 @@ GATHER = register_operator(
         forms={"hardware": NO_INTEGERS, "int8": IN_FLOAT, "nir": NO_NIR},
     )
 )
+PAIRS = register_composed(Composed(reads={("", "GatherND"): _read_pairs}, made_of=(Expand, GatherElements, Reshape)))
