@@ -69,7 +69,8 @@ def _read_convolution(node: NodeView) -> Call:
 
 def _read_gemm(node: NodeView) -> Call:
     call = _one(_as(node, "Gemm"))
-    stated = {key.removeprefix("activation_"): value for key, value in node.attributes.items()}
+    prefix = "activation_"
+    stated = {key.removeprefix(prefix): value for key, value in node.attributes.items() if key.startswith(prefix)}
     return replace(call, modules=(*call.modules, *_activation(node, stated)))
 
 
