@@ -46,6 +46,7 @@ from snnconv.graph.reading import (
 from snnconv.graph.refusals import first_output, named_refusals, reason_of
 from snnconv.graph.sample_rows import numbered, rows_after
 from snnconv.graph.size import Size
+from snnconv.graph.tail import boundary, is_tail, left_out_text
 
 __all__ = ["Imported", "import_graph"]
 
@@ -99,11 +100,13 @@ class _Importer:
         self.unknown_constants: set[str] = set()  # such as follow from the shape of one of those
         self.parameters: dict[tuple[str, str], nn.Parameter] = {}
         self.refused: list[UnsupportedNode] = []
+        self.left_out: list[onnx.NodeProto] = []  # nodes that were refused, and those that depend on them
         self.not_finite: list[str] = []
         self.narrowed: dict[str, list[str]] = {}  # nodes that round their output, by the type to which they round it
         self.folder = Folder()
         self.builder = GraphBuilder()
         self.file_batch: int | None = None
+        self.outputs = [value.name for value in model.graph.output]
 
     def run(self, size: Size | None, shapes: Mapping[str, Sequence[int]] | None) -> Imported:
         """Import; `size` replaces open or other spatial sizes of the input, `shapes` those of named inputs."""
@@ -113,6 +116,7 @@ class _Importer:
         source = self.builder.input(stated.name, stated.shape, stated.frames)
         self.values.update(self._parts(source, stated.parts) if stated.parts else {stated.name: source})
         self._walk(node for node in self.proto.node if not self.live.isdisjoint(node.output))
+        self._leave_tail_out()
         self._raise_refused()
         self._warn_of_narrowed(stated.kind)
         return self._finish(stated)
@@ -132,8 +136,10 @@ class _Importer:
             self._check_names(node)
             if any(name in self.poisoned or name in self.unknown_constants for name in node.input):
                 self._pass_over(node)
+                self.left_out.append(node)
             elif not (self._take_branch(node) or self._take(node)):
                 self.poisoned.update(node.output)
+                self.left_out.append(node)
 
     def _take_branch(self, node: onnx.NodeProto) -> bool:
         """Import the branch that an `If` takes whatever the input is; False of anything else."""
@@ -149,6 +155,20 @@ class _Importer:
             else:
                 self.poisoned.add(name)
         return True
+
+    def _leave_tail_out(self) -> None:
+        """Make what the end of a detector reads the outputs, where all that is refused belongs to that."""
+        refused = {node.name for node in self.refused}
+        nodes = [node for node in self.left_out if readable_name(node) in refused]
+        if not is_tail(nodes, self.left_out) or self.not_finite:
+            return
+        read = boundary(self.left_out, self.values)
+        kept = [value.name for value in self.proto.output if value.name in self.values]
+        names = list(dict.fromkeys([*kept, *read]))
+        if not read or any(value.batch_axis or value.merged > 1 or value.rows for value in read.values()):
+            return
+        self.outputs, self.refused = names, []
+        warnings.warn(left_out_text(self.left_out, list(read)), SnnconvWarning, stacklevel=2)
 
     def _raise_refused(self) -> None:
         if self.not_finite and len(self.not_finite) == len(self.refused):
@@ -277,27 +297,47 @@ class _Importer:
                 self.values[name] = made(call)
 
     def _finish(self, stated: InputShape) -> Imported:
-        names = tuple(value.name for value in self.proto.output)
-        if not names:
-            raise ModelError("The network has no output.")
-        if len(set(names)) < len(names):
-            raise ModelError(f"Two outputs have the same name: {', '.join(names)}.")
-        outputs = []
-        for name in names:
-            value = self.values.get(name)
-            if not isinstance(value, Activation):
-                raise ModelError(f"The output {name!r} does not depend on the input.")
-            if value.merged > 1:
-                raise ModelError(f"The output {name!r} has the batch merged with another axis: export it with axis 0.")
-            if value.batch_axis:
-                raise ModelError(
-                    f"The output {name!r} has the batch at axis {value.batch_axis}: export the network with the batch "
-                    "at axis 0 of every output."
-                )
-            outputs.append(value)
-        graph = self.builder.finish(outputs)
+        outputs = self._outputs()
+        graph = self.builder.finish(list(outputs.values()))
         run_passes(graph, RECOGNISE)
-        return Imported(graph, stated.shape, names, stated.frames, stated.channels_last, stated.parts)
+        return Imported(graph, stated.shape, tuple(outputs), stated.frames, stated.channels_last, stated.parts)
+
+    def _outputs(self) -> dict[str, Activation]:
+        """Return the outputs that depend on the input.
+
+        Raises:
+            ModelError: There is none, or the file has the batch of one elsewhere than at axis 0.
+        """
+        if not self.outputs:
+            raise ModelError("The network has no output.")
+        if len(set(self.outputs)) < len(self.outputs):
+            raise ModelError(f"Two outputs have the same name: {', '.join(self.outputs)}.")
+        values = {name: self.values.get(name) for name in self.outputs}
+        outputs = {name: value for name, value in values.items() if isinstance(value, Activation)}
+        fixed = ", ".join(repr(name) for name in values if name not in outputs)
+        if not outputs:
+            raise ModelError(f"The output {fixed} does not depend on the input.")
+        if fixed:
+            warnings.warn(f"The output {fixed} is constant, and left out.", SnnconvWarning, stacklevel=2)
+        for name, value in outputs.items():
+            _check_batch(name, value)
+        return outputs
+
+
+def _check_batch(name: str, value: Activation) -> None:
+    """Check that an output has the batch at axis 0 in the file, too; elsewhere, say where it is in the graph.
+
+    Raises:
+        ModelError: The file has the batch merged with another axis.
+    """
+    if value.merged > 1 or value.rows:
+        raise ModelError(f"The output {name!r} has the batch merged with another axis: export it with axis 0.")
+    if value.batch_axis:
+        warnings.warn(
+            f"The output {name!r} has the batch at axis {value.batch_axis} in the file; here it is at axis 0.",
+            SnnconvWarning,
+            stacklevel=2,
+        )
 
 
 def _all_finite(array: np.ndarray, operator: str) -> bool:

@@ -364,11 +364,6 @@ def test_a_network_without_input() -> None:
         import_graph(model)
 
 
-def test_an_output_whose_batch_is_not_first() -> None:
-    with pytest.raises(ModelError, match="'y' has the batch at axis 2: export the network with the batch at axis 0"):
-        import_graph(model_of([node("Transpose", ["x"], "y")], {}, (3, 4)))
-
-
 def test_a_batch_that_is_not_moved_back() -> None:
     nodes = [node("Transpose", ["x"], "t", perm=[1, 0, 2]), node("Flatten", ["t"], "y")]
     [(name, _, why)] = refused(model_of(nodes, {}, (3, 4)))
