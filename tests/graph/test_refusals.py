@@ -492,6 +492,7 @@ def test_a_module_that_torch_cannot_export_is_refused_by_what_it_holds() -> None
     ]
 
 
+@pytest.mark.filterwarnings("ignore::snnconv.errors.SnnconvWarning")
 def test_every_error_is_ours() -> None:
     """Whatever attributes are missing or of the wrong type, no foreign exception comes out."""
     from snnconv.graph.node import HANDLERS
