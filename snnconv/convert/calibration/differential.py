@@ -81,6 +81,7 @@ def calibrate_sigma_delta(
     octaves: int | None = None,
     *,
     ceilings: str | None = None,
+    correct_weights: bool = False,
     progress: Progress = no_progress,
 ) -> SigmaDeltaCalibration:
     """Give an ANN sigma-delta neurons whose thresholds, octaves, initial values and biases suit its activations.
@@ -100,7 +101,7 @@ def calibrate_sigma_delta(
         SnnconvWarning: No unit of some site tells anything, because its messages are all too large.
     """
     snn = unroll(ann, partial(_uncalibrated, timesteps))
-    walk = DifferentialWalk(ann, snn, batches)
+    walk = DifferentialWalk(ann, snn, batches, correct_weights=correct_weights)
     sites: list[SigmaDeltaSite] = []
     silent: list[str] = []
     for visit in walk.visits(progress):
