@@ -9,7 +9,8 @@ the mean: one more source of unevenness.
 *Reads*: a linear operator, and each side of a product of signals (the queries, keys and values of attention), takes
 spikes. So neurons stand where one of them reads what no neuron fires: a norm, a softmax, a product. What only moves
 values between the two is passed over; where one layer makes all that products read (queries, keys and values at once),
-neurons stand right behind it, so that each of its channels has a threshold of its own. The residual stream is no place for neurons: it stays a sum of what others fired.
+neurons stand right behind it, so that each of its channels has a threshold of its own. The residual stream is no place
+for neurons: it stays a sum of what others fired.
 
 An activation that no linear operator follows stays analog: what it puts out crosses no synapse.
 """
@@ -24,7 +25,7 @@ from snnconv.graph.operator import FREE, NeuronPlace, Time, find_operator, has_s
 from snnconv.graph.passes import SIMPLIFY, Pass, Property, guaranteed
 from snnconv.spiking.sites import insert_after, is_site, is_transfer
 
-__all__ = ["READS_PLACED", "SIGNALS_PLACED", "origin_of", "place_reads", "place_signals"]
+__all__ = ["READS_PLACED", "SIGNALS_PLACED", "origin_of", "place_reads", "place_signals", "reads_signals"]
 
 
 def _place_signals(graph: fx.GraphModule) -> bool:
@@ -136,6 +137,19 @@ def origin_of(graph: fx.GraphModule, node: fx.Node) -> fx.Node:
     while node.op == "call_module" and _moves_alone(graph, node):
         node = operands(node)[0]
     return node
+
+
+def reads_signals(graph: fx.GraphModule) -> bool:
+    """Return whether an ANN with its sites has neurons behind norms or softmaxes, or products of signals."""
+    return any(_is_product(module_of(graph, node)) or _is_fired_read(graph, node) for node in calls(graph))
+
+
+def _is_fired_read(graph: fx.GraphModule, node: fx.Node) -> bool:
+    """Whether neurons fire the values of a norm or softmax as they are."""
+    operator = find_operator(module_of(graph, node))
+    if operator is None or operator.activation_of(module_of(graph, node)) is not NeuronPlace.READ:
+        return False
+    return any(user.op == "call_module" and isinstance(module_of(graph, user), SignalSite) for user in node.users)
 
 
 def _moves(module: nn.Module) -> bool:

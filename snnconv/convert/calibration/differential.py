@@ -92,10 +92,11 @@ def calibrate_sigma_delta(
         timesteps: T.
         octaves: K of every site; None: each site's own, by measurement.
         ceilings: "layer" for one threshold a site; "channel" or None: one a channel.
+        correct_weights: True to correct the weights of each layer, by what it is told at the last step (ridge.py).
         progress: Display of the progress.
 
     Returns:
-        The spiking network, with the ANN's weights and other biases.
+        The spiking network, with other biases than the ANN's, and where asked for other weights.
 
     Warns:
         SnnconvWarning: No unit of some site tells anything, because its messages are all too large.

@@ -11,8 +11,8 @@ from torch import Tensor, fx
 from snnconv.convert.calibration.batches import evenly
 from snnconv.convert.calibration.bias import add_bias, bias_carrier
 from snnconv.convert.calibration.frontier import Frontier
-from snnconv.convert.calibration.telling_record import TellingRecord, observe_values
 from snnconv.convert.calibration.ridge import correct_layer, is_correctable
+from snnconv.convert.calibration.telling_record import TellingRecord, observe_values
 from snnconv.graph.access import calls, module_of, operands, samples_within, shared_parameters
 from snnconv.model import SNN, Model
 from snnconv.neurons import Coupling, SpikingSite

@@ -19,7 +19,7 @@ from operator import add
 from typing import Any, cast
 
 import torch
-from torch import Tensor, fx
+from torch import Tensor, fx, nn
 
 from snnconv.convert.calibration.frontier import Frontier
 from snnconv.convert.calibration.least_squares import GramMatrices, fitting_correction
