@@ -131,7 +131,7 @@ def digit_rows(shared: Path) -> Iterator[dict[str, Any]]:
     ann.input = replace(ann.input, mean=(0.1307,), std=(0.3081,))
     images = snnconv.open_data(f"{data}[{DIGITS}:]", ann.input, purpose="eval")
     batches = [x for x, _ in images.batches(64)]
-    labels = torch.as_tensor(images.labels.copy())
+    labels = torch.as_tensor(np.asarray(images.labels))
     wanted = outputs(ann.graph, batches, file.stem)
     common = ["--mean", "0.1307", "--std", "0.3081", "--calibration-data", f"{data}[:{DIGITS}]"]
     with tempfile.TemporaryDirectory() as name:
