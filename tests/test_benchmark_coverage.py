@@ -24,15 +24,15 @@ def test_every_family_and_every_network_of_the_table_exists() -> None:
 
 def test_reasons_are_short_and_counted() -> None:
     nodes = [
-        UnsupportedNode("a", "Gelu", BY_OPERATOR["Gelu"]),
-        UnsupportedNode("b", "Erf", BY_OPERATOR["Erf"]),
+        UnsupportedNode("a", "GRU", BY_OPERATOR["GRU"]),
+        UnsupportedNode("b", "LSTM", BY_OPERATOR["LSTM"]),
         UnsupportedNode("c", "Resize", "its mode 'cubic' is not supported; nearest and linear are"),
-        UnsupportedNode("d", "LSTM", "the operator is not known"),
+        UnsupportedNode("d", "Hardmax", "the operator is not known"),
     ]
     assert coverage.reasons(nodes) == {
-        "GELU": 2,
+        "a recurrent layer (LSTM, GRU)": 2,
         "Resize: its mode 'cubic' is not supported; nearest and linear are": 1,
-        "LSTM: the operator is not known": 1,
+        "Hardmax: the operator is not known": 1,
     }
 
 

@@ -21,7 +21,7 @@ from snnconv.convert.site_records import OutputDifference, Sites, record_sites, 
 from snnconv.errors import InvalidValueError, VerificationError
 from snnconv.graph.access import display_name, samples_kept_within, samples_within
 from snnconv.graph.precision import to_double
-from snnconv.model import SNN, Model, rows_of
+from snnconv.model import SNN, Model, class_count, rows_of
 from snnconv.neurons import Code, NoForm, SpikingSite, capabilities_of, unfold_time
 from snnconv.spiking.messages import MessagePassing, code_of, initial_value
 from snnconv.spiking.sites import iter_sites
@@ -81,7 +81,7 @@ class _Comparison:
         self.reference = replace(reference, graph=to_double(reference.graph))
         self.sums = {node: _Sums() for node, _ in iter_sites(self.double.graph)}
         self.outputs, self.answers = OutputDifference(), OutputDifference()
-        self.same = 0
+        self.same: int | None = None  # samples of the same class; None where the first output names none
 
     def add(self, x: Tensor) -> None:
         """Compare on one batch of images."""
@@ -96,7 +96,10 @@ class _Comparison:
         reference = self.reference(batch)
         references = reference if isinstance(reference, tuple) else (reference,)
         self.answers.add(outputs, references)
-        self.same += int((rows_of(references[0]).argmax(1) == rows_of(outputs[0]).argmax(1)).sum())
+        if class_count(references[0].shape[1:]) is not None:
+            self.same = (self.same or 0) + int(
+                (rows_of(references[0]).argmax(1) == rows_of(outputs[0]).argmax(1)).sum()
+            )
 
     def _pass_messages(self, x: Tensor, outputs: tuple[Tensor, ...], sites: Sites) -> None:
         """Run the messages beside the network, step by step."""
@@ -135,7 +138,7 @@ class _Comparison:
         """Return the comparison on so many images."""
         telling = tuple(_site(node, site, self.sums[node]) for node, site in _neurons(self.double))
         tolerance = 10.0 ** math.ceil(math.log10(max(1e-16, *(site.difference for site in telling))))
-        agreement = 100 * self.same / images
+        agreement = None if self.same is None else 100 * self.same / images
         return Verification(images, tolerance, self.answers.relative, agreement, (), telling)
 
 

@@ -91,7 +91,7 @@ class Verification:
         images: Number of images that were compared.
         tolerance: Smallest power of ten that covers the largest difference of any site, as a share of its ceiling.
         logits_difference: Largest difference of the outputs, relative to the largest output.
-        agreement: Share of images with the same arg-max, in percent.
+        agreement: Share of images with the same arg-max, in percent; None where the first output names no classes.
         sites: Each site in the order of execution; none under differential coupling.
         telling: Each site under differential coupling.
     """
@@ -99,7 +99,7 @@ class Verification:
     images: int
     tolerance: float
     logits_difference: float
-    agreement: float
+    agreement: float | None
     sites: tuple[SiteReport, ...]
     telling: tuple[TellingSite, ...] = ()
 

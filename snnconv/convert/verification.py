@@ -23,7 +23,7 @@ from snnconv.errors import InvalidValueError, ModelError, VerificationError
 from snnconv.graph.access import display_name, module_of, operands, samples_kept_within, samples_within
 from snnconv.graph.precision import to_double
 from snnconv.loading import ModelLike, load
-from snnconv.model import SNN, Model, QuantizedANN, rows_of
+from snnconv.model import SNN, Model, QuantizedANN, class_count, rows_of
 from snnconv.neurons import Coupling, QuantizedSite, unfold_time
 from snnconv.spiking.sites import cap_of, is_rectifier, iter_sites
 from snnconv.spiking.temporal import bends
@@ -113,7 +113,7 @@ class _Comparison:
         self.caps = _caps(ann)
         self.sums = {name: SiteComparison() for name in _same_sites(self.reference, self.spiking)}
         self.whole, self.read_out = OutputDifference(), OutputDifference()
-        self.same = 0
+        self.same: int | None = None  # samples of the same class; None where the first output names none
 
     def add(self, x: Tensor) -> None:
         """Compare on one batch of images."""
@@ -129,7 +129,10 @@ class _Comparison:
             self.sums[name].add(site, self.caps.get(name, math.inf), received, means[name], current)
         self.whole.add(outputs[:1], references[:1])
         self.read_out.add(outputs, read_out)
-        self.same += int((rows_of(references[0]).argmax(1) == rows_of(outputs[0]).argmax(1)).sum())
+        if class_count(references[0].shape[1:]) is not None:
+            self.same = (self.same or 0) + int(
+                (rows_of(references[0]).argmax(1) == rows_of(outputs[0]).argmax(1)).sum()
+            )
 
     def require_equal(self) -> None:
         """Refuse networks that differ by more than rounding."""
@@ -164,7 +167,8 @@ class _Comparison:
             assert isinstance(site, QuantizedSite)
             sites.append(site_report(display_name(node), site, self.sums[str(node.target)]))
         tolerance = 10.0 ** math.ceil(math.log10(max(1e-16, *(site.difference for site in sites))))
-        return Verification(images, tolerance, self.whole.relative, 100 * self.same / images, tuple(sites))
+        agreement = None if self.same is None else 100 * self.same / images
+        return Verification(images, tolerance, self.whole.relative, agreement, tuple(sites))
 
 
 def _same_sites(reference: fx.GraphModule, spiking: fx.GraphModule) -> set[str]:

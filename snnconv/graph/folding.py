@@ -22,14 +22,18 @@ from snnconv.graph.node import Activation, Constant, NodeView, Pieces, Refusal
 __all__ = ["FOLDABLE", "Folder", "cast_like", "piece_of", "shape_of"]
 
 _FOLDABLE = """
-    Abs Add And ArgMax ArgMin BatchNormalization Cast CastLike Ceil Clip Concat Constant ConstantOfShape Cos
-    CumSum Div Equal Exp Expand EyeLike Flatten Floor Gather GatherElements GatherND Gemm Greater
-    GreaterOrEqual Identity Less LessOrEqual Log MatMul Max Min Mod Mul Neg NonZero Not Or Pad Pow Range
-    Reciprocal ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum Relu Reshape Resize Round ScatterElements
-    ScatterND Shape Sigmoid Sign Sin Size Slice Softmax Split Sqrt Squeeze Sub Sum Tanh Tile Transpose Trilu
-    Unsqueeze Where Xor
+    Abs Acos Acosh Add And ArgMax ArgMin Asin Asinh Atan Atanh BatchNormalization BitShift BitwiseAnd BitwiseNot
+    BitwiseOr BitwiseXor Cast CastLike Ceil Celu Clip Compress Concat Constant ConstantOfShape Cos Cosh CumSum
+    DepthToSpace DequantizeLinear Div Einsum Elu Equal Erf Exp Expand EyeLike Flatten Floor Gather
+    GatherElements GatherND Gelu Gemm Greater GreaterOrEqual HardSigmoid HardSwish Identity IsInf IsNaN
+    LayerNormalization LeakyRelu Less LessOrEqual Log LogSoftmax LpNormalization MatMul Max Mean Min Mish Mod
+    Mul Neg NonZero Not OneHot Or Pad Pow QuantizeLinear Range Reciprocal ReduceL1 ReduceL2 ReduceLogSum
+    ReduceLogSumExp ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum ReduceSumSquare Relu Reshape Resize
+    Round ScatterElements ScatterND Selu Shape Sigmoid Sign Sin Sinh Size Slice Softmax Softplus Softsign
+    SpaceToDepth Split Sqrt Squeeze Sub Sum Tan Tanh Tile TopK Transpose Trilu Unsqueeze Where Xor
 """
 FOLDABLE = frozenset(_FOLDABLE.split())
+IMPLEMENTED_FROM = {"DequantizeLinear": 19, "QuantizeLinear": 19}  # opset; before it they mean the same
 MAX_BYTES = 2**30  # of all folded values of one file together
 SMALL = 1024  # elements of an operand whose values, not only its shape, go into the inference of sizes
 
@@ -102,9 +106,10 @@ class Folder:
     def _compute(self, node: onnx.NodeProto, view: NodeView, operands: Sequence[Array | None]) -> list[Array]:
         known = {name: value for name, value in zip(node.input, operands, strict=True) if value is not None}
         try:
+            opset = max(view.opset, IMPLEMENTED_FROM.get(node.op_type, 0))
             if node.op_type != "Constant":  # its value is in the file already
-                self._spend(_inferred_bytes(node, view.opset, known))
-            return _evaluate(node, view.opset, known)
+                self._spend(_inferred_bytes(node, opset, known))
+            return _evaluate(node, opset, known)
         except Refusal:
             raise
         except Exception as error:  # onnx raises what it likes on nodes that are wrong
@@ -121,6 +126,8 @@ def _inferred_bytes(node: onnx.NodeProto, opset: int, known: dict[str, Array]) -
     """Size of the outputs, in bytes."""
     if node.op_type == "NonZero":  # at most an index for each axis of each element
         return sum(8 * value.size * max(1, value.ndim) for value in known.values())
+    if node.op_type == "Compress":  # at most all elements
+        return sum(value.nbytes for value in known.values())
     types = {
         name: onnx.helper.make_tensor_type_proto(onnx.helper.np_dtype_to_tensor_dtype(value.dtype), value.shape)
         for name, value in known.items()

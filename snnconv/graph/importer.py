@@ -134,9 +134,9 @@ class _Importer:
         branch = read_attributes(node)["then_branch" if condition.fixed.all() else "else_branch"]
         self.values.update(read_initializers(branch))
         self._walk(branch.node)
-        for name, made in zip(node.output, branch.output, strict=True):
-            if made.name in self.values:
-                self.values[name] = self.values[made.name]
+        for name, value in zip(node.output, branch.output, strict=True):
+            if value.name in self.values:
+                self.values[name] = self.values[value.name]
             else:
                 self.poisoned.add(name)
         return True
@@ -254,7 +254,7 @@ class _Importer:
 
     def _add(self, node: onnx.NodeProto, place: Placed, calls: Sequence[Call]) -> None:
         def made(call: Call) -> Activation:
-            return placed(self.builder.chain(place.view, call), place.batch_axis)
+            return placed(self.builder.chain(place.view, call), place.batch_axis, place.merged)
 
         if node.op_type == "SplitToSequence":
             self.values[node.output[0]] = Pieces(tuple(made(call) for call in calls))
@@ -277,6 +277,8 @@ class _Importer:
             value = self.values.get(name)
             if not isinstance(value, Activation):
                 raise ModelError(f"The output {name!r} does not depend on the input.")
+            if value.merged > 1:
+                raise ModelError(f"The output {name!r} has the batch merged with another axis: export it with axis 0.")
             if value.batch_axis:
                 raise ModelError(
                     f"The output {name!r} has the batch at axis {value.batch_axis}: export the network with the batch "
@@ -305,7 +307,7 @@ def _placed(view: NodeView, domain: str) -> Placed:
     """
     if not domain:
         return batch_first(view)
-    if any(isinstance(operand, Activation) and operand.batch_axis for operand in view.operands):
+    if any(isinstance(operand, Activation) and (operand.batch_axis or operand.merged > 1) for operand in view.operands):
         raise Refusal("it takes a tensor whose batch axis was moved, and no node before it moves it back")
     return Placed(view)
 

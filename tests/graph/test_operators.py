@@ -147,6 +147,8 @@ LINEAR = [
     Case("Gemm", (6,), {"w": rand(6, 5), "b": f32(0.7)}),
     Case("Gemm", (6,), {"w": rand(6, 5), "b": rand(5)}, {"beta": 0.0}),
     Case("Gemm", (6,), {"w": rand(6, 5)}, opsets=(11, 18, 99)),
+    Case("Gemm", (6,), {"w": rand(6, 6)}, order=("x", "w", "x")),
+    Case("Gemm", (6,), {"w": rand(6, 6)}, {"beta": -0.5}, order=("x", "w", "x")),
     Case("MatMul", (6,), {"w": rand(6, 5)}),
     Case("MatMul", (3, 6), {"w": rand(6, 5)}),
     Case("MatMul", (2, 3, 6), {"w": rand(1, 6, 5)}),
@@ -160,6 +162,60 @@ LINEAR = [
     Case("MatMul", (2, 3, 6), {"w": rand(3)}, order=("w", "x")),
     Case("MatMul", (4, 4), order=("x", "x")),
     Case("MatMul", (3, 4, 4), order=("x", "x")),
+]
+EINSUM = [
+    *(
+        Case("Einsum", shape, {}, {"equation": equation}, (12, 18, 99), ("x",) * (1 + equation.count(",")))
+        for equation, shape in {
+            "bij->bji": (3, 4),
+            "bhij->bi": (2, 3, 4),
+            "bhij -> bjh": (2, 3, 4),
+            "...ij->...ji": (2, 3, 4),
+            "bij,bkj->bik": (3, 4),
+            "bhid,bhjd->bhij": (2, 3, 4),
+            "bihd,bjhd->bhij": (3, 2, 4),
+            "bihd,bjhd->bijh": (3, 2, 4),
+            "bij,bij->bij": (3, 4),
+            "bij,bij->bji": (3, 4),
+            "bij,bij->b": (3, 4),
+            "bij,bik->bjk": (3, 4),
+            "bi,bj->bij": (3,),
+            "bij,bkl->bik": (3, 4),
+            "bxhij,byhij->bhxy": (2, 3, 2, 2),
+            "...i,...j->...ij": (2, 3),
+        }.items()
+    ),
+    *(
+        Case("Einsum", shape, {"w": rand(*weight)}, {"equation": equation}, (12, 18, 99), order)
+        for equation, shape, weight, order in [
+            ("bij,jk->bik", (3, 4), (4, 5), ("x", "w")),
+            ("bi,ki->bk", (3,), (4, 3), ("x", "w")),
+            ("ki,bi->bk", (3,), (4, 3), ("w", "x")),
+            ("bij,ik->bjk", (3, 4), (3, 5), ("x", "w")),
+            ("bhid,hdk->bhik", (2, 3, 4), (2, 4, 5), ("x", "w")),
+            ("bihd,hde->bie", (3, 2, 4), (2, 4, 5), ("x", "w")),
+            ("bie,ehd->bhid", (3, 4), (4, 2, 5), ("x", "w")),
+            ("bij,j->bi", (3, 4), (4,), ("x", "w")),
+            ("bij,j->bij", (3, 4), (4,), ("x", "w")),
+            ("bijk,jk->bi", (2, 3, 4), (3, 4), ("x", "w")),
+            ("bij,k->bjk", (3, 4), (5,), ("x", "w")),
+        ]
+    ),
+]
+HEADS = {"q_num_heads": 4, "kv_num_heads": 4}
+ATTENTION = [
+    Case("Attention", (4, 5, 6), attributes=attributes, constants=constants, order=order, opsets=opsets)
+    for opsets in [(23, 99)]
+    for attributes, constants, order in [
+        ({}, {}, ("x", "x", "x")),
+        ({"scale": 0.3, "is_causal": 1}, {}, ("x", "x", "x")),
+        ({}, {"m": np.tril(np.ones((5, 5))) > 0}, ("x", "x", "x", "m")),
+        ({}, {"m": rand(1, 4, 5, 5)}, ("x", "x", "x", "m")),
+        ({"is_causal": 1}, {"m": rand(4, 5, 5)}, ("x", "x", "x", "m")),
+    ]
+] + [
+    Case("Attention", (5, 8), attributes=attributes, order=("x", "x", "x"), opsets=(23, 99))
+    for attributes in [HEADS, {**HEADS, "is_causal": 1}]
 ]
 NORMALIZATION = [
     Case(
@@ -183,11 +239,11 @@ NORMALIZATION = [
     Case("LayerNormalization", (4, 6), {"s": rand(1), "b": rand(6)}, opsets=(17, 99)),
     Case("LayerNormalization", (4, 6), {"s": rand(4, 1), "b": rand(6)}, opsets=(17, 99)),
     Case("LayerNormalization", (4, 6), {"s": np.ones(6, np.float32)}, opsets=(17, 99)),
-    Case("RMSNormalization", (4, 6), {"s": rand(6)}, opsets=(23, 99), same=False),
-    Case("RMSNormalization", (4, 6), {"s": rand(4, 6)}, {"axis": 1, "epsilon": 0.1}, opsets=(23, 99), same=False),
-    Case("RMSNormalization", (4, 6), {"s": np.ones(6, np.float32)}, opsets=(23, 99), same=False),
-    Case("SimplifiedLayerNormalization", (4, 6), {"s": rand(6)}, {"axis": -1}, opsets=(13, 17), same=False),
-    Case("GroupNormalization", image(5, 3), {"s": rand(2), "b": rand(2)}, {"num_groups": 2}, opsets=(18,), same=False),
+    Case("RMSNormalization", (4, 6), {"s": rand(6)}, opsets=(23, 99)),
+    Case("RMSNormalization", (4, 6), {"s": rand(4, 6)}, {"axis": 1, "epsilon": 0.1}, opsets=(23, 99)),
+    Case("RMSNormalization", (4, 6), {"s": np.ones(6, np.float32)}, opsets=(23, 99)),
+    Case("SimplifiedLayerNormalization", (4, 6), {"s": rand(6)}, {"axis": -1}, opsets=(13, 17)),
+    Case("GroupNormalization", image(5, 3), {"s": rand(2), "b": rand(2)}, {"num_groups": 2}, opsets=(18,)),
     Case("GroupNormalization", image(5), {"s": rand(4), "b": rand(4)}, {"num_groups": 4}, opsets=(18,)),
     *(
         Case(
@@ -196,7 +252,6 @@ NORMALIZATION = [
             {"s": rand(4), "b": rand(4)},
             {"num_groups": groups, "epsilon": 0.1},
             opsets=(21, 99),
-            same=groups == 4,
         )
         for spatial in ((6,), (5, 3), (2, 3, 2))
         for groups in (1, 2, 4)
@@ -219,7 +274,6 @@ NORMALIZATION = [
             opsets=(17,),
             order=("x", "x", *(name for name in constants)),
             outputs=outputs,
-            same=False,
             domain="com.microsoft",
         )
         for name, constants in (
@@ -276,16 +330,16 @@ ACTIVATION = [
             (image(5, 3), {"axis": -1}),
         )
     ),
-    Case("Gelu", image(5, 5), opsets=(20, 99), same=False),
-    Case("Gelu", image(5, 5), attributes={"approximate": "tanh"}, opsets=(20, 99), same=False),
-    Case("Gelu", image(5, 5), opsets=(17,), same=False, domain="com.microsoft"),
-    Case("BiasGelu", image(5, 5), {"b": rand(5)}, opsets=(17,), same=False, domain="com.microsoft"),
-    Case("FastGelu", image(5, 5), {"b": rand(5)}, opsets=(17,), same=False, domain="com.microsoft"),
-    Case("FastGelu", image(5, 5), opsets=(17,), same=False, domain="com.microsoft"),
-    Case("QuickGelu", image(5, 5), opsets=(17,), same=False, domain="com.microsoft"),
-    Case("QuickGelu", image(5, 5), attributes={"alpha": 1.0}, opsets=(17,), same=False, domain="com.microsoft"),
-    Case("Swish", image(5, 5), opsets=(24, 99), same=False, judged_at=24),
-    Case("Swish", image(5, 5), attributes={"alpha": 0.7}, opsets=(24, 99), same=False, judged_at=24),
+    Case("Gelu", image(5, 5), opsets=(20, 99)),
+    Case("Gelu", image(5, 5), attributes={"approximate": "tanh"}, opsets=(20, 99)),
+    Case("Gelu", image(5, 5), opsets=(17,), domain="com.microsoft"),
+    Case("BiasGelu", image(5, 5), {"b": rand(5)}, opsets=(17,), domain="com.microsoft"),
+    Case("FastGelu", image(5, 5), {"b": rand(5)}, opsets=(17,), domain="com.microsoft"),
+    Case("FastGelu", image(5, 5), opsets=(17,), domain="com.microsoft"),
+    Case("QuickGelu", image(5, 5), opsets=(17,), domain="com.microsoft"),
+    Case("QuickGelu", image(5, 5), attributes={"alpha": 1.0}, opsets=(17,), domain="com.microsoft"),
+    Case("Swish", image(5, 5), opsets=(24, 99), judged_at=24),
+    Case("Swish", image(5, 5), attributes={"alpha": 0.7}, opsets=(24, 99), judged_at=24),
     Case("Mish", image(5, 5), opsets=(18, 99)),
     Case("Elu", image(5, 5)),
     Case("Elu", image(5, 5), attributes={"alpha": 0.3}),
@@ -301,6 +355,7 @@ ACTIVATION = [
     *(Case(operator, image(5, 5)) for operator in ("Abs", "Ceil", "Exp", "Floor", "Reciprocal", "Sin", "Cos")),
     *(Case(operator, image(5, 5), opsets=(9, 13, 99)) for operator in ("Erf", "Sign")),
     *(Case(operator, image(5, 5), before="Abs") for operator in ("Log", "Sqrt")),
+    *(Case(operator, image(5, 5), opsets=(9, 99)) for operator in ("Asinh", "Atan", "Cosh", "Sinh", "Tan")),
     Case("Round", image(5, 5), opsets=(11, 99)),
     *(Case("Pow", image(5, 5), {"e": f32(exponent)}) for exponent in (2, 3, 1, -1, -2)),
     *(Case("Pow", image(5, 5), {"e": f32(exponent)}, before="Abs") for exponent in (0.5, 0.3, -0.25)),
@@ -353,6 +408,16 @@ SELECTION = [
     Case("Where", image(5, 5), {"a": ints(3), "o": ints(-2)}, kinds=(BOOL, INT64), opsets=(9, 16, 99)),
 ]
 ARITHMETIC.append(Case("Neg", image(5, 5)))
+ARITHMETIC += [
+    case
+    for operator in ("Sum", "Mean")
+    for case in (
+        Case(operator, image(5, 5), order=("x",)),
+        Case(operator, image(5, 5), order=("x", "x")),
+        Case(operator, image(5, 5), {"c": rand(4, 1, 1)}, order=("c", "x", "x", "x"), opsets=(8, 99)),
+        Case(operator, image(5, 1), {"c": rand(1, 1, 5, 6), "d": f32(2)}, opsets=(8, 99)),
+    )
+]
 JOIN = [
     Case("Concat", image(5, 5), attributes={"axis": 1}, order=("x", "x")),
     Case("Concat", image(5, 5), attributes={"axis": 2}, order=("x",)),
@@ -566,7 +631,49 @@ RESIZE = [
         )
         for rounding in ("round_prefer_floor", "round_prefer_ceil", "floor", "ceil")
     ),
-    Case("Resize", image(6), {"r": rand(0), "s": np.array([1, 1, 2], np.float32)}, {"mode": "linear"}, opsets=(11, 18)),
+    *(
+        Case(
+            "Resize",
+            image(6),
+            {"r": rand(0), "s": np.array([1, 1, factor], np.float32)},
+            {"mode": mode, "coordinate_transformation_mode": positions},
+            opsets=(11, 18),
+        )
+        for mode in ("nearest", "linear")
+        for positions in ("half_pixel", "pytorch_half_pixel", "asymmetric", "align_corners")
+        for factor in (2, 1.7, 0.4)
+    ),
+    *(
+        Case(
+            "Resize",
+            image(5, 6),
+            {"r": rand(0), "s": np.array([1, 1, *factors], np.float32)},
+            {"mode": "cubic", "coordinate_transformation_mode": positions, **settings},
+            opsets=(11, 18, 99),
+        )
+        for positions in ("half_pixel", "pytorch_half_pixel", "asymmetric", "align_corners")
+        for factors in ((2, 2), (1.3, 2.5), (0.6, 0.2), (1, 0.5))
+        for settings in ({}, {"cubic_coeff_a": -0.5, "exclude_outside": 1})
+    ),
+    *(
+        Case(
+            "Resize",
+            image(9, 8),
+            {"r": None, "s": None, "n": ints(*sizes)},
+            {"mode": mode, "axes": [2, 3], "antialias": 1, "exclude_outside": outside},
+            opsets=(18, 99),
+        )
+        for outside in (0, 1)
+        for mode in ("linear", "cubic")
+        for sizes in ((4, 3), (5, 8), (18, 5))
+    ),
+    Case(
+        "Resize",
+        image(4, 6),
+        {"r": rand(0), "s": np.array([1, 1, 0.5, 1.5], np.float32)},
+        {"mode": "linear", "coordinate_transformation_mode": "half_pixel_symmetric"},
+        opsets=(19, 99),
+    ),
     Case("Resize", image(5, 6), {"s": np.array([1, 1, 2, 3], np.float32)}, opsets=(10,)),
     Case("Resize", image(6, 6), {"s": np.array([1, 1, 0.5, 0.5], np.float32)}, opsets=(10,)),
     Case("Resize", image(5, 6), {"s": np.array([1, 1, 2, 3], np.float32)}, {"mode": "linear"}, opsets=(10,)),
@@ -640,6 +747,8 @@ CASES = [
         CONV,
         CONV_TRANSPOSE,
         LINEAR,
+        EINSUM,
+        ATTENTION,
         NORMALIZATION,
         ACTIVATION,
         ARITHMETIC,
