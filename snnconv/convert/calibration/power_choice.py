@@ -20,6 +20,7 @@ cross-validation: channels choose on one half of the images, and are judged on t
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -37,6 +38,7 @@ FEWEST_OCTAVES = 5  # of the search: every candidate for R_0 is a sum of the sma
 HALF_OCTAVES = (0, -8, -7, -6, -5, -4, -3, -2, -1, 1, 2)  # the layer's own size first: it is taken where all are equal
 FACTORS = tuple(2.0 ** (half / 2) for half in HALF_OCTAVES)  # candidates for θ, in units of the layer's size
 FLOORS = (0.0, 0.12, 0.25, 0.35, 0.5, 0.7, 1.0)  # candidates for the share of it that no channel goes below
+FAR = 2  # octaves above the layer's size from which values that few units have get candidates of their own
 STARTS = (0.0, 1 / 8, 1 / 4, 1 / 2)  # candidates for R_0, in units of θ
 STEP_WEIGHT = 0.2  # w
 PRICE = 0.12
@@ -79,7 +81,10 @@ class PowersSearch:
         self.channels = len(halves[0].activations)
         magnitudes = torch.cat([half.activations.abs().flatten() for half in halves])
         size = magnitudes.topk(max(1, round(len(magnitudes) * (1 - QUANTILE)))).values[-1]
-        self.size = size if size > 0 else magnitudes.max() if magnitudes.any() else torch.ones(())
+        largest = magnitudes.max()
+        self.size = size if size > 0 else largest if magnitudes.any() else torch.ones(())
+        rare = math.ceil(math.log2(max(1.0, float(largest / self.size))))
+        self.factors = (*FACTORS, *(2.0**octave for octave in range(FAR, rare + 1)))
 
     def told(self, powers: Powers, record: TellingRecord) -> Tensor:
         """Return what readers are told until each step, `[T, C, M]`."""
@@ -127,9 +132,11 @@ class PowersSearch:
 
     def _try(self, starts: Sequence[Tensor], octaves: int) -> _Trial:
         """Return the errors and messages of each θ with each R_0."""
-        factors = [factor for _ in starts for factor in FACTORS]
+        factors = [factor for _ in starts for factor in self.factors]
         candidates = [
-            Powers((factor * self.size).expand(self.channels), start, octaves) for start in starts for factor in FACTORS
+            Powers((factor * self.size).expand(self.channels), start, octaves)
+            for start in starts
+            for factor in self.factors
         ]
         figures = []
         for half in self.halves:
