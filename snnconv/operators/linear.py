@@ -13,7 +13,8 @@ from snnconv.formats.hardware.layers import HardwareSignal
 from snnconv.formats.hardware.linear import weighted
 from snnconv.formats.nir.forms import convolve
 from snnconv.graph.emission import Emission
-from snnconv.graph.node import Array, Call, NodeView, Refusal
+from snnconv.graph.modules import Arithmetic
+from snnconv.graph.node import Activation, Array, Call, NodeView, Refusal
 from snnconv.graph.operator import Arrival, Cost, NeuronPlace, Operator, Time, Work, register_operator
 from snnconv.operators.convolution import NO_ROUTE
 from snnconv.operators.forms import IN_FLOAT
@@ -43,10 +44,18 @@ def matrix_of(node: NodeView, *, transposed: bool, scale: float = 1.0) -> nn.Par
 def _read_gemm(node: NodeView) -> Call:
     if node.int_attribute("transA", 0):
         raise Refusal("transA would move the batch axis")
+    if not node.is_constant(1):
+        raise Refusal("it multiplies two activations that have the batch as their rows, and so adds up samples")
     if node.need_constant(1).ndim != 2 or node.rank() != 2:
         raise Refusal("its operands must be matrices")
     weight = matrix_of(node, transposed=bool(node.int_attribute("transB", 0)), scale=node.float_attribute("alpha", 1.0))
-    return Call((linear_layer(weight, _bias(node, weight.shape[0])),))
+    if not isinstance(node.operand(2), Activation):
+        return Call((linear_layer(weight, _bias(node, weight.shape[0])),))
+    beta = node.float_attribute("beta", 1.0)
+    scaled = () if beta == 1 else (Arithmetic("mul", nn.Parameter(torch.tensor(beta))),)
+    if node.rank(2) != 2:
+        raise Refusal("what it adds has another rank than the product, so that it would be broadcast over the batch")
+    return Call((Arithmetic("add"),), (Call((linear_layer(weight),)), Call(scaled, (2,))))
 
 
 def _bias(node: NodeView, width: int) -> nn.Parameter | None:

@@ -101,3 +101,52 @@ def test_elements_by_constant_numbers_that_are_expanded_over_the_batch() -> None
     ]
     constants = {"zero": np.array([0]), "rest": np.array([3, 2]), "indices": np.array([[[0], [-1], [2]]])}
     check(model_of(nodes, constants, (5, 4)))
+
+
+def _attention(**attributes: object):
+    return node("Attention", "queries keys values mask", "y", **attributes)
+
+
+def _slices(shape: str) -> list:
+    """Queries, keys and values as slices of x, along axis 1 of heads or along axis 2 of features."""
+    return [
+        node("Slice", f"x zero {shape}.q {shape}.axis", "queries"),
+        node("Slice", f"x {shape}.q {shape}.k {shape}.axis", "keys"),
+        node("Slice", f"x {shape}.k {shape}.v {shape}.axis", "values"),
+    ]
+
+
+@pytest.mark.parametrize("truths", [True, False])
+def test_attention_whose_keys_are_shared_by_heads_under_a_mask_of_the_input(truths: bool) -> None:
+    nodes = [
+        *_slices("heads"),
+        node("MatMul", "queries turn", "wide"),
+        node("ReduceSum", "wide axis", "guide", keepdims=1),  # [B, 1, L, L]
+        *([node("Less", "guide one", "mask")] if truths else [node("Identity", "guide", "mask")]),
+        _attention(),
+    ]
+    constants = {
+        "zero": np.array([0]),
+        "heads.q": np.array([4]),
+        "heads.k": np.array([6]),
+        "heads.v": np.array([8]),
+        "heads.axis": np.array([1]),
+        "axis": np.array([1]),
+        "one": np.float32(1),
+        "turn": np.random.default_rng(0).standard_normal((3, 5)).astype(np.float32),
+    }
+    check(model_of(nodes, constants, (8, 5, 3), opset=23))
+
+
+@pytest.mark.parametrize("causal", [0, 1])
+def test_attention_of_features_whose_keys_are_shared_by_heads(causal: int) -> None:
+    nodes = [*_slices("features"), _attention(q_num_heads=4, kv_num_heads=2, is_causal=causal)]
+    nodes[-1].input.pop()
+    constants = {
+        "zero": np.array([0]),
+        "features.q": np.array([12]),
+        "features.k": np.array([18]),
+        "features.v": np.array([24]),
+        "features.axis": np.array([2]),
+    }
+    check(model_of(nodes, constants, (5, 24), opset=23))

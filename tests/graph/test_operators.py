@@ -147,6 +147,8 @@ LINEAR = [
     Case("Gemm", (6,), {"w": rand(6, 5), "b": f32(0.7)}),
     Case("Gemm", (6,), {"w": rand(6, 5), "b": rand(5)}, {"beta": 0.0}),
     Case("Gemm", (6,), {"w": rand(6, 5)}, opsets=(11, 18, 99)),
+    Case("Gemm", (6,), {"w": rand(6, 6)}, order=("x", "w", "x")),
+    Case("Gemm", (6,), {"w": rand(6, 6)}, {"beta": -0.5}, order=("x", "w", "x")),
     Case("MatMul", (6,), {"w": rand(6, 5)}),
     Case("MatMul", (3, 6), {"w": rand(6, 5)}),
     Case("MatMul", (2, 3, 6), {"w": rand(1, 6, 5)}),
@@ -160,6 +162,60 @@ LINEAR = [
     Case("MatMul", (2, 3, 6), {"w": rand(3)}, order=("w", "x")),
     Case("MatMul", (4, 4), order=("x", "x")),
     Case("MatMul", (3, 4, 4), order=("x", "x")),
+]
+EINSUM = [
+    *(
+        Case("Einsum", shape, {}, {"equation": equation}, (12, 18, 99), ("x",) * (1 + equation.count(",")))
+        for equation, shape in {
+            "bij->bji": (3, 4),
+            "bhij->bi": (2, 3, 4),
+            "bhij -> bjh": (2, 3, 4),
+            "...ij->...ji": (2, 3, 4),
+            "bij,bkj->bik": (3, 4),
+            "bhid,bhjd->bhij": (2, 3, 4),
+            "bihd,bjhd->bhij": (3, 2, 4),
+            "bihd,bjhd->bijh": (3, 2, 4),
+            "bij,bij->bij": (3, 4),
+            "bij,bij->bji": (3, 4),
+            "bij,bij->b": (3, 4),
+            "bij,bik->bjk": (3, 4),
+            "bi,bj->bij": (3,),
+            "bij,bkl->bik": (3, 4),
+            "bxhij,byhij->bhxy": (2, 3, 2, 2),
+            "...i,...j->...ij": (2, 3),
+        }.items()
+    ),
+    *(
+        Case("Einsum", shape, {"w": rand(*weight)}, {"equation": equation}, (12, 18, 99), order)
+        for equation, shape, weight, order in [
+            ("bij,jk->bik", (3, 4), (4, 5), ("x", "w")),
+            ("bi,ki->bk", (3,), (4, 3), ("x", "w")),
+            ("ki,bi->bk", (3,), (4, 3), ("w", "x")),
+            ("bij,ik->bjk", (3, 4), (3, 5), ("x", "w")),
+            ("bhid,hdk->bhik", (2, 3, 4), (2, 4, 5), ("x", "w")),
+            ("bihd,hde->bie", (3, 2, 4), (2, 4, 5), ("x", "w")),
+            ("bie,ehd->bhid", (3, 4), (4, 2, 5), ("x", "w")),
+            ("bij,j->bi", (3, 4), (4,), ("x", "w")),
+            ("bij,j->bij", (3, 4), (4,), ("x", "w")),
+            ("bijk,jk->bi", (2, 3, 4), (3, 4), ("x", "w")),
+            ("bij,k->bjk", (3, 4), (5,), ("x", "w")),
+        ]
+    ),
+]
+HEADS = {"q_num_heads": 4, "kv_num_heads": 4}
+ATTENTION = [
+    Case("Attention", (4, 5, 6), attributes=attributes, constants=constants, order=order, opsets=opsets)
+    for opsets in [(23, 99)]
+    for attributes, constants, order in [
+        ({}, {}, ("x", "x", "x")),
+        ({"scale": 0.3, "is_causal": 1}, {}, ("x", "x", "x")),
+        ({}, {"m": np.tril(np.ones((5, 5))) > 0}, ("x", "x", "x", "m")),
+        ({}, {"m": rand(1, 4, 5, 5)}, ("x", "x", "x", "m")),
+        ({"is_causal": 1}, {"m": rand(4, 5, 5)}, ("x", "x", "x", "m")),
+    ]
+] + [
+    Case("Attention", (5, 8), attributes=attributes, order=("x", "x", "x"), opsets=(23, 99))
+    for attributes in [HEADS, {**HEADS, "is_causal": 1}]
 ]
 NORMALIZATION = [
     Case(
@@ -609,6 +665,8 @@ CASES = [
         CONV,
         CONV_TRANSPOSE,
         LINEAR,
+        EINSUM,
+        ATTENTION,
         NORMALIZATION,
         ACTIVATION,
         ARITHMETIC,

@@ -108,7 +108,6 @@ def _layer_norm(x: torch.Tensor) -> torch.Tensor:
         (nn.GroupNorm(2, 4), "GroupNorm"),
         (nn.InstanceNorm2d(4), "InstanceNorm"),
         (_Apply(lambda x: nn.functional.normalize(x, dim=1)), "unit length"),
-        (_Apply(lambda x: torch.einsum("bcij,bcjk->bcik", x, x)), "attention"),
     ],
     ids=str,
 )
@@ -285,9 +284,24 @@ OPERATORS = {
     "constant at the left": (node("MatMul", ["square", "x"], "y"), "it would mix samples"),
     "matrix for each sample": (node("MatMul", ["x", "matrices"], "y"), "puts an axis before it"),
     "product with a number": (node("MatMul", ["x", "zero"], "y"), "it is a single number"),
+    "einsum that sums over the batch": (
+        node("Einsum", ["x", "x"], "y", equation="bi,bj->ij"),
+        "its equation bi,bj->ij has not the batch as the first axis",
+    ),
+    "einsum of one axis twice": (node("Einsum", ["x", "x"], "y", equation="bi,bi->bii"), "repeats an axis"),
+    "einsum of three": (node("Einsum", ["x", "x", "x"], "y", equation="bi,bi,bi->bi"), "more than two tensors"),
+    "einsum that does not fit": (node("Einsum", ["x"], "y", equation="bij->bij"), "does not fit operands of"),
+    "einsum with a constant of samples": (
+        node("Einsum", ["x", "square"], "y", equation="bi,bi->bi"),
+        "its constant differs between members of a batch",
+    ),
+    "product of activations by Gemm": (node("Gemm", ["x", "x"], "y"), "and so adds up samples"),
+    "comparison with a constant for each sample": (node("Less", ["x", "square"], "y"), "differs between members"),
+    "table of columns": (node("Gather", ["square", "x"], "y", axis=1), "puts an axis of its constant before"),
+    "triangle of samples": (node("Trilu", ["x"], "y"), "across the batch axis"),
+    "one-hot before the batch": (node("OneHot", ["x", "three", "pair"], "y", axis=0), "before the batch's"),
     "transA": (node("Gemm", ["x", "square"], "y", transA=1), "transA"),
     "bias for each sample": (node("Gemm", ["x", "square", "square"], "y"), "bias of shape"),
-    "bias that depends on the input": (node("Gemm", ["x", "square", "x"], "y"), "must be a constant"),
     "alpha": (node("Gemm", ["x", "square"], "y", alpha=float("nan")), "alpha is nan"),
     "slope for each sample": (node("PRelu", ["x", "square"], "y"), "differs between members"),
     "constant for each sample": (node("Add", ["x", "square"], "y"), "differs between members"),
@@ -322,9 +336,11 @@ OPERATORS = {
     "rank": (node("Conv", ["x", "kernel"], "y"), "does not fit an input of rank 2"),
     "no weight": (node("Conv", ["x"], "y"), "input 1 is missing"),
     "weight from the input": (node("Conv", ["x", "x"], "y"), "must be a constant"),
+    "attention of one axis": (node("Attention", ["x", "x", "x"], "y"), "has no 0 heads"),
 }
 CONSTANTS = {
     "zero": np.float32(0),
+    "three": np.array(3),
     "matrices": rand(2, 3, 3),
     "half": np.float32(0.5),
     "one": np.float32(1),
@@ -530,7 +546,6 @@ def test_a_module_that_torch_cannot_export_is_refused_by_what_it_holds() -> None
     assert [(found.name, found.operator) for found in caught.value.nodes] == [
         ("norm", "LayerNorm"),
         ("activation", "GELU"),
-        ("attention", "MultiheadAttention"),
     ]
 
 
