@@ -8,7 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-__all__ = ["FUNCTIONS", "Elementwise", "FunctionName", "Power", "Swish"]
+__all__ = ["FUNCTIONS", "Elementwise", "FunctionName", "Power", "Shrink", "Swish"]
 
 FunctionName = Literal["abs", "ceil", "cos", "erf", "exp", "floor", "log", "reciprocal", "round", "sign", "sin", "sqrt"]
 FUNCTIONS: dict[FunctionName, Callable[[Tensor], Tensor]] = {
@@ -77,3 +77,21 @@ class Swish(nn.Module):
     def extra_repr(self) -> str:
         """Return the settings, for printing."""
         return f"{self.slope}"
+
+
+class Shrink(nn.Module):
+    """`x` moved towards 0 by a shift where its magnitude is above a threshold, 0 elsewhere."""
+
+    def __init__(self, threshold: float, shift: float) -> None:
+        super().__init__()
+        self.threshold = threshold
+        self.shift = shift
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map any shape to the same."""
+        below, above = x < -self.threshold, x > self.threshold
+        return torch.where(below, x + self.shift, torch.where(above, x - self.shift, torch.zeros_like(x)))
+
+    def extra_repr(self) -> str:
+        """Return the settings, for printing."""
+        return f"threshold={self.threshold}, shift={self.shift}"

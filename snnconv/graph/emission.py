@@ -79,11 +79,15 @@ class Emission:
         self.nodes.append(onnx.helper.make_node(operator, list(inputs), [output], name, domain=domain, **known))
         return output
 
+    def outputs(self, operator: str, inputs: Sequence[str], name: str, count: int, **attributes: Any) -> list[str]:
+        """Append a node of several outputs; returns their names."""
+        outputs = [self._free(f"{name}:out{position}") for position in range(count)]
+        self.nodes.append(onnx.helper.make_node(operator, list(inputs), outputs, name, **attributes))
+        return outputs
+
     def split(self, source: str, parts: int, name: str) -> list[str]:
         """Cut a tensor into equal parts along its first axis; returns their names."""
-        outputs = [self._free(f"{name}:out{part}") for part in range(parts)]
-        self.nodes.append(onnx.helper.make_node("Split", [source], outputs, name, axis=0, num_outputs=parts))
-        return outputs
+        return self.outputs("Split", [source], name, parts, axis=0, num_outputs=parts)
 
 
 # (module, emission, names of the inputs, unique name) -> name of the output

@@ -20,7 +20,7 @@ BY_MODULE: dict[type[nn.Module], str] = {nn.RNNBase: RECURRENT}
 def module_refusals(network: nn.Module) -> list[UnsupportedNode]:
     """Return what is refused by its class, for a network of which there is no graph."""
     return [
-        UnsupportedNode(name, kind.__name__, reason)
+        UnsupportedNode(name, type(module).__name__, reason)
         for name, module in network.named_modules()
         for kind, reason in BY_MODULE.items()
         if isinstance(module, kind)

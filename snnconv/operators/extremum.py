@@ -1,10 +1,12 @@
-"""The largest or smallest of several activations; beside a number it is an activation that clips."""
+"""The largest or smallest of several activations and constants; beside a number it is an activation that clips."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Literal
 
+import numpy as np
 from torch import nn
 
 from snnconv.graph.emission import Emission
@@ -16,34 +18,55 @@ from snnconv.operators.rectifier import clip_between
 
 
 def _read(node: NodeView) -> Call:
-    if len(node.operands) == 1:
-        return Call(())
-    if all(isinstance(operand, Activation) for operand in node.operands):
-        if len({node.rank(position) for position in range(len(node.operands))}) > 1:
-            raise Refusal("its operands have different ranks, so that one would be broadcast over the batch axis")
-        return Call((Extremum("max" if node.operator == "Max" else "min"),), tuple(range(len(node.operands))))
-    position = next(i for i, operand in enumerate(node.operands) if isinstance(operand, Activation))
-    if len(node.operands) > 2:
-        raise Refusal("of more than two operands all must be activations")
-    constant = node.need_constant(1 - position)
-    if constant.size != 1 or constant.ndim > node.rank(position):
-        raise Refusal(f"its constant of shape {constant.shape} is not a single number")
-    return _clipped(node.activation(position), float(constant.reshape(-1)[0]), lower=node.operator == "Max")
+    kind: Literal["max", "min"] = "max" if node.operator == "Max" else "min"
+    changing = [i for i, operand in enumerate(node.operands) if isinstance(operand, Activation)]
+    if len({node.rank(position) for position in changing}) > 1:
+        raise Refusal("its operands have different ranks, so that one would be broadcast over the batch axis")
+    rank = node.rank(changing[0])
+    stated = [_bound(node, i, kind, rank) for i in range(len(node.operands)) if i not in changing]
+    bounds = [bound for bound in stated if bound is not None]
+    if len(changing) == 1 and len(bounds) == 1:
+        return _behind_the_other(node.activation(changing[0]), bounds[0])
+    several = [Extremum(kind)] if len(changing) > 1 else []
+    return Call((*several, *bounds), tuple(changing))
 
 
-def _clipped(x: Activation, bound: float, *, lower: bool) -> Call:
-    """A bound from below or above; where the other one stands right before it, both of them."""
-    low, high = (bound, math.inf) if lower else (-math.inf, bound)
-    if not lower and isinstance(x.module, nn.ReLU) and bound > 0:
-        x, low = x.sources[0], 0.0
-    if math.isnan(bound):
+def _bound(node: NodeView, position: int, kind: Literal["max", "min"], rank: int) -> nn.Module | None:
+    """A constant operand as a bound: one number clips; infinity may be none."""
+    constant = node.need_constant(position)
+    if constant.ndim > rank or (constant.ndim == rank and constant.shape[0] != 1):
+        raise Refusal(f"its constant of shape {constant.shape} differs between members of a batch")
+    if constant.size != 1:
+        return Extremum(kind, node.parameter(position))
+    number = float(constant.reshape(-1)[0])
+    if math.isnan(number):
         raise Refusal("its bound is NaN")
-    unbounded = math.isinf(low) and math.isinf(high)
-    return Call(() if unbounded else (clip_between(low, high),), (x,))
+    low, high = (number, math.inf) if kind == "max" else (-math.inf, number)
+    return None if math.isinf(low) and math.isinf(high) else clip_between(low, high)
+
+
+def _behind_the_other(x: Activation, bound: nn.Module) -> Call:
+    """An upper bound that is right behind the lower bound 0 becomes one activation with it."""
+    if isinstance(bound, nn.Hardtanh) and isinstance(x.module, nn.ReLU):
+        low, high = float(bound.min_val), float(bound.max_val)
+        if math.isinf(low) and high > 0:
+            return Call((clip_between(0.0, high),), (x.sources[0],))
+    return Call((bound,), (x,))
 
 
 def _write(module: Extremum, emission: Emission, inputs: Sequence[str], name: str) -> str:
-    return emission.node(module.kind.capitalize(), inputs, name)
+    bounds = [] if module.constant is None else [emission.parameter(module.constant, f"{name}.constant")]
+    return emission.node(module.kind.capitalize(), [*inputs, *bounds], name)
+
+
+def _stands_to_neurons(module: Extremum) -> NeuronPlace:
+    """Stand where a linear operator or a product reads it, where it is beside a constant."""
+    return NeuronPlace.NONE if module.constant is None else NeuronPlace.READ
+
+
+def _shape(module: Extremum, shapes: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
+    constants = [] if module.constant is None else [tuple(module.constant.shape)]
+    return np.broadcast_shapes(*shapes, *constants)
 
 
 EXTREMUM = register_operator(
@@ -52,11 +75,11 @@ EXTREMUM = register_operator(
         reads={("", "Max"): _read, ("", "Min"): _read},
         write=_write,
         time=Time.FUNCTION,
-        activation=NeuronPlace.NONE,
+        activation=_stands_to_neurons,
         of_steps=False,
         cost=NoForm("comparisons have no price"),
         routes=NoForm("a maximum of spikes is not known by their counts"),
-        shape=None,
+        shape=_shape,
         forms={"hardware": NO_INTEGERS, "int8": IN_FLOAT, "nir": NO_NIR},
     )
 )

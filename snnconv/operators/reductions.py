@@ -1,4 +1,4 @@
-"""Means, sums and maxima over axes."""
+"""Means, sums, maxima and minima over axes."""
 
 from __future__ import annotations
 
@@ -17,10 +17,13 @@ from snnconv.graph.emission import Emission
 from snnconv.graph.modules import MaxPool, ReduceMax, ReduceMean, ReduceSum, Squeeze
 from snnconv.graph.node import Call, NodeView, Refusal
 from snnconv.graph.operator import Arrival, Cost, NeuronPlace, NoForm, Operator, Time, Work, register_operator
+from snnconv.graph.reductions import ReduceMin, Reduction
 from snnconv.operators.forms import IN_FLOAT, NO_INTEGERS, NO_NIR
 
+__all__ = ["keeps_axes", "reduced_axes", "reduced_shape", "write_reduction"]
 
-def _axes(node: NodeView) -> list[int] | None:
+
+def reduced_axes(node: NodeView) -> list[int] | None:
     """Return the axes that are reduced, in rising order; None where the operator does nothing."""
     axes = node.ints("axes", 1)
     if not axes:
@@ -31,33 +34,40 @@ def _axes(node: NodeView) -> list[int] | None:
 
 
 def _read_mean(node: NodeView) -> Call:
-    axes = _axes(node)
-    return Call(() if axes is None else (ReduceMean(axes, keepdims=_keeps(node)),))
+    axes = reduced_axes(node)
+    return Call(() if axes is None else (ReduceMean(axes, keepdims=keeps_axes(node)),))
 
 
 def _read_sum(node: NodeView) -> Call:
-    axes = _axes(node)
-    return Call(() if axes is None else (ReduceSum(axes, keepdims=_keeps(node)),))
+    axes = reduced_axes(node)
+    return Call(() if axes is None else (ReduceSum(axes, keepdims=keeps_axes(node)),))
 
 
 def _read_max(node: NodeView) -> Call:
     """Over all positions it is a max-pooling, which can be moved before activations."""
-    axes = _axes(node)
+    axes = reduced_axes(node)
     if axes is None:
         return Call(())
     spatial = node.shape()[2:]
     rank = len(spatial)
     if not 1 <= rank <= 3 or axes != list(range(2, rank + 2)):
-        return Call((ReduceMax(axes, keepdims=_keeps(node)),))
+        return Call((ReduceMax(axes, keepdims=keeps_axes(node)),))
     pool = MaxPool(spatial, [1] * rank, [0] * 2 * rank, [1] * rank)
-    return Call((pool,) if _keeps(node) else (pool, Squeeze(axes)))
+    return Call((pool,) if keeps_axes(node) else (pool, Squeeze(axes)))
 
 
-def _keeps(node: NodeView) -> bool:
+def keeps_axes(node: NodeView) -> bool:
+    """Return whether the reduced axes stay, with size 1."""
     return bool(node.int_attribute("keepdims", 1))
 
 
-def _write(module: ReduceMax | ReduceMean | ReduceSum, emission: Emission, inputs: Sequence[str], name: str) -> str:
+def _read_min(node: NodeView) -> Call:
+    axes = reduced_axes(node)
+    return Call(() if axes is None else (ReduceMin(axes, keepdims=keeps_axes(node)),))
+
+
+def write_reduction(module: Reduction, emission: Emission, inputs: Sequence[str], name: str) -> str:
+    """Write a reduction, whose class is named as ONNX names it."""
     axes = emission.ints(module.axes, f"{name}.axes")
     return emission.node(type(module).__name__, [*inputs, axes], name, keepdims=int(module.keepdims))
 
@@ -77,7 +87,8 @@ def _route(module: ReduceMean | ReduceSum, counts: Sequence[Tensor]) -> Tensor:
     return counts[0].sum(module.axes, keepdim=module.keepdims)
 
 
-def _mean_shape(module: ReduceMean, shapes: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
+def reduced_shape(module: Reduction, shapes: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
+    """Return the shape without the axes, or with size 1 in their place."""
     sizes = [1 if axis in module.axes else size for axis, size in enumerate(shapes[0])]
     return tuple(size for axis, size in enumerate(sizes) if module.keepdims or axis not in module.axes)
 
@@ -114,13 +125,13 @@ MEAN = register_operator(
     Operator(
         modules=(ReduceMean,),
         reads={("", "ReduceMean"): _read_mean},
-        write=_write,
+        write=write_reduction,
         time=Time.AFFINE,
         activation=NeuronPlace.NONE,
         of_steps=False,
         cost=Cost(dense=_mean_work, arrival=Arrival.VALUES),
         routes=_route,
-        shape=_mean_shape,
+        shape=reduced_shape,
         forms={"hardware": _hardware, "int8": IN_FLOAT, "nir": _nir},
     )
 )
@@ -128,27 +139,27 @@ SUM = register_operator(
     Operator(
         modules=(ReduceSum,),
         reads={("", "ReduceSum"): _read_sum},
-        write=_write,
+        write=write_reduction,
         time=Time.AFFINE,
         activation=NeuronPlace.NONE,
         of_steps=False,
         cost=Cost(dense=_sum_work, arrival=Arrival.VALUES, starts_with_read=True),
         routes=_route,
-        shape=None,
+        shape=reduced_shape,
         forms={"hardware": _hardware, "int8": IN_FLOAT, "nir": NO_NIR},
     )
 )
 MAX = register_operator(
     Operator(
-        modules=(ReduceMax,),
-        reads={("", "ReduceMax"): _read_max},
-        write=_write,
+        modules=(ReduceMax, ReduceMin),
+        reads={("", "ReduceMax"): _read_max, ("", "ReduceMin"): _read_min},
+        write=write_reduction,
         time=Time.FUNCTION,
         activation=NeuronPlace.NONE,
         of_steps=False,
         cost=NoForm("comparisons have no price"),
         routes=NoForm("a maximum of spikes is not known by their counts"),
-        shape=None,
+        shape=reduced_shape,
         forms={"hardware": NO_INTEGERS, "int8": IN_FLOAT, "nir": NO_NIR},
     )
 )

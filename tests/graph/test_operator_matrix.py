@@ -22,7 +22,7 @@ from snnconv.formats.nir.writer import NIR_FORMS
 from snnconv.formats.onnx.integers import LevelForm, level_form
 from snnconv.graph import modules as m
 from snnconv.graph.cumulation import CumSum
-from snnconv.graph.elementwise import FUNCTIONS, Elementwise, Power, Swish
+from snnconv.graph.elementwise import FUNCTIONS, Elementwise, Power, Shrink, Swish
 from snnconv.graph.embedding import Embedding, GatherElements
 from snnconv.graph.importer import import_graph
 from snnconv.graph.inlining import OWN_DOMAIN
@@ -46,6 +46,15 @@ from snnconv.graph.operator import (
 )
 from snnconv.graph.parts import Part
 from snnconv.graph.products import ConstantMatMul, MatMul
+from snnconv.graph.ranking import ArgExtremum, TopK
+from snnconv.graph.reductions import (
+    ReduceL1,
+    ReduceL2,
+    ReduceLogSumExp,
+    ReduceMin,
+    ReduceProd,
+    ReduceSumSquare,
+)
 from snnconv.graph.selection import Comparison, Logical, Where
 from snnconv.model import InputSpec
 from snnconv.operators._page import operators_page, records
@@ -109,7 +118,10 @@ EXAMPLES = [
     Example(CumSum(1), ((4, 6),)),
     Example(Embedding(constant(9, 3)), ((4,),)),
     Example(m.Expand([4, 5, 6]), ((4, 1, 6),)),
+    *(Example(ArgExtremum(kind, 1, keepdims=False, last=last)) for kind in ("max", "min") for last in (False, True)),
+    Example(CumSum(2, exclusive=True, reverse=True)),
     Example(m.Extremum("max"), (IMAGE, IMAGE)),
+    Example(m.Extremum("max", constant(4, 1, 1))),
     Example(m.Extremum("min"), (IMAGE, IMAGE)),
     *(Example(Elementwise(name), positive=name in ("log", "sqrt")) for name in FUNCTIONS),
     Example(nn.CELU(0.5)),
@@ -153,7 +165,12 @@ EXAMPLES = [
     Example(Power(3.0)),
     Example(Power(0.5), positive=True),
     Example(nn.RMSNorm([6])),
-    Example(m.ReduceMax([2, 3], keepdims=False)),
+    *(
+        Example(kind(axes, keepdims=keepdims))
+        for kind in (ReduceL1, ReduceL2, ReduceLogSumExp, m.ReduceMax, ReduceMin, ReduceProd, ReduceSumSquare)
+        for axes, keepdims in (([2, 3], False), ([1], True))
+    ),
+    Example(Shrink(0.5, 0.2)),
     Example(m.ReduceMean([2, 3], keepdims=False)),
     Example(m.ReduceSum([1], keepdims=True)),
     Example(nn.ReLU()),
@@ -170,6 +187,8 @@ EXAMPLES = [
     Example(nn.Softsign()),
     Example(m.Squeeze([2]), ((4, 1, 6),)),
     Example(Swish(1.7)),
+    Example(TopK(2, 1, largest=True, output="values")),
+    Example(TopK(2, 2, largest=False, output="indices")),
     Example(nn.Tanh()),
     Example(m.Tile([1, 2, 1])),
     Example(m.Transpose([0, 2, 3, 1])),

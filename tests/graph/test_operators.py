@@ -352,6 +352,8 @@ ACTIVATION = [
     Case("Softplus", image(5, 5)),
     Case("Softsign", image(5, 5)),
     Case("Tanh", image(5, 5)),
+    Case("Shrink", image(5, 5), opsets=(9, 99)),
+    Case("Shrink", image(5, 5), attributes={"lambd": 0.8, "bias": 0.3}, opsets=(9, 99)),
     *(Case(operator, image(5, 5)) for operator in ("Abs", "Ceil", "Exp", "Floor", "Reciprocal", "Sin", "Cos")),
     *(Case(operator, image(5, 5), opsets=(9, 13, 99)) for operator in ("Erf", "Sign")),
     *(Case(operator, image(5, 5), before="Abs") for operator in ("Log", "Sqrt")),
@@ -541,6 +543,32 @@ REDUCTION = [
     Case("ReduceSum", image(5, 6), attributes={"axes": [2, 3]}, opsets=(7, 12)),
     Case("ReduceSum", image(5, 6), {"a": ints(-1, 1)}, {"keepdims": 0}, opsets=(13, 18, 99)),
     Case("ReduceSum", image(5, 6), {}, {"noop_with_empty_axes": 1}, opsets=(13, 18, 99)),
+    *(
+        case
+        for operator in ("ReduceMin", "ReduceProd", "ReduceL1", "ReduceL2", "ReduceSumSquare", "ReduceLogSumExp")
+        for case in (
+            Case(operator, image(5, 6), attributes={"axes": [2, 3]}, opsets=(7, 13)),
+            Case(operator, image(5, 6), attributes={"axes": [-1, 1], "keepdims": 0}, opsets=(7, 13)),
+            Case(operator, image(5, 6), {"a": ints(2, 3)}, opsets=(18, 99)),
+            Case(operator, image(5, 6), {"a": ints(-1)}, {"keepdims": 0}, opsets=(18, 99)),
+        )
+    ),
+    Case("ReduceMin", image(5, 6), {}, {"noop_with_empty_axes": 1}, opsets=(18, 99)),
+    Case("ReduceLogSum", image(5, 6), attributes={"axes": [2, 3]}, opsets=(7, 13), before="Abs"),
+    Case("ReduceLogSum", image(5, 6), {"a": ints(-1)}, {"keepdims": 0}, opsets=(18, 99), before="Abs"),
+    *(
+        case
+        for operator in ("ArgMax", "ArgMin")
+        for case in (
+            Case(operator, image(5, 6), attributes={"axis": 1}, integers=("y",)),
+            Case(operator, image(5, 6), attributes={"axis": -1, "keepdims": 0}, integers=("y",)),
+        )
+    ),
+    Case("TopK", image(5, 6), attributes={"k": 2, "axis": 1}, opsets=(7, 9), outputs=("y", "z"), integers=("z",)),
+    Case("TopK", image(5, 6), {"k": ints(2)}, {"axis": 2}, opsets=(10, 99), outputs=("y", "z"), integers=("z",)),
+    Case("TopK", image(5, 6), {"k": ints(6)}, {"largest": 0}, (11, 24, 99), outputs=("y", "z"), integers=("z",)),
+    Case("TopK", image(5, 6), {"k": ints(2)}, opsets=(11, 99), outputs=("y", "_z")),
+    Case("TopK", image(5, 6), {"k": ints(2)}, opsets=(11, 99), outputs=("_y", "z"), integers=("z",)),
     Case("ReduceMax", image(5, 6), attributes={"axes": [2, 3]}, opsets=(7, 13)),
     Case("ReduceMax", image(5, 6), attributes={"axes": [2, 3], "keepdims": 0}, opsets=(7, 13)),
     Case("ReduceMax", image(5, 6), {"a": ints(1)}, opsets=(18, 99)),
@@ -554,6 +582,9 @@ REDUCTION = [
             Case(operator, image(5, 6), order=("x",)),
             Case(operator, image(5, 6), {"c": f32(0)}, opsets=(8, 13, 99)),
             Case(operator, image(5, 6), {"c": rand(1)}, order=("c", "x"), opsets=(8, 13, 99)),
+            Case(operator, image(5, 6), {"c": rand(4, 1, 1)}, opsets=(8, 13, 99)),
+            Case(operator, image(5, 1), {"c": rand(1, 1, 5, 6)}, order=("c", "x"), opsets=(8, 13, 99)),
+            Case(operator, image(5, 6), {"c": rand(6), "d": f32(0)}, order=("d", "x", "c", "x"), opsets=(8, 99)),
         )
     ),
 ]
