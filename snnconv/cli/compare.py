@@ -58,7 +58,14 @@ def _couplings(_: click.Context, option: click.Parameter, text: str | None) -> t
 )
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @click.option("--data", "data", cls=DataOption, required=True, metavar="DATA", help=f"Images: {DATA_HELP}.")
-@click.option("--against", metavar="FILE", help="The reference whose predictions are compared; needed without labels.")
+@click.option(
+    "--against", metavar="FILE", help="The reference whose outputs are compared; needed without labels or classes."
+)
+@click.option(
+    "--score",
+    type=click.Choice(["accuracy", "agreement", "relative-error"]),
+    help="Rank networks by this figure.  [default: the first of them that there is]",
+)
 @click.option(
     "--timesteps", callback=_whole_numbers, metavar="T,T...", help="Try each FILE at these T.  [default: its own]"
 )
@@ -138,6 +145,7 @@ def compare(
         precision=options["precision"],
         energy_model=energy_model,
         spike_count=options["spike_count"],
+        score=options["score"],
         command=click.get_current_context().obj,
         progress=track,
     )

@@ -33,7 +33,6 @@ def inspect(source: str, coupling: str, as_json: bool, **options: Any) -> None:
     """Show what is in SOURCE (an ONNX file, or timm:NAME), and whether it converts."""
     from snnconv.evaluation import inspect as run
     from snnconv.neurons import Coupling
-    from snnconv.spiking.site_labels import site_labels
 
     refuse_pretrained(source)
     inspection = run(load_model(source, options), Coupling(coupling))
@@ -42,7 +41,7 @@ def inspect(source: str, coupling: str, as_json: bool, **options: Any) -> None:
         print_json(values)
         return
     _print_layers(source, values)
-    _print_sites(site_labels(inspection.model.graph), values)
+    _print_sites(inspection.labels, values)
     if values["on_means"]:
         print_line(applied_once(values["on_means"], inspection.model.graph))
     if inspection.plan.unsupported:
@@ -72,7 +71,7 @@ def _print_layers(source: str, values: dict[str, Any]) -> None:
         [
             (
                 layer["name"],
-                layer["operator"],
+                layer["operator"] if layer["role"] is None else f"{layer['operator']} ({layer['role']})",
                 "x".join(map(str, layer["shape"])),
                 layer["parameters"],
                 layer["macs"],

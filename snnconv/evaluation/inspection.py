@@ -8,22 +8,29 @@ from typing import Any
 
 from torch import fx, nn
 
-from snnconv.costs.operators import macs
 from snnconv.errors import InvalidValueError
-from snnconv.graph.access import display_name, module_of
+from snnconv.graph.access import display_name, module_of, operands
 from snnconv.graph.linear import LINEAR
+from snnconv.graph.modules import SignalSite
+from snnconv.graph.operator import NoForm, operator_of
+from snnconv.graph.passes import role_of
+from snnconv.graph.products import ConstantMatMul, MatMul
 from snnconv.loading import ModelLike, load
 from snnconv.model import SNN, Model, QuantizedANN
 from snnconv.neurons import Code, Coupling, Site, SpikingSite
 from snnconv.spiking.plan import Plan, make_plan, operator_name, prepare
+from snnconv.spiking.signals import origin_of
+from snnconv.spiking.site_labels import site_labels
 from snnconv.spiking.sites import in_words, iter_sites, total_levels_of
 
 __all__ = ["Inspection", "LayerInfo", "SiteInfo", "inspect"]
 
+LAYERS = (*LINEAR, MatMul, ConstantMatMul, nn.LayerNorm, nn.RMSNorm, nn.GroupNorm)
+
 
 @dataclass(frozen=True)
 class LayerInfo:
-    """A convolution or linear layer.
+    """A convolution, a linear layer, a product of matrices, or a norm that is computed anew for each input.
 
     Attributes:
         name: Name of its node in the ONNX file.
@@ -31,6 +38,7 @@ class LayerInfo:
         shape: Axes of the output for one image.
         parameters: Number of parameters.
         macs: Multiply-accumulates for one image.
+        role: Role in a larger operator, as "attention scores"; None where there is none.
     """
 
     name: str
@@ -38,15 +46,16 @@ class LayerInfo:
     shape: tuple[int, ...]
     parameters: int
     macs: int
+    role: str | None = None
 
 
 @dataclass(frozen=True)
 class SiteInfo:
-    """An activation.
+    """A place of neurons: an activation, or what linear operators and products read.
 
     Attributes:
         name: Name of its node in the ONNX file.
-        operator: Name of its operator.
+        operator: Name of the operator whose output neurons fire.
         shape: Axes of the output for one image.
         ceilings: Number of ceilings; 0 where it is not quantized.
         total_levels: N = L*T; None where it is not quantized, and of power-of-two messages.
@@ -67,15 +76,17 @@ class Inspection:
 
     Attributes:
         model: Network that was inspected.
-        layers: Convolutions and linear layers, in the order of execution.
-        sites: Activations, in the order of execution.
+        layers: Layers that multiply, in the order of execution.
+        sites: Places of neurons, in the order of execution.
         plan: Plan of its conversion; of a spiking network its sites alone.
+        labels: Short names of the sites, no two of them the same.
     """
 
     model: Model
     layers: tuple[LayerInfo, ...]
     sites: tuple[SiteInfo, ...]
     plan: Plan
+    labels: tuple[str, ...]
 
     @property
     def verdict(self) -> str:
@@ -153,12 +164,22 @@ def inspect(model: ModelLike, coupling: Coupling | str = Coupling.MEAN) -> Inspe
     layers = tuple(
         _layer(node, module_of(graph, node))
         for node in graph.graph.nodes
-        if node.op == "call_module" and isinstance(module_of(graph, node), LINEAR)
+        if node.op == "call_module" and isinstance(module_of(graph, node), LAYERS)
     )
-    sites = tuple(
+    if isinstance(model, SNN):
+        sites = _sites(graph)
+        plan = Plan(tuple(site.name for site in sites), (), ())
+        return Inspection(model, layers, sites, plan, site_labels(graph))
+    prepared = prepare(model)
+    plan = make_plan(prepared, coupling)
+    return Inspection(model, layers, _sites(prepared.graph), plan, site_labels(prepared.graph))
+
+
+def _sites(graph: fx.GraphModule) -> tuple[SiteInfo, ...]:
+    return tuple(
         SiteInfo(
             display_name(node),
-            operator_name(site),
+            operator_name(_fired(graph, node)),
             tuple(node.meta["shape"]),
             site.ceiling.numel() if isinstance(site, Site) else 0,
             total_levels_of(site),
@@ -166,17 +187,23 @@ def inspect(model: ModelLike, coupling: Coupling | str = Coupling.MEAN) -> Inspe
         )
         for node, site in iter_sites(graph)
     )
-    plan = Plan(tuple(site.name for site in sites), (), ())
-    return Inspection(model, layers, sites, plan if isinstance(model, SNN) else make_plan(prepare(model), coupling))
+
+
+def _fired(graph: fx.GraphModule, node: fx.Node) -> nn.Module:
+    """Return the operator whose output the neurons of a site fire: their own where they take its place."""
+    site = module_of(graph, node)
+    origin = origin_of(graph, operands(node)[0]) if isinstance(site, SignalSite) else node
+    return module_of(graph, origin) if origin.op == "call_module" else site
 
 
 def _layer(node: fx.Node, module: nn.Module) -> LayerInfo:
-    source = node.args[0]
-    assert isinstance(source, fx.Node)
+    shapes = [(1, *source.meta["shape"]) for source in operands(node)]
+    cost = operator_of(module).cost
     return LayerInfo(
         display_name(node),
         operator_name(module),
         tuple(node.meta["shape"]),
         sum(parameter.numel() for parameter in module.parameters()),
-        macs(module, math.prod(source.meta["shape"]), math.prod(node.meta["shape"])),
+        0 if isinstance(cost, NoForm) else cost.work(module, shapes, math.prod(node.meta["shape"])).macs,
+        role_of(node),
     )

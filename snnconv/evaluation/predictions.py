@@ -8,12 +8,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from snnconv.data.images import Images
 from snnconv.model import rows_of
-from snnconv.progress import Progress, no_progress
-from snnconv.runtime.runnable import Outputs, Runnable, run_together
+from snnconv.runtime.runnable import Outputs
 
-__all__ = ["ImagePredictions", "joined", "predict_all", "predictions_of"]
+__all__ = ["ImagePredictions", "joined", "predictions_of"]
 
 
 @dataclass(frozen=True)
@@ -76,24 +74,3 @@ def joined(parts: Sequence[ImagePredictions]) -> ImagePredictions:
         torch.cat([part.margin for part in parts]),
         torch.cat(stopped) if stopped else None,
     )
-
-
-def predict_all(
-    networks: Sequence[Runnable], images: Images, *, description: str, progress: Progress = no_progress
-) -> list[ImagePredictions]:
-    """Run several networks over all images, in one pass.
-
-    Args:
-        networks: Networks that name classes; each is given the images in its own form.
-        images: Images opened for the first network.
-        description: Heading of the progress.
-        progress: Receiver of each batch's progress.
-
-    Returns:
-        The predictions of each network.
-    """
-    parts: list[list[ImagePredictions]] = [[] for _ in networks]
-    for _, outputs in run_together(networks, images, description=description, progress=progress):
-        for predictions, network_outputs in zip(parts, outputs, strict=True):
-            predictions.append(predictions_of(network_outputs))
-    return [joined(predictions) for predictions in parts]

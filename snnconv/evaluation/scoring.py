@@ -15,11 +15,10 @@ from snnconv.evaluation.inputs import check_against
 from snnconv.evaluation.metrics import Metric, OutputArrays
 from snnconv.evaluation.predictions import ImagePredictions, joined, predictions_of
 from snnconv.evaluation.score import Score, score_of
-from snnconv.model import Model
 from snnconv.progress import Progress, no_progress
-from snnconv.runtime.runnable import Runnable, run_together, shapes_of
+from snnconv.runtime.runnable import Runnable, run_together
 
-__all__ = ["check_pair", "classes_of", "has_labels", "score"]
+__all__ = ["check_pair", "differences_of", "has_labels", "score"]
 
 
 def score(
@@ -53,7 +52,7 @@ def score(
     classes = class_count(network.shapes[0])
     labelled = has_labels(images, classes)
     networks = [network] if against is None else [network, against]
-    differences = None if against is None else _differences(network, against)
+    differences = None if against is None else differences_of(network, against)
     parts: list[list[ImagePredictions]] = [[] for _ in networks]
     gathered = [OutputArrays(network.outputs) for _ in networks] if metrics else []
     labels: list[Tensor] = []
@@ -77,22 +76,6 @@ def score(
         scored = score_of(ours, torch.cat(labels) if labelled else None, theirs[0] if theirs else None, errors)
     ours_by_name, theirs_by_name = [*figures, {}, {}][:2]
     return replace(scored, metrics=ours_by_name, against_metrics=theirs_by_name)
-
-
-def classes_of(model: Model) -> int:
-    """Return the number of classes of the first output.
-
-    Raises:
-        ModelError: The output names none.
-    """
-    shape = shapes_of(model)[0]
-    classes = class_count(shape)
-    if classes is None:
-        raise ModelError(
-            f"The first output has shape {list(shape)} for a sample: classes are one axis of two numbers or more. "
-            "`snnconv evaluate --against` measures the error of such outputs."
-        )
-    return classes
 
 
 def check_pair(network: Runnable, against: Runnable, images: Images) -> None:
@@ -129,7 +112,7 @@ def has_labels(images: Images, classes: int | None) -> bool:
     return True
 
 
-def _differences(network: Runnable, against: Runnable) -> Differences:
+def differences_of(network: Runnable, against: Runnable) -> Differences:
     """Return the measure of the outputs' errors: of the first output, and of those after it while shapes are equal."""
     shapes: tuple[Shape, ...] = network.shapes
     alike = 1

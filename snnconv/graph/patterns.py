@@ -10,15 +10,17 @@ A sum likewise is a constant and terms with signs. What a match takes in must be
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor, fx, nn
 
 from snnconv.graph.access import operands
-from snnconv.graph.polynomials import monomial, terms, without_identities
+from snnconv.graph.polynomials import can_be_product, monomial, terms, without_identities
 
 __all__ = ["Call", "Either", "Match", "Operand", "Pattern", "Product", "Sum", "find"]
 
@@ -131,7 +133,11 @@ class Product:
 
     def matches(self, graph: fx.GraphModule, node: fx.Node, factor: Tensor, found: Match) -> Iterator[Match]:
         """Compare the constant, then the factors in any order."""
+        if len(self.factors) > 1 and not can_be_product(graph, node):
+            return
         found_here = monomial(graph, node)
+        if len(found_here.powers) != len(self.factors):
+            return
         bound = _bound(found, self.constant, found_here.constant * factor, found_here.taken)
         if bound is not None:
             parts = [(base, exponent, _ONE) for base, exponent in found_here.powers.items()]
@@ -155,12 +161,15 @@ class Sum:
         if not _is_near(factor, 1.0):
             return
         found_here = terms(graph, node)
+        if len(found_here.terms) != len(self.terms):
+            return
         bound = _bound(found, self.constant, found_here.constant, found_here.taken)
         if bound is not None:
             parts = [(term, 1.0, torch.tensor(sign).double()) for term, sign in found_here.terms]
             yield from _in_any_order(graph, parts, [(pattern, 1.0) for pattern in self.terms], bound)
 
 
+DIGITS = 2e-5  # relative: 0.7071 is 1/√2
 _ONE = torch.ones((), dtype=torch.float64)
 Part = tuple[fx.Node, float, Tensor]  # an activation, its exponent, its factor
 
@@ -190,17 +199,28 @@ def _in_any_order(
 
 
 def _bound(found: Match, wanted: float | str, constant: Tensor, taken: frozenset[fx.Node]) -> Match | None:
-    """The match with a constant and the nodes that it was taken from; None where it is another number."""
+    """The match with a constant and the nodes that it was taken from; None where it is another."""
     if isinstance(wanted, str):
+        if wanted in found.constants and not torch.equal(found.constants[wanted], constant):
+            return None
         return replace(found, constants={**found.constants, wanted: constant}, taken=found.taken | taken)
     return replace(found, taken=found.taken | taken) if _is_near(constant, wanted) else None
 
 
 def _is_near(values: Tensor, number: float) -> bool:
     """Return whether all values are a number, as files write it: with some digits, or rounded to 16 bits."""
-    rounded = [torch.tensor(number, dtype=torch.float64).to(kind).double() for kind in (torch.half, torch.bfloat16)]
-    near = torch.isclose(values.double(), torch.tensor(number, dtype=torch.float64), rtol=2e-5, atol=1e-12)
-    return bool(near.all()) or any(bool((values == each.to(values.device)).all()) for each in rounded)
+    if values is _ONE:
+        return number == 1
+    if values.numel() > 1 and bool((values != values.flatten()[0]).any()):
+        return False
+    value = float(values.flatten()[0])
+    return math.isclose(value, number, rel_tol=DIGITS, abs_tol=1e-12) or value in _rounded(number)
+
+
+@lru_cache
+def _rounded(number: float) -> tuple[float, ...]:
+    """A number in the formats of 16 bits."""
+    return tuple(float(torch.tensor(number).to(kind)) for kind in (torch.half, torch.bfloat16))
 
 
 def find(graph: fx.GraphModule, node: fx.Node, pattern: Pattern) -> Match | None:

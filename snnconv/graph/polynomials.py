@@ -18,7 +18,7 @@ from snnconv.graph.elementwise import Elementwise, Power
 from snnconv.graph.identities import is_identity
 from snnconv.graph.modules import Arithmetic
 
-__all__ = ["Monomial", "Terms", "monomial", "terms", "without_identities"]
+__all__ = ["Monomial", "Terms", "can_be_product", "monomial", "terms", "without_identities"]
 
 Factors = tuple[Tensor, list[tuple[fx.Node, float]]]  # a constant, and activations with exponents
 EXPONENTS = {"sqrt": 0.5, "reciprocal": -1.0}
@@ -80,6 +80,14 @@ def without_identities(graph: fx.GraphModule, node: fx.Node) -> tuple[fx.Node, f
         passed.append(node)
         (node,) = operands(node)
     return node, frozenset(passed)
+
+
+def can_be_product(graph: fx.GraphModule, node: fx.Node) -> bool:
+    """Return False where a node is no product of several activations, without a closer look."""
+    if node.op != "call_module":
+        return False
+    module = module_of(graph, node)
+    return isinstance(module, (Arithmetic, Elementwise, Power)) or is_identity(graph, node)
 
 
 def monomial(graph: fx.GraphModule, node: fx.Node) -> Monomial:

@@ -47,8 +47,8 @@ def _read_trilu(node: NodeView) -> Call:
 
 def _write(module: CumSum, emission: Emission, inputs: Sequence[str], name: str) -> str:
     axis = emission.constant(np.array(module.axis), f"{name}.axis")
-    exclusive, reverse = int(module.exclusive), int(module.reverse)
-    return emission.node("CumSum", [*inputs, axis], name, exclusive=exclusive, reverse=reverse)
+    operands = [*inputs, axis]
+    return emission.node("CumSum", operands, name, exclusive=int(module.exclusive), reverse=int(module.reverse))
 
 
 def _dense(module: CumSum, inputs: int, outputs: int) -> Work:

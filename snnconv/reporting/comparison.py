@@ -35,11 +35,14 @@ class Contender:
         accuracy_standard_error: Binomial standard error of the accuracy, in points.
         agreement: Share of images with the reference's arg-max; None without a reference.
         agreement_standard_error: Binomial standard error of the agreement, in points.
+        relative_error: Relative error of the first output beside the reference's, in percent (`OutputError`); None
+            without a reference.
+        correlation: Correlation of the first output with the reference's.
         energy_pj: Estimated energy in the comparison's count of spikes, or None where nothing was counted.
         on_energy_front: True if no other network scores as high for as little energy.
         on_latency_front: True if no other network scores as high as early; False of a network without time.
-        score_at: Accuracy or agreement, whichever networks are ranked by, after each step t = 1..T of a network whose
-            layers do not wait, so that it can be read then; else None.
+        score_at: The figure that networks are ranked by, after each step t = 1..T of a network whose layers do not
+            wait, so that it can be read then; else None.
         note: Words on the setting that a reader should know, or nothing.
         energy_by_count: Energy in the three counts of spikes; nothing where nothing was counted.
     """
@@ -61,6 +64,8 @@ class Contender:
     accuracy_standard_error: float | None
     agreement: float | None
     agreement_standard_error: float | None
+    relative_error: float | None
+    correlation: float | None
     energy_pj: float | None
     on_energy_front: bool
     on_latency_front: bool
@@ -69,10 +74,14 @@ class Contender:
     energy_by_count: tuple[CountedEnergy, ...] = ()
 
     def score(self, name: str) -> float:
-        """Return the accuracy or the agreement, by its name."""
+        """Return the figure that networks are ranked by, by its name."""
         value: float | None = getattr(self, name)
         assert value is not None
         return value
+
+    def merit(self, name: str) -> float:
+        """Return that figure so that more is better: an error with its sign changed."""
+        return -self.score(name) if name == "relative_error" else self.score(name)
 
 
 @dataclass(frozen=True)
@@ -99,19 +108,19 @@ class Lead:
     Attributes:
         best: Number of the network with the highest score; among equals the first.
         next: Number of the network after it.
-        points: Difference of the two scores, in points.
-        standard_error: Standard error of the difference, paired (McNemar), in points.
+        points: Lead of the best network, in points.
+        standard_error: Standard error of the difference, paired (McNemar), in points; None of relative errors.
     """
 
     best: int
     next: int
     points: float
-    standard_error: float
+    standard_error: float | None
 
     @property
     def clear(self) -> bool:
-        """Return whether the difference is more than chance gives: above two standard errors."""
-        return self.points > 2 * self.standard_error
+        """Return whether the difference is more than chance gives: above two standard errors, where one is known."""
+        return self.points > 2 * (self.standard_error or 0.0)
 
 
 @dataclass(frozen=True)
@@ -119,7 +128,8 @@ class Comparison:
     """All numbers of the page.
 
     Attributes:
-        score: Number by which networks are ranked: `accuracy`, or `agreement` where the data have no labels.
+        score: Figure by which networks are ranked: `accuracy`, `agreement` where the data have no labels, or
+            `relative_error`, of which less is better, where the first output names no classes.
         contenders: The networks, in the order in which they were named.
         reference: The network they are compared with, or None.
         images: Number of images that were classified.

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
-from snnconv.reporting.comparison import Comparison, Contender
+from snnconv.reporting.comparison import Comparison, Contender, Reference
 from snnconv.reporting.formatting import with_article
 from snnconv.reporting.svg import INK, drawing, to_svg
 
@@ -100,19 +100,26 @@ def _draw(
         unbeaten = sorted((point.cost, point.score) for point in points if point.unbeaten)
         if unbeaten:
             axes.plot(*zip(*unbeaten, strict=True), drawstyle="steps-post", color=INK["muted"], linewidth=1, zorder=1)
-        level = None if reference is None else (reference.accuracy if score == "accuracy" else 100.0)
+        level = None if reference is None else _level(score, reference)
         if level is not None:
             axes.axhline(level, color=INK["muted"], linestyle=":", linewidth=1)
             if reference_cost is not None:
                 axes.plot([reference_cost], [level], "*", color=INK["text"], markersize=11, label="the reference")
-        axes.set(xlabel=axis, ylabel=f"{score}, %")
+        axes.set(xlabel=axis, ylabel=f"{score.replace('_', ' ')}, %")
         _scale(axes, [point.cost for point in points] + ([] if reference_cost is None else [reference_cost]))
         axes.margins(0.12)
+        if score == "relative_error":
+            axes.invert_yaxis()  # what is better is higher
         _number(axes, points)
         axes.legend(loc="best")
         numbers = ", ".join(str(point.number) for point in points if point.unbeaten)
         description = f"{len(points)} networks; no other beats {numbers}."
-        return to_svg(figure, f"front-{name}", f"{score} against {name}", description)
+        return to_svg(figure, f"front-{name}", f"{score.replace('_', ' ')} against {name}", description)
+
+
+def _level(score: str, reference: Reference) -> float | None:
+    """Return the score of the reference, beside itself: all classes the same, no error."""
+    return reference.accuracy if score == "accuracy" else {"agreement": 100.0, "relative_error": 0.0}[score]
 
 
 def _scatter(axes: Axes, points: Sequence[Point]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from snnconv.reporting import comparison_figures
 from snnconv.reporting.comparison import Comparison, Contender
 from snnconv.reporting.counted_energy import COUNT_CAPTION, COUNT_HEADS, count_cells
-from snnconv.reporting.formatting import energy, number, span, with_article, with_error
+from snnconv.reporting.formatting import energy, number, percent, span, with_article, with_error
 from snnconv.reporting.glossary import glossary_of
 from snnconv.reporting.names import shortened, shortened_apart
 from snnconv.reporting.page import Picture
@@ -27,7 +27,13 @@ TERMS = (
     "latency",
     "energy",
 )
-HEADS = ["network", "T", "L", "N", "coupling", "accuracy", "same class"]
+HEADS = ["network", "T", "L", "N", "coupling"]
+CLASSES_HEADS = ["accuracy", "same class"]
+ERROR_CAPTION = (
+    "The relative error is the distance of the first output from the reference's, as a share of the distance of the "
+    "reference's from its mean over the data; the correlation is that of both distances from the mean."
+)
+OUTPUT_HEADS = ["relative error", "correlation"]
 
 
 def comparison_view(comparison: Comparison) -> dict[str, Any]:
@@ -38,8 +44,14 @@ def comparison_view(comparison: Comparison) -> dict[str, Any]:
         "verdict": _verdict(comparison),
         "figures": _pictures(comparison),
         "caption": _caption(comparison),
-        "heads": [*HEADS, f"energy, {comparison.spike_count.label}", "latency", "unbeaten in"],
-        "rows": [_row(network, name) for network, name in zip(contenders, _names(contenders), strict=True)],
+        "heads": [
+            *HEADS,
+            *_score_heads(comparison),
+            f"energy, {comparison.spike_count.label}",
+            "latency",
+            "unbeaten in",
+        ],
+        "rows": [_row(comparison, network, name) for network, name in zip(contenders, _names(contenders), strict=True)],
         "count_heads": ["network, spikes counted", *COUNT_HEADS],
         "count_rows": _count_rows(comparison),
         "count_caption": COUNT_CAPTION,
@@ -98,7 +110,7 @@ def _pictures(comparison: Comparison) -> list[Picture]:
 
 def _verdict(comparison: Comparison) -> str:
     """Return the comparison in one or two sentences."""
-    best = f"By {comparison.score} on {comparison.images:,} {comparison.noun}s {_best(comparison)}"
+    best = f"By {comparison.score.replace('_', ' ')} on {comparison.images:,} {comparison.noun}s {_best(comparison)}"
     reference = comparison.reference
     if reference is None:
         return best
@@ -114,21 +126,23 @@ def _best(comparison: Comparison) -> str:
     if lead is None:
         return f"the network has {next(iter(scores.values())):.2f} %."
     first, second = (f"network {place} ({scores[place]:.2f} %)" for place in (lead.best, lead.next))
-    error = f"standard error {lead.standard_error:.1f} points"
+    error = "" if lead.standard_error is None else f" (standard error {lead.standard_error:.1f} points)"
     if lead.points == 0:
-        return f"{first} and {second} are equally good ({error})."
+        return f"{first} and {second} are equally good{error}."
     if not lead.clear:
-        return f"there is no clear difference between {first} and {second}, the best ({error})."
-    return f"{first} is the best, {lead.points:.2f} points before {second} ({error})."
+        return f"there is no clear difference between {first} and {second}, the best{error}."
+    return f"{first} is the best, {lead.points:.2f} points before {second}{error}."
 
 
 def _caption(comparison: Comparison) -> str:
+    of_errors = comparison.score == "relative_error"
     sentences = [
-        "± is one standard error, in points.",
+        *(["± is one standard error, in points."] if _names_classes(comparison) else []),
+        *([ERROR_CAPTION] if of_errors else []),
         f"Energy is an estimate for one {comparison.noun}, in the {comparison.spike_count.label} count of spikes.",
         "Latency is in time steps.",
     ]
-    if comparison.lead is not None:
+    if comparison.lead is not None and not of_errors:
         sentences.append(
             "The standard error at the top of the page is that of the difference between two networks on the same "
             f"{comparison.noun}s; a difference above two of them is more than chance."
@@ -143,7 +157,28 @@ def _coupling(network: Contender) -> str:
     return f"{network.coupling}, {network.code}" + (f" K={network.octaves}" if network.octaves is not None else "")
 
 
-def _row(network: Contender, name: str) -> list[str | None]:
+def _score_heads(comparison: Comparison) -> list[str]:
+    """Return the heads of what networks are ranked by, and of classes where they name some."""
+    heads = CLASSES_HEADS if _names_classes(comparison) else []
+    return [*heads, *(OUTPUT_HEADS if comparison.score == "relative_error" else ())]
+
+
+def _names_classes(comparison: Comparison) -> bool:
+    return any(network.accuracy is not None or network.agreement is not None for network in comparison.contenders)
+
+
+def _scores(comparison: Comparison, network: Contender) -> list[str | None]:
+    """Return the cells below `_score_heads`."""
+    cells = []
+    if _names_classes(comparison):
+        cells.append(with_error(network.accuracy, network.accuracy_standard_error))
+        cells.append(with_error(network.agreement, network.agreement_standard_error))
+    if comparison.score == "relative_error":
+        cells += [percent(network.relative_error), number(network.correlation)]
+    return cells
+
+
+def _row(comparison: Comparison, network: Contender, name: str) -> list[str | None]:
     fronts = [cost for cost, on in (("energy", network.on_energy_front), ("latency", network.on_latency_front)) if on]
     return [
         f"{network.number} {name}",
@@ -151,8 +186,7 @@ def _row(network: Contender, name: str) -> list[str | None]:
         number(network.levels),
         span(network.total_levels),
         _coupling(network),
-        with_error(network.accuracy, network.accuracy_standard_error),
-        with_error(network.agreement, network.agreement_standard_error),
+        *_scores(comparison, network),
         energy(network.energy_pj),
         number(network.latency_steps),
         ", ".join(fronts) or None,

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from snnconv.reporting.numbers import Curve
-from snnconv.reporting.predictions import ImagePredictions, percent_of
+from snnconv.reporting.predictions import Answers, ImagePredictions, percent_of
 from snnconv.spiking.couplings import Variant
 
 __all__ = ["curves_of"]
@@ -16,7 +16,7 @@ __all__ = ["curves_of"]
 
 def curves_of(
     variants: Sequence[Variant],
-    predictions: Sequence[ImagePredictions],
+    answers: Sequence[Answers],
     others: ImagePredictions | None,
     labels: Tensor | None,
 ) -> tuple[Curve, ...]:
@@ -24,11 +24,11 @@ def curves_of(
 
     Args:
         variants: The network under each coupling, its own first.
-        predictions: Predictions of every variant that can be run, in the same order.
+        answers: Answers of every variant that can be run, in the same order.
         others: Predictions of the other network, or None without one.
         labels: Classes of the images, `[n]`, or None.
     """
-    runs = iter(predictions)
+    runs = iter(answers)
     return tuple(
         _curve(variant, place == 0, None if variant.model is None else next(runs), others, labels)
         for place, variant in enumerate(variants)
@@ -38,10 +38,12 @@ def curves_of(
 def _curve(
     variant: Variant,
     native: bool,
-    predictions: ImagePredictions | None,
+    answers: Answers | None,
     others: ImagePredictions | None,
     labels: Tensor | None,
 ) -> Curve:
+    predictions = None if answers is None else answers.predictions
+    errors_at = answers.errors[0].relative_error_at if answers is not None and answers.errors else None
     at = None if predictions is None else predictions.at
     settled = None if predictions is None else predictions.settled
     return Curve(
@@ -52,6 +54,7 @@ def _curve(
         settled_at=None
         if at is None or settled is None
         else _percents(settled <= torch.arange(1, len(at) + 1)[:, None]),
+        relative_error_at=None if errors_at is None else tuple(100 * error for error in errors_at),
         note=variant.note,
     )
 

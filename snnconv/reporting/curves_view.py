@@ -19,11 +19,12 @@ QUANTITIES = (
     ("accuracy_at", "accuracy", "Share of right predictions"),
     ("agreement_at", "same class", "Share of predictions equal to the other network's"),
     ("settled_at", "settled", "Share of predictions that no longer change"),
+    ("relative_error_at", "relative error", "Relative error of the first output beside the other network's"),
 )
 
 
 def curves_view(report: Report) -> dict[str, Any] | None:
-    """Return the section's parts; None of a network without time."""
+    """Return the section's parts; None of a network without time, or without a figure that time changes."""
     if not report.curves:
         return None
     pictures: list[Picture] = []
@@ -36,8 +37,11 @@ def curves_view(report: Report) -> dict[str, Any] | None:
             pictures.append(Picture(svg, f"{caption}, on {report.summary.images:,} {report.noun}s."))
         heads += [f"{name}, {curve.coupling}" for curve in curves]
         columns += [[f"{value:.2f}" for value in getattr(curve, quantity)] for curve in curves]
+    if not columns:
+        return None
     rows = [[str(step), *values] for step, values in enumerate(zip(*columns, strict=False), 1)][:MOST_ROWS]
     return {
+        "heading": f"{'Accuracy' if report.curves[0].settled_at is not None else 'Error'} against time",
         "text": _text(report),
         "figures": pictures,
         "notes": [_note(curve) for curve in report.curves],
@@ -48,7 +52,7 @@ def curves_view(report: Report) -> dict[str, Any] | None:
 
 def _text(report: Report) -> str:
     sentences = [
-        "The prediction after step t is that of the mean of the output's first t steps. Each coupling that the neurons "
+        "The answer after step t is the mean of the output's first t steps. Each coupling that the neurons "
         "can have is run with the same weights, ceilings and levels."
     ]
     if any(curve.coupling == Coupling.DIFFERENTIAL and curve.settled_at is not None for curve in report.curves):

@@ -29,21 +29,27 @@ LINES: dict[str, str | tuple[float, Sequence[float]]] = {
     "differential": (0, (4, 1, 1, 1, 1, 1)),
 }
 MOST_TICKS = 12
+LABELS = {
+    "accuracy_at": "accuracy",
+    "agreement_at": "same arg-max",
+    "settled_at": "settled",
+    "relative_error_at": "relative error",
+}
 
 Floats = npt.NDArray[np.float64]
 Places = npt.NDArray[np.int64]
 
 
 def curves_figure(curves: Sequence[Curve], quantity: str, level: float | None, level_name: str) -> str:
-    """Draw accuracy, agreement or settled predictions after each step, in percent, as SVG.
+    """Draw accuracy, agreement, settled predictions or errors after each step, in percent, as SVG.
 
     Args:
         curves: Curves of the couplings; those without this quantity are left out.
-        quantity: `accuracy_at`, `agreement_at` or `settled_at`.
+        quantity: `accuracy_at`, `agreement_at`, `settled_at` or `relative_error_at`.
         level: Value of the other network, a horizontal line, or None.
         level_name: Words for that line in the legend.
     """
-    label = {"accuracy_at": "accuracy", "agreement_at": "same arg-max", "settled_at": "settled"}[quantity]
+    label = LABELS[quantity]
     drawn = [(curve, getattr(curve, quantity)) for curve in curves if getattr(curve, quantity) is not None]
     with drawing(*WIDE) as figure:
         axes = figure.subplots()

@@ -7,7 +7,8 @@ import torch
 from snnconv.data.opening import DataLike, as_images
 from snnconv.errors import DataError
 from snnconv.evaluation import evaluate
-from snnconv.evaluation.scoring import classes_of, has_labels
+from snnconv.evaluation.differences import class_count
+from snnconv.evaluation.scoring import has_labels
 from snnconv.model import Model
 from snnconv.progress import Progress, no_progress
 from snnconv.reporting.costs import layer_costs
@@ -20,6 +21,7 @@ from snnconv.reporting.predictions import predict
 from snnconv.reporting.provenance import provenance_of
 from snnconv.reporting.summary import summarize
 from snnconv.reporting.thumbnails import thumbnail
+from snnconv.runtime.runnable import shapes_of
 from snnconv.runtime.running import Dtype
 from snnconv.spiking.couplings import variants
 from snnconv.spiking.site_labels import site_labels
@@ -53,7 +55,7 @@ def gather(
     opened = as_images(data, model.input, "eval")
     if not len(opened):
         raise DataError(f"{opened.spec!r} holds no {opened.input.noun}.")
-    classes = classes_of(model)
+    classes = class_count(shapes_of(model)[0])
     images = opened.first(chosen.limit)
     few = images.first(chosen.site_images)
     # This also refuses data and pairs of networks that do not fit, before any other work.
@@ -70,16 +72,18 @@ def gather(
     couplings = variants(model)
     networks = [variant.model for variant in couplings if variant.model is not None]
     dtype: Dtype = "float64" if counted.precision == "float64" else "float32"
-    predictions, others = predict(networks or [model], against, images, dtype, progress)
+    answers, others = predict(networks or [model], against, images, dtype, progress)
+    predictions = answers[0].predictions
     sites = measure(model, few, against=against, precision=dtype, progress=progress)
-    disagreeing, disagreements = disagreeing_images(predictions[0], others, labels, chosen.shown)
-    slowest = slowest_images(predictions[0], others, labels, chosen.shown)
+    disagreeing, disagreements = disagreeing_images(predictions, others, labels, chosen.shown)
+    slowest = slowest_images(predictions, others, labels, chosen.shown)
     title, other_title = names or (name_of(model), None if against is None else name_of(against))
     return Report(
         title=title,
         against=None if against is None else other_title,
-        summary=summarize(model, counted, predictions[0], others, labels, len(opened), chosen.energy_model),
-        curves=curves_of(couplings, predictions, others, labels),
+        summary=summarize(model, counted, answers[0], others, labels, (len(images), len(opened)), chosen.energy_model),
+        curves=curves_of(couplings, answers, others, labels),
+        output_errors=answers[0].errors,
         sites=sites,
         site_images=len(few),
         layers=layer_costs(counted, model, chosen.energy_model),

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 
 from snnconv.costs.energy import DEFAULT, EnergyModel
 from snnconv.costs.operations import Operations
 from snnconv.data.opening import DataLike, as_images
-from snnconv.errors import DataError, InvalidValueError
+from snnconv.errors import InvalidValueError
 from snnconv.evaluation import Evaluation, ann_energy, evaluate
-from snnconv.evaluation.accuracy import standard_error, standard_error_of_difference
-from snnconv.evaluation.scoring import classes_of
+from snnconv.evaluation.accuracy import standard_error
+from snnconv.evaluation.figures import FigureName
 from snnconv.model import SNN, Model
 from snnconv.neurons import Code
 from snnconv.neurons.spike_counts import SpikeCount
 from snnconv.progress import Progress, no_progress
-from snnconv.reporting.comparison import Comparison, Contender, Lead, Reference
+from snnconv.reporting.comparison import Comparison, Contender, Reference
 from snnconv.reporting.counted_energy import counted_energy
-from snnconv.reporting.pareto import pareto_front
 from snnconv.reporting.provenance import describe_model, provenance_of
+from snnconv.reporting.ranking import (
+    check_score,
+    lead_of,
+    ranked_by,
+    relative_error_of,
+    require_score,
+    scores_at,
+    with_fronts,
+)
 from snnconv.runtime.running import Precision
 from snnconv.spiking.couplings import depth_of, latency_of
 from snnconv.spiking.grid import Grid, Setting
@@ -38,6 +45,7 @@ def gather_comparison(
     precision: Precision = "auto",
     energy_model: EnergyModel = DEFAULT,
     spike_count: SpikeCount | str | None = None,
+    score: FigureName | None = None,
     command: str | None = None,
     progress: Progress = no_progress,
 ) -> Comparison:
@@ -53,18 +61,19 @@ def gather_comparison(
         precision: Arithmetic, as `evaluate` takes it.
         energy_model: Costs of operations.
         spike_count: Count of spikes that energies and their front are in, as `compare` takes it.
+        score: Figure that networks are ranked by, as `compare` takes it.
         command: The command line, for the provenance.
         progress: Callable around each batch, for a progress bar.
 
     Raises:
         InvalidValueError: there is no network, or a setting cannot be.
-        DataError, ModelError: as `evaluate` does; or there are neither labels nor a reference to score by.
+        DataError, ModelError: as `evaluate` does; or there is nothing to score by, or not the score that is named.
     """
     count = None if spike_count is None else _spike_count(spike_count)
     if not models:
         raise InvalidValueError("There is no network to compare: name one or more.")
     for _, model in models:
-        classes_of(model)
+        check_score(model, data, score, has_reference=against is not None)
 
     def evaluated(model: Model) -> Evaluation:
         result = evaluate(
@@ -77,18 +86,18 @@ def gather_comparison(
             energy_model=energy_model,
             progress=progress,
         )
-        _require_score(result, lambda: as_images(data, model.input, "eval").spec)
+        require_score(result, lambda: as_images(data, model.input, "eval").spec)
         return result
 
     settings = [(name, setting) for name, model in models for setting in (grid or Grid()).settings(model)]
     results = [evaluated(setting.model) for _, setting in settings]
     count = count or _usual_count(results)
+    figure = ranked_by(score, results)
     contenders = [
-        _contender(number, name, setting, result, count)
+        _contender(number, name, setting, result, count, figure)
         for number, ((name, setting), result) in enumerate(zip(settings, results, strict=True), 1)
     ]
     first, input_spec = results[0], models[0][1].input
-    score = "agreement" if first.accuracy is None else "accuracy"
     reference = None
     if against is not None:
         name, network = against
@@ -98,14 +107,14 @@ def gather_comparison(
         reference = Reference(name, first.against_accuracy, estimate.energy_pj_per_image, with_memory)
     images = as_images(data, input_spec, "eval")
     return Comparison(
-        score,
-        _with_fronts(contenders, score),
+        figure,
+        with_fronts(contenders, figure),
         reference,
         first.images,
         first.activity_images,
         energy_model.note_in(count),
         provenance_of(models[0][1], against and against[1], images, first.images, command),
-        _lead(contenders, results, score),
+        lead_of(contenders, results, figure),
         input_spec.noun,
         count,
     )
@@ -130,31 +139,9 @@ def _usual_count(results: Sequence[Evaluation]) -> SpikeCount:
     return SpikeCount.POWER_OF_TWO if powers else SpikeCount.UNARY
 
 
-def _require_score(result: Evaluation, spec: Callable[[], str]) -> None:
-    """Refuse an evaluation that has neither an accuracy nor an agreement."""
-    if result.accuracy is None and result.agreement is None:
-        raise DataError(
-            f"{spec()!r} has no labels, and there is no network to compare with, so that nothing says how good these "
-            "are: give labelled data, or the network that they were made from with --against."
-        )
-
-
-def _lead(contenders: Sequence[Contender], results: Sequence[Evaluation], score: str) -> Lead | None:
-    """Compare the two best networks image by image; None of one network."""
-    if len(contenders) == 1:
-        return None
-    ranked = sorted(zip(contenders, results, strict=True), key=lambda pair: -pair[0].score(score))
-    (best, best_result), (after, after_result) = ranked[:2]
-    best_hits, after_hits = (
-        result.right if score == "accuracy" else result.agreeing for result in (best_result, after_result)
-    )
-    assert best_hits is not None
-    assert after_hits is not None
-    error = standard_error_of_difference(best_hits, after_hits)
-    return Lead(best.number, after.number, best.score(score) - after.score(score), error)
-
-
-def _contender(number: int, name: str, setting: Setting, result: Evaluation, count: SpikeCount) -> Contender:
+def _contender(
+    number: int, name: str, setting: Setting, result: Evaluation, count: SpikeCount, score: str
+) -> Contender:
     model = setting.model
     return Contender(
         number=number,
@@ -174,20 +161,15 @@ def _contender(number: int, name: str, setting: Setting, result: Evaluation, cou
         accuracy_standard_error=result.accuracy_standard_error,
         agreement=result.agreement,
         agreement_standard_error=None if result.agreement is None else standard_error(result.agreement, result.images),
+        relative_error=relative_error_of(result),
+        correlation=result.output_errors[0].correlation if result.output_errors else None,
         energy_pj=None if result.operations is None else result.operations.estimate(count).energy_pj_per_image,
         on_energy_front=False,
         on_latency_front=False,
-        score_at=_scores_at(model, result),
+        score_at=scores_at(model, result, score),
         note=setting.note,
         energy_by_count=counted_energy(result.operations, result.ann_operations),
     )
-
-
-def _scores_at(model: Model, result: Evaluation) -> tuple[float, ...] | None:
-    """Return the score after each step of a network that streams; None of any other."""
-    if model.coupling is None or not model.coupling.streams:
-        return None
-    return result.agreement_at if result.accuracy is None else result.accuracy_at
 
 
 def _costs_of(
@@ -206,14 +188,3 @@ def _costs_of(
     )
     assert counted.operations is not None
     return counted.operations
-
-
-def _with_fronts(contenders: Sequence[Contender], score: str) -> tuple[Contender, ...]:
-    """Return the networks with the marks of those that no other beats, in energy and in latency."""
-    scores = [contender.score(score) for contender in contenders]
-    cheap = pareto_front([contender.energy_pj for contender in contenders], scores)
-    early = pareto_front([contender.latency_steps for contender in contenders], scores)
-    return tuple(
-        replace(contender, on_energy_front=on_energy, on_latency_front=on_latency)
-        for contender, on_energy, on_latency in zip(contenders, cheap, early, strict=True)
-    )

@@ -11,12 +11,12 @@ __all__ = ["disagreeing_images", "slowest_images"]
 
 
 def disagreeing_images(
-    predictions: ImagePredictions, others: ImagePredictions | None, labels: Tensor | None, most: int
+    predictions: ImagePredictions | None, others: ImagePredictions | None, labels: Tensor | None, most: int
 ) -> tuple[tuple[ImageNote, ...], int | None]:
     """Return the images that two networks classify differently, and the number of all of them.
 
     Args:
-        predictions: Predictions of the network for n images.
+        predictions: Predictions of the network for n images; None: it names no classes.
         others: Predictions of the other network for the same images; None: there is none to disagree with.
         labels: Classes of the images, `[n]`, or None.
         most: Number of images to return; the surest predictions come first.
@@ -24,7 +24,7 @@ def disagreeing_images(
     Returns:
         The notes, and the number of images on which the networks disagree, None without another network.
     """
-    if others is None:
+    if predictions is None or others is None:
         return (), None
     places = (predictions.final != others.final).nonzero().flatten()
     order = places[predictions.margin[places].argsort(descending=True, stable=True)]
@@ -32,15 +32,15 @@ def disagreeing_images(
 
 
 def slowest_images(
-    predictions: ImagePredictions, others: ImagePredictions | None, labels: Tensor | None, most: int
+    predictions: ImagePredictions | None, others: ImagePredictions | None, labels: Tensor | None, most: int
 ) -> tuple[ImageNote, ...]:
     """Return the images whose prediction settles last, among equals the least sure first.
 
     An image whose prediction stays what it was after the first step is not among them. The arguments are those of
     `disagreeing_images`.
     """
-    settled = predictions.settled
-    if settled is None:
+    settled = None if predictions is None else predictions.settled
+    if predictions is None or settled is None:
         return ()
     places = [index for index in range(len(settled)) if int(settled[index]) > 1]
     places.sort(key=lambda index: (-int(settled[index]), float(predictions.margin[index])))

@@ -22,7 +22,7 @@ def images_view(report: Report) -> list[dict[str, Any]]:
         if report.disagreements > shown:
             text += f"; shown are the {shown} of which this network is surest"
         groups.append(_group("Predicted differently by the other network", f"{text}.", report.disagreeing, report))
-    if report.summary.timesteps is not None:
+    if any(curve.settled_at is not None for curve in report.curves):
         if report.slowest:
             text = "The prediction after fewer steps was another one."
         else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from snnconv.evaluation import OutputError
 from snnconv.reporting.counted_energy import CountedEnergy
 from snnconv.reporting.json_values import json_values
 from snnconv.reporting.provenance import Provenance
@@ -29,6 +30,9 @@ class Summary:
         against_accuracy: Accuracy of the other network; None without labels or without that network.
         agreement: Share of images with the other network's arg-max; None without that network.
         agreement_standard_error: Binomial standard error of the agreement, in points.
+        relative_error: Relative error of the first output beside the other network's, in percent (`OutputError`); None
+            without that network.
+        correlation: Correlation of the first output with the other network's.
         timesteps: T; None without time.
         levels: L, the most of any site; None without time, and of power-of-two messages.
         total_levels: The least and the most N of any site; None of a plain network, and of power-of-two messages.
@@ -60,6 +64,8 @@ class Summary:
     against_accuracy: float | None
     agreement: float | None
     agreement_standard_error: float | None
+    relative_error: float | None
+    correlation: float | None
     timesteps: int | None
     levels: int | None
     total_levels: tuple[int, int] | None
@@ -90,6 +96,7 @@ class Curve:
         accuracy_at: Share of right predictions after each step; None without labels.
         agreement_at: Share of predictions equal to the other network's; None without that network.
         settled_at: Share of images whose prediction after step t is already the final one and stays it.
+        relative_error_at: Relative error of the first output after each step; None without that network.
         note: Sentence about the coupling; the reason where nothing was run.
     """
 
@@ -98,6 +105,7 @@ class Curve:
     accuracy_at: tuple[float, ...] | None
     agreement_at: tuple[float, ...] | None
     settled_at: tuple[float, ...] | None
+    relative_error_at: tuple[float, ...] | None
     note: str
 
 
@@ -152,6 +160,7 @@ class Report:
         against: Name of the other network, or None.
         summary: The network and its predictions.
         curves: Predictions after each step, the network's own coupling first.
+        output_errors: Difference of each output from the other network's; nothing without one.
         sites: The sites in the order of execution.
         site_images: Number of images on which sites were watched.
         layers: The layers in the order of execution.
@@ -170,6 +179,7 @@ class Report:
     against: str | None
     summary: Summary
     curves: tuple[Curve, ...]
+    output_errors: tuple[OutputError, ...]
     sites: tuple[SiteStatistics, ...]
     site_images: int
     layers: tuple[LayerCost, ...]

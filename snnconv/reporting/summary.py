@@ -11,7 +11,7 @@ from snnconv.graph.access import results
 from snnconv.model import SNN, Model
 from snnconv.reporting.counted_energy import counted_energy
 from snnconv.reporting.numbers import Summary
-from snnconv.reporting.predictions import ImagePredictions, percent_of
+from snnconv.reporting.predictions import Answers, ImagePredictions, percent_of
 from snnconv.spiking.couplings import depth_of, latency_of
 
 __all__ = ["summarize"]
@@ -20,10 +20,10 @@ __all__ = ["summarize"]
 def summarize(
     model: Model,
     counted: Evaluation,
-    predictions: ImagePredictions,
+    answers: Answers,
     others: ImagePredictions | None,
     labels: Tensor | None,
-    available: int,
+    count: tuple[int, int],
     energy_model: EnergyModel,
 ) -> Summary:
     """Return the summary of a network.
@@ -31,15 +31,17 @@ def summarize(
     Args:
         model: The network.
         counted: Evaluation of the network that counted its operations.
-        predictions: Predictions of the network for n images.
+        answers: Answers of the network for n images.
         others: Predictions of the other network for the same images, or None without one.
         labels: Classes of the images, `[n]`, or None.
-        available: Number of images that the data hold.
+        count: Number of images that were run, and number that the data hold.
         energy_model: Costs of operations.
     """
-    images = len(predictions.final)
-    accuracy = None if labels is None else percent_of(predictions.final == labels)
-    agreement = None if others is None else percent_of(predictions.final == others.final)
+    (images, available), predictions = count, answers.predictions
+    accuracy = None if predictions is None or labels is None else percent_of(predictions.final == labels)
+    agreement = None if predictions is None or others is None else percent_of(predictions.final == others.final)
+    first = answers.errors[0] if answers.errors else None
+    relative_error = None if first is None else first.relative_error
     stepped = isinstance(model, SNN)
     plain = ann_energy(model, energy_model=energy_model) if stepped else None
     operations = counted.operations
@@ -55,6 +57,8 @@ def summarize(
         against_accuracy=None if labels is None or others is None else percent_of(others.final == labels),
         agreement=agreement,
         agreement_standard_error=None if agreement is None else standard_error(agreement, images),
+        relative_error=None if relative_error is None else 100 * relative_error,
+        correlation=None if first is None else first.correlation,
         timesteps=model.timesteps,
         levels=counted.levels,
         total_levels=counted.total_levels_range,

@@ -23,14 +23,30 @@ def verdict(report: Report) -> str:
             f"It predicts the same class as {shortened(report.against or 'the other network', LONGEST)} for "
             f"{summary.agreement:.2f} % of {summary.images:,} {report.noun}s."
         )
+    elif report.output_errors:
+        sentences.append(_differs(report))
     if summary.accuracy is not None:
         versus = points(summary.accuracy, summary.against_accuracy)
         sentences.append(f"Its accuracy is {summary.accuracy:.2f} %{f', {versus}' if versus else ''}.")
-    elif summary.agreement is None:
-        sentences.append("The data have no labels and no other network was given, so nothing says how good it is.")
+    elif summary.agreement is None and not report.output_errors:
+        sentences.append(
+            "The data have no labels for it and no other network was given, so nothing says how good it is."
+        )
     if summary.outputs > 1:
         sentences.append(f"It has {summary.outputs} outputs, of which the first is read.")
     return " ".join(sentences)
+
+
+def _differs(report: Report) -> str:
+    """Return how far outputs that name no classes are from the other network's."""
+    summary, name = report.summary, shortened(report.against or "the other network", LONGEST)
+    if summary.relative_error is None:
+        return f"The first output of {name} is the same for all {report.noun}s, so that nothing says how good it is."
+    correlation = "" if summary.correlation is None else f" (correlation {summary.correlation:.4f})"
+    return (
+        f"Its first output differs from that of {name} by a relative error of {percent(summary.relative_error)}"
+        f"{correlation} over {summary.images:,} {report.noun}s."
+    )
 
 
 def _kind(summary: Summary) -> str:
@@ -52,6 +68,7 @@ def cards(summary: Summary, noun: str) -> list[SummaryCard]:
     every = [
         _card("Accuracy", percent(summary.accuracy), _accuracy(summary)),
         _card("Same class as the other network", percent(summary.agreement), _error(summary.agreement_standard_error)),
+        _card("Relative error of the first output", percent(summary.relative_error), _correlation(summary)),
         _card(f"Energy, estimated{_unary(summary)}", energy(summary.energy_pj), _against_plain(summary, noun)),
         _card("Time steps T", number(summary.timesteps), complete),
         _card(levels, span(summary.total_levels), _levels(summary)),
@@ -87,6 +104,10 @@ def _card(name: str, value: str | None, more: str | None) -> SummaryCard:
 
 def _error(standard_error: float | None) -> str | None:
     return None if standard_error is None else f"± {standard_error:.2f} points"
+
+
+def _correlation(summary: Summary) -> str | None:
+    return None if summary.correlation is None else f"correlation {summary.correlation:.4f} with the other network's"
 
 
 def _accuracy(summary: Summary) -> str | None:

@@ -11,6 +11,7 @@ from torch import nn
 from snnconv.costs.energy import DEFAULT, EnergyModel
 from snnconv.data.opening import DataLike
 from snnconv.errors import InvalidValueError
+from snnconv.evaluation.figures import FigureName
 from snnconv.loading import ModelLike, load_beside, load_for
 from snnconv.model import Model
 from snnconv.neurons.spike_counts import SpikeCount
@@ -78,6 +79,7 @@ def compare(
     precision: Precision = "auto",
     energy_model: EnergyModel = DEFAULT,
     spike_count: SpikeCount | str | None = None,
+    score: FigureName | None = None,
     command: str | None = None,
     progress: Progress = no_progress,
 ) -> Comparison:
@@ -88,13 +90,15 @@ def compare(
         data: Data in any form that `report` takes. A data spec is opened for each network's own input; samples in
             memory and opened images are given to all of them as they are.
         output: Path of the page, which ends in .html; the numbers get the same name with .json.
-        against: Reference whose predictions are compared; needed where the data have no labels.
+        against: Reference whose outputs are compared; needed where the data have no labels, or outputs no classes.
         grid: T, L and couplings to try with each network; None: every network at its own.
         limit: Number of images to classify, the first of the data; None: all.
         precision: Arithmetic, as `evaluate` takes it.
         energy_model: Costs of operations.
         spike_count: Count of spikes that energies and their front are in: `unary`, `power-of-two` or `graded`; None:
             unary, or power-of-two where one of the networks sends messages of a power of two.
+        score: Figure that networks are ranked by: `accuracy`, `agreement`, or `relative-error` of the first output;
+            None: the first of them that the data, the reference and the outputs give.
         command: The command line, for the provenance.
         progress: Callable around each batch, for a progress bar.
 
@@ -120,6 +124,7 @@ def compare(
         precision=precision,
         energy_model=energy_model,
         spike_count=spike_count,
+        score=score,
         command=command,
         progress=progress,
     )

@@ -10,6 +10,7 @@ from snnconv.reporting.glossary import GLOSSARY
 from snnconv.reporting.images_view import images_view
 from snnconv.reporting.names import shortened
 from snnconv.reporting.numbers import Report
+from snnconv.reporting.outputs_view import outputs_view
 from snnconv.reporting.provenance_view import provenance_view
 from snnconv.reporting.site_view import sites_view
 from snnconv.reporting.summary_view import cards, verdict
@@ -27,6 +28,7 @@ def report_view(report: Report) -> dict[str, Any]:
         "noun": report.noun,
         "cards": cards(report.summary, report.noun),
         "curves": curves_view(report),
+        "outputs": outputs_view(report),
         "sites": sites_view(report),
         "energy": energy_view(report),
         "images": images_view(report),
@@ -35,6 +37,7 @@ def report_view(report: Report) -> dict[str, Any]:
     }
     names = (
         ("time", "Time", "curves"),
+        ("outputs", "Outputs", "outputs"),
         ("sites", "Sites", "sites"),
         ("energy", "Energy", "energy"),
         ("images", f"{report.noun}s".capitalize(), "images"),

@@ -65,6 +65,7 @@ class MessagePassing:
     def advance(self, x: Tensor) -> tuple[Tensor, ...]:
         """Run one step on a batch `[B, ...]`, the same at every step; return each output as it is known after it."""
         self.step += 1
+        self.samples = len(x)
         messages: dict[fx.Node, Tensor] = {}
         for node in self.graph.graph.nodes:
             if node.op == "placeholder":
@@ -122,7 +123,9 @@ class MessagePassing:
         time = time_of(module, changing)
         if time is Time.AFFINE:
             out: Tensor = module(*self._values(sources, lambda operand: messages[operand]))
-            return out if self.step == 1 or self.code is Code.UNIFORM else out - self._offset(node, module, out, messages)
+            if self.step == 1 or self.code is Code.UNIFORM:
+                return out
+            return out - self._offset(node, module, messages, len(out))
         if time is Time.PRODUCT and self.code is Code.POWER_OF_TWO and self.step > 1 and len(sources) == 2:
             first, second = sources
             earlier = self.sums[second] - messages[second]
@@ -135,15 +138,16 @@ class MessagePassing:
     def _values(self, sources: Sequence[fx.Node], of: Callable[[fx.Node], Tensor]) -> list[Tensor]:
         return [of(operand) if operand in self.temporal else self.static[operand] for operand in sources]
 
-    def _offset(self, node: fx.Node, module: nn.Module, out: Tensor, messages: dict[fx.Node, Tensor]) -> Tensor:
+    def _offset(self, node: fx.Node, module: nn.Module, messages: dict[fx.Node, Tensor], size: int) -> Tensor:
         """Return what an affine operator gives where nothing arrives: its bias, which the first message held.
 
-        It is that of one member of axis 0, unless static operands differ from member to member or `out`, what it gives
-        now, has another number of them: a reshape to windows or parts.
+        It is that of one sample, unless static operands differ from sample to sample, or the first axis of an operand
+        or of the output, of `size`, holds more than the samples.
         """
         if node not in self.offsets:
-            sources = operands(node)
-            alike = all(operand in self.temporal and len(messages[operand]) == len(out) for operand in sources)
+            alike = size == self.samples and all(
+                operand in self.temporal and len(messages[operand]) == self.samples for operand in operands(node)
+            )
             part = slice(0, 1) if alike else slice(None)
             silence = self._values(operands(node), lambda operand: torch.zeros_like(messages[operand][part]))
             self.offsets[node] = module(*silence)

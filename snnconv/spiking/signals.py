@@ -23,7 +23,7 @@ from snnconv.graph.operator import FREE, NeuronPlace, Time, find_operator, has_s
 from snnconv.graph.passes import SIMPLIFY, Pass, Property, guaranteed
 from snnconv.spiking.sites import insert_after, is_site, is_transfer
 
-__all__ = ["READS_PLACED", "SIGNALS_PLACED", "place_reads", "place_signals"]
+__all__ = ["READS_PLACED", "SIGNALS_PLACED", "origin_of", "place_reads", "place_signals"]
 
 
 def _place_signals(graph: fx.GraphModule) -> bool:
@@ -100,14 +100,14 @@ def _analog_reads(graph: fx.GraphModule) -> dict[tuple[fx.Node, fx.Node], list[f
             continue
         product = _is_product(module_of(graph, reader))
         for node in dict.fromkeys(operands(reader)):
-            origin = _origin(graph, node)
+            origin = origin_of(graph, node)
             if origin.op == "call_module" and _is_analog(graph, origin, product=product):
                 reads.setdefault((node, origin), []).append(reader)
     return reads
 
 
-def _origin(graph: fx.GraphModule, node: fx.Node) -> fx.Node:
-    """Node that made the values which reach this one, before others moved or scaled them."""
+def origin_of(graph: fx.GraphModule, node: fx.Node) -> fx.Node:
+    """Return the node that made the values which reach this one, before others moved or scaled them."""
     while node.op == "call_module" and len(operands(node)) == 1 and _moves(module_of(graph, node)):
         node = operands(node)[0]
     return node

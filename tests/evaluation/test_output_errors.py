@@ -11,7 +11,7 @@ import torch
 from tiny_networks import build, classifier, node, quantize, weights
 
 from snnconv.data.datasets import open_data
-from snnconv.errors import DataError, ModelError
+from snnconv.errors import DataError, InvalidValueError, ModelError
 from snnconv.evaluation import compare_file, compare_hardware, evaluate
 from snnconv.evaluation.differences import Differences
 from snnconv.evaluation.nir import compare_nir
@@ -192,13 +192,79 @@ def test_written_files_are_compared_by_their_errors(kind, images):
         assert each.to_dict()["output_errors"][0]["name"] == snn.outputs[0]
 
 
-def test_pages_refuse_outputs_that_name_no_classes(images, tmp_path):
-    ann = network("number")
-    spec = images(ann.input).spec
-    for run in (lambda page: report(ann, spec, page), lambda page: compare([ann], spec, page, against=ann)):
-        with pytest.raises(ModelError, match=r"shape \[1\].*snnconv evaluate --against"):
-            run(tmp_path / "page.html")
-    assert not (tmp_path / "page.html").exists()
+@pytest.mark.parametrize("kind", ["map", "number", "classes"])
+def test_networks_are_compared_by_relative_error(kind, images, tmp_path):
+    """Fewer levels are further from the reference, and cheaper; of a network that streams the error has a course."""
+    ann, page = network(kind), tmp_path / "page.html"
+    data = images(ann.input)
+    quantized = quantize(ann, 8, 2.0)
+    networks = [quantize(ann, 2, 2.0), spike(quantized, 4, coupling=Coupling.CAUSAL), spike(quantized, 4)]
+    numbers = compare(networks, data, page, against=ann, score=None if kind != "classes" else "relative-error")
+    assert numbers.score == "relative_error"
+    for contender, model in zip(numbers.contenders, networks, strict=True):
+        (error,) = evaluate(model, data, against=ann).output_errors
+        assert contender.relative_error == pytest.approx(100 * error.relative_error, rel=1e-9)
+        assert contender.correlation == pytest.approx(error.correlation, rel=1e-9)
+    errors = [contender.relative_error for contender in numbers.contenders]
+    assert numbers.lead.best == 1 + int(np.argmin(errors))
+    assert numbers.lead.points == pytest.approx(sorted(errors)[1] - min(errors))
+    assert numbers.lead.standard_error is None
+    course = numbers.contenders[1].score_at
+    assert len(course) == 4
+    assert course[-1] == pytest.approx(errors[1], rel=1e-9)
+    assert numbers.contenders[numbers.lead.best - 1].on_energy_front
+    text = page.read_text()
+    assert "By relative error on 20 images network" in text
+    assert ("same class" in text) is (kind == "classes")
+    assert json.loads(page.with_suffix(".json").read_text())["contenders"][0]["relative_error"] == errors[0]
+
+
+@pytest.mark.parametrize("kind", ["map", "all"])
+def test_reports_of_outputs_that_name_no_classes(kind, images, tmp_path):
+    """The page has the errors of each output, and the course of the first one's under each coupling."""
+    ann, page = network(kind), tmp_path / "page.html"
+    data, snn = images(ann.input), spike(quantize(ann, 8, 2.0), 4)
+    numbers = report(snn, data, page, against=ann)
+    wanted = evaluate(snn, data, against=ann, simulate=True).output_errors
+    assert [error.name for error in numbers.output_errors] == [error.name for error in wanted]
+    for ours, theirs in zip(numbers.output_errors, wanted, strict=True):
+        assert figures(ours) == pytest.approx(figures(theirs), rel=1e-6)
+    assert numbers.summary.relative_error == pytest.approx(100 * wanted[0].relative_error, rel=1e-6)
+    assert numbers.curves[0].relative_error_at[-1] == pytest.approx(numbers.summary.relative_error, rel=1e-9)
+    assert len({curve.relative_error_at for curve in numbers.curves}) == 3
+    text = page.read_text()
+    assert all(f"<td>{error.name}</td>" in text or f">{error.name}<" in text for error in wanted)
+    assert ("Error against time" in text) is (kind == "map")
+    assert ("by a relative error of" in text) is (kind == "map")
+    assert ("to look at" in text) is (kind == "all")
+    facts = json.loads(page.with_suffix(".json").read_text())
+    assert facts["output_errors"][0]["relative_error"] == numbers.output_errors[0].relative_error
+
+
+def test_a_report_without_classes_and_without_another_network(images, tmp_path):
+    ann, page = network("number"), tmp_path / "page.html"
+    numbers = report(spike(quantize(ann, 8, 2.0), 4), images(ann.input), page)
+    assert numbers.output_errors == numbers.disagreeing == numbers.slowest == ()
+    assert numbers.sites
+    text = page.read_text()
+    assert "nothing says how good it is" in text
+    assert 'id="time"' not in text
+
+
+def test_comparisons_without_their_score_are_refused(images, tmp_path):
+    ann, page = network("map"), tmp_path / "page.html"
+    data = images(ann.input)
+    with pytest.raises(ModelError, match=r"shape \[2, 6, 6\].*names no classes.*--against"):
+        compare([ann], data, page)
+    with pytest.raises(ModelError, match="accuracy does not fit"):
+        compare([ann], data, page, against=ann, score="accuracy")
+    with pytest.raises(InvalidValueError, match="one of accuracy, agreement, relative-error"):
+        compare([ann], data, page, against=ann, score="correlation")
+    with pytest.raises(InvalidValueError, match="relative-error compares with another network"):
+        compare([network("classes")], data, page, score="relative-error")
+    with pytest.raises(DataError, match="the same for all samples"):
+        compare([ann], data, page, against=ann, limit=1)
+    assert not page.exists()
 
 
 def test_data_of_which_some_have_labels_are_refused_everywhere(ann, snn, tmp_path):

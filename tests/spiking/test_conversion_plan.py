@@ -117,7 +117,7 @@ def test_every_case_converts_under_mean_coupling(name):
 
 
 WAITING = {
-    "matrices_of_spikes": [("scores", "MatMul")],
+    "matrices_of_spikes": [("scores", "MatMul"), ("mixed", "MatMul")],
     "product_of_spikes": [("product", "Mul")],
     "squeeze_and_excite": [("gate", "Sigmoid")],
     "square_and_quotient": [("square", "Mul"), ("quotient", "Div")],

@@ -18,7 +18,7 @@ from snnconv.graph.modules import ReduceMean, Reshape, Transpose, Unsqueeze
 from snnconv.graph.passes.recognition import Rule, recognition
 from snnconv.graph.patterns import Call, Either, Match, Operand, Pattern, Product, Sum
 
-__all__ = ["recognise_normalizations"]
+__all__ = ["filled", "over_axes", "recognise_normalizations"]
 
 X = Operand("x")
 
@@ -73,7 +73,7 @@ def _along(
     of_axes = {"weight": found.constants["weight"] / math.sqrt(factor)}
     if "bias" in found.constants:
         of_axes["bias"] = found.constants["bias"]
-    affine = {name: _over(values, axes, len(shape), sizes) for name, values in of_axes.items()}
+    affine = {name: over_axes(values, axes, shape) for name, values in of_axes.items()}
     if None in affine.values():
         return None
     norm = make(sizes, eps / factor, **affine)
@@ -87,8 +87,15 @@ def _along(
     return [Transpose(order), norm, Transpose([order.index(axis) for axis in range(rank + 1)])]
 
 
-def _over(values: Tensor, axes: list[int], rank: int, sizes: list[int]) -> Tensor | None:
-    """A constant of samples as one of some of their axes; None where it changes along others."""
+def over_axes(values: Tensor, axes: Sequence[int], shape: tuple[int, ...]) -> Tensor | None:
+    """Return a constant of samples as one of some of their axes; None where it changes along others.
+
+    Args:
+        values: Constant that is broadcast to the samples, of their rank or a number.
+        axes: Axes of the samples.
+        shape: Shape of a sample.
+    """
+    sizes = [shape[axis] for axis in axes]
     if values.dim() == 0:
         return values.expand(sizes)
     if any(size != 1 for axis, size in enumerate(values.shape) if axis not in axes):
@@ -99,15 +106,15 @@ def _over(values: Tensor, axes: list[int], rank: int, sizes: list[int]) -> Tenso
 def _filled_layer_norm(sizes: list[int], eps: float, weight: Tensor, bias: Tensor) -> nn.Module:
     shifts = bool((bias != 0).any())
     norm = nn.LayerNorm(sizes, eps, elementwise_affine=shifts or bool((weight != 1).any()), bias=shifts)
-    return _fill(norm, weight=weight, bias=bias)
+    return filled(norm, weight=weight, bias=bias)
 
 
 def _filled_rms_norm(sizes: list[int], eps: float, weight: Tensor) -> nn.Module:
-    return _fill(nn.RMSNorm(sizes, eps, elementwise_affine=bool((weight != 1).any())), weight=weight)
+    return filled(nn.RMSNorm(sizes, eps, elementwise_affine=bool((weight != 1).any())), weight=weight)
 
 
-def _fill(norm: nn.Module, **tensors: Tensor) -> nn.Module:
-    """Put values in the place of a norm's parameters, as far as it has them."""
+def filled(norm: nn.Module, **tensors: Tensor) -> nn.Module:
+    """Return a norm with values in the place of its parameters, as far as it has them."""
     for name, values in tensors.items():
         if getattr(norm, name) is not None:
             setattr(norm, name, nn.Parameter(values.clone()))

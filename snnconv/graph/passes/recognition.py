@@ -60,21 +60,29 @@ def recognition(name: str, thing: str, rules: Sequence[Rule]) -> Pass:
 def _match(graph: fx.GraphModule, node: fx.Node, rules: Sequence[Rule]) -> tuple[Match, Chain] | None:
     for rule in rules:
         found = find(graph, node, rule.pattern)
-        modules = None if found is None else rule.build(found, found.nodes["x"].meta["shape"])
-        if found is not None and modules is not None:
+        if found is None or len(found.taken) == 1:
+            continue
+        modules = rule.build(found, found.nodes["x"].meta["shape"])
+        if modules is not None:
             return found, modules
     return None
 
 
 def _recognise(graph: fx.GraphModule, rules: Sequence[Rule]) -> bool:
-    changed, gone = False, set[fx.Node]()
+    changed = False
+    while _recognise_once(graph, rules):  # one formula can be a part of another
+        changed = True
+    return finish(graph, changed)
+
+
+def _recognise_once(graph: fx.GraphModule, rules: Sequence[Rule]) -> bool:
+    gone = set[fx.Node]()
     for node in reversed(calls(graph)):  # the longest formula that ends with a node comes before its parts
         if node not in gone and (match := _match(graph, node, rules)) is not None:
             found, modules = match
             gone |= found.taken
             _replace(graph, node, found, modules)
-            changed = True
-    return finish(graph, changed)
+    return bool(gone)
 
 
 def _replace(graph: fx.GraphModule, last: fx.Node, found: Match, modules: Chain) -> None:
