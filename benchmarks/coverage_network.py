@@ -1,4 +1,4 @@
-"""One network of the coverage sweep: loaded with random weights, converted under two couplings, compared with its ANN."""
+"""One network of the coverage sweep: random weights, converted under two couplings, compared with its ANN."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import resource
 import time
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 TIMESTEPS, LEVELS = 4, 16
@@ -32,21 +34,27 @@ def family_of(name: str) -> str:
     return str(timm.model_entrypoint(name).__module__.rsplit(".", 1)[-1])
 
 
-def measure(name: str, shift: float) -> dict[str, Any]:
-    """Load, convert and compare one network in this process."""
-    from snnconv.errors import ModelError, SnnconvError, UnsupportedOperatorsError
+def measure(name: str, shift: float, files: Path | None = None) -> dict[str, Any]:
+    """Load, convert and compare one network in this process.
+
+    Args:
+        name: Name in timm.
+        shift: Shift of its batch-norms.
+        files: Folder of exported networks, to which those are added that it lacks; None: they are not kept.
+    """
+    from snnconv.errors import ModelError, UnsupportedOperatorsError
 
     started = time.perf_counter()
     row: dict[str, Any] = {"network": name, "family": family_of(name)}
     try:
-        _compare(name, shift, row)
+        _compare(name, shift, files, row)
         row["outcome"] = "converted"
     except UnsupportedOperatorsError as error:
         row |= {"outcome": "refused", "reasons": reasons(error.nodes)}
     except ModelError as error:
         export = "torch.onnx.export" in str(error)
         row |= {"outcome": "failed" if export else "refused", "reasons": {_first_line(error): 1}}
-    except SnnconvError as error:
+    except Exception as error:
         row |= {"outcome": "failed", "reasons": {_first_line(error): 1}}
     row["seconds"] = round(time.perf_counter() - started, 1)
     row["gib"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, 2)
@@ -54,7 +62,10 @@ def measure(name: str, shift: float) -> dict[str, Any]:
 
 
 def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0][:200]
+    from snnconv.errors import SnnconvError
+
+    said = (str(error).strip().splitlines() or [""])[0][:200]
+    return said if isinstance(error, SnnconvError) else f"{type(error).__name__}: {said}"
 
 
 def reasons(nodes: Sequence[Any]) -> dict[str, int]:
@@ -68,7 +79,7 @@ def reasons(nodes: Sequence[Any]) -> dict[str, int]:
     return dict(found.most_common())
 
 
-def _compare(name: str, shift: float, row: dict[str, Any]) -> None:
+def _compare(name: str, shift: float, files: Path | None, row: dict[str, Any]) -> None:
     """Note each figure as soon as it is known."""
     import torch
 
@@ -77,17 +88,18 @@ def _compare(name: str, shift: float, row: dict[str, Any]) -> None:
     from snnconv.spiking.sites import iter_sites
     from snnconv.spiking.unrolling import collapse
 
-    module, side = _network(name, shift)
-    row["side"] = side
-    spec = _spec(side)
-    calibration, test = synthetic_images(spec, IMAGES, 1), synthetic_images(spec, IMAGES, 2)
-    ann = snnconv.load(module, size=side)
+    with TemporaryDirectory() as folder:
+        file = _file(name, shift, files or Path(folder))
+        ann = snnconv.load(file)
+        side = row["side"] = ann.input.sample_shape()[-1]
+        spec = _spec(side)
+        calibration, test = synthetic_images(spec, IMAGES, 1), synthetic_images(spec, IMAGES, 2)
+        with torch.no_grad():
+            wanted = ann.logits(test)
+        row["imported"] = _figure(_largest(wanted, _by_onnxruntime(file, test)))
     with torch.no_grad():
-        wanted, of_module = ann.logits(test), module(test)
-        row["imported"] = _figure(float((wanted - of_module).abs().max() / of_module.abs().max()))
         noise = NOISE * torch.randn(test.shape, generator=torch.Generator().manual_seed(3))
         row["noise"] = _figure(_distance(ann.logits(test + noise), wanted))
-    del module
     started = time.perf_counter()
     quantized = collapse(snnconv.convert(ann, calibration_data=calibration, seed=0, **MEAN))
     row["mean_s"] = round(time.perf_counter() - started, 1)
@@ -102,6 +114,36 @@ def _compare(name: str, shift: float, row: dict[str, Any]) -> None:
     row["differential_s"] = round(time.perf_counter() - started, 1)
     with torch.no_grad():
         row["differential"] = _figure(_distance(snn.logits(test), wanted))
+
+
+def _file(name: str, shift: float, folder: Path) -> Path:
+    """The ONNX file of a network, which is exported unless the folder holds it."""
+    import onnx
+
+    from snnconv.loading.modules import export_module
+
+    file = folder / f"{name}.onnx"
+    if not file.exists():
+        module, side = _network(name, shift)
+        onnx.save(export_module(module, (3, side, side)), file)
+    return file
+
+
+def _by_onnxruntime(file: Path, images: Any) -> Any:
+    """The first output of a file, as onnxruntime computes it."""
+    import onnxruntime
+    import torch
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = torch.get_num_threads()
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+    return torch.from_numpy(session.run(None, {session.get_inputs()[0].name: images.numpy()})[0])
+
+
+def _largest(found: Any, wanted: Any) -> float:
+    """Largest difference, relative to the largest value."""
+    return float((found - wanted).abs().max() / wanted.abs().max())
 
 
 def _figure(value: float) -> float:
@@ -145,7 +187,7 @@ def _spec(side: int) -> Any:
 
 
 def _network(name: str, shift: float) -> tuple[Any, int]:
-    """The network with random weights and settled batch-norms, and the side of its images: the smallest that it takes."""
+    """The network with random weights and settled batch-norms, and the side of its images, the smallest that it takes."""
     import timm
     import torch
     from timm.data import resolve_model_data_config

@@ -17,7 +17,7 @@ from snnconv.graph.refusals import module_refusals
 from snnconv.loading.stages import model_of
 from snnconv.model import Model
 
-__all__ = ["load_module", "plain_message"]
+__all__ = ["export_module", "load_module", "plain_message"]
 
 
 def load_module(module: nn.Module, sample_shape: Sequence[int], *, source: str | None = None) -> Model:
@@ -45,7 +45,7 @@ def load_module(module: nn.Module, sample_shape: Sequence[int], *, source: str |
     training = {part: part.training for part in module.modules()}
     module.eval()
     try:
-        proto = _export(module, tuple(sample_shape))
+        proto = export_module(module, tuple(sample_shape))
     finally:
         for part, flag in training.items():
             part.training = flag
@@ -62,7 +62,7 @@ def _require_shape(sample_shape: Sequence[int]) -> None:
         raise InvalidValueError(f"sample_shape is {tuple(sample_shape)}: every axis must have a length of at least 1.")
 
 
-def _export(module: nn.Module, sample_shape: tuple[int, ...]) -> onnx.ModelProto:
+def export_module(module: nn.Module, sample_shape: tuple[int, ...]) -> onnx.ModelProto:
     """Export with a dynamic batch; nothing is optimised, so batch-norm stays and can be trained on."""
     tensor = next(iter(module.parameters()), torch.zeros(()))
     example = torch.zeros(2, *sample_shape, device=tensor.device)
