@@ -187,7 +187,7 @@ def _spec(side: int) -> Any:
 
 
 def _network(name: str, shift: float) -> tuple[Any, int]:
-    """The network with random weights and settled batch-norms, and the side of its images, the smallest that it takes."""
+    """The network with random weights and settled batch-norms, and the smallest side of images that it takes."""
     import timm
     import torch
     from timm.data import resolve_model_data_config
