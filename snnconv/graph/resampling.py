@@ -63,17 +63,18 @@ class Gather(nn.Module):
 
 
 class Resize(nn.Module):
-    """Makes trailing axes longer or shorter: the nearest element, or a straight line between the two nearest.
+    """Makes trailing axes longer or shorter: the nearest element, a straight line between two, or a cubic through four.
 
     Args:
         lengths: Sizes of the trailing axes that change, or with `scaled` factors to the sizes they have.
-        mode: nearest or linear.
+        mode: nearest, linear or cubic (Keys, 1981, equation 15).
         positions: ONNX's coordinate_transformation_mode.
         rounding: ONNX's nearest_mode.
         scaled: True where the lengths are factors.
+        slope: Slope a of the cubic at the next element.
     """
 
-    MODES: ClassVar = ("nearest", "linear")
+    MODES: ClassVar = ("nearest", "linear", "cubic")
     POSITIONS: ClassVar = ("half_pixel", "pytorch_half_pixel", "asymmetric", "align_corners")
     ROUNDINGS: ClassVar = ("round_prefer_floor", "round_prefer_ceil", "floor", "ceil")
 
@@ -85,6 +86,7 @@ class Resize(nn.Module):
         rounding: str = "round_prefer_floor",
         *,
         scaled: bool = False,
+        slope: float = -0.75,
     ) -> None:
         super().__init__()
         self.lengths = tuple(lengths)
@@ -92,6 +94,7 @@ class Resize(nn.Module):
         self.positions = positions
         self.rounding = rounding
         self.scaled = scaled
+        self.slope = slope
 
     def forward(self, x: Tensor) -> Tensor:
         """Map `[B, ...]` to `[B, ...]`, the last axes longer or shorter."""
@@ -109,12 +112,27 @@ class Resize(nn.Module):
         last = x.shape[axis] - 1
         if self.mode == "nearest":
             return x.index_select(axis, self._rounded(positions).long().clamp(0, last).to(x.device))
+        if self.mode == "cubic":
+            return self._cubic(x, axis, positions)
         positions = positions.clamp(0, last)
         before = positions.floor().long().clamp(max=max(0, last - 1))
         weight = (positions - before).to(x).view(-1, *[1] * (-axis - 1))
         low = x.index_select(axis, before.to(x.device))
         high = x.index_select(axis, (before + 1).clamp(max=last).to(x.device))
         return low * (1 - weight) + high * weight
+
+    def _cubic(self, x: Tensor, axis: int, positions: Tensor) -> Tensor:
+        """One axis; each new element is a sum of four, of which those beyond the ends are the outermost."""
+        last, before, a = x.shape[axis] - 1, positions.floor(), self.slope
+        out = torch.zeros(())
+        for place in range(-1, 3):
+            d = (positions - before - place).abs()
+            near = ((a + 2) * d - (a + 3)) * d * d + 1
+            far = ((a * d - 5 * a) * d + 8 * a) * d - 4 * a
+            weight = torch.where(d <= 1, near, far).to(x).view(-1, *[1] * (-axis - 1))
+            taken = x.index_select(axis, (before + place).long().clamp(0, last).to(x.device))
+            out = out.to(x) + weight * taken
+        return out
 
     def _positions(self, old: int, new: int, scale: float) -> Tensor:
         index = torch.arange(new, dtype=torch.float32, device="cpu")  # as runtimes do: a half stays one

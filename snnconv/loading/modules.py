@@ -6,11 +6,12 @@ import logging
 import re
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import onnx
 import torch
 from torch import nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from snnconv.errors import InvalidValueError, ModelError, UnsupportedOperatorsError, is_out_of_memory
 from snnconv.graph.refusals import module_refusals
@@ -63,27 +64,46 @@ def _require_shape(sample_shape: Sequence[int]) -> None:
 
 
 def export_module(module: nn.Module, sample_shape: tuple[int, ...]) -> onnx.ModelProto:
-    """Export with a dynamic batch; nothing is optimised, so batch-norm stays and can be trained on."""
+    """Export a module with a dynamic batch; nothing is optimised, so batch-norm stays and can be trained on.
+
+    torch cannot export every form of `scaled_dot_product_attention`: of queries of another rank than 4, or with a mask,
+    whose kernel has another layout in memory than the exporter takes it to have. Such a module is exported again with
+    torch's MATH kernel, which is the formula: two products and a softmax.
+
+    Args:
+        module: Network that takes one tensor `[B, *sample_shape]`, in evaluation mode.
+        sample_shape: Shape of one input, without the batch axis.
+
+    Raises:
+        ModelError: torch cannot export it.
+        UnsupportedOperatorsError: Nor could what it holds be imported.
+    """
     tensor = next(iter(module.parameters()), torch.zeros(()))
     example = torch.zeros(2, *sample_shape, device=tensor.device)
     try:
-        with _quiet_exporter():
-            program = torch.onnx.export(
-                module,
-                (example,),
-                dynamo=True,
-                optimize=False,
-                dynamic_shapes=({0: torch.export.Dim("batch", min=1)},),
-                input_names=["input"],
-                verbose=False,
-            )
+        return _exported(module, example)
     except Exception as error:
         if is_out_of_memory(error):
             raise
+        with suppress(Exception), sdpa_kernel(SDPBackend.MATH):
+            return _exported(module, example)
         said = f"torch.onnx.export cannot export {type(module).__name__}: {plain_message(error)}"
         if refused := module_refusals(module):
             raise UnsupportedOperatorsError(f"{said}\nWhat it holds could not be imported either", refused) from error
         raise ModelError(said) from error
+
+
+def _exported(module: nn.Module, example: torch.Tensor) -> onnx.ModelProto:
+    with _quiet_exporter():
+        program = torch.onnx.export(
+            module,
+            (example,),
+            dynamo=True,
+            optimize=False,
+            dynamic_shapes=({0: torch.export.Dim("batch", min=1)},),
+            input_names=["input"],
+            verbose=False,
+        )
     assert program is not None
     return program.model_proto
 

@@ -1,4 +1,4 @@
-"""Axes made longer or shorter: the nearest element, or a straight line between the two nearest."""
+"""Axes made longer or shorter: the nearest element, a line between the two nearest, or a cubic through four."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from snnconv.operators.forms import IN_FLOAT, NO_INTEGERS, NO_NIR
 def _read(node: NodeView) -> Call:
     mode = node.attributes.get("mode", "nearest")
     if mode not in Resize.MODES:
-        raise Refusal(f"its mode {mode!r} is not supported; nearest and linear are")
+        raise Refusal(f"its mode {mode!r} is not supported; nearest, linear and cubic are")
     old = node.operator == "Upsample" or node.opset < 11
     factors, sizes = _lengths(node, 1) if old else _lengths(node, 2)
     if old:  # by truncation; downwards the next above
@@ -30,6 +30,8 @@ def _read(node: NodeView) -> Call:
         raise Refusal(f"its positions {positions!r} or its rounding {rounding!r} are not supported")
     if node.int_attribute("antialias", 0) and mode != "nearest":
         raise Refusal("antialiasing is not supported")
+    if node.int_attribute("exclude_outside", 0) and mode == "cubic":
+        raise Refusal("its exclude_outside is not supported")
     if node.attributes.get("keep_aspect_ratio_policy", "stretch") != "stretch":
         raise Refusal("a kept aspect ratio is not supported")
     lengths = factors or sizes
@@ -37,7 +39,8 @@ def _read(node: NodeView) -> Call:
     unchanged = [1.0] * len(lengths) if factors else list(node.shape()[1:])
     if list(lengths) == unchanged:
         return Call(())
-    return Call((Resize(lengths, mode, positions, rounding, scaled=bool(factors)),))
+    slope = node.float_attribute("cubic_coeff_a", -0.75)
+    return Call((Resize(lengths, mode, positions, rounding, scaled=bool(factors), slope=slope),))
 
 
 def _lengths(node: NodeView, position: int) -> tuple[list[float] | None, list[int] | None]:
@@ -81,6 +84,7 @@ def _write(module: Resize, emission: Emission, inputs: Sequence[str], name: str)
         mode=module.mode,
         coordinate_transformation_mode=module.positions,
         nearest_mode=module.rounding,
+        cubic_coeff_a=module.slope,
     )
 
 

@@ -177,6 +177,7 @@ EXAMPLES = [
     Example(m.Reshape(Fraction(1), [36, 4])),
     Example(m.Resize([2.0, 2.0], scaled=True)),
     Example(m.Resize([9, 3], "linear")),
+    Example(m.Resize([9, 3], "cubic")),
     Example(nn.SELU()),
     Example(nn.SiLU()),
     Example(nn.Sigmoid()),

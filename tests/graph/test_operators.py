@@ -623,6 +623,17 @@ RESIZE = [
         for rounding in ("round_prefer_floor", "round_prefer_ceil", "floor", "ceil")
     ),
     Case("Resize", image(6), {"r": rand(0), "s": np.array([1, 1, 2], np.float32)}, {"mode": "linear"}, opsets=(11, 18)),
+    *(
+        Case(
+            "Resize",
+            image(5, 6),
+            {"r": rand(0), "s": np.array([1, 1, *factors], np.float32)},
+            {"mode": "cubic", "coordinate_transformation_mode": positions, "cubic_coeff_a": slope},
+            opsets=(11, 18),
+        )
+        for positions, slope in [("half_pixel", -0.75), ("asymmetric", -0.5), ("align_corners", -0.75)]
+        for factors in [(2.0, 1.5), (0.6, 3.0)]
+    ),
     Case("Resize", image(5, 6), {"s": np.array([1, 1, 2, 3], np.float32)}, opsets=(10,)),
     Case("Resize", image(6, 6), {"s": np.array([1, 1, 0.5, 0.5], np.float32)}, opsets=(10,)),
     Case("Resize", image(5, 6), {"s": np.array([1, 1, 2, 3], np.float32)}, {"mode": "linear"}, opsets=(10,)),
