@@ -11,10 +11,10 @@ from contextlib import contextmanager, suppress
 import onnx
 import torch
 from torch import nn
-from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from snnconv.errors import InvalidValueError, ModelError, UnsupportedOperatorsError, is_out_of_memory
 from snnconv.graph.refusals import module_refusals
+from snnconv.loading.attention_formula import AttentionFormula
 from snnconv.loading.stages import model_of
 from snnconv.model import Model
 
@@ -66,9 +66,9 @@ def _require_shape(sample_shape: Sequence[int]) -> None:
 def export_module(module: nn.Module, sample_shape: tuple[int, ...]) -> onnx.ModelProto:
     """Export a module with a dynamic batch; nothing is optimised, so batch-norm stays and can be trained on.
 
-    torch cannot export every form of `scaled_dot_product_attention`: of queries of another rank than 4, or with a mask,
-    whose kernel has another layout in memory than the exporter takes it to have. Such a module is exported again with
-    torch's MATH kernel, which is the formula: two products and a softmax.
+    torch cannot export every form of `scaled_dot_product_attention`: not of queries of another rank than 4, nor with
+    some masks, whose kernel has another layout in memory than the exporter expects. Such a module is exported once more
+    with the formula in its place: two products and a softmax.
 
     Args:
         module: Network that takes one tensor `[B, *sample_shape]`, in evaluation mode.
@@ -85,7 +85,7 @@ def export_module(module: nn.Module, sample_shape: tuple[int, ...]) -> onnx.Mode
     except Exception as error:
         if is_out_of_memory(error):
             raise
-        with suppress(Exception), sdpa_kernel(SDPBackend.MATH):
+        with suppress(Exception), AttentionFormula():
             return _exported(module, example)
         said = f"torch.onnx.export cannot export {type(module).__name__}: {plain_message(error)}"
         if refused := module_refusals(module):
