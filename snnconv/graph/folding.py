@@ -19,12 +19,12 @@ from onnx.reference import ReferenceEvaluator
 
 from snnconv.graph.node import Activation, Constant, NodeView, Pieces, Refusal
 
-__all__ = ["FOLDABLE", "Folder", "cast_like", "piece_of", "shape_of"]
+__all__ = ["FOLDABLE", "Folder", "cast_like", "piece_of", "pieces_of", "shape_of"]
 
 _FOLDABLE = """
     Abs Acos Acosh Add And ArgMax ArgMin Asin Asinh Atan Atanh BatchNormalization BitShift BitwiseAnd BitwiseNot
-    BitwiseOr BitwiseXor Cast CastLike Ceil Celu Clip Compress Concat Constant ConstantOfShape Cos Cosh CumSum
-    DepthToSpace DequantizeLinear Div Einsum Elu Equal Erf Exp Expand EyeLike Flatten Floor Gather
+    BitwiseOr BitwiseXor Cast CastLike Ceil Celu Clip Compress Concat Constant ConstantOfShape Conv Cos Cosh
+    CumSum DepthToSpace DequantizeLinear Div Einsum Elu Equal Erf Exp Expand EyeLike Flatten Floor Gather
     GatherElements GatherND Gelu Gemm Greater GreaterOrEqual HardSigmoid HardSwish Identity IsInf IsNaN
     LayerNormalization LeakyRelu Less LessOrEqual Log LogSoftmax LpNormalization MatMul Max Mean Min Mish Mod
     Mul Neg NonZero Not OneHot Or Pad Pow QuantizeLinear Range Reciprocal ReduceL1 ReduceL2 ReduceLogSum
@@ -64,8 +64,22 @@ def cast_like(view: NodeView) -> Constant:
     return Constant((first, second), view.outputs[0])
 
 
-def piece_of(view: NodeView) -> Activation:
-    """Return the result of `SequenceAt`: one part of an activation that was split."""
+def pieces_of(view: NodeView) -> Pieces:
+    """Return the result of `SplitToSequence` of a constant."""
+    operand, axis, split = view.operand(0), view.int_attribute("axis", 0), view.need_constant(1)
+    assert isinstance(operand, Constant)
+    sizes = [value.shape[axis] for value in operand.values]
+    if sizes[0] != sizes[1]:
+        raise Refusal("it acts across the batch axis")
+    cuts = np.cumsum(split)[:-1] if split.ndim else np.arange(int(split), sizes[0], int(split))
+    first, second = (np.split(value, cuts, axis) for value in operand.values)
+    return Pieces(
+        tuple(Constant(pair, f"{view.outputs[0]}.{i}") for i, pair in enumerate(zip(first, second, strict=True)))
+    )
+
+
+def piece_of(view: NodeView) -> Activation | Constant:
+    """Return the result of `SequenceAt`: one part of a tensor that was split."""
     sequence, position = view.operand(0), int(view.need_constant(1))
     assert isinstance(sequence, Pieces)
     if not -len(sequence.parts) <= position < len(sequence.parts):

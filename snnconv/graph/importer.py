@@ -18,7 +18,7 @@ from torch import fx, nn
 from snnconv.errors import ModelError, SnnconvWarning, UnsupportedNode, UnsupportedOperatorsError
 from snnconv.graph.batch_axis import Placed, batch_first, placed
 from snnconv.graph.building import GraphBuilder
-from snnconv.graph.folding import FOLDABLE, Folder, cast_like, piece_of, shape_of
+from snnconv.graph.folding import FOLDABLE, Folder, cast_like, piece_of, pieces_of, shape_of
 from snnconv.graph.inlining import inline_functions
 from snnconv.graph.naming import readable_name
 from snnconv.graph.node import (
@@ -248,6 +248,8 @@ class _Importer:
         kinds = [type(operand) for operand in operands]
         if node.op_type == "CastLike" and kinds == [Constant, Activation]:
             return {node.output[0]: cast_like(view)}
+        if node.op_type == "SplitToSequence" and kinds == [Constant, Constant]:
+            return {node.output[0]: pieces_of(view)}
         if node.op_type == "SequenceAt" and kinds == [Pieces, Constant]:
             return {node.output[0]: piece_of(view)}
         return {}

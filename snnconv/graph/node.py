@@ -114,9 +114,9 @@ def _at(shape: Shape, axis: int) -> Shape:
 
 @dataclass(frozen=True)
 class Pieces:
-    """A sequence of activations: the parts of one that is split."""
+    """A sequence of tensors: the parts of one that is split."""
 
-    parts: tuple[Activation, ...]
+    parts: tuple[Activation | Constant, ...]
 
 
 Operand = Constant | Activation | Pieces
