@@ -19,7 +19,11 @@ from onnx.reference import ReferenceEvaluator
 
 from snnconv.graph.node import Activation, Constant, NodeView, Pieces, Refusal
 
+<<<<<<< HEAD
 __all__ = ["FOLDABLE", "Folder", "cast_like", "piece_of", "pieces_of", "shape_of"]
+=======
+__all__ = ["FOLDABLE", "Folder", "broadcast_of", "cast_like", "piece_of", "pieces_of", "shape_of"]
+>>>>>>> unseen
 
 _FOLDABLE = """
     Abs Acos Acosh Add And ArgMax ArgMin Asin Asinh Atan Atanh BatchNormalization BitShift BitwiseAnd BitwiseNot
@@ -54,6 +58,20 @@ def shape_of(view: NodeView) -> Constant:
     return Constant((first, second), view.outputs[0])
 
 
+def broadcast_of(view: NodeView) -> Constant:
+    """Return zeros in the place of a function of several operands, of which only the shape is read."""
+    shapes = [
+        operand.file_shapes if isinstance(operand, Activation) else [value.shape for value in operand.values]
+        for operand in view.operands
+        if isinstance(operand, (Activation, Constant))
+    ]
+    try:
+        first, second = (np.broadcast_to(np.float32(0), np.broadcast_shapes(*at)) for at in zip(*shapes, strict=True))
+    except ValueError as error:
+        raise Refusal(f"its operands' shapes do not fit each other: {error}") from error
+    return Constant((first, second), view.outputs[0])
+
+
 def cast_like(view: NodeView) -> Constant:
     """Return the result of `CastLike` of a constant to the type of an activation, which is 32-bit floating point."""
     operand = view.operand(0)
@@ -66,6 +84,7 @@ def cast_like(view: NodeView) -> Constant:
 
 def pieces_of(view: NodeView) -> Pieces:
     """Return the result of `SplitToSequence` of a constant."""
+<<<<<<< HEAD
     operand, axis, split = view.operand(0), view.int_attribute("axis", 0), view.need_constant(1)
     assert isinstance(operand, Constant)
     sizes = [value.shape[axis] for value in operand.values]
@@ -76,6 +95,20 @@ def pieces_of(view: NodeView) -> Pieces:
     return Pieces(
         tuple(Constant(pair, f"{view.outputs[0]}.{i}") for i, pair in enumerate(zip(first, second, strict=True)))
     )
+=======
+    operand, axis = view.operand(0), view.int_attribute("axis", 0)
+    assert isinstance(operand, Constant)
+    split = view.need_constant(1)
+    ends = []
+    for value in operand.values:
+        length = value.shape[axis]
+        parts = split if split.ndim else np.diff([*range(0, length, max(1, int(split))), length])
+        if parts.min(initial=1) < 0 or parts.sum() != length:
+            raise Refusal(f"its parts {parts.tolist()} do not fit an axis of size {length}")
+        ends.append(np.split(value, np.cumsum(parts)[:-1], axis))
+    names = (f"{view.outputs[0]}[{place}]" for place in range(len(ends[0])))
+    return Pieces(tuple(Constant((first, second), name) for first, second, name in zip(*ends, names, strict=True)))
+>>>>>>> unseen
 
 
 def piece_of(view: NodeView) -> Activation | Constant:

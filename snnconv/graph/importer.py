@@ -18,7 +18,11 @@ from torch import fx, nn
 from snnconv.errors import ModelError, SnnconvWarning, UnsupportedNode, UnsupportedOperatorsError
 from snnconv.graph.batch_axis import Placed, batch_first, placed
 from snnconv.graph.building import GraphBuilder
+<<<<<<< HEAD
 from snnconv.graph.folding import FOLDABLE, Folder, cast_like, piece_of, pieces_of, shape_of
+=======
+from snnconv.graph.folding import FOLDABLE, Folder, broadcast_of, cast_like, piece_of, pieces_of, shape_of
+>>>>>>> unseen
 from snnconv.graph.inlining import inline_functions
 from snnconv.graph.naming import readable_name
 from snnconv.graph.node import (
@@ -34,8 +38,17 @@ from snnconv.graph.node import (
 )
 from snnconv.graph.parts import Part
 from snnconv.graph.passes import RECOGNISE, run_passes
-from snnconv.graph.reading import InputShape, StatedPart, live_values, read_initializers, read_input, read_opsets
+from snnconv.graph.reading import (
+    InputShape,
+    StatedPart,
+    live_values,
+    only_shapes,
+    read_initializers,
+    read_input,
+    read_opsets,
+)
 from snnconv.graph.refusals import first_output, named_refusals
+from snnconv.graph.sample_rows import numbered, rows_after
 from snnconv.graph.size import Size
 
 __all__ = ["Imported", "import_graph"]
@@ -83,6 +96,7 @@ class _Importer:
         self.proto = model.graph
         self.opsets = read_opsets(model)
         self.live = live_values(model.graph)
+        self.only_shapes = only_shapes(model.graph)
         self.named = named_refusals(model.graph)
         self.values: dict[str, Operand] = {}
         # Outputs of refused nodes, and what depends on them: what only fails because of them is not reported.
@@ -245,6 +259,8 @@ class _Importer:
             return {node.output[0]: shape_of(view)}
         if node.op_type in FOLDABLE and all(o is None or isinstance(o, Constant) for o in operands):
             return dict(self.folder.fold(node, view))
+        if node.op_type == "Max" and node.output[0] in self.only_shapes:
+            return {node.output[0]: broadcast_of(view)}
         kinds = [type(operand) for operand in operands]
         if node.op_type == "CastLike" and kinds == [Constant, Activation]:
             return {node.output[0]: cast_like(view)}
@@ -256,7 +272,7 @@ class _Importer:
 
     def _add(self, node: onnx.NodeProto, place: Placed, calls: Sequence[Call]) -> None:
         def made(call: Call) -> Activation:
-            return placed(self.builder.chain(place.view, call), place.batch_axis, place.merged)
+            return placed(self.builder.chain(place.view, call), place)
 
         if node.op_type == "SplitToSequence":
             self.values[node.output[0]] = Pieces(tuple(made(call) for call in calls))
@@ -308,7 +324,10 @@ def _placed(view: NodeView, domain: str) -> Placed:
         Refusal: It mixes the batch with other axes.
     """
     if not domain:
-        return batch_first(view)
+        found = numbered(view)
+        if found is not None:
+            return Placed(view, calls=(found[0],), rows=found[1])
+        return replace(batch_first(view), rows=rows_after(view))
     if any(isinstance(operand, Activation) and (operand.batch_axis or operand.merged > 1) for operand in view.operands):
         raise Refusal("it takes a tensor whose batch axis was moved, and no node before it moves it back")
     return Placed(view)

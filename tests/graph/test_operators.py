@@ -441,6 +441,8 @@ SLICE = [
     Case("Slice", image(7, 6), {"s": ints(0, 1), "e": ints(2**31 - 1, 3), "a": None, "t": None}, opsets=(13,)),
     Case("Slice", image(7, 6), {"s": ints(0), "e": ints(2**63 - 1), "a": ints(0)}, opsets=(13,)),
     Case("Slice", image(7, 6), {"s": ints(-100), "e": ints(-2), "a": ints(3)}, opsets=(13,)),
+    Case("Slice", image(7, 6), {"s": ints(-1), "e": ints(-(2**63)), "a": ints(3), "t": ints(-1)}, opsets=(10, 13)),
+    Case("Slice", image(7, 6), {"s": ints(9, 1), "e": ints(0, 5), "a": ints(2, 3), "t": ints(-2, 2)}, opsets=(13,)),
     Case(
         "Slice",
         image(7, 6),
@@ -793,4 +795,4 @@ def test_every_registered_operator_has_a_case() -> None:
 
     tried = {(case.domain, case.operator) for case, _ in CASES}
     known = {key for key in HANDLERS if key[0] != OWN_DOMAIN}
-    assert known - {("", "SplitToSequence"), ("", "ScatterND")} == tried
+    assert known - {("", "SplitToSequence"), ("", "ScatterND"), ("", "GatherND")} == tried

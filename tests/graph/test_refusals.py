@@ -269,7 +269,10 @@ OPERATORS = {
     "concat of samples": (node("Concat", ["x", "x"], "y", axis=0), "across the batch"),
     "concat without axis": (node("Concat", ["x", "x"], "y"), "malformed"),
     "slice of samples": (node("Slice", ["x", "first", "second", "first"], "y"), "across the batch"),
-    "negative step": (node("Slice", ["x", "second", "first", "second", "minus"], "y"), "negative step"),
+    "a step back to nothing": (
+        node("Slice", ["x", "first", "second", "second", "minus"], "y"),
+        "takes nothing",
+    ),
     "slices of unequal number": (node("Slice", ["x", "pair_of_ints", "first", "second"], "y"), "malformed"),
     "pad samples": (node("Pad", ["x", "ones"], "y"), "pads the batch axis"),
     "pad mode": (node("Pad", ["x", "pads"], "y", mode="odd"), "not known"),
