@@ -19,11 +19,7 @@ from onnx.reference import ReferenceEvaluator
 
 from snnconv.graph.node import Activation, Constant, NodeView, Pieces, Refusal
 
-<<<<<<< HEAD
-__all__ = ["FOLDABLE", "Folder", "cast_like", "piece_of", "pieces_of", "shape_of"]
-=======
 __all__ = ["FOLDABLE", "Folder", "broadcast_of", "cast_like", "piece_of", "pieces_of", "shape_of"]
->>>>>>> unseen
 
 _FOLDABLE = """
     Abs Acos Acosh Add And ArgMax ArgMin Asin Asinh Atan Atanh BatchNormalization BitShift BitwiseAnd BitwiseNot
@@ -84,18 +80,6 @@ def cast_like(view: NodeView) -> Constant:
 
 def pieces_of(view: NodeView) -> Pieces:
     """Return the result of `SplitToSequence` of a constant."""
-<<<<<<< HEAD
-    operand, axis, split = view.operand(0), view.int_attribute("axis", 0), view.need_constant(1)
-    assert isinstance(operand, Constant)
-    sizes = [value.shape[axis] for value in operand.values]
-    if sizes[0] != sizes[1]:
-        raise Refusal("it acts across the batch axis")
-    cuts = np.cumsum(split)[:-1] if split.ndim else np.arange(int(split), sizes[0], int(split))
-    first, second = (np.split(value, cuts, axis) for value in operand.values)
-    return Pieces(
-        tuple(Constant(pair, f"{view.outputs[0]}.{i}") for i, pair in enumerate(zip(first, second, strict=True)))
-    )
-=======
     operand, axis = view.operand(0), view.int_attribute("axis", 0)
     assert isinstance(operand, Constant)
     split = view.need_constant(1)
@@ -108,7 +92,6 @@ def pieces_of(view: NodeView) -> Pieces:
         ends.append(np.split(value, np.cumsum(parts)[:-1], axis))
     names = (f"{view.outputs[0]}[{place}]" for place in range(len(ends[0])))
     return Pieces(tuple(Constant((first, second), name) for first, second, name in zip(*ends, names, strict=True)))
->>>>>>> unseen
 
 
 def piece_of(view: NodeView) -> Activation | Constant:

@@ -18,11 +18,7 @@ from torch import fx, nn
 from snnconv.errors import ModelError, SnnconvWarning, UnsupportedNode, UnsupportedOperatorsError
 from snnconv.graph.batch_axis import Placed, batch_first, placed
 from snnconv.graph.building import GraphBuilder
-<<<<<<< HEAD
-from snnconv.graph.folding import FOLDABLE, Folder, cast_like, piece_of, pieces_of, shape_of
-=======
 from snnconv.graph.folding import FOLDABLE, Folder, broadcast_of, cast_like, piece_of, pieces_of, shape_of
->>>>>>> unseen
 from snnconv.graph.inlining import inline_functions
 from snnconv.graph.naming import readable_name
 from snnconv.graph.node import (

@@ -5,18 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 
-<<<<<<< HEAD
 import numpy as np
 
-from snnconv.graph.emission import Emission
-from snnconv.graph.modules import Gather, Reshape, Slice, Squeeze
-from snnconv.graph.node import PROBES, Call, Constant, NodeView, Refusal
-from snnconv.graph.operator import FREE, NeuronPlace, Operator, Time, moved, register_operator
-=======
 from snnconv.graph.embedding import GatherElements
 from snnconv.graph.emission import Emission
 from snnconv.graph.modules import Expand, Gather, Reshape, Slice, Squeeze
-from snnconv.graph.node import Call, NodeView, Refusal
+from snnconv.graph.node import PROBES, Call, Constant, NodeView, Refusal
 from snnconv.graph.operator import (
     FREE,
     Composed,
@@ -28,14 +22,12 @@ from snnconv.graph.operator import (
     register_operator,
 )
 from snnconv.graph.sample_rows import taken_of_each_sample
->>>>>>> unseen
 from snnconv.operators.embedding import embedding_in
 from snnconv.operators.forms import IN_FLOAT, NO_INTEGERS, NO_NIR
 
 
 def _read(node: NodeView) -> Call:
-<<<<<<< HEAD
-    return embedding_in(node) or _strided(node) or _elements(node)
+    return embedding_in(node) or _strided(node) or taken_of_each_sample(node) or _elements(node)
 
 
 def _strided(node: NodeView) -> Call | None:
@@ -57,15 +49,12 @@ def _strided(node: NodeView) -> Call | None:
     rest = node.shape()[1:]
     take = Gather(1, [int(index) for index in alike.reshape(-1)])
     return Call((Reshape(1 / size, [int(size), *rest]), take, Reshape(Fraction(1), [*alike.shape, *rest])))
-=======
-    return embedding_in(node) or taken_of_each_sample(node) or _elements(node)
 
 
 def _read_pairs(node: NodeView) -> Call:
     call = taken_of_each_sample(node)
     assert call is not None
     return call
->>>>>>> unseen
 
 
 def _elements(node: NodeView) -> Call:
