@@ -795,4 +795,5 @@ def test_every_registered_operator_has_a_case() -> None:
 
     tried = {(case.domain, case.operator) for case, _ in CASES}
     known = {key for key in HANDLERS if key[0] != OWN_DOMAIN}
-    assert known - {("", "SplitToSequence"), ("", "ScatterND"), ("", "GatherND")} == tried
+    elsewhere = ("SplitToSequence", "ScatterND", "GatherND", "QuantizeLinear", "DequantizeLinear")
+    assert known - {("", name) for name in elsewhere} == tried  # those are tried in graphs, in other files
