@@ -11,7 +11,9 @@ import torch
 from graph_cases import images, model_of, node, prepared, proto_of
 
 from snnconv import convert
+from snnconv.convert.calibration import CalibrationSettings
 from snnconv.convert.calibration.differential import calibrate_sigma_delta
+from snnconv.convert.calibration.method import METHODS, CalibrationJob
 from snnconv.convert.calibration.power_choice import PowersSearch
 from snnconv.convert.calibration.telling_record import TellingRecord
 from snnconv.convert.fixed_levels import FEWEST_OF_SIGNALS, LEVELS_OF_SIGNALS
@@ -176,3 +178,20 @@ def test_samples_that_run_together_shrink_with_all_that_is_kept():
     total = samples_kept_within(graph, 10**9)
     assert samples_kept_within(graph, 10**9, 4) == total // 4
     assert samples_kept_within(graph, 1) == 1
+
+
+def test_auto_corrects_weights_in_closed_form():
+    ann = network()
+    chosen = METHODS["auto"]().choose(CalibrationJob(CalibrationSettings(), ann, [range(64)], 256))
+    assert chosen.settings.method == "ridge"
+    assert "attention" in chosen.reason
+    no_data = METHODS["auto"]().choose(CalibrationJob(CalibrationSettings(), ann, [range(64)], 256, real=False))
+    assert no_data.settings.method == "bias"
+
+
+def test_sites_track_what_they_are_told_and_not_what_they_should():
+    told = torch.tensor([0.0, 2.0, -1.0, 4.0]).view(1, 1, -1).repeat(2, 1, 1)
+    record = TellingRecord(told, torch.full((1, 4), 0.5))
+    assert record.tracked(torch.tensor(3.0), signed=False).activations.tolist() == [[0, 2, 0, 3]]
+    assert record.tracked(torch.tensor([[3.0]]), signed=True).activations.tolist() == [[0, 2, -1, 3]]
+    assert record.tracked(None, signed=True).activations.tolist() == [[0, 2, -1, 4]]

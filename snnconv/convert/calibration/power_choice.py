@@ -10,6 +10,11 @@ each channel gets the θ and R_0 of a grid, and all channels of a site the K, wi
     e + p·n         p = PRICE times the least e that a channel of the site can have, on average
 
 A later layer tracks what it is told at every step, so that earlier steps count as well, the less the earlier they are.
+In transformers and their like a is the value z_T that the site is told last, and messages are free (p = 0). The error
+of what a site is told grows from block to block there. Measured against the ANN, the least error is that of neurons
+which tell less than they are told, and a price in units of it silences the many small values that norms and attention
+live on: each site gains, the answer loses (docs/transformers.md).
+
 R_0 is what readers take for granted: a unit tells its distance from there instead of from 0. The price is relative to
 the error that the site has in any case, most of it from what it is told: a message is not worth what nobody can see.
 
@@ -63,6 +68,7 @@ class PowersSearch:
         signed: True where values have a sign.
         dead_zone: Least magnitude that is told, in units of the smallest message.
         together: True for one θ and R_0 for all channels.
+        of_signals: True in a network with norms or attention: a is z_T, and messages are free.
     """
 
     def __init__(
@@ -73,9 +79,13 @@ class PowersSearch:
         signed: bool,
         dead_zone: float,
         together: bool = False,
+        of_signals: bool = False,
     ) -> None:
-        self.halves, self.signed, self.dead_zone, self.together = halves, signed, dead_zone, together
+        self.signed, self.dead_zone, self.together = signed, dead_zone, together
         self.cap = cap if cap is None or cap.dim() == 0 else cap.unsqueeze(1)
+        self.price = 0.0 if of_signals else PRICE
+        self.halves = [half.tracked(self.cap, signed=signed) for half in halves] if of_signals else halves
+        halves = self.halves
         steps = len(halves[0].values)
         self.weights = torch.tensor([STEP_WEIGHT ** (steps - 1 - step) for step in range(steps)]).view(-1, 1, 1)
         self.channels = len(halves[0].activations)
@@ -111,7 +121,7 @@ class PowersSearch:
     def best(self, octaves: int | None) -> Powers:
         """Return θ, R_0 and K with the least cost; K as given, where it is not None."""
         trial = self._try(self._starts(OCTAVES if octaves is None else octaves), octaves or OCTAVES)
-        price = PRICE * trial.errors.mean(0).amin(0).mean()
+        price = self.price * trial.errors.mean(0).amin(0).mean()
         floor = trial.safest_floor(price)
         chosen, cost = trial.least(price, floor)
         if octaves is not None:
