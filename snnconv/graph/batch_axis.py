@@ -363,6 +363,13 @@ def resolve(target: Sequence[int], shape: Sequence[int], allow_zero: bool) -> li
     return sizes if math.prod(sizes) == total else None
 
 
+def _quantize(view: NodeView, batch: int, rank: int) -> Placed:
+    """One scale for all, or one for each place along an axis."""
+    if view.need_constant(1).size == 1:
+        return Placed(view, batch)
+    return Placed(_with(view, axis=_ours(int(view.attributes.get("axis", 1)), batch, rank)), batch)
+
+
 PLACEMENTS: dict[str, Placement] = {
     **dict.fromkeys(_SAME.split(), _same),
     **dict.fromkeys(_BROADCAST.split(), _broadcast),
@@ -371,6 +378,7 @@ PLACEMENTS: dict[str, Placement] = {
     **dict.fromkeys(("Softmax", "LogSoftmax"), _softmax),
     **dict.fromkeys(("LayerNormalization", "RMSNormalization", "SimplifiedLayerNormalization"), _trailing),
     **dict.fromkeys(("Split", "SplitToSequence"), _one_axis(0)),
+    **dict.fromkeys(("QuantizeLinear", "DequantizeLinear"), _quantize),
     "Concat": _one_axis(None),
     "Expand": _expand,
     "Gather": _gather,

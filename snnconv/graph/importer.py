@@ -43,13 +43,12 @@ from snnconv.graph.reading import (
     read_input,
     read_opsets,
 )
-from snnconv.graph.refusals import first_output, named_refusals
+from snnconv.graph.refusals import first_output, named_refusals, reason_of
 from snnconv.graph.sample_rows import numbered, rows_after
 from snnconv.graph.size import Size
 
 __all__ = ["Imported", "import_graph"]
 
-CONTROL_FLOW = ("If", "Loop", "Scan", "SequenceMap")
 SHOWN = 3  # nodes that a warning names
 # Operators whose constants are no weights, and infinite with good reason.
 BOUNDS = ("Clip", "Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Pad", "Where")
@@ -204,10 +203,7 @@ class _Importer:
         )
 
     def _refuse_unknown(self, node: onnx.NodeProto) -> None:
-        where = f" of domain {node.domain}" if _domain(node) else ""
-        control = node.op_type in CONTROL_FLOW and not where
-        reason = "control flow cannot be converted" if control else f"the operator{where} is not known"
-        reason = self.named.get(first_output(node), reason)
+        reason = self.named.get(first_output(node)) or reason_of(node.op_type, _domain(node))
         self.refused.append(UnsupportedNode(readable_name(node), node.op_type, reason))
 
     def _is_finite(self, node: onnx.NodeProto, operands: Sequence[Operand | None]) -> bool:
