@@ -356,9 +356,9 @@ def _placed(view: NodeView, domain: str) -> Placed:
         Refusal: It mixes the batch with other axes.
     """
     if not domain:
-        found = numbered(view)
-        if found is not None:
-            return Placed(view, calls=(found[0],), rows=found[1])
+        numbers = numbered(view)
+        if numbers is not None:
+            return Placed(view, calls=(numbers[0],), rows=numbers[1])
         return replace(batch_first(view), rows=rows_after(view))
     if any(isinstance(operand, Activation) and (operand.batch_axis or operand.merged > 1) for operand in view.operands):
         raise Refusal("it takes a tensor whose batch axis was moved, and no node before it moves it back")
