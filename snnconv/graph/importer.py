@@ -37,6 +37,7 @@ from snnconv.graph.passes import RECOGNISE, run_passes
 from snnconv.graph.reading import (
     InputShape,
     StatedPart,
+    in_order,
     live_values,
     only_shapes,
     read_initializers,
@@ -399,4 +400,4 @@ def import_graph(
     Warns:
         SnnconvWarning: activations are cast to a floating-point type with fewer digits than float32.
     """
-    return _Importer(inline_functions(model)).run(size, shapes)
+    return _Importer(in_order(inline_functions(model))).run(size, shapes)

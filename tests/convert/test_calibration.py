@@ -171,7 +171,7 @@ def test_a_network_that_overflows_is_refused_by_the_place(value):
     first = next(iter(ann.graph.parameters()))
     with torch.no_grad():
         first.view(-1)[0] = value
-    with pytest.raises(ModelError, match=r"What '\w+' receives on the calibration images is infinite or not a number"):
+    with pytest.raises(ModelError, match=r"What '\w+' receives on the calibration samples is infinite or not a number"):
         calibrate(ann, batches_of(ann), 16)
 
 

@@ -437,3 +437,23 @@ def test_graphs_that_are_no_networks(nodes: list[onnx.NodeProto], outputs: tuple
     with pytest.raises(ModelError, match=reason) as caught:
         import_graph(model_of(nodes, {"w": rand(2)}, (3,), outputs=outputs))
     assert not isinstance(caught.value, UnsupportedOperatorsError)
+
+
+def test_nodes_that_come_before_what_they_read() -> None:
+    nodes = [node("Relu", ["a"], "y"), node("MatMul", ["x", "turned"], "a"), node("Transpose", ["w"], "turned")]
+    imported = import_graph(model_of(nodes, {"w": rand(5, 4)}, (4,)))
+    sorted_model = model_of(nodes[::-1], {"w": rand(5, 4)}, (4,))
+    assert modules_of(imported) == modules_of(import_graph(sorted_model))
+
+
+def test_a_circle_of_nodes_is_named() -> None:
+    nodes = [
+        node("Relu", ["x"], "r", "before"),
+        node("Add", ["r", "c"], "a", "first"),
+        node("Relu", ["a"], "b", "second"),
+        node("MatMul", ["b", "w"], "c", "third"),
+        node("Relu", ["c"], "y", "behind"),
+    ]
+    with pytest.raises(ModelError) as caught:
+        import_graph(model_of(nodes, {"w": rand(4, 4)}, (4,)))
+    assert "read one another in a circle: Add 'first', Relu 'second', MatMul 'third'. " in str(caught.value)

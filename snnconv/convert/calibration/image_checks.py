@@ -84,7 +84,7 @@ def _one_class(ann: Model, batches: Sequence[Tensor], count: int) -> list[str]:
     classes, counts = torch.unique(torch.cat(predictions), return_counts=True)
     asked = int(counts.sum())
     share, sure = 100 * float(counts.max()) / asked, 100 * confidence / asked
-    if count < FEWEST or share < ONE_CLASS or sure < SURE:
+    if count < FEWEST or share < ONE_CLASS or not sure >= SURE:
         return []
     unfit = "" if ann.input.parts else ", or not normalised as in training (--mean, --std)"
     return [

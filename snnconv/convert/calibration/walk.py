@@ -164,9 +164,9 @@ def observed(graph: fx.GraphModule, node: fx.Node, received: Sequence[Tensor], a
     largest = torch.stack([_largest(x.abs() if signed else x, axis) for x in received]).amax(0)
     if not bool(torch.isfinite(largest).all()):
         raise ModelError(
-            f"What {display_name(node)!r} receives on the calibration images is infinite or not a "
-            "number: the network itself overflows on them. Check the images' normalisation (--mean, --std) and the "
-            "network's batch-norms."
+            f"What {display_name(node)!r} receives on the calibration samples is infinite or not a number: the network "
+            "itself overflows on them. Check what it is given, such as the normalisation of images (--mean, --std) and "
+            "masks of 0 and 1, and the network's batch-norms."
         )
     observation = Observation(largest, cap, signed=signed)
     for half, values in enumerate(_halves(received, axis, largest.numel())):
