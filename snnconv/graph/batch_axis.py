@@ -385,6 +385,7 @@ PLACEMENTS: dict[str, Placement] = {
     "LpNormalization": _one_axis(-1),
     "MatMul": _matmul,
     "Reshape": _reshape,
+    "ScatterND": _same,
     "Slice": _slice,
     "Squeeze": _squeeze,
     "TopK": _one_axis(-1),

@@ -457,3 +457,51 @@ def test_a_circle_of_nodes_is_named() -> None:
     with pytest.raises(ModelError) as caught:
         import_graph(model_of(nodes, {"w": rand(4, 4)}, (4,)))
     assert "read one another in a circle: Add 'first', Relu 'second', MatMul 'third'. " in str(caught.value)
+
+
+PARTS = {
+    "a run of the last axis": (np.s_[..., 1:3, :], (2, 3, 2)),
+    "one element of the last axis": (np.s_[..., 3, :], (2, 3)),
+    "from the start of an inner axis": (np.s_[:, :, 0:2], (2, 2, 4)),
+    "all": (np.s_[:], (2, 3, 4)),
+}
+
+
+@pytest.mark.parametrize("constant", [False, True])
+@pytest.mark.parametrize(("where", "shape"), PARTS.values(), ids=PARTS)
+def test_a_run_along_an_axis_is_assigned_to(where: object, shape: tuple[int, ...], constant: bool) -> None:
+    """As `x[..., a:b] = y` is written: a place for each element, of one sample."""
+    numbers = np.stack(np.meshgrid(*map(np.arange, (1, 2, 3, 4)), indexing="ij"), -1)
+    places = numbers[where]
+    whole = constant and where == np.s_[:]
+    nodes = [
+        node("Relu", ["x"], "new") if constant else node("MatMul", ["x", "w"], "new"),
+        node("Slice", ["new", "start", "stop", "axes"], "part"),
+        node("Reshape", ["part", "shape"], "given"),
+        node("ScatterND", ["x", "places", "values" if constant else "given"], "y"),
+    ]
+    sizes = (*shape, *[1] * (3 - len(shape)))
+    constants = {
+        "w": rand(4, 4),
+        "places": places,
+        "start": np.array([0, 0, 0]),
+        "stop": np.array(sizes),
+        "axes": np.array([1, 2, 3]),
+        "shape": np.array([1, *shape]),
+        "values": rand(1, *shape),
+    }
+    if sizes != tuple(shape):
+        constants["stop"] = np.array([2, 3, 1])
+    model = model_of(nodes, constants, (2, 3, 4), batch=1)
+    if whole:
+        with pytest.raises(UnsupportedOperatorsError, match="all of it is replaced by a constant"):
+            import_graph(model)
+    else:
+        check(model, same_modules=False)
+
+
+@pytest.mark.parametrize("places", [[[0, 0, 0, 0], [0, 1, 2, 3]], [[0, 0, 0, 1], [0, 0, 0, 0]]])
+def test_elements_that_are_no_run_are_refused(places: list[list[int]]) -> None:
+    nodes = [node("ScatterND", ["x", "places", "values"], "y")]
+    with pytest.raises(UnsupportedOperatorsError, match="no run along one axis"):
+        import_graph(model_of(nodes, {"places": np.array(places), "values": rand(2)}, (2, 3, 4), batch=1))
