@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from fractions import Fraction
 
@@ -10,7 +11,16 @@ import numpy as np
 from snnconv.graph.emission import Emission
 from snnconv.graph.modules import Gather, Reshape, Slice, Squeeze
 from snnconv.graph.node import PROBES, Call, Constant, NodeView, Refusal
-from snnconv.graph.operator import FREE, NeuronPlace, Operator, Time, moved, register_operator
+from snnconv.graph.operator import (
+    FREE,
+    Composed,
+    NeuronPlace,
+    Operator,
+    Time,
+    moved,
+    register_composed,
+    register_operator,
+)
 from snnconv.operators.embedding import embedding_in
 from snnconv.operators.forms import IN_FLOAT, NO_INTEGERS, NO_NIR
 
@@ -56,6 +66,22 @@ def _elements(node: NodeView) -> Call:
     return Call((take, Reshape(Fraction(1), [*shape[1:axis], *places.shape, *shape[axis + 1 :]])))
 
 
+def _read_nd(node: NodeView) -> Call:
+    """Elements of several axes, the first behind the batch's."""
+    places, shape = node.need_constant(1), node.shape()
+    depth = places.shape[-1]
+    if node.int_attribute("batch_dims", 0) != 1 or places.shape[0] != 1 or depth >= len(shape):
+        raise Refusal("it takes other elements of each sample, or acts across the batch axis")
+    sizes, rest = shape[1 : depth + 1], shape[depth + 1 :]
+    limits = np.array(sizes)
+    if places.size == 0 or (places < -limits).any() or (places >= limits).any():
+        raise Refusal(f"its indices leave axes of sizes {list(sizes)}, or there are none")
+    indices = np.ravel_multi_index(tuple(np.moveaxis(places % limits, -1, 0)), sizes).reshape(-1)
+    flat = Reshape(Fraction(1), [math.prod(sizes), *rest])
+    found = Reshape(Fraction(1), [*places.shape[1:-1], *rest])
+    return Call((flat, Gather(1, [int(index) for index in indices]), found))
+
+
 def _write(module: Gather, emission: Emission, inputs: Sequence[str], name: str) -> str:
     indices = emission.ints(module.indices, f"{name}.indices")
     return emission.node("Gather", [*inputs, indices], name, axis=module.axis)
@@ -75,3 +101,4 @@ GATHER = register_operator(
         forms={"hardware": NO_INTEGERS, "int8": IN_FLOAT, "nir": NO_NIR},
     )
 )
+GATHER_ND = register_composed(Composed(reads={("", "GatherND"): _read_nd}, made_of=(Gather, Reshape)))
