@@ -121,12 +121,13 @@ def _file(name: str, shift: float, folder: Path) -> Path:
     """The ONNX file of a network, which is exported unless the folder holds it."""
     import onnx
 
+    from snnconv.inputspec import InputPart
     from snnconv.loading.modules import export_module
 
     file = folder / f"{name}.onnx"
     if not file.exists():
         module, side = _network(name, shift)
-        onnx.save(export_module(module, (3, side, side)), file)
+        onnx.save(export_module(module, [InputPart("input", (3, side, side))]), file)
     return file
 
 

@@ -6,7 +6,6 @@ window. An output is [3, samples], as PhaseNet has it: noise, P and S at every s
 
 import click
 import numpy as np
-import torch
 
 import snnconv
 
@@ -37,8 +36,7 @@ def main(network, waveforms, timesteps, coupling, tolerance):
         return share
 
     ann = snnconv.load(network)
-    (waveform,) = ann.input.parts
-    x = ann.input.packed({waveform.name: torch.from_numpy(arrays["x"].astype(np.float32))})
+    x = arrays["x"].astype(np.float32)
     snn = snnconv.convert(ann, timesteps=timesteps, coupling=coupling, calibration_data=x)
     metrics = {"P": metric(1, arrays["p"]), "S": metric(2, arrays["s"])}
     result = snnconv.evaluate(snn, x, against=ann, metrics=metrics, precision="float32", activity_images=0)

@@ -98,10 +98,9 @@ class InputSpec:
             raise InvalidValueError(
                 f"The network takes a flat input of {self.channels} values, not images: it has no height and width."
             )
-        if self.parts and (self.mean, self.std) != (None, None):
-            raise InvalidValueError(
-                f"The network takes {', '.join(map(str, self.parts))} as they are: leave mean and std out."
-            )
+        whole = [str(part) for part in self.parts if part.kind != "float"]
+        if whole and (self.mean, self.std) != (None, None):
+            raise InvalidValueError(f"The network takes {', '.join(whole)} as they are: leave mean and std out.")
         for name in ("mean", "std"):
             values = getattr(self, name)
             if values is not None and len(values) not in (1, self.channels):
@@ -207,8 +206,8 @@ class InputSpec:
         """
         missing = [str(part) for part in self.parts if part.name not in inputs]
         if missing:
-            given = ", ".join(inputs) or "none"
-            raise InvalidValueError(f"The network's inputs {', '.join(missing)} are not given; given are: {given}.")
+            names = ", ".join(inputs) or "none"
+            raise InvalidValueError(f"The network's inputs {', '.join(missing)} are not given; given are: {names}.")
         rows = [part_rows(part, inputs[part.name]) for part in self.parts]
         if len({len(row) for row in rows}) > 1:
             sizes = ", ".join(f"{part.name} {len(row)}" for part, row in zip(self.parts, rows, strict=True))

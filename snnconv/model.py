@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Self, TypeVar, overload
@@ -15,7 +16,7 @@ from snnconv.errors import InvalidValueError
 from snnconv.inputspec import InputSpec
 from snnconv.neurons import Code, Coupling, QuantizedSite, SpikingSite, Steps
 
-__all__ = ["ANN", "SNN", "InputSpec", "Model", "QuantizedANN", "Stage", "rows_of", "stage_of", "typed"]
+__all__ = ["ANN", "SNN", "InputSpec", "Model", "QuantizedANN", "Stage", "class_count", "rows_of", "stage_of", "typed"]
 
 M = TypeVar("M", bound="Model")
 
@@ -35,6 +36,18 @@ def rows_of(output: Tensor) -> Tensor:
     (torch.Size([8, 1]), torch.Size([8, 10]))
     """
     return output.unsqueeze(-1).flatten(1)
+
+
+def class_count(shape: Sequence[int]) -> int | None:
+    """Return the number of classes that an output names, of the axes of one sample; None: it names none.
+
+    Classes are one axis of two numbers or more, `[B, K]`, and axes of one number may follow it. Classes at each
+    position, `[B, K, length]` or `[B, length, K]`, are none: no axis says of itself that it holds classes.
+
+    >>> [class_count(shape) for shape in ((10,), (10, 1, 1), (1,), (1, 3000), (3000, 3), (85, 22, 22))]
+    [10, 10, None, None, None, None]
+    """
+    return shape[0] if shape and shape[0] >= 2 and math.prod(shape) == shape[0] else None
 
 
 @dataclass

@@ -238,6 +238,28 @@ def matrices_of_spikes():
 
 
 @case
+def masked_attention():
+    """Rows take those before them, by a softmax of scores of which a mask makes the others infinite."""
+    return classifier(
+        [
+            conv("input", "c1"),
+            node("Relu", "c1", "r1"),
+            conv("r1", "c2", "w2", "b2"),
+            node("Relu", "c2", "r2"),
+            node("Transpose", "r2", "columns", perm=[0, 1, 3, 2]),
+            node("MatMul", "r1 columns", "scores"),
+            node("Add", "scores causal", "masked"),
+            node("Softmax", "masked", "weights", axis=-1),
+            node("MatMul", "weights r1", "mixed"),
+            conv("mixed", "c3", "w2", "b1"),
+            node("Add", "c3 r2", "sum"),
+            node("Relu", "sum", "features"),
+        ],
+        {"causal": np.where(np.tril(np.ones((6, 6))) > 0, 0, -np.inf)},
+    )
+
+
+@case
 def square_and_quotient():
     return classifier(
         [

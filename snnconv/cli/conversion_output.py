@@ -28,6 +28,8 @@ def print_conversion(report: ConversionReport, snn: SNN, target: Path) -> None:
         target: File that holds it.
     """
     check, noun = report.verification, snn.input.noun
+    if report.levels_reason:
+        print_line(f"Levels: N={report.total_levels} (L={report.levels}), chosen because {report.levels_reason}.")
     if report.method is not None:
         _print_method(report.method)
     if report.precision is not None:
@@ -40,18 +42,17 @@ def print_conversion(report: ConversionReport, snn: SNN, target: Path) -> None:
         _print_telling(report, snn)
     else:
         _print_sites(report, snn)
+    same = "" if check.agreement is None else f"on {check.agreement:.0f} % of the {noun}s"
     if report.coupling == "differential":
-        verdict = (
-            f"the SNN equals the messages of its neurons at every site to {check.tolerance:.0e} of a threshold, and "
-            f"names the class of its {'quantized ANN' if report.code == 'uniform' else 'ANN'} on "
-            f"{check.agreement:.0f} % of the {noun}s"
-        )
+        verdict = f"the SNN equals the messages of its neurons at every site to {check.tolerance:.0e} of a threshold"
+        if same:
+            verdict += f", and names the class of its {'quantized ANN' if report.code == 'uniform' else 'ANN'} {same}"
     elif report.coupling == "mean":
         verdict = f"the SNN equals its quantized ANN at every site to {check.tolerance:.0e} of the ceiling"
     else:
-        verdict = (
-            f"causal coupling: the SNN names the class of its quantized ANN on {check.agreement:.0f} % of the {noun}s"
-        )
+        verdict = "causal coupling: the SNN computes at every site what its quantized ANN does with the same input"
+        if same:
+            verdict = f"causal coupling: the SNN names the class of its quantized ANN {same}"
     print_line(
         f"Verified in double precision: {verdict}; largest difference of the outputs {check.logits_difference:.1e}."
     )

@@ -113,17 +113,15 @@ def load_model(source: str, options: dict[str, Any], data: str | None = None) ->
         options: Values of the command's options.
         data: Data spec, whose arrays tell axes that the file leaves open; None: there are no data.
     """
-    from snnconv.loading import load_for
+    from snnconv.loading import load, load_for
 
-    model = load_for(
-        source,
-        data,
-        "eval",
-        size=options["size"],
-        pretrained=options.get("pretrained", True),
-        nir=_nir_reading(options),
-        input_shapes=shapes_by_name(options),
-    )
+    choices = {
+        "size": options["size"],
+        "pretrained": options.get("pretrained", True),
+        "nir": _nir_reading(options),
+        "input_shapes": shapes_by_name(options),
+    }
+    model = load(source, **choices) if data is None else load_for(source, data, "eval", **choices)
     model.input = with_input_options(model.input, options)
     return model
 
@@ -167,7 +165,8 @@ def warn_of_unknown_pixels(model: Model | ExportedNetwork) -> None:
     spec = model.input
     if spec.layout != "NC" and spec.mean is None and spec.std is None and spec.timesteps is None:
         warnings.warn(
-            "The network's file does not state the mean and standard deviation of its pixels; it gets them in 0..1. "
+            "The network's file does not state the mean and standard deviation of its pixels; it gets them in 0..1, "
+            "and numbers that are no pixels as they are. "
             "Give --mean and --std (--mean 0 --std 1 where 0..1 is right).",
             SnnconvWarning,
             stacklevel=2,

@@ -19,16 +19,16 @@ from snnconv.convert.report import TellingSite, Verification
 from snnconv.convert.site_comparison import TOLERANCE, largest_magnitude
 from snnconv.convert.site_records import OutputDifference, Sites, record_sites, require_finite
 from snnconv.errors import InvalidValueError, VerificationError
-from snnconv.graph.access import display_name, samples_within
+from snnconv.graph.access import display_name, samples_kept_within, samples_within
 from snnconv.graph.precision import to_double
-from snnconv.model import SNN, Model, rows_of
+from snnconv.model import SNN, Model, class_count, rows_of
 from snnconv.neurons import Code, NoForm, SpikingSite, capabilities_of, unfold_time
 from snnconv.spiking.messages import MessagePassing, code_of, initial_value
 from snnconv.spiking.sites import iter_sites
 
 __all__ = ["verify_messages"]
 
-ELEMENTS = 1 << 21  # of the largest activation of one batch, over all steps
+ELEMENTS, KEPT = 1 << 21, 1 << 26  # of the largest activation of one batch, and of all that are kept, over all steps
 
 
 @torch.inference_mode()
@@ -53,7 +53,8 @@ def verify_messages(reference: Model, snn: Model, x: Tensor) -> Verification:
     if not x.shape[0]:
         raise InvalidValueError("There is no sample to compare on.")
     comparison = _Comparison(reference, snn)
-    for part in torch.split(x, samples_within(snn.graph, ELEMENTS, snn.timesteps)):
+    limit = samples_kept_within(snn.graph, KEPT, snn.timesteps)
+    for part in torch.split(x, min(limit, samples_within(snn.graph, ELEMENTS, snn.timesteps))):
         comparison.add(part)
     comparison.require_equal()
     return comparison.result(x.shape[0])
@@ -80,7 +81,7 @@ class _Comparison:
         self.reference = replace(reference, graph=to_double(reference.graph))
         self.sums = {node: _Sums() for node, _ in iter_sites(self.double.graph)}
         self.outputs, self.answers = OutputDifference(), OutputDifference()
-        self.same = 0
+        self.same: int | None = None  # samples of the same class; None where the first output names none
 
     def add(self, x: Tensor) -> None:
         """Compare on one batch of images."""
@@ -95,7 +96,10 @@ class _Comparison:
         reference = self.reference(batch)
         references = reference if isinstance(reference, tuple) else (reference,)
         self.answers.add(outputs, references)
-        self.same += int((rows_of(references[0]).argmax(1) == rows_of(outputs[0]).argmax(1)).sum())
+        if class_count(references[0].shape[1:]) is not None:
+            self.same = (self.same or 0) + int(
+                (rows_of(references[0]).argmax(1) == rows_of(outputs[0]).argmax(1)).sum()
+            )
 
     def _pass_messages(self, x: Tensor, outputs: tuple[Tensor, ...], sites: Sites) -> None:
         """Run the messages beside the network, step by step."""
@@ -134,7 +138,7 @@ class _Comparison:
         """Return the comparison on so many images."""
         telling = tuple(_site(node, site, self.sums[node]) for node, site in _neurons(self.double))
         tolerance = 10.0 ** math.ceil(math.log10(max(1e-16, *(site.difference for site in telling))))
-        agreement = 100 * self.same / images
+        agreement = None if self.same is None else 100 * self.same / images
         return Verification(images, tolerance, self.answers.relative, agreement, (), telling)
 
 

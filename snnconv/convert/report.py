@@ -91,7 +91,7 @@ class Verification:
         images: Number of images that were compared.
         tolerance: Smallest power of ten that covers the largest difference of any site, as a share of its ceiling.
         logits_difference: Largest difference of the outputs, relative to the largest output.
-        agreement: Share of images with the same arg-max, in percent.
+        agreement: Share of images with the same arg-max, in percent; None where the first output names no classes.
         sites: Each site in the order of execution; none under differential coupling.
         telling: Each site under differential coupling.
     """
@@ -99,7 +99,7 @@ class Verification:
     images: int
     tolerance: float
     logits_difference: float
-    agreement: float
+    agreement: float | None
     sites: tuple[SiteReport, ...]
     telling: tuple[TellingSite, ...] = ()
 
@@ -170,6 +170,7 @@ class ConversionReport:
         on_means: Operators that are computed once, on the time mean of their input.
         verification: Check before anything is written.
         wall_s: Seconds that the conversion took.
+        levels_reason: Clause that says why N is another than most networks get by default; else empty.
     """
 
     timesteps: int
@@ -187,6 +188,7 @@ class ConversionReport:
     on_means: tuple[str, ...]
     verification: Verification
     wall_s: float
+    levels_reason: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Return a dictionary that is ready for JSON."""

@@ -20,10 +20,10 @@ from snnconv.convert.site_comparison import TOLERANCE, SiteComparison, site_repo
 from snnconv.convert.site_records import OutputDifference, record_sites, require_finite
 from snnconv.data.opening import DataLike, as_images
 from snnconv.errors import InvalidValueError, ModelError, VerificationError
-from snnconv.graph.access import display_name, module_of, operands, samples_within
+from snnconv.graph.access import display_name, module_of, operands, samples_kept_within, samples_within
 from snnconv.graph.precision import to_double
 from snnconv.loading import ModelLike, load
-from snnconv.model import SNN, Model, QuantizedANN, rows_of
+from snnconv.model import SNN, Model, QuantizedANN, class_count, rows_of
 from snnconv.neurons import Coupling, QuantizedSite, unfold_time
 from snnconv.spiking.sites import cap_of, is_rectifier, iter_sites
 from snnconv.spiking.temporal import bends
@@ -32,7 +32,7 @@ __all__ = ["TOLERANCE", "affordable_images", "verify"]
 
 FEWEST_IMAGES, MOST_IMAGES = 4, 32  # to verify on, as many as are estimated to take no longer than VERIFICATION_S
 VERIFICATION_S, DOUBLE = 6.0, 3.0  # in double precision work takes so many times as long as `forward_seconds` says
-ELEMENTS = 1 << 21  # of the largest activation of one batch, over all steps; every site is kept for comparison
+ELEMENTS, KEPT = 1 << 21, 1 << 26  # of the largest activation of one batch, and of all that are kept, over all steps
 
 
 def affordable_images(ann: Model, timesteps: int) -> int:
@@ -78,7 +78,8 @@ def verify(quantized: ModelLike, snn: ModelLike, x: DataLike, *, ann: ModelLike 
     if not x.shape[0]:
         raise InvalidValueError("There is no image to compare on.")
     comparison = _Comparison(quantized, snn, ann)
-    for part in torch.split(x, samples_within(snn.graph, ELEMENTS, snn.timesteps)):
+    limit = samples_kept_within(snn.graph, KEPT, snn.timesteps)
+    for part in torch.split(x, min(limit, samples_within(snn.graph, ELEMENTS, snn.timesteps))):
         comparison.add(part)
     comparison.require_equal()
     return comparison.result(x.shape[0])
@@ -112,7 +113,7 @@ class _Comparison:
         self.caps = _caps(ann)
         self.sums = {name: SiteComparison() for name in _same_sites(self.reference, self.spiking)}
         self.whole, self.read_out = OutputDifference(), OutputDifference()
-        self.same = 0
+        self.same: int | None = None  # samples of the same class; None where the first output names none
 
     def add(self, x: Tensor) -> None:
         """Compare on one batch of images."""
@@ -128,7 +129,10 @@ class _Comparison:
             self.sums[name].add(site, self.caps.get(name, math.inf), received, means[name], current)
         self.whole.add(outputs[:1], references[:1])
         self.read_out.add(outputs, read_out)
-        self.same += int((rows_of(references[0]).argmax(1) == rows_of(outputs[0]).argmax(1)).sum())
+        if class_count(references[0].shape[1:]) is not None:
+            self.same = (self.same or 0) + int(
+                (rows_of(references[0]).argmax(1) == rows_of(outputs[0]).argmax(1)).sum()
+            )
 
     def require_equal(self) -> None:
         """Refuse networks that differ by more than rounding."""
@@ -163,7 +167,8 @@ class _Comparison:
             assert isinstance(site, QuantizedSite)
             sites.append(site_report(display_name(node), site, self.sums[str(node.target)]))
         tolerance = 10.0 ** math.ceil(math.log10(max(1e-16, *(site.difference for site in sites))))
-        return Verification(images, tolerance, self.whole.relative, 100 * self.same / images, tuple(sites))
+        agreement = None if self.same is None else 100 * self.same / images
+        return Verification(images, tolerance, self.whole.relative, agreement, tuple(sites))
 
 
 def _same_sites(reference: fx.GraphModule, spiking: fx.GraphModule) -> set[str]:

@@ -114,9 +114,9 @@ def open_data(
     if isinstance(source, SampleSource):
         return samples_of(source, input, spec=spec, indices=indices)
     if input.layout == "NC":
-        given = ", ".join(map(str, input.parts)) or f"a flat input of {input.channels} values"
+        inputs = ", ".join(map(str, input.parts)) or f"a flat input of {input.channels} values"
         raise DataError(
-            f"{spec!r} names images, the network takes {given}. Give its samples as arrays, {SCHEMES['npz'].form}; or "
+            f"{spec!r} names images, the network takes {inputs}. Give its samples as arrays, {SCHEMES['npz'].form}; or "
             "in Python."
         )
     source = _in_time(source, input, spec).with_channels(input.channels)

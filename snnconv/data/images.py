@@ -195,7 +195,7 @@ class Images(Dataset[tuple[Tensor, int]]):
             raise InvalidValueError(f"sample was given n={n}, seed={seed}: n must be at least 1, seed at least 0.")
         if n > len(self):
             warnings.warn(
-                f"Using all {len(self):,} images of {self.spec!r}: {n:,} were asked for.",
+                f"Using all {len(self):,} {self.input.noun}s of {self.spec!r}: {n:,} were asked for.",
                 SnnconvWarning,
                 stacklevel=2,
             )
@@ -210,16 +210,17 @@ class Images(Dataset[tuple[Tensor, int]]):
         Raises:
             DataError: labels are missing, or one is outside 0..classes-1.
         """
+        noun = "sample" if self.input.layout == "NC" else "image"
         missing = len(self) if self.labels is None else int((self.labels < 0).sum())
         if self.labels is None or missing:
             raise DataError(
-                f"{self.spec!r}: {missing} of {len(self)} images have no label. Accuracy needs labels: "
-                "'y' in an npz, 'train_label' and 'test_label' in an events file, a column 'index' in a csv, or class "
-                "folders."
+                f"{self.spec!r}: {missing} of {len(self)} {noun}s have no label. Accuracy needs labels: "
+                "'y' in an npz, or the array that --labels names; 'train_label' and 'test_label' in an events file; a "
+                "column 'index' in a csv; or class folders."
             )
         if self.labels.max() >= classes:
             at = int(self.labels.argmax())
             raise DataError(
-                f"{self.spec!r}: image {at} has label {self.labels[at]}, the network has {classes} classes "
+                f"{self.spec!r}: {noun} {at} has label {self.labels[at]}, the network has {classes} classes "
                 f"(0..{classes - 1}). Give the data set that the network was trained for."
             )

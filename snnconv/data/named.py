@@ -136,7 +136,7 @@ def gathered_inputs(data: Any, parts: Sequence[InputPart], name: str) -> tuple[d
         raise InvalidValueError(f"{name} holds no sample: give one or more.")
     if len({str({key: array.shape[1:] for key, array in sorted(arrays.items())}) for arrays in inputs}) > 1:
         raise InvalidValueError(f"{name} gives samples of several shapes or names: give them one shape.")
-    arrays = {key: np.concatenate([each[key] for each in inputs]) for key in inputs[0]}
+    arrays = {key: np.concatenate([batch[key] for batch in inputs]) for key in inputs[0]}
     return arrays, torch.cat(labels) if labels else None
 
 

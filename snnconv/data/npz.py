@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,10 +19,10 @@ from snnconv.data.keys import array_names, parts_of
 from snnconv.data.parts import PartSource
 from snnconv.data.scheme import Purpose
 from snnconv.data.sources import Labels, to_labels
-from snnconv.errors import DataError
+from snnconv.errors import DataError, SnnconvWarning
 from snnconv.inputspec import InputSpec
 
-__all__ = ["array_files", "read_images", "read_rows"]
+__all__ = ["ArrayFiles", "array_files", "read_images", "read_rows"]
 
 IMAGES_KEY, LABELS_KEY = "x", "y"
 FORM = {
@@ -158,14 +159,28 @@ def read_rows(where: str, purpose: Purpose, taken: InputSpec) -> PartSource:
         FileError: A file is missing or is no `.npz`.
         DataError: Inputs are not named, or arrays do not fit the network or each other.
         InvalidValueError: Numbers are outside what the network takes.
+
+    Warns:
+        SnnconvWarning: `y`, which nobody named, holds no class indices.
     """
     files, parts = array_files(where), parts_of(taken)
     names = array_names(parts, files.held(), files.spec, key=files.key, labels=files.labels_key)
     labelled = purpose != "calibration" and (files.labels is not None or LABELS_KEY not in names.values())
     arrays = files.read((*names.values(), files.labels_key) if labelled else names.values())
+    if files.labels is None and labelled and not _holds_classes(arrays.get(LABELS_KEY)):
+        arrays.pop(LABELS_KEY)
+        text = f"{files.spec}: {LABELS_KEY!r} holds no class indices and is left out; --labels KEY names the labels."
+        warnings.warn(text, SnnconvWarning, stacklevel=2)
     labels = files.labels_of(arrays, len(arrays[names[parts[0].name]])) if labelled else None
     as_they_are = replace(taken, mean=None, std=None)
     return PartSource({part: arrays[name] for part, name in names.items()}, as_they_are, labels, files.spec)
+
+
+def _holds_classes(labels: NDArray[Any] | None) -> bool:
+    """Return whether an array may hold class indices: False for targets of a regression, or of each step of a text."""
+    if labels is None or labels.dtype.kind != "f":
+        return labels is None or labels.ndim == 1
+    return labels.ndim == 1 and bool((labels == np.floor(labels)).all())
 
 
 def _path(name: str) -> Path:

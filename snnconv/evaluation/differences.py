@@ -19,21 +19,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from snnconv.model import class_count
 from snnconv.runtime.runnable import Outputs, Shape
 
 __all__ = ["Differences", "OutputError", "Shape", "class_count", "names_only_classes"]
-
-
-def class_count(shape: Shape) -> int | None:
-    """Return the number of classes that an output names, of the axes of one sample; None: it names none.
-
-    Classes are one axis of two numbers or more, `[B, K]`, and axes of one number may follow it. Classes at each
-    position, `[B, K, length]` or `[B, length, K]`, are none: no axis says of itself that it holds classes.
-
-    >>> [class_count(shape) for shape in ((10,), (10, 1, 1), (1,), (1, 3000), (3000, 3), (85, 22, 22))]
-    [10, 10, None, None, None, None]
-    """
-    return shape[0] if shape and shape[0] >= 2 and math.prod(shape) == shape[0] else None
 
 
 def names_only_classes(errors: Sequence[OutputError]) -> bool:

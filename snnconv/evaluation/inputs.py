@@ -42,6 +42,13 @@ def check_data(opened: InputSpec, network: InputSpec) -> None:
             f"The data are {_time(opened)}, the network takes {_time(network)}: open the data with the network's own "
             "input."
         )
+    if opened.parts or network.parts:
+        if opened.parts != network.parts:
+            raise DataError(
+                f"The data are {_size(opened)}, the network takes {_size(network)}: open the data with the network's "
+                "own input."
+            )
+        return
     if opened.layout != network.layout or not _same_size(opened, network):
         raise DataError(
             f"The images are {_size(opened)} ({opened.layout}), the network takes {_size(network)} "
@@ -67,12 +74,14 @@ def check_against(opened: InputSpec, against: InputSpec) -> None:
     if not _same_size(opened, against):
         raise ModelError(
             f"The network takes {_size(opened)}, the network it is compared with {_size(against)}: both must "
-            "see the same images. Compare with the network it was made from."
+            f"see the same {opened.noun}s. Compare with the network it was made from."
         )
 
 
 def _same_size(opened: InputSpec, network: InputSpec) -> bool:
     """Return whether images fit a network; a height or width that it leaves open fits all."""
+    if opened.parts or network.parts:
+        return {part.name: part for part in opened.parts} == {part.name: part for part in network.parts}
     pairs = [(opened.height, network.height), (opened.width, network.width)]
     return opened.channels == network.channels and all(a == b or b is None for a, b in pairs)
 
@@ -82,4 +91,8 @@ def _time(spec: InputSpec) -> str:
 
 
 def _size(spec: InputSpec) -> str:
+    if spec.parts:
+        return ", ".join(map(str, spec.parts))
+    if spec.layout == "NC":
+        return f"flat samples of {spec.channels} values"
     return f"{spec.channels} channels of {spec.height or 'any'} x {spec.width or 'any'}"

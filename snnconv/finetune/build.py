@@ -17,6 +17,7 @@ from snnconv.data.scheme import SCHEMES
 from snnconv.errors import DataError, InvalidValueError
 from snnconv.graph.size import Size, sides_of
 from snnconv.loading import TIMM, ModelLike, load_for, load_module, require_source
+from snnconv.loading.modules import named_parts
 from snnconv.loading.pretrained import build_timm
 from snnconv.model import ANN, InputSpec, Model
 from snnconv.networks import NETWORKS
@@ -193,6 +194,9 @@ def open_training(
                 network = _in_time(network, description_for(os.fspath(model), data), timesteps)
             else:
                 network = _in_time(network, _info_of_samples(model, data), timesteps)
+        return network, as_images(data, network.input, "train")
+    if isinstance(model, nn.Module) and (parts := named_parts(model, data)):
+        network = load_module(model, parts)
         return network, as_images(data, network.input, "train")
     info = _info_of(model, data)
     if not isinstance(model, nn.Module):

@@ -36,6 +36,8 @@ def unit_scale(models: list[Model], images: Images) -> float:
     Returns:
         s; it is 1 for inputs of about unit size, and for networks that would not stay the same in another scale.
     """
+    if any(part.kind != "float" for part in images.input.parts):
+        return 1.0
     x, _ = next(images.sample(min(SAMPLE, len(images)), 0).batches(SAMPLE))
     size = _size(models[0], x)
     if not 0 < size < math.inf or 1 / LEAST < size < LEAST:

@@ -16,7 +16,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from snnconv.graph.modules import Reshape, Transpose
+from snnconv.graph.modules import Expand, Reshape, Transpose, Unsqueeze
 from snnconv.graph.node import PROBES, Activation, Call, Constant, NodeView, Operand, Refusal, Shape
 
 __all__ = ["Placed", "batch_first", "placed", "resolve"]
@@ -30,22 +30,26 @@ class Placed:
         view: The node, its axes counted so.
         batch_axis: Axis of the batch in the file's outputs.
         calls: The node's outputs where they are known already, else None.
+        merged: Length of an axis before the batch's that the file has merged into it.
+        rows: `Activation.rows` of the outputs.
     """
 
     view: NodeView
     batch_axis: int = 0
     calls: tuple[Call, ...] | None = None
+    merged: int = 1
+    rows: int = 0
 
 
 Placement = Callable[[NodeView, int, int], Placed]  # (view, axis of the batch, rank of the first activation)
 
 _SAME = """
-    Abs Cast CastLike Ceil Celu Clip Cos Dropout Elu Erf Exp Floor Gelu HardSigmoid HardSwish Identity IsInf IsNaN
-    LeakyRelu Log Mish Neg Not Reciprocal Relu Round Selu Sigmoid Sign Sin Softplus Softsign Sqrt Swish Tanh
-    ThresholdedRelu
+    Abs Asinh Atan Cast CastLike Ceil Celu Clip Cos Cosh Dropout Elu Erf Exp Floor Gelu HardSigmoid HardSwish
+    Identity IsInf IsNaN LeakyRelu Log Mish Neg Not Reciprocal Relu Round Selu Shrink Sigmoid Sign Sin Sinh Softplus
+    Softsign Sqrt Swish Tan Tanh ThresholdedRelu
 """
 _BROADCAST = """
-    Add And Div Equal Greater GreaterOrEqual Less LessOrEqual Max Min Mul Or Pow Sub Sum Where Xor
+    Add And Div Equal Greater GreaterOrEqual Less LessOrEqual Max Mean Min Mul Or Pow Sub Sum Where Xor
 """
 _REDUCTIONS = """
     ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum ReduceSumSquare
@@ -59,7 +63,10 @@ def batch_first(view: NodeView) -> Placed:
         Refusal: The node mixes the batch with other axes, or is of an operator that is read with the batch first only.
     """
     activations = [operand for operand in view.operands if isinstance(operand, Activation)]
-    moves = view.operator in ("Reshape", "Transpose", "Unsqueeze")
+    merged = {one.merged for one in activations} or {1}
+    if merged != {1} and view.operator != "Reshape":
+        return _by_rows(view, merged)
+    moves = view.operator in ("Expand", "Reshape", "Transpose", "Unsqueeze")
     if not activations or not (moves or any(one.batch_axis for one in activations)):
         return Placed(view)
     axes = {one.batch_axis for one in activations}
@@ -68,6 +75,13 @@ def batch_first(view: NodeView) -> Placed:
     if place is None or len(axes) > 1 or len(ranks) > 1:
         raise Refusal("it takes a tensor whose batch axis was moved, and no node before it moves it back")
     return place(view, axes.pop(), ranks.pop())
+
+
+def _by_rows(view: NodeView, merged: set[int]) -> Placed:
+    """A node on tensors whose rows are of another axis, too: it acts on each row."""
+    if len(merged) > 1 or view.operator in ("Expand", "Unsqueeze", "Transpose"):
+        raise Refusal("it takes a tensor whose batch axis was merged with another, and no node before it parts them")
+    return Placed(view, 0, None, merged.pop())
 
 
 def _ours(axis: int, batch: int, rank: int) -> int:
@@ -213,14 +227,34 @@ def _matmul(view: NodeView, batch: int, rank: int) -> Placed:
 
 
 def _trailing(view: NodeView, batch: int, rank: int) -> Placed:
-    """Of an operator over the last axes, counted from one."""
+    """An operator over the last axes, counted from one."""
     return Placed(_with(view, axis=_ours(int(view.attributes.get("axis", -1)), batch, rank)), batch)
 
 
 def _expand(view: NodeView, batch: int, rank: int) -> Placed:
-    if batch:
-        raise Refusal("it expands a tensor whose batch axis was moved")
-    return Placed(view)
+    """New axes come before all others of the file, and so before the batch's."""
+    target = view.operand(1)
+    if not isinstance(target, Constant):
+        return Placed(view, batch)
+    targets = [[int(size) for size in value.reshape(-1)] for value in target.values]
+    added = len(targets[0]) - rank
+    if not batch and added <= 0:
+        return Placed(view)
+    shapes = [(*[1] * max(0, added), *shape) for shape in view.activation().file_shapes]
+    places = [[*[1] * max(0, -added), *sizes] for sizes in targets]
+    after = batch + max(0, added)
+    if any(
+        sizes.pop(after) not in (1, shape[after], view.file_length())
+        for sizes, shape in zip(places, shapes, strict=True)
+    ):
+        raise Refusal("it acts across the batch axis")
+    others = [size for axis, size in enumerate(shapes[0]) if axis != after]
+    if places[0] != places[1] or any(
+        new not in (1, old) and old != 1 for new, old in zip(places[0], others, strict=True)
+    ):
+        raise Refusal(f"an input of shape {others} beside the batch does not expand to {places[0]}")
+    new = Unsqueeze(range(1, added + 1))
+    return Placed(view, after, (Call((*((new,) if added > 0 else ()), Expand(places[0]))),))
 
 
 def _reshape(view: NodeView, batch: int, rank: int) -> Placed:
@@ -230,9 +264,15 @@ def _reshape(view: NodeView, batch: int, rank: int) -> Placed:
         return Placed(view, batch)
     x = view.activation()
     targets = [[int(size) for size in value.reshape(-1)] for value in target.values]
+    if x.merged > 1:
+        return _parted(view, x, targets)
     if not batch and targets[0] == targets[1]:  # its reader knows what a batch size means that is written into it
         return Placed(view)
     meaning = _meaning(view, x, targets)
+    if batch == 1 and (meaning is None or len(targets[0]) == 2):  # in a matrix nothing else is left of the batch
+        apart = _meaning(view, x, _with_rows_apart(x, targets, view.file_batch))
+        if apart is not None and apart[1] == 1:
+            return _merged(view, x, apart[0])
     if meaning is None:
         if batch:
             raise Refusal("it mixes the batch axis, which was moved, with others")
@@ -244,6 +284,35 @@ def _reshape(view: NodeView, batch: int, rank: int) -> Placed:
     new_before, new_behind = list(sizes[:after]), list(sizes[after + 1 :])
     factor = Fraction(math.prod(before) * behind, math.prod(new_before) * math.prod(new_behind))
     return Placed(view, after, (Call(_steps(before, behind, new_before, new_behind, factor)),))
+
+
+def _with_rows_apart(x: Activation, targets: Sequence[list[int]], batch: int | None) -> list[list[int]]:
+    """Return targets `[length*B, ...]` as `[length, B, ...]`, of a tensor that has that axis before the batch's."""
+    ahead, shapes = x.file_shapes[0][0], x.file_shapes
+    if batch is not None and targets[0] == targets[1]:
+        first = list(shapes[0])
+        first[1] = first[1] * batch // PROBES[0]
+        shapes = (tuple(first), tuple(first))
+    resolved = [resolve(target, shape, False) for target, shape in zip(targets, shapes, strict=True)]
+    return [[ahead, sizes[0] // ahead, *sizes[1:]] if sizes else [0] for sizes in resolved]
+
+
+def _merged(view: NodeView, x: Activation, sizes: Shape) -> Placed:
+    """A reshape of `[length, B, ...]` to `[length*B, ...]`: in the graph of `[B, length, ...]` to `[B*length, ...]`."""
+    ahead, behind = sizes[0], math.prod(x.shapes[0][2:])
+    factor = Fraction(behind, math.prod(sizes[2:]))
+    apart = _steps([ahead], behind, [ahead], list(sizes[2:]), factor)
+    return Placed(view, 0, (Call((*apart, Reshape(Fraction(ahead), sizes[2:]))),), ahead)
+
+
+def _parted(view: NodeView, x: Activation, targets: Sequence[Sequence[int]]) -> Placed:
+    """The way back, to `[length, B, ...]`."""
+    written = view.file_length() if targets[0] == targets[1] else None
+    rows = x.shapes[0][0] if written is None else written
+    first = resolve(targets[0], (rows, *x.shapes[0][1:]), False)
+    if first is None or first[:2] != [x.merged, rows // x.merged]:
+        raise Refusal("it mixes the batch axis, which was merged with another, with others")
+    return Placed(view, 1, (Call((Reshape(Fraction(1, x.merged), [x.merged, *first[2:]]),)),))
 
 
 def _steps(
@@ -276,7 +345,7 @@ def _meaning(view: NodeView, x: Activation, targets: Sequence[Sequence[int]]) ->
     batch = view.file_batch
     ahead = math.prod(shapes[0][: x.batch_axis])
     resolved = [resolve(target, shape, allow_zero) for target, shape in zip(targets, shapes, strict=True)]
-    if None not in resolved and batch is None:
+    if None not in resolved and (batch is None or targets[0] != targets[1]):  # what is read off a shape differs
         first, second = (tuple(sizes or ()) for sizes in resolved)
         places = [i for i, (a, b) in enumerate(zip(first, second, strict=True)) if a != b]
         fits = len(places) == 1 and first[places[0]] * PROBES[1] == second[places[0]] * PROBES[0]
@@ -306,6 +375,13 @@ def resolve(target: Sequence[int], shape: Sequence[int], allow_zero: bool) -> li
     return sizes if math.prod(sizes) == total else None
 
 
+def _quantize(view: NodeView, batch: int, rank: int) -> Placed:
+    """One scale for all, or one for each place along an axis."""
+    if view.need_constant(1).size == 1:
+        return Placed(view, batch)
+    return Placed(_with(view, axis=_ours(int(view.attributes.get("axis", 1)), batch, rank)), batch)
+
+
 PLACEMENTS: dict[str, Placement] = {
     **dict.fromkeys(_SAME.split(), _same),
     **dict.fromkeys(_BROADCAST.split(), _broadcast),
@@ -314,6 +390,7 @@ PLACEMENTS: dict[str, Placement] = {
     **dict.fromkeys(("Softmax", "LogSoftmax"), _softmax),
     **dict.fromkeys(("LayerNormalization", "RMSNormalization", "SimplifiedLayerNormalization"), _trailing),
     **dict.fromkeys(("Split", "SplitToSequence"), _one_axis(0)),
+    **dict.fromkeys(("QuantizeLinear", "DequantizeLinear"), _quantize),
     "Concat": _one_axis(None),
     "Expand": _expand,
     "Gather": _gather,
@@ -329,6 +406,9 @@ PLACEMENTS: dict[str, Placement] = {
 }
 
 
-def placed(activation: Activation, batch_axis: int) -> Activation:
-    """Return an activation whose batch the file has at this axis."""
-    return activation if activation.batch_axis == batch_axis else replace(activation, batch_axis=batch_axis)
+def placed(activation: Activation, place: Placed) -> Activation:
+    """Return an activation as a node's output, of which the file has the batch elsewhere."""
+    noted = (place.batch_axis, place.merged, place.rows)
+    if (activation.batch_axis, activation.merged, activation.rows) == noted:
+        return activation
+    return replace(activation, batch_axis=place.batch_axis, merged=place.merged, rows=place.rows)

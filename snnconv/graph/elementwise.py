@@ -10,11 +10,32 @@ from torch import Tensor, nn
 
 __all__ = ["FUNCTIONS", "Elementwise", "FunctionName", "Power", "Shrink", "Swish"]
 
-FunctionName = Literal["abs", "ceil", "cos", "erf", "exp", "floor", "log", "reciprocal", "round", "sign", "sin", "sqrt"]
+FunctionName = Literal[
+    "abs",
+    "asinh",
+    "atan",
+    "ceil",
+    "cos",
+    "cosh",
+    "erf",
+    "exp",
+    "floor",
+    "log",
+    "reciprocal",
+    "round",
+    "sign",
+    "sin",
+    "sinh",
+    "sqrt",
+    "tan",
+]
 FUNCTIONS: dict[FunctionName, Callable[[Tensor], Tensor]] = {
     "abs": torch.abs,
+    "asinh": torch.asinh,
+    "atan": torch.atan,
     "ceil": torch.ceil,
     "cos": torch.cos,
+    "cosh": torch.cosh,
     "erf": torch.erf,
     "exp": torch.exp,
     "floor": torch.floor,
@@ -23,7 +44,9 @@ FUNCTIONS: dict[FunctionName, Callable[[Tensor], Tensor]] = {
     "round": torch.round,  # half to even, as in ONNX
     "sign": torch.sign,
     "sin": torch.sin,
+    "sinh": torch.sinh,
     "sqrt": torch.sqrt,
+    "tan": torch.tan,
 }
 
 

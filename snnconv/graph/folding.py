@@ -19,20 +19,21 @@ from onnx.reference import ReferenceEvaluator
 
 from snnconv.graph.node import Activation, Constant, NodeView, Pieces, Refusal
 
-__all__ = ["FOLDABLE", "Folder", "cast_like", "piece_of", "pieces_of", "shape_of"]
+__all__ = ["FOLDABLE", "Folder", "broadcast_of", "cast_like", "piece_of", "pieces_of", "shape_of"]
 
 _FOLDABLE = """
     Abs Acos Acosh Add And ArgMax ArgMin Asin Asinh Atan Atanh BatchNormalization BitShift BitwiseAnd BitwiseNot
-    BitwiseOr BitwiseXor Cast CastLike Ceil Celu Clip Compress Concat Constant ConstantOfShape Conv Cos Cosh CumSum
-    DepthToSpace DequantizeLinear Div Einsum Elu Equal Erf Exp Expand EyeLike Flatten Floor Gather GatherElements
-    GatherND Gelu Gemm Greater GreaterOrEqual HardSigmoid HardSwish Identity IsInf IsNaN LayerNormalization LeakyRelu
-    Less LessOrEqual Log LogSoftmax MatMul Max Mean Min Mish Mod Mul Neg NonZero Not OneHot Or Pad Pow QuantizeLinear
-    Range Reciprocal ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp ReduceMax ReduceMean ReduceMin ReduceProd
-    ReduceSum ReduceSumSquare Relu Reshape Resize Round ScatterElements ScatterND Selu Shape Sigmoid Sign Sin Sinh
-    Size Slice Softmax Softplus Softsign SpaceToDepth Split Sqrt Squeeze Sub Sum Tan Tanh Tile TopK Transpose Trilu
-    Unsqueeze Where Xor
+    BitwiseOr BitwiseXor Cast CastLike Ceil Celu Clip Compress Concat Constant ConstantOfShape Conv Cos Cosh
+    CumSum DepthToSpace DequantizeLinear Div Einsum Elu Equal Erf Exp Expand EyeLike Flatten Floor Gather
+    GatherElements GatherND Gelu Gemm Greater GreaterOrEqual HardSigmoid HardSwish Identity IsInf IsNaN
+    LayerNormalization LeakyRelu Less LessOrEqual Log LogSoftmax LpNormalization MatMul Max Mean Min Mish Mod
+    Mul Neg NonZero Not OneHot Or Pad Pow QuantizeLinear Range Reciprocal ReduceL1 ReduceL2 ReduceLogSum
+    ReduceLogSumExp ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum ReduceSumSquare Relu Reshape Resize
+    Round ScatterElements ScatterND Selu Shape Sigmoid Sign Sin Sinh Size Slice Softmax Softplus Softsign
+    SpaceToDepth Split Sqrt Squeeze Sub Sum Tan Tanh Tile TopK Transpose Trilu Unsqueeze Where Xor
 """
 FOLDABLE = frozenset(_FOLDABLE.split())
+IMPLEMENTED_FROM = {"DequantizeLinear": 19, "QuantizeLinear": 19}  # opset; before it they mean the same
 MAX_BYTES = 2**30  # of all folded values of one file together
 SMALL = 1024  # elements of an operand whose values, not only its shape, go into the inference of sizes
 
@@ -53,6 +54,20 @@ def shape_of(view: NodeView) -> Constant:
     return Constant((first, second), view.outputs[0])
 
 
+def broadcast_of(view: NodeView) -> Constant:
+    """Return zeros in the place of a function of several operands, of which only the shape is read."""
+    shapes = [
+        operand.file_shapes if isinstance(operand, Activation) else [value.shape for value in operand.values]
+        for operand in view.operands
+        if isinstance(operand, (Activation, Constant))
+    ]
+    try:
+        first, second = (np.broadcast_to(np.float32(0), np.broadcast_shapes(*at)) for at in zip(*shapes, strict=True))
+    except ValueError as error:
+        raise Refusal(f"its operands' shapes do not fit each other: {error}") from error
+    return Constant((first, second), view.outputs[0])
+
+
 def cast_like(view: NodeView) -> Constant:
     """Return the result of `CastLike` of a constant to the type of an activation, which is 32-bit floating point."""
     operand = view.operand(0)
@@ -65,16 +80,18 @@ def cast_like(view: NodeView) -> Constant:
 
 def pieces_of(view: NodeView) -> Pieces:
     """Return the result of `SplitToSequence` of a constant."""
-    operand, axis, split = view.operand(0), view.int_attribute("axis", 0), view.need_constant(1)
+    operand, axis = view.operand(0), view.int_attribute("axis", 0)
     assert isinstance(operand, Constant)
-    sizes = [value.shape[axis] for value in operand.values]
-    if sizes[0] != sizes[1]:
-        raise Refusal("it acts across the batch axis")
-    cuts = np.cumsum(split)[:-1] if split.ndim else np.arange(int(split), sizes[0], int(split))
-    first, second = (np.split(value, cuts, axis) for value in operand.values)
-    return Pieces(
-        tuple(Constant(pair, f"{view.outputs[0]}.{i}") for i, pair in enumerate(zip(first, second, strict=True)))
-    )
+    split = view.need_constant(1)
+    ends = []
+    for value in operand.values:
+        length = value.shape[axis]
+        parts = split if split.ndim else np.diff([*range(0, length, max(1, int(split))), length])
+        if parts.min(initial=1) < 0 or parts.sum() != length:
+            raise Refusal(f"its parts {parts.tolist()} do not fit an axis of size {length}")
+        ends.append(np.split(value, np.cumsum(parts)[:-1], axis))
+    names = (f"{view.outputs[0]}[{place}]" for place in range(len(ends[0])))
+    return Pieces(tuple(Constant((first, second), name) for first, second, name in zip(*ends, names, strict=True)))
 
 
 def piece_of(view: NodeView) -> Activation | Constant:
@@ -119,9 +136,10 @@ class Folder:
     def _compute(self, node: onnx.NodeProto, view: NodeView, operands: Sequence[Array | None]) -> list[Array]:
         known = {name: value for name, value in zip(node.input, operands, strict=True) if value is not None}
         try:
+            opset = max(view.opset, IMPLEMENTED_FROM.get(node.op_type, 0))
             if node.op_type != "Constant":  # its value is in the file already
-                self._spend(_inferred_bytes(node, view.opset, known))
-            return _evaluate(node, view.opset, known)
+                self._spend(_inferred_bytes(node, opset, known))
+            return _evaluate(node, opset, known)
         except Refusal:
             raise
         except Exception as error:  # onnx raises what it likes on nodes that are wrong

@@ -17,7 +17,8 @@ from torch import Tensor, nn
 
 from snnconv.graph.pools import AveragePool, MaxPool, torch_pads
 from snnconv.graph.reductions import Extremum, ReduceMax, ReduceMean, ReduceSum
-from snnconv.graph.resampling import Expand, Gather, Resize, Tile
+from snnconv.graph.resampling import Expand, Gather, Tile
+from snnconv.graph.resizing import Resize
 
 __all__ = [
     "Arithmetic",

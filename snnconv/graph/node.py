@@ -100,6 +100,10 @@ class Activation:
         sources: Operands of the module.
         kind: Kind of numbers that the file has there; the graph computes with floating-point numbers throughout.
         batch_axis: Axis of the batch in the file; in the graph it is axis 0, and the others keep their order.
+        merged: Length of an axis that the file has merged into the batch's before it, `[length*B, ...]`; in the graph
+            it is behind it, `[B*length, ...]`, which no operator tells that acts on each row.
+        rows: Number that the file adds for each sample before it, of positions that count through the batch; -1 of
+            positions behind the sample's number; the graph's are those within a sample.
     """
 
     node: fx.Node
@@ -108,6 +112,8 @@ class Activation:
     sources: tuple[Activation, ...] = ()
     kind: Kind = "float"
     batch_axis: int = 0
+    merged: int = 1
+    rows: int = 0
 
     @property
     def file_shapes(self) -> tuple[Shape, Shape]:

@@ -22,14 +22,14 @@ from torch import Tensor, fx, nn
 from snnconv.graph.access import operands
 from snnconv.graph.polynomials import can_be_product, monomial, terms, without_identities
 
-__all__ = ["Call", "Either", "Match", "Operand", "Pattern", "Product", "Sum", "find"]
+__all__ = ["Either", "Match", "ModuleCall", "Operand", "Pattern", "Product", "Sum", "find"]
 
 Nodes = tuple[fx.Node, ...]
 
 
 @dataclass(frozen=True)
 class Match:
-    """What a pattern's names stand for.
+    """The nodes, modules and constants that the names of a pattern stand for.
 
     Attributes:
         nodes: Nodes by the name of their operand.
@@ -52,14 +52,14 @@ class Match:
 class Pattern(Protocol):
     """Something that a node can be."""
 
-    def matches(self, graph: fx.GraphModule, node: fx.Node, factor: Tensor, found: Match) -> Iterator[Match]:
+    def matches(self, graph: fx.GraphModule, node: fx.Node, factor: Tensor, match: Match) -> Iterator[Match]:
         """Give every way in which a node, times a factor, is this.
 
         Args:
             graph: Graph of the node.
             node: Node to compare.
             factor: Factor of it that the expression around has.
-            found: Match so far, which each way adds to.
+            match: Match so far, which each way adds to.
         """
 
 
@@ -69,10 +69,10 @@ class Operand:
 
     name: str
 
-    def matches(self, graph: fx.GraphModule, node: fx.Node, factor: Tensor, found: Match) -> Iterator[Match]:
+    def matches(self, graph: fx.GraphModule, node: fx.Node, factor: Tensor, match: Match) -> Iterator[Match]:
         """Bind the name."""
-        if found.nodes.get(self.name, node) is node and _is_near(factor, 1.0):
-            yield replace(found, nodes={**found.nodes, self.name: node})
+        if match.nodes.get(self.name, node) is node and _is_near(factor, 1.0):
+            yield replace(match, nodes={**match.nodes, self.name: node})
 
 
 @dataclass(frozen=True)
@@ -85,14 +85,14 @@ class Either:
 
     patterns: tuple[Pattern, ...]
 
-    def matches(self, graph: fx.GraphModule, node: fx.Node, factor: Tensor, found: Match) -> Iterator[Match]:
+    def matches(self, graph: fx.GraphModule, node: fx.Node, factor: Tensor, match: Match) -> Iterator[Match]:
         """Compare each."""
         for pattern in self.patterns:
-            yield from pattern.matches(graph, node, factor, found)
+            yield from pattern.matches(graph, node, factor, match)
 
 
 @dataclass(frozen=True)
-class Call:
+class ModuleCall:
     """A module called with operands.
 
     Attributes:
@@ -107,16 +107,16 @@ class Call:
     where: Callable[[Any], bool] = lambda module: True
     name: str = ""
 
-    def matches(self, graph: fx.GraphModule, node: fx.Node, factor: Tensor, found: Match) -> Iterator[Match]:
+    def matches(self, graph: fx.GraphModule, node: fx.Node, factor: Tensor, match: Match) -> Iterator[Match]:
         """Compare the module, then the operands."""
         node, passed = without_identities(graph, node)
         if node.op != "call_module" or not _is_near(factor, 1.0):
             return
         module, sources = graph.get_submodule(str(node.target)), operands(node)
         if isinstance(module, self.kind) and len(sources) == len(self.operands) and self.where(module):
-            modules = {**found.modules, self.name: module} if self.name else found.modules
-            found = replace(found, modules=modules, taken=found.taken | passed | {node})
-            yield from _in_order(graph, sources, self.operands, found)
+            modules = {**match.modules, self.name: module} if self.name else match.modules
+            match = replace(match, modules=modules, taken=match.taken | passed | {node})
+            yield from _in_order(graph, sources, self.operands, match)
 
 
 @dataclass(frozen=True)
@@ -131,16 +131,16 @@ class Product:
     factors: tuple[tuple[Pattern, float], ...]
     constant: float | str = 1.0
 
-    def matches(self, graph: fx.GraphModule, node: fx.Node, factor: Tensor, found: Match) -> Iterator[Match]:
+    def matches(self, graph: fx.GraphModule, node: fx.Node, factor: Tensor, match: Match) -> Iterator[Match]:
         """Compare the constant, then the factors in any order."""
         if len(self.factors) > 1 and not can_be_product(graph, node):
             return
-        found_here = monomial(graph, node)
-        if len(found_here.powers) != len(self.factors):
+        whole = monomial(graph, node)
+        if len(whole.powers) != len(self.factors):
             return
-        bound = _bound(found, self.constant, found_here.constant * factor, found_here.taken)
+        bound = _bound(match, self.constant, whole.constant * factor, whole.taken)
         if bound is not None:
-            parts = [(base, exponent, _ONE) for base, exponent in found_here.powers.items()]
+            parts = [(base, exponent, _ONE) for base, exponent in whole.powers.items()]
             yield from _in_any_order(graph, parts, self.factors, bound)
 
 
@@ -156,16 +156,16 @@ class Sum:
     terms: tuple[Pattern, ...]
     constant: float | str = 0.0
 
-    def matches(self, graph: fx.GraphModule, node: fx.Node, factor: Tensor, found: Match) -> Iterator[Match]:
+    def matches(self, graph: fx.GraphModule, node: fx.Node, factor: Tensor, match: Match) -> Iterator[Match]:
         """Compare the constant, then the terms in any order."""
         if not _is_near(factor, 1.0):
             return
-        found_here = terms(graph, node)
-        if len(found_here.terms) != len(self.terms):
+        whole = terms(graph, node)
+        if len(whole.terms) != len(self.terms):
             return
-        bound = _bound(found, self.constant, found_here.constant, found_here.taken)
+        bound = _bound(match, self.constant, whole.constant, whole.taken)
         if bound is not None:
-            parts = [(term, 1.0, torch.tensor(sign).double()) for term, sign in found_here.terms]
+            parts = [(term, 1.0, torch.tensor(sign).double()) for term, sign in whole.terms]
             yield from _in_any_order(graph, parts, [(pattern, 1.0) for pattern in self.terms], bound)
 
 
@@ -174,37 +174,37 @@ _ONE = torch.ones((), dtype=torch.float64)
 Part = tuple[fx.Node, float, Tensor]  # an activation, its exponent, its factor
 
 
-def _in_order(graph: fx.GraphModule, nodes: Sequence[fx.Node], patterns: Sequence[Pattern], found: Match) -> Any:
+def _in_order(graph: fx.GraphModule, nodes: Sequence[fx.Node], patterns: Sequence[Pattern], match: Match) -> Any:
     if not patterns:
-        yield found
+        yield match
         return
-    for matched in patterns[0].matches(graph, nodes[0], _ONE, found):
+    for matched in patterns[0].matches(graph, nodes[0], _ONE, match):
         yield from _in_order(graph, nodes[1:], patterns[1:], matched)
 
 
 def _in_any_order(
-    graph: fx.GraphModule, parts: Sequence[Part], patterns: Sequence[tuple[Pattern, float]], found: Match
+    graph: fx.GraphModule, parts: Sequence[Part], patterns: Sequence[tuple[Pattern, float]], match: Match
 ) -> Iterator[Match]:
     """Every way in which each part is one of the patterns."""
     if len(parts) != len(patterns):
         return
     if not patterns:
-        yield found
+        yield match
         return
-    pattern, wanted = patterns[0]
+    pattern, power = patterns[0]
     for at, (node, exponent, factor) in enumerate(parts):
-        if exponent == wanted:
-            for matched in pattern.matches(graph, node, factor, found):
+        if exponent == power:
+            for matched in pattern.matches(graph, node, factor, match):
                 yield from _in_any_order(graph, [*parts[:at], *parts[at + 1 :]], patterns[1:], matched)
 
 
-def _bound(found: Match, wanted: float | str, constant: Tensor, taken: frozenset[fx.Node]) -> Match | None:
+def _bound(match: Match, number: float | str, constant: Tensor, taken: frozenset[fx.Node]) -> Match | None:
     """The match with a constant and the nodes that it was taken from; None where it is another."""
-    if isinstance(wanted, str):
-        if wanted in found.constants and not torch.equal(found.constants[wanted], constant):
+    if isinstance(number, str):
+        if number in match.constants and not torch.equal(match.constants[number], constant):
             return None
-        return replace(found, constants={**found.constants, wanted: constant}, taken=found.taken | taken)
-    return replace(found, taken=found.taken | taken) if _is_near(constant, wanted) else None
+        return replace(match, constants={**match.constants, number: constant}, taken=match.taken | taken)
+    return replace(match, taken=match.taken | taken) if _is_near(constant, number) else None
 
 
 def _is_near(values: Tensor, number: float) -> bool:
@@ -233,9 +233,9 @@ def find(graph: fx.GraphModule, node: fx.Node, pattern: Pattern) -> Match | None
     """
     if node.op != "call_module":
         return None
-    for found in pattern.matches(graph, node, _ONE, Match()):
-        inner = found.taken - {node}
-        whole = node in found.taken and found.taken.isdisjoint(found.nodes.values())
-        if whole and all(found.taken.issuperset(part.users) for part in inner):
-            return found
+    for match in pattern.matches(graph, node, _ONE, Match()):
+        inner = match.taken - {node}
+        whole = node in match.taken and match.taken.isdisjoint(match.nodes.values())
+        if whole and all(match.taken.issuperset(part.users) for part in inner):
+            return match
     return None

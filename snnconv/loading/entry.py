@@ -16,7 +16,7 @@ from snnconv.formats.nir import NirReading
 from snnconv.graph.size import Size, sides_of
 from snnconv.loading.files import is_nir_file, load_file, load_nir
 from snnconv.loading.input_shapes import ShapeFinder
-from snnconv.loading.modules import load_module
+from snnconv.loading.modules import load_module, named_parts
 from snnconv.loading.pretrained import TIMM, load_timm
 from snnconv.model import InputSpec, Model
 
@@ -115,16 +115,16 @@ def load_for(
         source: Network in any form that `load` takes.
         data: Data that the network is meant for; None where there are none.
         purpose: Use of the data.
-        size: As in `load`.
-        pretrained: As in `load`.
-        nir: As in `load`.
-        input_shapes: As in `load`.
+        size: Height and width of the input.
+        pretrained: True for the trained weights of a timm name.
+        nir: Choices that a NIR file leaves open.
+        input_shapes: Shapes of one sample by the name of the input.
 
     Raises:
         SnnconvError: The network cannot be loaded, or the data do not tell the shape.
     """
     if isinstance(source, nn.Module) and data is not None:
-        return load_module(source, sample_shape_of(data, purpose))
+        return load_module(source, named_parts(source, data) or sample_shape_of(data, purpose))
     finder = None if data is None else lambda names: input_shapes_of(data, names)
     return _load(source, size=size, pretrained=pretrained, nir=nir, input_shapes=input_shapes, finder=finder)
 
@@ -135,11 +135,11 @@ def load_beside(source: ModelLike, spec: InputSpec, *, size: Size | None = None,
     Args:
         source: Network in any form that `load` takes.
         spec: Input of the other network, which tells the shape of an `nn.Module`'s, and axes that a file leaves open.
-        size: As in `load`.
-        pretrained: As in `load`.
+        size: Height and width of the input.
+        pretrained: True for the trained weights of a timm name.
     """
     if isinstance(source, nn.Module):
-        return load_module(source, spec.sample_shape())
+        return load_module(source, spec.parts or spec.sample_shape())
     shapes = {part.name: part.shape for part in spec.parts}
     return _load(source, size=size, pretrained=pretrained, finder=lambda _: shapes)
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from typing import TypeAlias
 
 import onnx
 
 from snnconv.errors import InvalidValueError
+from snnconv.graph.reading import live_values
 
 __all__ = ["ShapeFinder", "closed_shapes"]
 
@@ -41,12 +42,26 @@ def closed_shapes(
     is_image = len(inputs) == 1 and all(len(_sizes(value)) == IMAGE_AXES for value in inputs.values())
     opened = [name for name, value in inputs.items() if name not in known and 0 in _sizes(value)[1:]]
     if finder is not None and opened and not is_image:
-        found = finder(list(inputs))
-        known |= {name: _fitting(inputs[name], found[name]) for name in opened if name in found}
+        data_shapes = finder(list(inputs))
+        known |= {name: _fitting(inputs[name], data_shapes[name]) for name in opened if name in data_shapes}
+    _require_closed([inputs[name] for name in opened if name not in known], live_values(proto.graph))
     if len(inputs) == 1:
         for name, shape in known.items():
             _close(inputs[name], shape)
     return known or None
+
+
+def _require_closed(opened: Sequence[onnx.ValueInfoProto], live: Set[str]) -> None:
+    """Refuse several inputs that are still open, all at once; the importer itself refuses a single one."""
+    opened = [value for value in opened if value.name in live]
+    if len(opened) < 2:
+        return
+    shapes = ", ".join(f"{value.name} {_stated(value)}" for value in opened)
+    options = " ".join(f"--input-shape {value.name}={','.join('N' for _ in _sizes(value)[1:])}" for value in opened)
+    raise InvalidValueError(
+        f"The shapes of inputs are open: {shapes}. Name them without the batch, {options} (in Python: "
+        f"input_shapes={{{opened[0].name!r}: (...), ...}}), or give data that have them."
+    )
 
 
 def _sizes(value: onnx.ValueInfoProto) -> list[int]:
@@ -58,9 +73,15 @@ def _fitting(value: onnx.ValueInfoProto, shape: Sequence[int]) -> tuple[int, ...
     """Return a shape, unless it differs from what the file states."""
     stated = _sizes(value)[1:]
     if len(shape) != len(stated) or any(new < 1 or old not in (0, new) for new, old in zip(shape, stated, strict=True)):
-        axes = ", ".join(["batch", *(str(size) if size > 0 else "?" for size in stated)])
-        raise InvalidValueError(f"The input {value.name!r} is given the shape {list(shape)}; the file states [{axes}].")
+        raise InvalidValueError(
+            f"The input {value.name!r} is given the shape {list(shape)}; the file states {_stated(value)}."
+        )
     return tuple(shape)
+
+
+def _stated(value: onnx.ValueInfoProto) -> str:
+    """Return the shape that the file states, as `[batch, ?]`."""
+    return f"[{', '.join(['batch', *(str(size) if size > 0 else '?' for size in _sizes(value)[1:])])}]"
 
 
 def _close(value: onnx.ValueInfoProto, shape: Sequence[int]) -> None:

@@ -14,6 +14,7 @@ from snnconv.graph.access import module_of
 from snnconv.graph.importer import Imported, import_graph
 from snnconv.graph.size import Size
 from snnconv.inputspec import InputPart
+from snnconv.loading.embeddings import with_limits
 from snnconv.model import InputSpec, Model, typed
 from snnconv.neurons import SpikingSite
 
@@ -50,7 +51,7 @@ def model_of(
             f"The network takes {imported.frames} frames, folded over time, and has no neurons that could: only a "
             "spiking network's input changes over time. Export the network for single frames."
         )
-    spec = _input_spec(imported, metadata, size, spiking=bool(spiking))
+    spec = with_limits(_input_spec(imported, metadata, size, spiking=bool(spiking)), graph)
     outputs = imported.outputs[: len(imported.outputs) // 2] if spiking else imported.outputs
     model = typed(Model(graph, spec, outputs, {**metadata.get("provenance", {}), **provenance}))
     if metadata.get("provenance"):

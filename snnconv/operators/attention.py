@@ -49,12 +49,12 @@ class _Heads:
 
     def repeated(self, heads: int) -> tuple[nn.Module, ...]:
         """Return the modules, each head as often as queries share it."""
-        own, length, width = self.shape
-        if heads % own:
-            raise Refusal(f"{heads} heads of queries cannot share {own} heads of keys and values")
-        if heads == own:
+        count, length, width = self.shape
+        if heads % count:
+            raise Refusal(f"{heads} heads of queries cannot share {count} heads of keys and values")
+        if heads == count:
             return self.modules
-        copies = Expand([own, heads // own, length, width])
+        copies = Expand([count, heads // count, length, width])
         return (*self.modules, Unsqueeze([2]), copies, Reshape(Fraction(1), [heads, length, width]))
 
 

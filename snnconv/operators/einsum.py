@@ -29,8 +29,8 @@ def _read(node: NodeView) -> Call:
         raise Refusal("its constant differs between members of a batch")
     sizes = _sizes(node, terms, equation)
     if len(terms) == 1:
-        modules, kept = _summed(terms[0], set(result))
-        return Call((*modules, *_turned(kept, result)))
+        modules, rest = _summed(terms[0], set(result))
+        return Call((*modules, *_turned(rest, result)))
     if len(terms) > 2:
         raise Refusal(f"its equation {equation} multiplies more than two tensors")
     if any(node.is_constant(position) for position in (0, 1)):
@@ -88,10 +88,10 @@ def _shaped(groups: Sequence[str], sizes: dict[str, int], *, merged: bool) -> tu
     first, *others = groups
     if all(len(group) == 1 for group in others):
         return ()
-    kept = [sizes[letter] for letter in first[1:]]
+    shared = [sizes[letter] for letter in first[1:]]
     if merged:
-        return (Reshape(Fraction(1), [*kept, *(math.prod(sizes[letter] for letter in group) for group in others)]),)
-    return (Reshape(Fraction(1), [*kept, *(sizes[letter] for group in others for letter in group)]),)
+        return (Reshape(Fraction(1), [*shared, *(math.prod(sizes[letter] for letter in group) for group in others)]),)
+    return (Reshape(Fraction(1), [*shared, *(sizes[letter] for group in others for letter in group)]),)
 
 
 def _groups(terms: Sequence[str], result: str) -> tuple[str, str, str, str]:
@@ -105,28 +105,28 @@ def _groups(terms: Sequence[str], result: str) -> tuple[str, str, str, str]:
 
 def _of_two(terms: Sequence[str], result: str, sizes: dict[str, int]) -> Call:
     sums = [_summed(term, set(result) | set(terms[1 - i])) for i, term in enumerate(terms)]
-    shared, rows, columns, inner = _groups([kept for _, kept in sums], result)
+    shared, rows, columns, inner = _groups([axes for _, axes in sums], result)
     if shared == result and not inner:
-        factors = (Call((*modules, *_turned(kept, result)), (i,)) for i, (modules, kept) in enumerate(sums))
+        factors = (Call((*modules, *_turned(term, result)), (i,)) for i, (modules, term) in enumerate(sums))
         return Call((Arithmetic("mul"),), tuple(factors))
     operands = tuple(
-        Call((*modules, *_turned(kept, "".join(groups)), *_shaped(groups, sizes, merged=True)), (position,))
-        for position, ((modules, kept), groups) in enumerate(
+        Call((*modules, *_turned(term, "".join(groups)), *_shaped(groups, sizes, merged=True)), (position,))
+        for position, ((modules, term), groups) in enumerate(
             zip(sums, ((shared, rows, inner), (shared, inner, columns)), strict=True)
         )
     )
-    made = _shaped((shared, rows, columns), sizes, merged=False)
-    return Call((MatMul(), *made, *_turned(shared + rows + columns, result)), operands)
+    behind = _shaped((shared, rows, columns), sizes, merged=False)
+    return Call((MatMul(), *behind, *_turned(shared + rows + columns, result)), operands)
 
 
 def _by_constant(node: NodeView, terms: Sequence[str], result: str, sizes: dict[str, int]) -> Call:
     """A linear layer, or a matrix for each place along the axes that both operands and the result have."""
     place = 0 if node.is_constant(0) else 1
-    summed, kept = _summed(terms[1 - place], set(result) | set(terms[place]))
-    given = terms[place]
-    alone = tuple(axis for axis, letter in enumerate(given) if letter not in result and letter not in kept)
-    left = "".join(letter for letter in given if letter in result or letter in kept)
-    both, rows, columns, inner = _groups([kept, left], result)
+    summed, axes = _summed(terms[1 - place], set(result) | set(terms[place]))
+    term = terms[place]
+    alone = tuple(axis for axis, letter in enumerate(term) if letter not in result and letter not in axes)
+    left = "".join(letter for letter in term if letter in result or letter in axes)
+    both, rows, columns, inner = _groups([axes, left], result)
     shared, rows = result[0] + both, rows.replace(result[0], "")
     order = [left.index(letter) for letter in both + inner + columns]
     matrix = (
@@ -142,7 +142,7 @@ def _by_constant(node: NodeView, terms: Sequence[str], result: str, sizes: dict[
     weight = node.parameter(place, f"einsum {','.join(terms)}->{result}", change)
     product: nn.Module = ConstantMatMul(weight) if both else linear_layer(weight)
     groups = (shared, rows, inner)
-    before = (*summed, *_turned(kept, "".join(groups)), *_shaped(groups, sizes, merged=True))
+    before = (*summed, *_turned(axes, "".join(groups)), *_shaped(groups, sizes, merged=True))
     behind = (*_shaped((shared, rows, columns), sizes, merged=False), *_turned(shared + rows + columns, result))
     return Call((*before, product, *behind), (1 - place,))
 

@@ -13,6 +13,7 @@ from snnconv.graph.emission import Emission
 from snnconv.graph.modules import Extremum
 from snnconv.graph.node import Activation, Call, NodeView, Refusal
 from snnconv.graph.operator import NeuronPlace, NoForm, Operator, Time, register_operator
+from snnconv.operators._constants import check_broadcast
 from snnconv.operators.forms import IN_FLOAT, NO_INTEGERS, NO_NIR
 from snnconv.operators.rectifier import clip_between
 
@@ -33,9 +34,8 @@ def _read(node: NodeView) -> Call:
 
 def _bound(node: NodeView, position: int, kind: Literal["max", "min"], rank: int) -> nn.Module | None:
     """A constant operand as a bound: one number clips; infinity may be none."""
+    check_broadcast(node, position, rank)
     constant = node.need_constant(position)
-    if constant.ndim > rank or (constant.ndim == rank and constant.shape[0] != 1):
-        raise Refusal(f"its constant of shape {constant.shape} differs between members of a batch")
     if constant.size != 1:
         return Extremum(kind, node.parameter(position))
     number = float(constant.reshape(-1)[0])

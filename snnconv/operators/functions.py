@@ -15,6 +15,7 @@ from snnconv.graph.modules import Arithmetic
 from snnconv.graph.node import Activation, Call, NodeView, Refusal
 from snnconv.graph.operator import UNBOUNDED, Bounds, NeuronPlace, NoForm, Operator, Time, register_operator
 from snnconv.graph.shapes import same_shape
+from snnconv.operators._constants import check_broadcast
 from snnconv.operators.forms import IN_FLOAT, NO_INTEGERS, NO_NIR
 from snnconv.operators.rectifier import NO_ROUTE
 
@@ -23,7 +24,9 @@ BY_NAME: dict[str, FunctionName] = {name.capitalize(): name for name in FUNCTION
 POSITIVE = (0.0, math.inf)
 BOUNDS: dict[FunctionName, Bounds] = {
     "abs": POSITIVE,
+    "atan": (-math.pi / 2, math.pi / 2),
     "cos": (-1.0, 1.0),
+    "cosh": (1.0, math.inf),
     "erf": (-1.0, 1.0),
     "exp": POSITIVE,
     "sign": (-1.0, 1.0),
@@ -44,8 +47,7 @@ def _read_power(node: NodeView) -> Call:
     base = node.need_constant(0)
     if (base <= 0).any():
         raise Refusal("the base of its exponential is a constant that is not positive")
-    if base.ndim > node.rank(1) or (base.ndim == node.rank(1) and base.shape[0] != 1):
-        raise Refusal(f"its constant of shape {base.shape} differs between members of a batch")
+    check_broadcast(node, 0, node.rank(1))
     logarithm = nn.Parameter(torch.tensor(np.log(base.astype(np.float64)), dtype=torch.float32))
     return Call((Arithmetic("mul", logarithm), Elementwise("exp")), (1,))
 

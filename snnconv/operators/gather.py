@@ -8,8 +8,9 @@ from fractions import Fraction
 
 import numpy as np
 
+from snnconv.graph.embedding import GatherElements
 from snnconv.graph.emission import Emission
-from snnconv.graph.modules import Gather, Reshape, Slice, Squeeze
+from snnconv.graph.modules import Expand, Gather, Reshape, Slice, Squeeze
 from snnconv.graph.node import PROBES, Call, Constant, NodeView, Refusal
 from snnconv.graph.operator import (
     FREE,
@@ -21,12 +22,13 @@ from snnconv.graph.operator import (
     register_composed,
     register_operator,
 )
+from snnconv.graph.sample_rows import taken_of_each_sample
 from snnconv.operators.embedding import embedding_in
 from snnconv.operators.forms import IN_FLOAT, NO_INTEGERS, NO_NIR
 
 
 def _read(node: NodeView) -> Call:
-    return embedding_in(node) or _strided(node) or _elements(node)
+    return embedding_in(node) or _strided(node) or taken_of_each_sample(node) or _elements(node)
 
 
 def _strided(node: NodeView) -> Call | None:
@@ -67,7 +69,9 @@ def _elements(node: NodeView) -> Call:
 
 
 def _read_nd(node: NodeView) -> Call:
-    """Elements of several axes, the first behind the batch's."""
+    """Elements of several axes, the first behind the batch's; by positions that are activations along one."""
+    if (call := None if node.is_constant(1) else taken_of_each_sample(node)) is not None:
+        return call
     places, shape = node.need_constant(1), node.shape()
     depth = places.shape[-1]
     if node.int_attribute("batch_dims", 0) != 1 or places.shape[0] != 1 or depth >= len(shape):
@@ -101,4 +105,6 @@ GATHER = register_operator(
         forms={"hardware": NO_INTEGERS, "int8": IN_FLOAT, "nir": NO_NIR},
     )
 )
-GATHER_ND = register_composed(Composed(reads={("", "GatherND"): _read_nd}, made_of=(Gather, Reshape)))
+GATHER_ND = register_composed(
+    Composed(reads={("", "GatherND"): _read_nd}, made_of=(Expand, Gather, GatherElements, Reshape))
+)

@@ -6,6 +6,7 @@ operator for groups of one channel only, and hold other groups as a reshape, tha
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -46,6 +47,8 @@ def _norm(node: NodeView, groups: int, *, by_group: bool) -> Call:
     channels = node.shape()[1]
     if groups < 1 or channels % groups:
         raise Refusal(f"its {channels} channels cannot be divided into {groups} groups")
+    if channels // groups * math.prod(node.shape()[2:]) == 1:
+        raise Refusal("each of its groups is a single value, of which normalisation leaves nothing")
     stored = groups if by_group else channels
     if any(node.need_constant(position).shape != (stored,) for position in (1, 2)):
         raise Refusal(f"its scale and bias must have one value for each of {stored}")

@@ -24,6 +24,7 @@ from snnconv.graph.operator import (
     register_composed,
     register_operator,
 )
+from snnconv.graph.quantization import FakeQuantize
 from snnconv.graph.shapes import same_shape
 from snnconv.operators.forms import IN_FLOAT, NO_INTEGERS, NO_NIR
 from snnconv.operators.rectifier import NO_COST, NO_ROUTE
@@ -59,6 +60,8 @@ def _read_cast_like(node: NodeView) -> Call:
 
 def _cast(node: NodeView, to: int) -> Call:
     """Truth, or the whole number next to it towards 0; nothing is done where the values are such already."""
+    if isinstance(node.activation().module, FakeQuantize) and node.activation().kind == "int":
+        raise Refusal("it reads quantized numbers themselves; only DequantizeLinear may")
     if to in FLOATS:
         return Call((), narrowed=NARROW.get(to, ""), kind="float")
     kind = kind_of_values(node.activation())

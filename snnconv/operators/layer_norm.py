@@ -27,6 +27,7 @@ from snnconv.graph.operator import (
     register_operator,
 )
 from snnconv.graph.shapes import Shape, same_shape
+from snnconv.operators._constants import check_broadcast
 from snnconv.operators.forms import IN_FLOAT, NO_INTEGERS, NO_NIR
 from snnconv.operators.rectifier import NO_ROUTE
 
@@ -63,9 +64,8 @@ def _norm(node: NodeView, axis: int, *, scale: int, shift: int) -> tuple[nn.Modu
     if all(_fits(node.need_constant(position), sizes) for position in positions):
         affine = [_spread(node, position, sizes) for position in positions]
         return (_module(kind, sizes, epsilon, affine),)
-    for array in map(node.need_constant, positions):
-        if array.ndim > node.rank() or (array.ndim == node.rank() and array.shape[0] != 1):
-            raise Refusal(f"its scale or shift of shape {array.shape} differs between members of a batch")
+    for position in positions:
+        check_broadcast(node, position, node.rank())
     names: tuple[ArithmeticName, ...] = ("mul", "add")
     steps = [Arithmetic(name, node.parameter(at)) for name, at in zip(names, positions, strict=False)]
     return (kind(sizes, epsilon, elementwise_affine=False), *steps)

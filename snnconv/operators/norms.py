@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 from torch import nn
 
 from snnconv.graph.emission import Emission
@@ -33,7 +34,11 @@ def _read_neighbours(node: NodeView) -> Call:
 
 
 def _write_length(module: LpNormalize, emission: Emission, inputs: Sequence[str], name: str) -> str:
-    return emission.node("LpNormalization", inputs, name, axis=module.axis, p=module.p)
+    if module.eps == module.LEAST:
+        return emission.node("LpNormalization", inputs, name, axis=module.axis, p=module.p)
+    axes, least = emission.ints([module.axis], f"{name}.axes"), emission.constant(np.float32(module.eps), f"{name}.eps")
+    length = emission.node(f"ReduceL{module.p}", [*inputs, axes], f"{name}.length", keepdims=1)
+    return emission.node("Div", [*inputs, emission.node("Clip", [length, least], f"{name}.clipped")], name)
 
 
 def _write_neighbours(module: nn.LocalResponseNorm, emission: Emission, inputs: Sequence[str], name: str) -> str:

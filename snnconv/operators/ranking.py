@@ -43,8 +43,10 @@ def _read_top(node: NodeView) -> list[Call]:
 
 def _write_position(module: ArgExtremum, emission: Emission, inputs: Sequence[str], name: str) -> str:
     operator = "ArgMax" if module.kind == "max" else "ArgMin"
-    settings = {"axis": module.axis, "keepdims": int(module.keepdims), "select_last_index": int(module.last)}
-    (positions,) = emission.outputs(operator, inputs, f"{name}.positions", 1, **settings)
+    keepdims, last = int(module.keepdims), int(module.last)
+    positions = emission.node(
+        operator, inputs, f"{name}.positions", axis=module.axis, keepdims=keepdims, select_last_index=last
+    )
     return _as_float(emission, positions, name)
 
 

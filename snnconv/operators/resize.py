@@ -1,4 +1,4 @@
-"""Axes made longer or shorter: the nearest element, a line between the two nearest, or a cubic through four."""
+"""Axes made longer or shorter: the nearest element, a straight line between the two nearest, or a cubic function."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from snnconv.graph.emission import Emission
 from snnconv.graph.modules import Resize
 from snnconv.graph.node import Call, Constant, NodeView, Refusal
 from snnconv.graph.operator import NeuronPlace, NoForm, Operator, Time, moved, register_operator
+from snnconv.graph.resizing import Filter
 from snnconv.operators.forms import IN_FLOAT, NO_INTEGERS, NO_NIR
 
 
@@ -26,12 +27,10 @@ def _read(node: NodeView) -> Call:
     else:
         positions = node.attributes.get("coordinate_transformation_mode", "half_pixel")
         rounding = node.attributes.get("nearest_mode", "round_prefer_floor")
+    if positions == "half_pixel_symmetric" and (sizes or _whole(node, factors)):
+        positions = "half_pixel"
     if positions not in Resize.POSITIONS or rounding not in Resize.ROUNDINGS:
         raise Refusal(f"its positions {positions!r} or its rounding {rounding!r} are not supported")
-    if node.int_attribute("antialias", 0) and mode != "nearest":
-        raise Refusal("antialiasing is not supported")
-    if node.int_attribute("exclude_outside", 0) and mode == "cubic":
-        raise Refusal("its exclude_outside is not supported")
     if node.attributes.get("keep_aspect_ratio_policy", "stretch") != "stretch":
         raise Refusal("a kept aspect ratio is not supported")
     lengths = factors or sizes
@@ -39,8 +38,20 @@ def _read(node: NodeView) -> Call:
     unchanged = [1.0] * len(lengths) if factors else list(node.shape()[1:])
     if list(lengths) == unchanged:
         return Call(())
-    slope = node.float_attribute("cubic_coeff_a", -0.75)
-    return Call((Resize(lengths, mode, positions, rounding, scaled=bool(factors), slope=slope),))
+    return Call((Resize(lengths, mode, positions, rounding, _filter(node, mode), scaled=bool(factors)),))
+
+
+def _filter(node: NodeView, mode: str) -> Filter:
+    antialias = mode != "nearest" and bool(node.int_attribute("antialias", 0))
+    inside = (antialias or mode == "cubic") and bool(node.int_attribute("exclude_outside", 0))
+    coefficient = node.float_attribute("cubic_coeff_a", -0.75) if mode == "cubic" else -0.75
+    return Filter(coefficient, inside, antialias)
+
+
+def _whole(node: NodeView, factors: Sequence[float] | None) -> bool:
+    """Whether factors lead to whole lengths, for which a symmetric half pixel is the plain one."""
+    lengths = [old * factor for old, factor in zip(node.shape()[1:], factors or (), strict=True)]
+    return all(abs(length - round(length)) < 1e-4 for length in lengths)
 
 
 def _lengths(node: NodeView, position: int) -> tuple[list[float] | None, list[int] | None]:
@@ -84,7 +95,9 @@ def _write(module: Resize, emission: Emission, inputs: Sequence[str], name: str)
         mode=module.mode,
         coordinate_transformation_mode=module.positions,
         nearest_mode=module.rounding,
-        cubic_coeff_a=module.slope,
+        cubic_coeff_a=module.settings.coefficient if module.mode == "cubic" else None,
+        exclude_outside=int(module.settings.inside) or None,
+        antialias=int(module.settings.antialias) or None,
     )
 
 

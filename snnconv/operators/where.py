@@ -55,7 +55,7 @@ def _time(module: Where, changing: Sequence[bool]) -> Time:
 
 
 def _route(module: Where, counts: Sequence[Tensor]) -> Tensor | None:
-    """Those of the value that a constant condition chooses; a constant value belongs to the next synapse's bias."""
+    """Spikes of the value that a constant condition chooses; a constant value belongs to the next synapse's bias."""
     if not module.holds("condition"):
         return None
     zero = torch.zeros((), dtype=counts[0].dtype, device=counts[0].device)

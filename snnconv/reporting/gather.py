@@ -77,6 +77,7 @@ def gather(
     sites = measure(model, few, against=against, precision=dtype, progress=progress)
     disagreeing, disagreements = disagreeing_images(predictions, others, labels, chosen.shown)
     slowest = slowest_images(predictions, others, labels, chosen.shown)
+    shown = (*disagreeing, *slowest)
     title, other_title = names or (name_of(model), None if against is None else name_of(against))
     return Report(
         title=title,
@@ -94,7 +95,7 @@ def gather(
         classes=images.classes or model.input.classes,
         provenance=provenance_of(model, against, opened, len(images), chosen.command),
         noun=model.input.noun,
-        thumbnails={note.index: thumbnail(images, note.index) for note in (*disagreeing, *slowest)},
+        thumbnails={} if images.input.parts else {note.index: thumbnail(images, note.index) for note in shown},
         site_labels=dict(enumerate(site_labels(model.graph), 1)),
     )
 

@@ -43,7 +43,8 @@ def _image(note: ImageNote, report: Report) -> dict[str, Any]:
         lines.append(f"label: {_class_name(note.label, report)}")
     if note.settled_at is not None:
         lines.append(f"settled at step {note.settled_at}")
-    png = base64.b64encode(report.thumbnails[note.index]).decode("ascii")
+    thumbnail = report.thumbnails.get(note.index)  # only images have one
+    png = None if thumbnail is None else base64.b64encode(thumbnail).decode("ascii")
     return {"index": note.index, "png": png, "lines": [*lines, f"{report.noun} {note.index}"]}
 
 

@@ -62,13 +62,16 @@ def adapt(x: Tensor, source: InputSpec, target: InputSpec) -> Tensor:
     Args:
         x: Images, `[B, ...]` or `[T, B, ...]`, normalised and laid out as `source` says.
         source: Input that the images were opened for.
-        target: Input of the other network; of the same channels, height, width and number of frames.
+        target: Input of the other network; of the same channels, height, width and number of frames, or of the same
+            named inputs in whatever order.
 
     Returns:
         Images of the same leading axes, float32.
     """
     if source == target:
         return x
+    if source.parts:
+        return target.packed(source.unpacked(x))
     channels_first = x.movedim(-1, -3) if source.layout == "NHWC" else x
     if target.mean is not None or target.std is not None:
         old, new = _normalisation(source), _normalisation(target)

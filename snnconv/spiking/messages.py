@@ -125,7 +125,7 @@ class MessagePassing:
             out: Tensor = module(*self._values(sources, lambda operand: messages[operand]))
             if self.step == 1 or self.code is Code.UNIFORM:
                 return out
-            return out - self._offset(node, module, messages, len(out))
+            return _change(self._offset(node, module, messages, len(out)), out)
         if time is Time.PRODUCT and self.code is Code.POWER_OF_TWO and self.step > 1 and len(sources) == 2:
             first, second = sources
             earlier = self.sums[second] - messages[second]
@@ -133,7 +133,7 @@ class MessagePassing:
         now: Tensor = module(*self._values(sources, self._known))
         if self.code is Code.UNIFORM:
             now = now * self.step
-        return now - self.sums[node] if node in self.sums else now
+        return _change(self.sums[node], now) if node in self.sums else now
 
     def _values(self, sources: Sequence[fx.Node], of: Callable[[fx.Node], Tensor]) -> list[Tensor]:
         return [of(operand) if operand in self.temporal else self.static[operand] for operand in sources]
@@ -152,6 +152,11 @@ class MessagePassing:
             silence = self._values(operands(node), lambda operand: torch.zeros_like(messages[operand][part]))
             self.offsets[node] = module(*silence)
         return self.offsets[node]
+
+
+def _change(before: Tensor, now: Tensor) -> Tensor:
+    """Return the change of a value; what a mask has made infinite, and stays so, does not change."""
+    return torch.where(now == before, 0.0, now - before)
 
 
 def initial_value(site: SpikingSite, like: Tensor) -> Tensor:

@@ -34,11 +34,10 @@ def site_means(model, batches):
     handles = []
     for place, site in iter_sites(model.graph):
         axis = channel_axis(model.graph, place)
-        assert axis is not None
         handles.append(
             site.register_forward_hook(
                 lambda _, __, out, name=place.target, axis=axis: outs.setdefault(name, []).append(
-                    out.double().movedim(axis, 0).flatten(1)
+                    out.double().reshape(1, -1) if axis is None else out.double().movedim(axis, 0).flatten(1)
                 )
             )
         )

@@ -31,7 +31,8 @@ def _outputs(model, batches):
         axis = channel_axis(model.graph, place)
 
         def keep(_, __, out, name=str(place.target), axis=axis):
-            outs.setdefault(name, []).append(out.double().movedim(axis, 0).flatten(1))
+            rows = out.double().reshape(1, -1) if axis is None else out.double().movedim(axis, 0).flatten(1)
+            outs.setdefault(name, []).append(rows)
 
         handles.append(site.register_forward_hook(keep))
     for batch in batches:

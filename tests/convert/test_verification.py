@@ -11,6 +11,8 @@ from graph_cases import CASES, conv, images, model_of, node, plain, prepared, pr
 
 from snnconv.convert.verification import TOLERANCE, verify
 from snnconv.errors import InvalidValueError, ModelError, VerificationError
+from snnconv.graph.access import results
+from snnconv.model import class_count
 from snnconv.neurons import Coupling
 from snnconv.spiking.sites import iter_sites
 from snnconv.spiking.unrolling import spike
@@ -25,7 +27,8 @@ def test_a_right_network_passes(name):
     assert result.images == 6
     assert result.tolerance <= 1e-9
     assert result.logits_difference <= 1e-9
-    assert result.agreement == 100
+    named = class_count(results(quantized.graph)[0].meta["shape"]) is not None
+    assert result.agreement == (100 if named else None)
     assert [site.name for site in result.sites] == [place.meta["onnx_name"] for place, _ in iter_sites(quantized.graph)]
     for site in result.sites:
         assert site.difference <= TOLERANCE

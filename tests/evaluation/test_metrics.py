@@ -113,3 +113,17 @@ def test_figures_by_name_on_the_command_line(images, tmp_path, capsys):
     for row in ("relative error of map", "relative error of mean", "correlation of map"):
         assert row in printed
     assert "energy" not in printed
+
+
+def test_conversions_name_no_class_where_there_is_none(images, tmp_path, capsys):
+    ann = detector()
+    data, path = images(ann.input), tmp_path / "ann.onnx"
+    save(ann, path)
+    for coupling in ("mean", "causal", "differential"):
+        words = ["convert", str(path), "--coupling", coupling, "-T", "4", "--calibration-data", data.spec]
+        main([*words, "-o", str(tmp_path / f"{coupling}.onnx")])
+        printed = capsys.readouterr().out
+        assert "Verified in double precision" in printed
+        assert "the class of" not in printed
+        main([*words, "-o", str(tmp_path / f"{coupling}.onnx"), "--json"])
+        assert json.loads(capsys.readouterr().out)["verification"]["agreement"] is None

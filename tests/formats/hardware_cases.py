@@ -32,6 +32,7 @@ HELD = (  # cases that integers hold under both couplings
 NOT_HELD = {  # the others, and what of them is named under mean coupling
     "leaky_chain": ["r1", "r2", "features"],
     "leaky_tail": ["out"],
+    "masked_attention": ["scores", "masked", "weights", "mixed"],
     "matrices_of_spikes": ["scores", "mixed"],
     "product_of_spikes": ["product"],
     "sigmoid_tail": ["out"],

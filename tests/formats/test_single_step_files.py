@@ -27,6 +27,7 @@ T = 5
 CLOSE = 1e-5  # of the largest magnitude, in float32: batches of B and of T*B are summed in another order
 WAITING = {  # cases with operators that wait for the window, and which
     "leaky_tail": "out",
+    "masked_attention": "scores",
     "matrices_of_spikes": "scores",
     "max_pool_after_concat": "pool",
     "product_of_spikes": "product",

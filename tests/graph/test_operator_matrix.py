@@ -46,6 +46,7 @@ from snnconv.graph.operator import (
 )
 from snnconv.graph.parts import Part
 from snnconv.graph.products import ConstantMatMul, MatMul
+from snnconv.graph.quantization import FakeQuantize
 from snnconv.graph.ranking import ArgExtremum, TopK
 from snnconv.graph.reductions import (
     ReduceL1,
@@ -55,7 +56,7 @@ from snnconv.graph.reductions import (
     ReduceProd,
     ReduceSumSquare,
 )
-from snnconv.graph.selection import Comparison, Logical, Where
+from snnconv.graph.selection import Logical, Relation, Where
 from snnconv.model import InputSpec
 from snnconv.operators._page import operators_page, records
 from snnconv.spiking.temporal import analyse
@@ -105,8 +106,8 @@ EXAMPLES = [
     Example(norm(nn.BatchNorm1d), ((4, 6),)),
     Example(norm(nn.BatchNorm2d)),
     Example(norm(nn.BatchNorm3d), ((4, 2, 3, 3),)),
-    Example(Comparison("greater"), (IMAGE, IMAGE)),
-    Example(Comparison("less", torch.zeros(4, 1, 1))),
+    Example(Relation("greater"), (IMAGE, IMAGE)),
+    Example(Relation("less", torch.zeros(4, 1, 1))),
     Example(m.Concat(1), (IMAGE, IMAGE)),
     Example(m.Concat(2, {1: torch.ones(1, *IMAGE)})),
     Example(nn.Conv1d(4, 2, 3, padding=1), ((4, 6),)),
@@ -126,6 +127,7 @@ EXAMPLES = [
     *(Example(Elementwise(name), positive=name in ("log", "sqrt")) for name in FUNCTIONS),
     Example(nn.CELU(0.5)),
     Example(nn.ELU(0.5)),
+    Example(FakeQuantize(torch.tensor(0.5), -3, 4)),
     Example(nn.Flatten(1)),
     Example(nn.GELU()),
     Example(nn.GELU("tanh")),

@@ -4,25 +4,26 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from fractions import Fraction
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-from onnx_oracle import check, modules_of
+from onnx import helper
+from onnx_oracle import check, model_of, modules_of
 from pass_graphs import Net, kinds, rewritten
 from test_torch_files import export
 from torch import Tensor, fx, nn
 
-from snnconv.graph.access import calls
+from snnconv.graph.access import calls, display_name, module_of
 from snnconv.graph.elementwise import Elementwise, Power, Swish
-from snnconv.graph.modules import Arithmetic, Gather, ReduceMean, Slice, Squeeze
-from snnconv.graph.passes import RECOGNISE, run_passes
+from snnconv.graph.modules import Arithmetic, Gather, ReduceMean, Reshape, Slice, Squeeze, Transpose
+from snnconv.graph.normalizations import LpNormalize
+from snnconv.graph.passes import RECOGNISE, role_of, run_passes
+from snnconv.graph.products import MatMul
 
 ROOT, OUTER = math.sqrt(2), math.sqrt(2 / math.pi)
-
-
 RAMP = torch.linspace(-1, 1, 30).view(5, 6)
 BOTH = (-2, -1)
 Axes = int | tuple[int, ...]
@@ -57,6 +58,9 @@ FORMULAS: dict[str, tuple[type[nn.Module], Callable[[Tensor], Tensor]]] = {
     "silu exponential": (nn.SiLU, lambda x: x / (1 + torch.exp(-x))),
     "quick gelu": (Swish, lambda x: x * torch.sigmoid(1.702 * x)),
     "mish": (nn.Mish, F.mish),
+    "mish formula": (nn.Mish, lambda x: x * torch.tanh(F.softplus(x))),
+    "softplus": (nn.Softplus, F.softplus),
+    "softplus steeper": (nn.Softplus, lambda x: F.softplus(x, beta=2.0)),
     "hard-swish": (nn.Hardswish, lambda x: x * F.relu6(x + 3) / 6),
     "hard-sigmoid": (nn.Hardsigmoid, lambda x: F.relu6(x + 3.0) * (1 / 6)),
     "layer norm": (nn.LayerNorm, lambda x: F.layer_norm(x, (6,))),
@@ -77,6 +81,9 @@ FORMULAS: dict[str, tuple[type[nn.Module], Callable[[Tensor], Tensor]]] = {
         lambda x: deviations(x, BOTH) / torch.sqrt(variance(x, BOTH) + 1e-5) * RAMP + 0.5,
     ),
     "rms norm": (nn.RMSNorm, lambda x: x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + 1e-6) * torch.arange(6)),
+    "rms norm of a sum": (nn.RMSNorm, lambda x: x / torch.sqrt((x * x).sum(-1, keepdim=True) + 1e-6)),
+    "unit length": (LpNormalize, lambda x: F.normalize(x, dim=-1)),
+    "unit length of magnitudes": (LpNormalize, lambda x: F.normalize(x, p=1.0, dim=1, eps=1e-3)),
     "rms norm square": (nn.RMSNorm, lambda x: x / torch.sqrt((x * x).mean(-1, keepdim=True) + 1e-6)),
 }
 
@@ -103,182 +110,101 @@ def test_formulas_that_torch_exports(options: dict[str, object]) -> None:
     assert recognised == [kind for kind, _ in FORMULAS.values()]
 
 
-class Formula:
-    """Writes formulas into a graph, the factors of each product and the terms of each sum in an order that is drawn."""
+class Block(nn.Module):
+    """An attention block behind a norm of groups, with a mask, and a norm over the channels of an image."""
 
-    def __init__(self, draw: Callable[..., object], *shape: int) -> None:
-        self.net = Net(*shape)
-        self.draw = draw
-        self.x = self.net.call(nn.Softsign(), self.net.input)
+    def __init__(self, *, fused: bool) -> None:
+        super().__init__()
+        self.fused = fused
+        self.groups = nn.GroupNorm(2, 8, eps=1e-3)
+        self.qkv, self.act, self.dropout = nn.Linear(8, 24), nn.GELU(), nn.Dropout()
+        self.weight = nn.Parameter(torch.rand(8, 1, 1))
+        self.register_buffer("mask", torch.full((15, 15), -99.0).triu(1))
 
-    def product(self, constant: object, *factors: fx.Node, over: fx.Node | None = None) -> fx.Node:
-        return self._ordered([*factors, *([] if constant is None else [constant])], over, "mul", "div")
-
-    def sum(self, constant: object, *terms: fx.Node, less: fx.Node | None = None) -> fx.Node:
-        return self._ordered([*terms, *([] if constant is None else [constant])], less, "add", "sub")
-
-    def call(self, function: str | nn.Module, x: fx.Node) -> fx.Node:
-        return self.net.call(Elementwise(function) if isinstance(function, str) else function, x)
-
-    def _ordered(self, parts: list[object], last: fx.Node | None, forward: str, back: str) -> fx.Node:
-        """The parts joined two by two, in any order; the last is divided by, or taken off."""
-        while len(parts) > 1 or last is not None:
-            at = self.draw(st.integers(0, len(parts) - 1))
-            one = parts.pop(at)
-            if last is not None and isinstance(one, fx.Node) and (self.draw(st.booleans()) or not parts):
-                parts.append(self.net.call(Arithmetic(back), one, last))
-                last = None
-            elif parts:
-                parts.append(self._joined(one, parts.pop(0), forward, back))
-            else:
-                parts.append(one)
-        assert isinstance(parts[0], fx.Node)
-        return parts[0]
-
-    def _joined(self, one: object, two: object, forward: str, back: str) -> object:
-        if not isinstance(one, fx.Node) and not isinstance(two, fx.Node):
-            return one * two if forward == "mul" else one + two
-        if isinstance(one, fx.Node) and isinstance(two, fx.Node):
-            return self.net.call(Arithmetic(forward), one, two)
-        node, constant = (one, two) if isinstance(one, fx.Node) else (two, one)
-        values = torch.as_tensor(constant, dtype=torch.float64)
-        if bool((values != 0).all()) and self.draw(st.booleans()):
-            values, forward = (1 / values if forward == "mul" else -values), back
-        return self.net.call(Arithmetic(forward, nn.Parameter(values)), node)
-
-    def mean(self, x: fx.Node, *axes: int) -> fx.Node:
-        return self.net.call(ReduceMean(axes, keepdims=True), x)
-
-    def square(self, x: fx.Node) -> fx.Node:
-        return self.call(Power(2.0), x) if self.draw(st.booleans()) else self.net.call(Arithmetic("mul"), x, x)
-
-    def over_root(self, weight: object, x: fx.Node, radicand: fx.Node) -> fx.Node:
-        """`weight * x / sqrt(radicand)` in one of its forms."""
-        form = self.draw(st.integers(0, 3))
-        if form == 0:
-            return self.product(weight, x, self.call(Power(-0.5), radicand))
-        root = self.call("sqrt", radicand) if form > 1 else self.call(Power(0.5), radicand)
-        return (
-            self.product(weight, x, self.call("reciprocal", root)) if form == 2 else self.product(weight, x, over=root)
-        )
+    def forward(self, x: Tensor) -> Tensor:
+        tokens = self.groups(x).flatten(2).transpose(1, 2)  # [B, N, C]
+        split = self.qkv(tokens).reshape(-1, tokens.shape[1], 3, 2, 4).permute(2, 0, 3, 1, 4)
+        q, k, v = split[0], split[1], split[2]
+        if self.fused:
+            mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=self.mask)
+        else:
+            scores = q * 0.5 @ k.transpose(-2, -1) + self.mask
+            mixed = self.dropout(scores.softmax(-1)) @ v
+        image = self.act(mixed).transpose(1, 2).flatten(2).transpose(1, 2).reshape(-1, 8, 3, 5)
+        d = image - image.mean(1, keepdim=True)
+        return d / torch.sqrt((d**2).mean(1, keepdim=True) + 1e-6) * self.weight
 
 
-def gelu(f: Formula, one: float = 1.0, half: float = 0.5, scale: float = 1 / ROOT) -> fx.Node:
-    return f.product(half, f.x, f.sum(one, f.call("erf", f.product(scale, f.x))))
+@pytest.mark.parametrize("fused", [True, False])
+@pytest.mark.parametrize("options", EXPORTERS.values(), ids=EXPORTERS)
+def test_a_block_of_attention(options: dict[str, object], fused: bool) -> None:
+    if fused and options["opset_version"] == 11:
+        pytest.skip("the exporter writes attention from opset 14 on")
+    block = Block(fused=fused).eval()
+    for parameter in block.parameters():
+        parameter.data = torch.rand_like(parameter)
+    imported = check(export(block, torch.randn(1, 8, 3, 5), **options))
+    modules = modules_of(imported)
+    assert modules.count(nn.GroupNorm) == modules.count(nn.GELU) == modules.count(nn.LayerNorm) == 1
+    assert modules[-3:] == [Transpose, nn.LayerNorm, Transpose]
+    assert {Power, Elementwise, ReduceMean}.isdisjoint(modules)
+    assert [role_of(node) for node in calls(imported.graph) if role_of(node)] == ["attention scores", "attention"]
+    names = {type(module_of(imported.graph, node)): display_name(node) for node in calls(imported.graph)}
+    assert names[nn.GroupNorm].strip("/") == "groups"
+    assert names[nn.GELU].strip("/") == "act"
+    assert modules.count(Reshape) <= 6
 
 
-def gelu_by_tanh(f: Formula, cubic: float = 0.044715, outer: float = OUTER) -> fx.Node:
-    cube = f.call(Power(3.0), f.x) if f.draw(st.booleans()) else f.product(None, f.x, f.x, f.x)
-    bent = f.call(nn.Tanh(), f.product(outer, f.sum(None, f.x, f.product(cubic, cube))))
-    return f.product(0.5, f.x, f.sum(1.0, bent))
+def test_products_without_a_softmax_between_have_no_role() -> None:
+    net = Net(3, 4, 4)
+    first = net.call(MatMul(), net.input, net.input)
+    second = net.call(MatMul(), net.call(nn.Sigmoid(), first), net.input)
+    graph = net.finish(net.call(MatMul(), net.call(nn.Softmax(-1), net.call(nn.Linear(4, 4), second)), net.input))
+    assert not recognise(graph)
+    assert not any(role_of(node) for node in calls(graph))
 
 
-def silu(f: Formula) -> fx.Node:
-    return f.product(None, f.x, f.call(nn.Sigmoid(), f.x))
-
-
-def quick_gelu(f: Formula) -> fx.Node:
-    return f.product(None, f.x, f.call(nn.Sigmoid(), f.product(1.702, f.x)))
-
-
-def mish(f: Formula, inner: float = 1.0) -> fx.Node:
-    return f.product(None, f.x, f.call(nn.Tanh(), f.call(nn.Softplus(inner), f.x)))
-
-
-def hard_swish(f: Formula, shift: float = 3.0, factor: float = 1 / 6) -> fx.Node:
-    return f.product(factor, f.x, f.call(nn.ReLU6(), f.sum(shift, f.x)))
-
-
-def layer_norm(f: Formula, axes: tuple[int, ...] = (-1,), others: tuple[int, ...] | None = None) -> fx.Node:
-    shape = affine_shape(f, axes)
-    d = f.sum(None, f.x, less=f.mean(f.x, *axes))
-    variance = f.mean(f.square(d), *(others or axes))
-    return f.sum(numbers(f, shape), f.over_root(numbers(f, shape), d, f.sum(1e-3, variance)))
-
-
-def rms_norm(f: Formula, axes: tuple[int, ...] = (-1,)) -> fx.Node:
-    return f.over_root(numbers(f, affine_shape(f, axes)), f.x, f.sum(1e-3, f.mean(f.square(f.x), *axes)))
-
-
-def affine_shape(f: Formula, axes: tuple[int, ...]) -> list[int]:
-    shape = f.x.meta["shape"]
-    rank = len(shape)
-    return [size if axis - rank in axes or axis + 1 in axes else 1 for axis, size in enumerate(shape)]
-
-
-def numbers(f: Formula, shape: list[int]) -> Tensor | None:
-    drawn = torch.rand(shape, generator=f.net.random, dtype=torch.float64) + 0.5
-    return drawn if f.draw(st.booleans()) else None
-
-
-ORDERED = {
-    nn.GELU: (gelu, gelu_by_tanh),
-    nn.SiLU: (silu,),
-    Swish: (quick_gelu,),
-    nn.Mish: (mish,),
-    nn.Hardswish: (hard_swish,),
-    nn.LayerNorm: (layer_norm, lambda f: layer_norm(f, (-2, -1))),
-    nn.RMSNorm: (rms_norm, lambda f: rms_norm(f, (-2, -1))),
-}
-SEARCH = settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None)
-
-
-@pytest.mark.parametrize(("kind", "write"), [(kind, write) for kind, forms in ORDERED.items() for write in forms])
-@SEARCH
-@given(data=st.data())
-def test_any_order_of_factors_and_terms(
-    kind: type[nn.Module], write: Callable[[Formula], fx.Node], data: st.DataObject
+@pytest.mark.parametrize(
+    ("merged", "order", "split", "is_transpose"),
+    [
+        ((4, 5), (0, 2, 1), (3, 5, 4), True),
+        ((5, 4), (0, 2, 1), (3, 4, 5), False),  # mixes rows
+        ((4, 5), (0, 2, 1), (3, 4, 5), False),
+        ((2, 10), (0, 2, 1), (3, 10, 2), False),
+    ],
+)
+def test_transposes_within_the_batch(
+    merged: tuple[int, ...], order: tuple[int, ...], split: tuple[int, ...], is_transpose: bool
 ) -> None:
-    f = Formula(data.draw, 3, 4, 5)
-    graph = f.net.finish(write(f))
-    recognised = rewritten(graph, recognise)
-    assert kinds(recognised) == [nn.Softsign, kind]
+    nodes = [
+        helper.make_node("Reshape", ["x", "merged"], ["m"]),
+        helper.make_node("Transpose", ["m"], ["t"], perm=order),
+        helper.make_node("Reshape", ["t", "split"], ["s"]),
+        helper.make_node("Sigmoid", ["s"], ["y"]),
+    ]
+    imported = check(model_of(nodes, {"merged": np.array([-1, *merged]), "split": np.array([-1, *split])}, (3, 4, 5)))
+    assert (modules_of(imported) == [Transpose, nn.Sigmoid]) == is_transpose
 
 
-@pytest.mark.parametrize("write", [write for forms in ORDERED.values() for write in forms])
-@SEARCH
-@given(data=st.data())
-def test_a_result_that_something_else_uses_keeps_its_formula(
-    write: Callable[[Formula], fx.Node], data: st.DataObject
-) -> None:
-    f = Formula(data.draw, 3, 4, 5)
-    result = write(f)
-    inner = [node for node in f.net.graph.nodes if node.op == "call_module" and node not in (result, f.x)]
-    graph = f.net.finish(result, data.draw(st.sampled_from(inner)))
-    assert len(calls(rewritten(graph, recognise))) >= 3
-
-
-NEAR_MISSES: dict[str, Callable[[Formula], fx.Node]] = {
-    "gelu, another one": lambda f: gelu(f, one=1.001),
-    "gelu, another half": lambda f: gelu(f, half=0.501),
-    "gelu, another root": lambda f: gelu(f, scale=0.708),
-    "gelu by tanh, another cubic": lambda f: gelu_by_tanh(f, cubic=0.0448),
-    "gelu by tanh, another root": lambda f: gelu_by_tanh(f, outer=0.8),
-    "mish, another softplus": lambda f: mish(f, 2.0),
-    "hard-swish, another shift": lambda f: hard_swish(f, shift=3.01),
-    "hard-swish, another factor": lambda f: hard_swish(f, factor=0.17),
-    "gate of another": lambda f: f.product(None, f.net.input, f.call(nn.Sigmoid(), f.x)),
-    "layer norm over two axes in front": lambda f: layer_norm(f, (1, 2)),
-    "root of the variance alone": lambda f: f.product(
-        None, f.x, over=f.sum(1e-3, f.call("sqrt", f.mean(f.square(f.x), -1)))
-    ),
-    "another mean": lambda f: f.sum(None, f.x, less=f.mean(f.net.input, -1)),
+GROUPS = {
+    "by channels": (lambda: nn.GroupNorm(3, 3), (3, 40), (), True),
+    "by channels, scaled": (lambda: nn.GroupNorm(3, 3), (3, 40), (6, 1, 1), True),
+    "by rows, scaled": (lambda: nn.LayerNorm(40, elementwise_affine=False), (3, 40), (6, 1, 1), True),
+    "scaled by rows": (lambda: nn.GroupNorm(3, 3), (3, 40), (1, 4, 1), True),
+    "half of each row": (lambda: nn.LayerNorm(20, elementwise_affine=False), (3, 2, 20), (), False),
+    "groups that do not divide the channels": (lambda: nn.GroupNorm(4, 4), (4, 30), (), False),
+    "groups of other numbers": (lambda: nn.GroupNorm(2, 4), (4, 30), (), False),
 }
 
 
-@pytest.mark.parametrize("write", NEAR_MISSES.values(), ids=NEAR_MISSES)
-@SEARCH
-@given(data=st.data())
-def test_near_misses_keep_their_formula(write: Callable[[Formula], fx.Node], data: st.DataObject) -> None:
-    f = Formula(data.draw, 3, 4, 5)
-    recognised = rewritten(f.net.finish(write(f)), recognise)
-    assert not {*ORDERED, nn.Hardsigmoid} & set(kinds(recognised))
-
-
-@SEARCH
-@given(data=st.data())
-def test_deviations_from_a_mean_over_other_axes_are_scaled_by_their_own_size(data: st.DataObject) -> None:
-    f = Formula(data.draw, 3, 4, 5)
-    recognised = kinds(rewritten(f.net.finish(layer_norm(f, (-1,), BOTH)), recognise))
-    assert nn.RMSNorm in recognised
-    assert nn.LayerNorm not in recognised
+@pytest.mark.parametrize(("norm", "grouped", "scale", "is_group_norm"), GROUPS.values(), ids=GROUPS)
+def test_norms_of_groups(
+    norm: Callable[[], nn.Module], grouped: tuple[int, ...], scale: tuple[int, ...], is_group_norm: bool
+) -> None:
+    net = Net(6, 4, 5)
+    x = net.call(norm(), net.call(Reshape(Fraction(1), grouped), net.input))
+    x = net.call(Reshape(Fraction(1), (6, 4, 5)), x)
+    x = net.constant("add", net.constant("mul", x, *scale), *scale) if scale else x
+    recognised = kinds(rewritten(net.finish(net.call(nn.Sigmoid(), x)), recognise))
+    behind = [Arithmetic, Arithmetic] if scale == (1, 4, 1) else []
+    assert (recognised == [nn.GroupNorm, *behind, nn.Sigmoid]) == is_group_norm

@@ -117,6 +117,7 @@ def test_every_case_converts_under_mean_coupling(name):
 
 
 WAITING = {
+    "masked_attention": [("scores", "MatMul"), ("mixed", "MatMul")],
     "matrices_of_spikes": [("scores", "MatMul"), ("mixed", "MatMul")],
     "product_of_spikes": [("product", "Mul")],
     "squeeze_and_excite": [("gate", "Sigmoid")],

@@ -33,18 +33,19 @@ def check_images(ann: Model, batches: Sequence[Tensor]) -> None:
             for all.
     """
     count = sum(map(len, batches))
-    faults = [*_count_faults(batches, count), *_pixel_faults(ann, batches), *_one_class(ann, batches, count)]
+    noun = ann.input.noun
+    faults = [*_count_faults(batches, count, noun), *_pixel_faults(ann, batches), *_one_class(ann, batches, count)]
     if faults:
-        warnings.warn(f"The calibration images: {'; '.join(faults)}.", SnnconvWarning, stacklevel=4)
+        warnings.warn(f"The calibration {noun}s: {'; '.join(faults)}.", SnnconvWarning, stacklevel=4)
 
 
-def _count_faults(batches: Sequence[Tensor], count: int) -> list[str]:
+def _count_faults(batches: Sequence[Tensor], count: int, noun: str) -> list[str]:
     faults = []
     if count < FEWEST:
-        faults.append(f"there are {count} images only: give {FEWEST} or more, better hundreds")
+        faults.append(f"there are {count} {noun}s only: give {FEWEST} or more, better hundreds")
     first = batches[0][:1]
     if count > 1 and max(float((batch - first).abs().max()) for batch in batches) == 0:
-        faults.append("all images are the same: ceilings will fit that one image only")
+        faults.append(f"all {noun}s are the same: ceilings will fit that one {noun} only")
     return faults
 
 
@@ -54,7 +55,8 @@ def _pixel_faults(ann: Model, batches: Sequence[Tensor]) -> list[str]:
     square = sum(float(batch.double().square().sum()) for batch in batches) / total
     deviation = max(square - mean**2, 0.0) ** 0.5
     if deviation == 0:
-        return [f"every pixel is {mean:.4g}: these are no images"]
+        number = "pixel" if ann.input.noun == "image" else "number"
+        return [f"every {number} is {mean:.4g}: these are no {ann.input.noun}s"]
     if _states_normalisation(ann) and not (abs(mean) <= UNIT_MEAN and UNIT_STD[0] <= deviation <= UNIT_STD[1]):
         return [
             f"normalised pixels have mean {mean:.3g} and standard deviation {deviation:.3g}, about 0 and 1 are usual: "
@@ -84,9 +86,10 @@ def _one_class(ann: Model, batches: Sequence[Tensor], count: int) -> list[str]:
     share, sure = 100 * float(counts.max()) / asked, 100 * confidence / asked
     if count < FEWEST or share < ONE_CLASS or sure < SURE:
         return []
+    unfit = "" if ann.input.parts else ", or not normalised as in training (--mean, --std)"
     return [
         f"the network answers {int(classes[counts.argmax()])} for {share:.0f} % of them, with {sure:.0f} % "
-        "confidence in the mean: they are of one class, or not normalised as in training (--mean, --std)"
+        f"confidence in the mean: they are of one class{unfit}"
     ]
 
 

@@ -81,7 +81,7 @@ def images_for(
         progress: Display of the progress.
 
     Raises:
-        DataError: The data do not fit the network.
+        DataError: The data do not fit the network, or there are none and nothing can stand in for them.
         InvalidValueError: Samples in memory do not fit it.
 
     Warns:
@@ -93,15 +93,27 @@ def images_for(
         images = draw_images(ann, data, count, seed)
         check_images(ann, images.batches)
         return images
-    images = make_images(source, count, seed, progress)
+    _require_numbers(source)
+    images, noun = make_images(source, count, seed, progress), source.input.noun
     warnings.warn(
         f"No calibration data: {images.description}, stand in. What the network meets may go beyond ceilings that "
-        "no image has tried, which costs accuracy. Give unlabelled images of the kind the network will see with "
+        f"no {noun} has tried, which costs accuracy. Give unlabelled {noun}s of the kind the network will see with "
         "--calibration-data (in Python: calibration_data=...).",
         SnnconvWarning,
         stacklevel=3,
     )
     return images
+
+
+def _require_numbers(model: Model) -> None:
+    """Refuse to make up whole numbers and booleans, such as tokens and masks: random ones say nothing of real ones."""
+    named = [part for part in model.input.parts if part.kind != "float"]
+    if named:
+        raise DataError(
+            f"The network takes {', '.join(map(str, named))}, which are not made up: its calibration needs data. Give "
+            "samples of the kind the network will see with --calibration-data npz:FILE, arrays by the names of the "
+            "inputs (in Python: calibration_data={...}). Labels are not needed."
+        )
 
 
 def _for_verification(ann: Model, data: DataLike | None, count: int, seed: int) -> CalibrationImages:
@@ -139,7 +151,7 @@ def draw_images(model: Model, data: DataLike, count: int, seed: int, *, quiet: b
             f"{list(model.input.sample_shape())}: open it with the network's own input."
         )
     if count == DEFAULT_IMAGES > len(opened) and not quiet:
-        text = f"Using all {len(opened):,} images (at most {DEFAULT_IMAGES:,} by default)."
+        text = f"Using all {len(opened):,} {opened.input.noun}s (at most {DEFAULT_IMAGES:,} by default)."
         warnings.warn(text, SnnconvWarning, stacklevel=4)
         quiet = True
     sample = opened.sample(min(count, len(opened)) if quiet else count, seed)
@@ -149,7 +161,7 @@ def draw_images(model: Model, data: DataLike, count: int, seed: int, *, quiet: b
 def random_images(model: Model, count: int, seed: int) -> CalibrationImages:
     """Return smooth random images, drawn from the input spec alone."""
     drawn = synthetic_images(model.input, count, seed)
-    words = f"random images drawn from the input spec, seed {seed}"
+    words = f"random {model.input.noun}s drawn from the input spec, seed {seed}"
     return CalibrationImages(list(torch.split(drawn, batch_size(model))), words, False)
 
 
@@ -166,7 +178,7 @@ def make_images(source: Model, count: int, seed: int, progress: Progress = no_pr
     count = min(count, max(affordable, FEWEST_SYNTHETIC), SYNTHETIC_IMAGES)
     images = synthesise(source, synthetic_images(source.input, count, seed), seed=seed, progress=progress)
     of = "weights and batch-norm statistics" if holds_statistics(source) else "weights"
-    words = f"{count} images made from the input spec and the network's {of}, seed {seed}"
+    words = f"{count} {source.input.noun}s made from the input spec and the network's {of}, seed {seed}"
     return CalibrationImages(list(torch.split(images, batch_size(source))), words, False)
 
 

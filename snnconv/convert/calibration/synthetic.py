@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from snnconv.inputspec import InputPart
 from snnconv.model import InputSpec
 
 __all__ = ["synthetic_images"]
@@ -14,7 +15,8 @@ __all__ = ["synthetic_images"]
 def synthetic_images(spec: InputSpec, count: int, seed: int = 0) -> Tensor:
     """Draw smooth random images: noise at every scale, as the spectrum of natural images falls (about 1/f).
 
-    A flat input is no image: its values are drawn one by one from the standard normal distribution.
+    A flat input is no image: its values are drawn one by one from the standard normal distribution. Of named inputs
+    whole numbers are drawn evenly, from all rows of the embedding that reads them, or else 0 and 1; booleans are true.
 
     Args:
         spec: Shape, layout and, if known, mean and standard deviation of the pixels.
@@ -27,6 +29,8 @@ def synthetic_images(spec: InputSpec, count: int, seed: int = 0) -> Tensor:
     """
     shape = spec.sample_shape()
     generator = torch.Generator().manual_seed(seed)
+    if spec.parts:
+        return spec.packed({part.name: _drawn(part, count, generator) for part in spec.parts})
     if spec.layout == "NC":
         return torch.randn(count, *shape, generator=generator)
     assert spec.height is not None
@@ -44,3 +48,13 @@ def synthetic_images(spec: InputSpec, count: int, seed: int = 0) -> Tensor:
         if spec.std is not None:
             images /= torch.tensor(spec.std).view(-1, 1, 1)
     return images.movedim(1, -1).contiguous() if spec.layout == "NHWC" else images
+
+
+def _drawn(part: InputPart, count: int, generator: torch.Generator) -> Tensor:
+    """Return one named input, `[count, *shape]`."""
+    shape = (count, *part.shape)
+    if part.kind == "bool":
+        return torch.ones(shape, dtype=torch.bool)
+    if part.kind == "int":
+        return torch.randint(0, part.limit or 2, shape, generator=generator)
+    return torch.randn(shape, generator=generator)

@@ -99,7 +99,7 @@ def readme(graph: dict[str, Any]) -> str:
     spec, comparison = graph["input"], graph["measured"]
     measured = ""
     if comparison is not None:
-        noun = InputSpec.from_dict({name: spec[name] for name in InputSpec.__dataclass_fields__}).noun
+        noun = InputSpec.from_dict({name: spec[name] for name in InputSpec.__dataclass_fields__ if name in spec}).noun
         measured = f"On {comparison['images']} {noun}s: {_same(comparison)}"
         if comparison["accuracy"] is not None:
             measured += (

@@ -21,8 +21,8 @@ from torch import nn
 
 from snnconv.graph.elementwise import Elementwise, Swish
 from snnconv.graph.passes.recognition import Rule, recognition
-from snnconv.graph.patterns import Call, Either, Match, Operand, Pattern, Product, Sum
-from snnconv.graph.selection import Comparison, Where
+from snnconv.graph.patterns import Either, Match, ModuleCall, Operand, Pattern, Product, Sum
+from snnconv.graph.selection import Relation, Where
 
 __all__ = ["recognise_activations"]
 
@@ -30,15 +30,15 @@ X = Operand("x")
 CUBIC = 0.044715
 OUTER = math.sqrt(2 / math.pi)
 LINEAR_ABOVE = 20  # softplus is linear there to the last digit of float32
-CLIPPED = Call(nn.ReLU6, (Sum((X,), 3.0),))
+CLIPPED = ModuleCall(nn.ReLU6, (Sum((X,), 3.0),))
 
 
-def _function(name: str, operand: Pattern) -> Call:
-    return Call(Elementwise, (operand,), lambda module: module.function == name)
+def _function(name: str, operand: Pattern) -> ModuleCall:
+    return ModuleCall(Elementwise, (operand,), lambda module: module.function == name)
 
 
-def _times(factor: float, *factors: Pattern) -> Product:
-    return Product(tuple((each, 1.0) for each in factors), factor)
+def _times(constant: float, *factors: Pattern) -> Product:
+    return Product(tuple((factor, 1.0) for factor in factors), constant)
 
 
 def _half(function: Pattern) -> Pattern:
@@ -55,13 +55,13 @@ def _cubic(factor: float) -> Pattern:
     return Either((outside, with_x, inside))
 
 
-def _swish(found: Match, shape: tuple[int, ...]) -> Sequence[nn.Module] | None:
-    slope = found.number("slope")
+def _swish(match: Match, shape: tuple[int, ...]) -> Sequence[nn.Module] | None:
+    slope = match.number("slope")
     return None if slope is None else [Swish(slope)]
 
 
-def _softplus(found: Match, shape: tuple[int, ...]) -> Sequence[nn.Module] | None:
-    slope, inverse = found.number("slope"), found.number("inverse")
+def _softplus(match: Match, shape: tuple[int, ...]) -> Sequence[nn.Module] | None:
+    slope, inverse = match.number("slope"), match.number("inverse")
     if slope is None or inverse is None or not math.isclose(slope * inverse, 1, rel_tol=1e-6):
         return None
     return [nn.Softplus(slope)]
@@ -75,7 +75,7 @@ def _chooses_activations(module: Where) -> bool:
     return not any(map(module.holds, module.NAMES))
 
 
-def _is_linear_above(module: Comparison) -> bool:
+def _is_linear_above(module: Relation) -> bool:
     constant = module.constant
     is_greater = module.function == "greater" and not module.constant_first
     return is_greater and constant is not None and bool((constant >= LINEAR_ABOVE).all())
@@ -83,29 +83,29 @@ def _is_linear_above(module: Comparison) -> bool:
 
 SCALED = Product(((X, 1.0),), "slope")
 GELU = _half(_function("erf", _times(math.sqrt(0.5), X)))
-BY_TANH = _half(Call(nn.Tanh, (_cubic(OUTER),)))
-BY_SIGMOID = _times(1.0, X, Call(nn.Sigmoid, (_cubic(2 * OUTER),)))
-SILU = _times(1.0, X, Call(nn.Sigmoid, (X,)))
+BY_TANH = _half(ModuleCall(nn.Tanh, (_cubic(OUTER),)))
+BY_SIGMOID = _times(1.0, X, ModuleCall(nn.Sigmoid, (_cubic(2 * OUTER),)))
+SILU = _times(1.0, X, ModuleCall(nn.Sigmoid, (X,)))
 BY_EXPONENTIAL = Product(((X, 1.0), (Sum((_function("exp", _times(-1.0, X)),), 1.0), -1.0)))
-SWISH = _times(1.0, X, Call(nn.Sigmoid, (SCALED,)))
-MISH = _times(1.0, X, Call(nn.Tanh, (Call(nn.Softplus, (X,), _is_plain),)))
-SOFTPLUS = Product(((Call(nn.Softplus, (SCALED,), _is_plain), 1.0),), "inverse")
-IN_PIECES = Call(
+SWISH = _times(1.0, X, ModuleCall(nn.Sigmoid, (SCALED,)))
+MISH = _times(1.0, X, ModuleCall(nn.Tanh, (ModuleCall(nn.Softplus, (X,), _is_plain),)))
+SOFTPLUS = Product(((ModuleCall(nn.Softplus, (SCALED,), _is_plain), 1.0),), "inverse")
+IN_PIECES = ModuleCall(
     Where,
-    (Call(Comparison, (SCALED,), _is_linear_above), X, SOFTPLUS),
+    (ModuleCall(Relation, (SCALED,), _is_linear_above), X, SOFTPLUS),
     lambda module: not any(map(module.holds, module.NAMES)),
 )
-HARD_SWISH = Either((_times(1 / 6, X, CLIPPED), _times(1.0, X, Call(nn.Hardsigmoid, (X,)))))
+HARD_SWISH = Either((_times(1 / 6, X, CLIPPED), _times(1.0, X, ModuleCall(nn.Hardsigmoid, (X,)))))
 
 RULES = (
-    Rule(GELU, lambda found, shape: [nn.GELU()]),
-    Rule(Either((BY_TANH, BY_SIGMOID)), lambda found, shape: [nn.GELU(approximate="tanh")]),
-    Rule(Either((SILU, BY_EXPONENTIAL)), lambda found, shape: [nn.SiLU()]),
+    Rule(GELU, lambda match, shape: [nn.GELU()]),
+    Rule(Either((BY_TANH, BY_SIGMOID)), lambda match, shape: [nn.GELU(approximate="tanh")]),
+    Rule(Either((SILU, BY_EXPONENTIAL)), lambda match, shape: [nn.SiLU()]),
     Rule(SWISH, _swish),
-    Rule(MISH, lambda found, shape: [nn.Mish()]),
+    Rule(MISH, lambda match, shape: [nn.Mish()]),
     Rule(Either((IN_PIECES, SOFTPLUS)), _softplus),
-    Rule(HARD_SWISH, lambda found, shape: [nn.Hardswish()]),
-    Rule(_times(1 / 6, CLIPPED), lambda found, shape: [nn.Hardsigmoid()]),
+    Rule(HARD_SWISH, lambda match, shape: [nn.Hardswish()]),
+    Rule(_times(1 / 6, CLIPPED), lambda match, shape: [nn.Hardsigmoid()]),
 )
 
 recognise_activations = recognition("recognise_activations", "an activation", RULES)

@@ -12,24 +12,29 @@ from torch import Tensor, nn
 from snnconv.graph.modules import Reshape
 from snnconv.graph.passes.recognise_normalizations import filled, over_axes
 from snnconv.graph.passes.recognition import Rule, recognition
-from snnconv.graph.patterns import Call, Either, Match, Operand, Product, Sum
+from snnconv.graph.patterns import Either, Match, ModuleCall, Operand, Product, Sum
 
 __all__ = ["recognise_groups"]
 
-GROUPED = Call(Reshape, (Operand("x"),), lambda module: module.batch_factor == 1, name="grouped")
-BY_CHANNEL = Call(nn.GroupNorm, (GROUPED,), lambda module: module.num_groups == module.num_channels, name="norm")
-BY_ROW = Call(nn.LayerNorm, (GROUPED,), lambda module: not module.elementwise_affine, name="norm")
-RESTORED = Call(Reshape, (Either((BY_CHANNEL, BY_ROW)),), lambda module: module.batch_factor == 1, name="restored")
+
+def _keeps_batch(module: Reshape) -> bool:
+    return module.batch_factor == 1
+
+
+GROUPED = ModuleCall(Reshape, (Operand("x"),), _keeps_batch, name="grouped")
+BY_CHANNEL = ModuleCall(nn.GroupNorm, (GROUPED,), lambda module: module.num_groups == module.num_channels, name="norm")
+BY_ROW = ModuleCall(nn.LayerNorm, (GROUPED,), lambda module: not module.elementwise_affine, name="norm")
+RESTORED = ModuleCall(Reshape, (Either((BY_CHANNEL, BY_ROW)),), _keeps_batch, name="restored")
 GROUP_NORM = Sum((Product(((RESTORED, 1.0),), "weight"),), "bias")
 
 
-def _group_norm(found: Match, shape: tuple[int, ...]) -> Sequence[nn.Module] | None:
-    norm, (groups, *sizes) = found.modules["norm"], found.modules["grouped"].trailing
+def _group_norm(match: Match, shape: tuple[int, ...]) -> Sequence[nn.Module] | None:
+    norm, (groups, *sizes) = match.modules["norm"], match.modules["grouped"].trailing
     if isinstance(norm, nn.LayerNorm) and list(norm.normalized_shape) != sizes:
         return None
-    if found.modules["restored"].trailing != shape or len(shape) < 2 or shape[0] % groups or groups == shape[0]:
+    if match.modules["restored"].trailing != shape or len(shape) < 2 or shape[0] % groups or groups == shape[0]:
         return None
-    weight, bias = (over_axes(found.constants[name], [0], shape) for name in ("weight", "bias"))
+    weight, bias = (over_axes(match.constants[name], [0], shape) for name in ("weight", "bias"))
     if weight is None or bias is None:
         return None
     if isinstance(norm, nn.GroupNorm) and norm.affine:

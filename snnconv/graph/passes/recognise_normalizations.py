@@ -2,9 +2,10 @@
 
     LayerNorm    γ·d/√(k·mean(d²) + ε) + β,  d = x - mean(x)
     RMSNorm      γ·x/√(k·mean(x²) + ε)
+    unit length  x/max(||x||, ε)
 
 over the last axes, or over one other axis, which is moved to the end and back. A factor k of the variance, as of one
-that divides by n - 1, belongs to γ and ε: `1/√(k·v + ε) = k^(-1/2)/√(v + ε/k)`.
+that divides by n - 1, or by nothing, belongs to γ and ε: `1/√(k·v + ε) = k^(-1/2)/√(v + ε/k)`.
 """
 
 from __future__ import annotations
@@ -14,9 +15,11 @@ from collections.abc import Callable, Sequence
 
 from torch import Tensor, nn
 
-from snnconv.graph.modules import ReduceMean, Reshape, Transpose, Unsqueeze
+from snnconv.graph.modules import Expand, ReduceMean, ReduceSum, Reshape, Transpose, Unsqueeze
+from snnconv.graph.normalizations import LpNormalize
 from snnconv.graph.passes.recognition import Rule, recognition
-from snnconv.graph.patterns import Call, Either, Match, Operand, Pattern, Product, Sum
+from snnconv.graph.patterns import Either, Match, ModuleCall, Operand, Pattern, Product, Sum
+from snnconv.graph.reductions import ReduceL1, ReduceL2, ReduceSumSquare, Reduction
 
 __all__ = ["filled", "over_axes", "recognise_normalizations"]
 
@@ -25,54 +28,75 @@ X = Operand("x")
 
 def _over_deviation(values: Pattern) -> Product:
     """`γ·values/√(k·mean(values²) + ε)`."""
-    mean = Product(((Call(ReduceMean, (Product(((values, 2.0),)),), name="square"), 1.0),), "k")
-    variance = Either((mean, Call((Reshape, Unsqueeze), (mean,), name="restored")))
+    of_squares = ModuleCall((ReduceMean, ReduceSum), (Product(((values, 2.0),)),), name="square")
+    square = Either((of_squares, ModuleCall(ReduceSumSquare, (values,), name="square")))
+    mean = Product(((square, 1.0),), "k")
+    variance = Either((mean, ModuleCall((Reshape, Unsqueeze), (mean,), name="restored")))
     return Product(((values, 1.0), (Sum((variance,), "eps"), -0.5)), "weight")
 
 
-MEAN = Call(ReduceMean, (X,), lambda module: module.keepdims, name="mean")
+def _is_lower_bound(module: nn.Hardtanh) -> bool:
+    return module.min_val > 0 and math.isinf(module.max_val)
+
+
+MEAN = ModuleCall(ReduceMean, (X,), lambda module: module.keepdims, name="mean")
 LAYER_NORM = Sum((_over_deviation(Sum((X, Product(((MEAN, 1.0),), -1.0)))),), "bias")
 RMS_NORM = _over_deviation(X)
+LENGTH = ModuleCall((ReduceL1, ReduceL2), (X,), lambda module: module.keepdims and len(module.axes) == 1, name="length")
+AT_LEAST = ModuleCall(
+    nn.Hardtanh, (LENGTH,), lambda module: module.min_val > 0 and math.isinf(module.max_val), name="least"
+)
+UNIT_LENGTH = Product(((X, 1.0), (Either((AT_LEAST, ModuleCall(Expand, (AT_LEAST,)))), -1.0)))
 
 
-def _layer_norm(found: Match, shape: tuple[int, ...]) -> Sequence[nn.Module] | None:
-    axes = _axes(found.modules["mean"], len(shape))
-    if axes != _axes_of_square(found, shape):
+def _layer_norm(match: Match, shape: tuple[int, ...]) -> Sequence[nn.Module] | None:
+    axes = _axes(match.modules["mean"], len(shape))
+    if axes != _axes_of_square(match, shape):
         return None
-    return _along(found, shape, axes, _filled_layer_norm)
+    return _along(match, shape, axes, _filled_layer_norm)
 
 
-def _rms_norm(found: Match, shape: tuple[int, ...]) -> Sequence[nn.Module] | None:
-    return _along(found, shape, _axes_of_square(found, shape), _filled_rms_norm)
+def _rms_norm(match: Match, shape: tuple[int, ...]) -> Sequence[nn.Module] | None:
+    return _along(match, shape, _axes_of_square(match, shape), _filled_rms_norm)
 
 
-def _axes(mean: ReduceMean, rank: int) -> list[int]:
+def _unit_length(match: Match, shape: tuple[int, ...]) -> Sequence[nn.Module]:
+    length = match.modules["length"]
+    eps = match.modules["least"].min_val
+    preset = math.isclose(eps, LpNormalize.LEAST, rel_tol=1e-6)
+    axis = length.axes[0] % (len(shape) + 1)
+    return [LpNormalize(axis, 1 if isinstance(length, ReduceL1) else 2, LpNormalize.LEAST if preset else eps)]
+
+
+def _axes(mean: Reduction, rank: int) -> list[int]:
     """Axes of a mean in samples of a rank, in rising order."""
     return sorted(axis % (rank + 1) - 1 for axis in mean.axes)
 
 
-def _axes_of_square(found: Match, shape: tuple[int, ...]) -> list[int]:
+def _axes_of_square(match: Match, shape: tuple[int, ...]) -> list[int]:
     """Axes of the mean of squares; none where the axes that it drops are not put back to their places."""
-    square, restored = found.modules["square"], found.modules.get("restored")
+    square, restored = match.modules["square"], match.modules.get("restored")
     axes = _axes(square, len(shape))
-    kept = tuple(1 if axis in axes else size for axis, size in enumerate(shape))
+    restored_shape = tuple(1 if axis in axes else size for axis, size in enumerate(shape))
     if isinstance(restored, Reshape):
-        return axes if restored.batch_factor == 1 and restored.trailing == kept else []
+        return axes if restored.batch_factor == 1 and restored.trailing == restored_shape else []
     put_back = [] if restored is None else [axis - 1 for axis in restored.axes]
     return axes if put_back == ([] if square.keepdims else axes) else []
 
 
 def _along(
-    found: Match, shape: tuple[int, ...], axes: list[int], make: Callable[..., nn.Module]
+    match: Match, shape: tuple[int, ...], axes: list[int], make: Callable[..., nn.Module]
 ) -> Sequence[nn.Module] | None:
     """Modules that normalise samples of a shape over axes; None where there are none."""
-    factor, eps = found.number("k"), found.number("eps")
+    factor, eps = match.number("k"), match.number("eps")
     if not axes or factor is None or eps is None or factor <= 0 or eps < 0:
         return None
     sizes = [shape[axis] for axis in axes]
-    of_axes = {"weight": found.constants["weight"] / math.sqrt(factor)}
-    if "bias" in found.constants:
-        of_axes["bias"] = found.constants["bias"]
+    if not isinstance(match.modules["square"], ReduceMean):
+        factor *= math.prod(sizes)
+    of_axes = {"weight": match.constants["weight"] / math.sqrt(factor)}
+    if "bias" in match.constants:
+        of_axes["bias"] = match.constants["bias"]
     affine = {name: over_axes(values, axes, shape) for name, values in of_axes.items()}
     if None in affine.values():
         return None
@@ -122,5 +146,7 @@ def filled(norm: nn.Module, **tensors: Tensor) -> nn.Module:
 
 
 recognise_normalizations = recognition(
-    "recognise_normalizations", "a normalization", [Rule(LAYER_NORM, _layer_norm), Rule(RMS_NORM, _rms_norm)]
+    "recognise_normalizations",
+    "a normalization",
+    [Rule(LAYER_NORM, _layer_norm), Rule(RMS_NORM, _rms_norm), Rule(UNIT_LENGTH, _unit_length)],
 )

@@ -12,16 +12,16 @@ from torch import nn
 
 from snnconv.graph.modules import Reshape, Transpose
 from snnconv.graph.passes.recognition import Rule, recognition
-from snnconv.graph.patterns import Call, Match, Operand
+from snnconv.graph.patterns import Match, ModuleCall, Operand
 
 __all__ = ["recognise_transposes"]
 
-MERGED = Call(Reshape, (Operand("x"),), lambda module: module.batch_factor > 1, name="merged")
-PATTERN = Call(Reshape, (Call(Transpose, (MERGED,), name="transposed"),), name="split")
+MERGED = ModuleCall(Reshape, (Operand("x"),), lambda module: module.batch_factor > 1, name="merged")
+PATTERN = ModuleCall(Reshape, (ModuleCall(Transpose, (MERGED,), name="transposed"),), name="split")
 
 
-def _transpose(found: Match, shape: tuple[int, ...]) -> Sequence[nn.Module] | None:
-    merged, order, split = found.modules["merged"], found.modules["transposed"].order, found.modules["split"]
+def _transpose(match: Match, shape: tuple[int, ...]) -> Sequence[nn.Module] | None:
+    merged, order, split = match.modules["merged"], match.modules["transposed"].order, match.modules["split"]
     outer = len(shape) - len(merged.trailing)
     if outer < 1 or shape[outer:] != merged.trailing or merged.batch_factor != math.prod(shape[:outer]):
         return None

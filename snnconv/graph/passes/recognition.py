@@ -59,12 +59,12 @@ def recognition(name: str, thing: str, rules: Sequence[Rule]) -> Pass:
 
 def _match(graph: fx.GraphModule, node: fx.Node, rules: Sequence[Rule]) -> tuple[Match, Chain] | None:
     for rule in rules:
-        found = find(graph, node, rule.pattern)
-        if found is None or len(found.taken) == 1:
+        match = find(graph, node, rule.pattern)
+        if match is None or len(match.taken) == 1:
             continue
-        modules = rule.build(found, found.nodes["x"].meta["shape"])
+        modules = rule.build(match, match.nodes["x"].meta["shape"])
         if modules is not None:
-            return found, modules
+            return match, modules
     return None
 
 
@@ -78,19 +78,19 @@ def _recognise(graph: fx.GraphModule, rules: Sequence[Rule]) -> bool:
 def _recognise_once(graph: fx.GraphModule, rules: Sequence[Rule]) -> bool:
     gone = set[fx.Node]()
     for node in reversed(calls(graph)):  # the longest formula that ends with a node comes before its parts
-        if node not in gone and (match := _match(graph, node, rules)) is not None:
-            found, modules = match
-            gone |= found.taken
-            _replace(graph, node, found, modules)
+        if node not in gone and (result := _match(graph, node, rules)) is not None:
+            match, modules = result
+            gone |= match.taken
+            _replace(graph, node, match, modules)
     return bool(gone)
 
 
-def _replace(graph: fx.GraphModule, last: fx.Node, found: Match, modules: Chain) -> None:
+def _replace(graph: fx.GraphModule, last: fx.Node, match: Match, modules: Chain) -> None:
     """Call modules in the place of the nodes that a match takes in, the last of which is given."""
-    name, result = _name(graph, last, found.taken), found.nodes["x"]
-    kinds = [parameter.dtype for node in found.taken for parameter in module_of(graph, node).parameters()]
-    called = {node.target for node in calls(graph) if node not in found.taken}
-    for target in {str(node.target) for node in found.taken} - called:
+    name, result = _name(graph, last, match.taken), match.nodes["x"]
+    kinds = [parameter.dtype for node in match.taken for parameter in module_of(graph, node).parameters()]
+    called = {node.target for node in calls(graph) if node not in match.taken}
+    for target in {str(node.target) for node in match.taken} - called:
         graph.delete_submodule(target)
     with graph.graph.inserting_before(last):
         for module in modules:
@@ -101,7 +101,7 @@ def _replace(graph: fx.GraphModule, last: fx.Node, found: Match, modules: Chain)
             result.meta = {"onnx_name": name, "shape": tuple(shape[1:])}
     assert result.meta["shape"] == last.meta["shape"]
     last.replace_all_uses_with(result)
-    for node in reversed([node for node in graph.graph.nodes if node in found.taken]):
+    for node in reversed([node for node in graph.graph.nodes if node in match.taken]):
         graph.graph.erase_node(node)
 
 
