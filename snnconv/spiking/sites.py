@@ -107,22 +107,22 @@ def channel_axis(graph: fx.GraphModule, node: fx.Node) -> int | None:
     the `nn.Linear` layers that read the node are channels, and so are the heads of an attention's scores.
     """
     order: list[Transpose] = []
-    made = node
-    while made.op == "call_module":
-        module = module_of(graph, made)
+    origin = node
+    while origin.op == "call_module":
+        module = module_of(graph, origin)
         if isinstance(module, Transpose):
             order.append(module)
         elif isinstance(module, (nn.Linear, nn.LayerNorm, nn.RMSNorm)):
-            axis = len(made.meta["shape"])
+            axis = len(origin.meta["shape"])
             break
         elif isinstance(module, CHANNELS_FIRST):
             axis = 1
             break
-        elif isinstance(module, (MatMul, nn.Softmax)) or len(made.meta["shape"]) != len(
-            operands(made)[0].meta["shape"]
+        elif isinstance(module, (MatMul, nn.Softmax)) or len(origin.meta["shape"]) != len(
+            operands(origin)[0].meta["shape"]
         ):  # scores of places, whose last axis is no channel's
-            return _axis_by_readers(graph, node, made)
-        made = operands(made)[0]
+            return _axis_by_readers(graph, node, origin)
+        origin = operands(origin)[0]
     else:
         return None
     for transpose in reversed(order):
@@ -130,14 +130,14 @@ def channel_axis(graph: fx.GraphModule, node: fx.Node) -> int | None:
     return axis
 
 
-def _axis_by_readers(graph: fx.GraphModule, node: fx.Node, made: fx.Node) -> int | None:
+def _axis_by_readers(graph: fx.GraphModule, node: fx.Node, origin: fx.Node) -> int | None:
     """Return the axis of what each weight of the layers that read a node belongs to, else that of attention's heads."""
     rank = len(node.meta["shape"])
     if node.users and all(
         user.op == "call_module" and isinstance(module_of(graph, user), nn.Linear) for user in node.users
     ):
         return rank
-    return 1 if rank == 3 and isinstance(module_of(graph, made), (MatMul, nn.Softmax)) else None
+    return 1 if rank == 3 and isinstance(module_of(graph, origin), (MatMul, nn.Softmax)) else None
 
 
 def swap(graph: fx.GraphModule, node: fx.Node, module: nn.Module) -> None:
