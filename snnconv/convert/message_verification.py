@@ -53,8 +53,8 @@ def verify_messages(reference: Model, snn: Model, x: Tensor) -> Verification:
     if not x.shape[0]:
         raise InvalidValueError("There is no sample to compare on.")
     comparison = _Comparison(reference, snn)
-    samples = samples_kept_within(snn.graph, KEPT, snn.timesteps)
-    for part in torch.split(x, min(samples, samples_within(snn.graph, ELEMENTS, snn.timesteps))):
+    limit = samples_kept_within(snn.graph, KEPT, snn.timesteps)
+    for part in torch.split(x, min(limit, samples_within(snn.graph, ELEMENTS, snn.timesteps))):
         comparison.add(part)
     comparison.require_equal()
     return comparison.result(x.shape[0])

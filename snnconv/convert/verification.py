@@ -78,8 +78,8 @@ def verify(quantized: ModelLike, snn: ModelLike, x: DataLike, *, ann: ModelLike 
     if not x.shape[0]:
         raise InvalidValueError("There is no image to compare on.")
     comparison = _Comparison(quantized, snn, ann)
-    samples = samples_kept_within(snn.graph, KEPT, snn.timesteps)
-    for part in torch.split(x, min(samples, samples_within(snn.graph, ELEMENTS, snn.timesteps))):
+    limit = samples_kept_within(snn.graph, KEPT, snn.timesteps)
+    for part in torch.split(x, min(limit, samples_within(snn.graph, ELEMENTS, snn.timesteps))):
         comparison.add(part)
     comparison.require_equal()
     return comparison.result(x.shape[0])
