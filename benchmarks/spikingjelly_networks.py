@@ -42,7 +42,7 @@ def timm_network(path: Path) -> nn.Module:
         if node.op_type == "MatMul" and node.input[1] in arrays:
             layer = ".".join(node.name.strip("/").split("/")[1:-1])
             weights[f"{layer}.weight"] = arrays[node.input[1]].T.contiguous()
-    network = timm.create_model(NAME, pretrained=False).eval()
+    network: nn.Module = timm.create_model(NAME, pretrained=False).eval()
     network.load_state_dict(weights)
     return network
 
@@ -84,8 +84,8 @@ class FromTokens(nn.Module):
 
 def tokens(network: VisionTransformer, x: Tensor) -> Tensor:
     """Return the tokens of images, `[B, L, D]`, class token and positions with them."""
-    made = network._process_input(x)
-    return torch.cat([network.class_token.expand(len(x), -1, -1), made], 1) + network.encoder.pos_embedding
+    made = cast(Tensor, network._process_input(x))
+    return torch.cat([network.class_token.expand(len(x), -1, -1), made], 1).add(network.encoder.pos_embedding)
 
 
 class Quantizer(nn.Module):
@@ -96,6 +96,9 @@ class Quantizer(nn.Module):
         sym: Levels of both signs; else from 0, or from the lowest value of GELU.
         lowest: Magnitude of the lowest value, for levels of GELU.
     """
+
+    pos_max: Tensor
+    neg_min: Tensor
 
     def __init__(self, level: int, sym: bool, lowest: float = 0.0) -> None:
         super().__init__()

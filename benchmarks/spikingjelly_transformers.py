@@ -52,18 +52,18 @@ OURS: dict[str, dict[str, Any]] = {
 def run_ours(name: str, path: Path, data: Data, folder: Path, spec: str, rounds: int) -> dict[str, Any]:
     """Convert, unless a file is there, evaluate and time."""
     import snnconv
-    from snnconv.spiking.unrolling import collapse
+    from snnconv.spiking.unrolling import collapse, collapses
 
     ann = ours_ann(path)
     file = folder / f"{name.replace(', ', '-').replace('=', '').replace(' ', '-')}.onnx"
     row: dict[str, Any] = {"form": "file", "images": len(data.test)}
     if not file.exists():
         started = time.perf_counter()
-        snn = snnconv.convert(ann, calibration_data=spec, calibration_images=CALIBRATION, **OURS[name])
+        made = snnconv.convert(ann, calibration_data=spec, calibration_images=CALIBRATION, **OURS[name])
         row["convert_s"] = time.perf_counter() - started
-        snnconv.save(snn, file)
+        snnconv.save(made, file)
     snn = snnconv.load(file)
-    running = collapse(snn) if "mean" in name else snn
+    running = collapse(snn) if collapses(snn) else snn
     classes = torch.cat([running.logits(part).argmax(1) for part in data.test.split(8)])
     row["agreement"] = {OURS[name].get("timesteps", 1): same(classes, data.wanted)}
     if rounds:
