@@ -22,6 +22,7 @@ from snnconv.formats.onnx.metadata import METADATA_KEY
 from snnconv.formats.onnx.writing import save, to_onnx
 from snnconv.inputspec import InputPart
 from snnconv.loading import load, load_module
+from snnconv.loading.attention_formula import AttentionFormula
 from snnconv.model import InputSpec, Stage
 
 
@@ -206,7 +207,7 @@ def test_control_flow(tmp_path):
     branch = helper.make_graph([node("Relu", "c1", "y")], "b", [], [helper.make_tensor_value_info("y", 1, None)])
     nodes = [conv("input", "c1"), node("If", "c1", "out", then_branch=branch, else_branch=branch)]
     made = proto_of(nodes, W)
-    with pytest.raises(UnsupportedOperatorsError, match="control flow"):
+    with pytest.raises(UnsupportedOperatorsError, match="condition depends on the input"):
         load(written(tmp_path, made))
 
 
@@ -527,3 +528,41 @@ def test_what_timm_says_is_told(proxies, monkeypatch):
     monkeypatch.setattr("timm.create_model", create)
     with pytest.raises(ModelError, match=r"RuntimeError: No pretrained weights exist for resnet18\. .*--no-pretrained"):
         load("timm:resnet18")
+
+
+class Attends(nn.Module):
+    """Attention within two windows of four tokens: its queries are of rank 5."""
+
+    def __init__(self, bias):
+        super().__init__()
+        self.qkv = nn.Linear(6, 18)
+        self.bias = nn.Parameter(torch.randn(3, 4, 4)) if bias else None
+
+    def forward(self, x):
+        windows = self.qkv(x.unflatten(1, (2, 4)))
+        q, k, v = windows.unflatten(-1, (3, 3, 2)).permute(3, 0, 1, 4, 2, 5).unbind(0)
+        out = nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=self.bias)
+        return out.transpose(2, 3).reshape(len(x), 8, 6)
+
+
+@pytest.mark.parametrize("bias", [False, True])
+def test_attention_that_torch_cannot_export_as_it_stands(bias):
+    module = Attends(bias)
+    x = torch.randn(3, 8, 6)
+    with torch.no_grad():
+        torch.testing.assert_close(load_module(module, (8, 6))(x), module(x), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"is_causal": True}, {"scale": 0.3}, {"attn_mask": torch.eye(5, dtype=torch.bool)}, {"enable_gqa": True}],
+    ids=str,
+)
+def test_the_formula_of_attention_is_torchs(options):
+    query, few = torch.randn(2, 4, 5, 6), 2 if "enable_gqa" in options else 4
+    key, value = torch.randn(2, few, 5, 6), torch.randn(2, few, 5, 3)
+    expected = nn.functional.scaled_dot_product_attention(query, key, value, **options)
+    with AttentionFormula():
+        torch.testing.assert_close(
+            nn.functional.scaled_dot_product_attention(query, key, value, **options), expected, rtol=1e-5, atol=1e-6
+        )

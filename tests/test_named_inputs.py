@@ -1,170 +1,132 @@
-"""Modules and models whose inputs are no image, from Python: tokens with a mask, bytes, and a signal."""
+"""Several inputs, of any rank and type: as rows of numbers inside, by their names in files."""
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import onnx
+import onnxruntime as ort
 import pytest
 import torch
 from onnx import TensorProto, helper, numpy_helper
-from torch import nn
-from torch.utils.data import DataLoader, TensorDataset
 
 import snnconv
-from snnconv.errors import DataError, InvalidValueError
-from snnconv.inputspec import InputPart
+from snnconv.errors import InvalidValueError
+from snnconv.formats.onnx import to_onnx
+from snnconv.inputspec import InputPart, InputSpec
+from snnconv.loading.stages import model_of
+from snnconv.model import SNN
+from snnconv.runtime.onnxruntime import OnnxNetwork
 
-COUNT = 48
-DRAW = np.random.default_rng(0)
-IDS = DRAW.integers(0, 30, (COUNT, 8))
-MASK = DRAW.random((COUNT, 8)) < 0.8
-MASK[:, 0] = True
-WAVES = (DRAW.normal(size=(COUNT, 3, 40)) * 30).astype(np.float32)
-
-
-class Tagger(nn.Module):
-    """Embedding, a linear layer of every token, the mean over those that the mask keeps, and a linear layer."""
-
-    def __init__(self):
-        super().__init__()
-        torch.manual_seed(0)
-        self.rows = nn.Embedding(30, 16)
-        self.hidden = nn.Linear(16, 32)
-        self.head = nn.Linear(32, 3)
-
-    def forward(self, ids, mask):
-        kept = mask.to(torch.float32)
-        x = torch.relu(self.hidden(self.rows(ids))) * kept.unsqueeze(-1)
-        return self.head(x.sum(1) / kept.sum(1, keepdim=True))
+LENGTH, FEATURES, SAMPLES = 5, 8, 20
+rng = np.random.default_rng(0)
 
 
-class Bytes(nn.Module):
-    def __init__(self):
-        super().__init__()
-        torch.manual_seed(0)
-        self.rows = nn.Embedding(30, 8)
-        self.layers = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 3))
-
-    def forward(self, tokens):
-        return self.layers(self.rows(tokens).mean(1))
+def weight(*shape: int) -> np.ndarray:
+    return (rng.standard_normal(shape) / math.sqrt(shape[0])).astype(np.float32)
 
 
-@pytest.fixture(scope="module")
-def tagger():
-    return Tagger().eval()
-
-
-@pytest.fixture(scope="module")
-def model(tagger):
-    return snnconv.load_module(tagger, [InputPart("ids", (8,), "int"), InputPart("mask", (8,), "bool")])
-
-
-def outputs(module, *inputs):
-    with torch.no_grad():
-        return module(*map(torch.from_numpy, inputs))
-
-
-def named(ids=IDS, mask=MASK):
-    return {"ids": ids, "mask": mask}
-
-
-@pytest.mark.filterwarnings("ignore::snnconv.errors.SnnconvWarning")
-def test_every_verb_takes_named_inputs(tagger, model, tmp_path):
-    y = outputs(tagger, IDS, MASK).argmax(1)
-    assert [str(part) for part in model.input.parts] == ["ids [B, 8] int", "mask [B, 8] bool"]
-    assert [part.limit for part in model.input.parts] == [30, None]
-    batch = {name: torch.from_numpy(array) for name, array in named().items()}
-    torch.testing.assert_close(model.logits(batch), outputs(tagger, IDS, MASK))
-    torch.testing.assert_close(model(model.input.packed(batch)), model(batch))
-    snn = snnconv.convert(tagger, timesteps=4, levels=8, calibration_data=named())
-    result = snnconv.evaluate(snn, (named(), y), against=model)
-    assert result.agreement == result.accuracy > 90
-    assert result.against_accuracy == 100
-    dataset = TensorDataset(torch.from_numpy(IDS), torch.from_numpy(MASK), y)
-    for data in (((IDS, MASK), y), dataset, DataLoader(dataset, batch_size=5)):
-        assert snnconv.evaluate(snn, data).accuracy == result.accuracy
-    snnconv.save(snn, tmp_path / "snn.onnx")
-    stored = snnconv.load(tmp_path / "snn.onnx")
-    assert stored.input == snn.input
-    assert [part.limit for part in stored.input.parts] == [30, None]
-    assert snnconv.evaluate(stored, (named(), y), backend="onnxruntime").accuracy == result.accuracy
-    report = snnconv.report(snn, (named(), y), tmp_path / "page.html", against=model)
-    assert report.thumbnails == {}
-    snnconv.compare([snn, model], (named(), y), tmp_path / "compare.html", against=model)
-
-
-@pytest.mark.filterwarnings("ignore::snnconv.errors.SnnconvWarning")
-def test_training_takes_named_inputs(tagger):
-    y = outputs(tagger, IDS, MASK).argmax(1)
-    trained = snnconv.train(Tagger(), (named(), y), snnconv.TrainSettings(epochs=1, batch_size=16))
-    snn = snnconv.convert(trained, timesteps=2, levels=4)
-    tuned = snnconv.finetune(snn, (named(), y), snnconv.FinetuneSettings(epochs=1, batch_size=16))
-    assert tuned.input.parts == trained.input.parts
-    assert snnconv.evaluate(tuned, (named(), y)).images == COUNT
-
-
-def test_an_input_of_bytes():
-    module = Bytes().eval()
-    snn = snnconv.convert(module, timesteps=4, levels=16, calibration_data=IDS)
-    assert snn.input.parts == (InputPart("tokens", (8,), "int"),)
-    x = torch.from_numpy(IDS[:5])
-    assert torch.equal(snn.logits(x), snn.logits({"tokens": x}))
-    assert torch.equal(snn.logits(x), snn.logits(x.float()))
-
-
-def test_a_model_is_called_with_what_it_takes(model):
-    ids, mask = torch.from_numpy(IDS), torch.from_numpy(MASK)
-    with pytest.raises(InvalidValueError, match=r"inputs mask \[B, 8\] bool are not given; given are: ids"):
-        model({"ids": ids})
-    with pytest.raises(InvalidValueError, match=r"is given one tensor \[48, 8\]: give a dict"):
-        model(ids)
-    with pytest.raises(InvalidValueError, match=r"'ids' holds 30: its embedding has 30 rows"):
-        model({"ids": torch.full((1, 8), 30), "mask": mask[:1]})
-    image = snnconv.load_module(nn.Sequential(nn.Linear(4, 3)), (4,))
-    with pytest.raises(InvalidValueError, match=r"takes one tensor \[B, 4\], and is given a dict"):
-        image({"x": torch.zeros(2, 4)})
-
-
-def test_tokens_are_not_made_up(model):
-    with pytest.raises(DataError, match=r"ids \[B, 8\] int, mask \[B, 8\] bool, which are not made up"):
-        snnconv.convert(model)
-
-
-def signal_network(path):
-    """Convolution over a signal of an open length, ReLU, mean over time, and a linear layer."""
+def text_network() -> onnx.ModelProto:
+    """Embedded ids where a mask allows them, beside a signal: relu(W1 (mask * E[ids])) + W2 signal."""
     nodes = [
-        helper.make_node("Conv", ["wave", "kernel"], ["conv"], "conv"),
-        helper.make_node("Relu", ["conv"], ["relu"], "relu"),
-        helper.make_node("ReduceMean", ["relu"], ["mean"], "mean", axes=[2], keepdims=0),
-        helper.make_node("MatMul", ["mean", "head"], ["logits"], "head"),
+        helper.make_node("Gather", ["table", "ids"], ["embedded"], "embedding"),
+        helper.make_node("Cast", ["mask"], ["factor"], "cast", to=TensorProto.FLOAT),
+        helper.make_node("Unsqueeze", ["factor", "last"], ["column"], "column"),
+        helper.make_node("Mul", ["embedded", "column"], ["allowed"], "masked"),
+        helper.make_node("MatMul", ["allowed", "w1"], ["hidden"], "first"),
+        helper.make_node("Relu", ["hidden"], ["fired"], "act"),
+        helper.make_node("MatMul", ["signal", "w2"], ["beside"], "second"),
+        helper.make_node("Add", ["fired", "beside"], ["sum"], "sum"),
+        helper.make_node("MatMul", ["sum", "w3"], ["scores"], "third"),
     ]
-    weights = {"kernel": DRAW.normal(size=(4, 3, 5)), "head": DRAW.normal(size=(4, 3))}
+    constants = {
+        "table": weight(20, FEATURES),
+        "w1": weight(FEATURES, 16),
+        "w2": weight(3, 16),
+        "w3": weight(16, 4),
+        "last": np.array([2]),
+    }
     graph = helper.make_graph(
         nodes,
-        "signal",
-        [helper.make_tensor_value_info("wave", TensorProto.FLOAT, ["batch", 3, "time"])],
-        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", 3])],
-        [numpy_helper.from_array(array.astype(np.float32), name) for name, array in weights.items()],
+        "text",
+        [
+            helper.make_tensor_value_info("ids", TensorProto.INT64, ["batch", LENGTH]),
+            helper.make_tensor_value_info("mask", TensorProto.BOOL, ["batch", LENGTH]),
+            helper.make_tensor_value_info("signal", TensorProto.FLOAT, ["batch", LENGTH, 3]),
+        ],
+        [helper.make_tensor_value_info("scores", TensorProto.FLOAT, None)],
+        [numpy_helper.from_array(value, name) for name, value in constants.items()],
     )
-    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
-    return path
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
 
 
-@pytest.mark.filterwarnings("ignore::snnconv.errors.SnnconvWarning")
-def test_shapes_that_a_file_leaves_open(tmp_path):
-    path = signal_network(tmp_path / "signal.onnx")
-    assert snnconv.load(path, input_shapes={"wave": (3, 40)}).input.parts == (InputPart("wave", (3, 40)),)
-    with pytest.raises(InvalidValueError, match=r"'wave' is open, \[batch, 3, \?\].*--input-shape wave=N,N"):
-        snnconv.load(path)
-    for shape in ((4, 40), (3,), (3, 0)):
-        with pytest.raises(InvalidValueError, match=r"the file states \[batch, 3, \?\]"):
-            snnconv.load(path, input_shapes={"wave": shape})
-    with pytest.raises(InvalidValueError, match="the network's inputs are wave"):
-        snnconv.load(path, input_shapes={"waves": (3, 40)})
-    with pytest.raises(InvalidValueError, match="leave them out"):
-        snnconv.load(nn.Linear(2, 2), input_shapes={"input": (2,)})
-    y = np.arange(COUNT) % 3
-    for data in (WAVES, (WAVES, y), {"wave": WAVES}, TensorDataset(torch.from_numpy(WAVES))):
-        snn = snnconv.convert(path, timesteps=4, levels=16, calibration_data=data)
-        assert snn.input.parts == (InputPart("wave", (3, 40)),)
-        assert snnconv.evaluate(path, data, against=path).agreement == 100
+INPUTS = {
+    "ids": rng.integers(0, 20, (SAMPLES, LENGTH)),
+    "mask": rng.random((SAMPLES, LENGTH)) < 0.7,
+    "signal": rng.standard_normal((SAMPLES, LENGTH, 3)).astype(np.float32),
+}
+
+
+def rows(model: snnconv.Model) -> torch.Tensor:
+    return model.input.packed({name: torch.from_numpy(values) for name, values in INPUTS.items()})
+
+
+def test_what_is_imported_computes_what_onnxruntime_does() -> None:
+    proto = text_network()
+    model = model_of(proto, {}, size=None)
+    assert [(part.name, part.shape, part.kind) for part in model.input.parts] == [
+        ("ids", (LENGTH,), "int"),
+        ("mask", (LENGTH,), "bool"),
+        ("signal", (LENGTH, 3), "float"),
+    ]
+    (theirs,) = ort.InferenceSession(proto.SerializeToString()).run(None, INPUTS)
+    ours = model({name: torch.from_numpy(values) for name, values in INPUTS.items()})
+    np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("settings", [{"total_levels": 32}, {"coupling": "differential"}], ids=str)
+def test_files_have_the_inputs_by_name_and_type(settings: dict[str, object]) -> None:
+    ann = model_of(text_network(), {}, size=None)
+    for model in (ann, snnconv.convert(ann, timesteps=4, calibration_data=INPUTS, **settings)):
+        proto = to_onnx(model)
+        stated = {value.name: value.type.tensor_type.elem_type for value in proto.graph.input}
+        assert stated == {"ids": TensorProto.INT64, "mask": TensorProto.BOOL, "signal": TensorProto.FLOAT}
+        again = model_of(proto, {}, size=None)
+        assert again.input == model.input
+        assert type(again) is type(model)
+        outputs = OnnxNetwork(proto, model.input)(rows(model))
+        with torch.no_grad():
+            mine = model.graph(rows(model))
+        for ours, theirs in zip(mine if isinstance(model, SNN) else (mine,), outputs, strict=True):
+            torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-4)
+
+
+def test_inputs_lie_one_behind_the_other() -> None:
+    spec = InputSpec.of_parts([InputPart("a", (2,), "int"), InputPart("b", (1, 2)), InputPart("c", (), "bool")])
+    x = spec.packed({"a": torch.tensor([[3, 4]]), "b": torch.tensor([[[0.5, -1.0]]]), "c": torch.tensor([True])})
+    assert x.tolist() == [[3, 4, 0.5, -1, 1]]
+    back = spec.unpacked(x)
+    assert {name: (part.dtype, tuple(part.shape)) for name, part in back.items()} == {
+        "a": (torch.int64, (1, 2)),
+        "b": (torch.float32, (1, 1, 2)),
+        "c": (torch.bool, (1,)),
+    }
+    assert InputSpec.from_dict(spec.to_dict()) == spec
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"mask": None}, r"The network's inputs mask \[B, 5\] bool are not given; given are: ids, signal"),
+        ({"mask": np.ones((SAMPLES, 4), bool)}, r"'mask' has shape \[20, 4\]; the network takes mask \[B, 5\] bool"),
+        ({"ids": INPUTS["ids"] + 0.5}, "'ids' holds fractions"),
+        ({"ids": INPUTS["ids"] + 10}, "its embedding has 20 rows, so whole numbers from 0 to 19 are allowed"),
+        ({"signal": INPUTS["signal"][:3]}, "different numbers of samples: ids 20, mask 20, signal 3"),
+    ],
+)
+def test_inputs_that_do_not_fit(changed: dict[str, np.ndarray | None], message: str) -> None:
+    model = model_of(text_network(), {}, size=None)
+    inputs = {name: torch.from_numpy(values) for name, values in {**INPUTS, **changed}.items() if values is not None}
+    with pytest.raises(InvalidValueError, match=message):
+        model.input.packed(inputs)

@@ -28,6 +28,8 @@ def print_conversion(report: ConversionReport, snn: SNN, target: Path) -> None:
         target: File that holds it.
     """
     check, noun = report.verification, snn.input.noun
+    if report.levels_reason:
+        print_line(f"Levels: N={report.total_levels} (L={report.levels}), chosen because {report.levels_reason}.")
     if report.method is not None:
         _print_method(report.method)
     if report.precision is not None:

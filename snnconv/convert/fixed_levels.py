@@ -7,16 +7,38 @@ import warnings
 from snnconv.convert.calibration.walk import Levels
 from snnconv.errors import InvalidValueError, SnnconvWarning
 from snnconv.model import Model
+from snnconv.spiking.signals import reads_signals
 from snnconv.spiking.sites import MOST_LEVELS, iter_sites, total_levels_of
 from snnconv.spiking.unrolling import default_levels
 
-__all__ = ["DEFAULT_LEVELS", "fixed_levels"]
+__all__ = ["DEFAULT_LEVELS", "FEWEST_OF_SIGNALS", "LEVELS_OF_SIGNALS", "default_reason", "fixed_levels"]
 
 DEFAULT_LEVELS = 4
+LEVELS_OF_SIGNALS = 256  # N by default where neurons fire norms, softmaxes or sides of products
+FEWEST_OF_SIGNALS = 64  # N of them, below which such networks lose their answers (docs/transformers.md)
+
+
+def default_reason(ann: Model, timesteps: int, levels: int | None) -> str:
+    """Return why a network gets other levels by default than most do, a clause; empty where it does not.
+
+    Args:
+        ann: Network that is converted.
+        timesteps: T.
+        levels: L as it is asked for, or None.
+    """
+    trained = any(total_levels_of(site) is not None for _, site in iter_sites(ann.graph))
+    if levels is not None or trained or not reads_signals(ann.graph):
+        return ""
+    return (
+        f"neurons fire norms, softmaxes or sides of products (attention), whose values take about "
+        f"N={LEVELS_OF_SIGNALS} levels, where rectifiers take {DEFAULT_LEVELS * timesteps}"
+    )
 
 
 def fixed_levels(ann: Model, timesteps: int, levels: int | None) -> Levels:
     """Return N of every site: T times L; of a quantized ANN its own N, where T divides it and no L is asked for.
+
+    By default L is 4, or where neurons fire norms, softmaxes or sides of products as much as N = 256 takes.
 
     Args:
         ann: Network that is converted.
@@ -27,13 +49,24 @@ def fixed_levels(ann: Model, timesteps: int, levels: int | None) -> Levels:
         InvalidValueError: N is beyond what is allowed.
 
     Warns:
-        SnnconvWarning: A quantized ANN gets another N than its own.
+        SnnconvWarning: A quantized ANN gets another N than its own, or so few levels are asked for that a network with
+            norms or attention loses its answers.
     """
     sites = {str(node.target): total_levels_of(site) for node, site in iter_sites(ann.graph)}
     trained = {total for total in sites.values() if total is not None}
-    chosen = levels or (default_levels(max(trained), timesteps) if trained else DEFAULT_LEVELS)
+    signals = reads_signals(ann.graph)
+    usual = default_levels(LEVELS_OF_SIGNALS, timesteps) if signals else DEFAULT_LEVELS
+    chosen = levels or (default_levels(max(trained), timesteps) if trained else usual)
     if chosen * timesteps > MOST_LEVELS:
         raise InvalidValueError(f"N = L*T = {chosen * timesteps} levels; at most {MOST_LEVELS} are allowed. Give less.")
+    if signals and not trained and chosen * timesteps < FEWEST_OF_SIGNALS:
+        warnings.warn(
+            f"N = L*T = {chosen * timesteps} levels are few for a network with norms, softmaxes or attention: below "
+            f"N={FEWEST_OF_SIGNALS} such networks lose many of their answers. Give --total-levels {FEWEST_OF_SIGNALS} "
+            f"or more ({LEVELS_OF_SIGNALS} by default), or take --coupling differential, which needs few steps.",
+            SnnconvWarning,
+            stacklevel=4,
+        )
     if trained and levels is None and not any(total % timesteps for total in trained):
         return {name: total or max(trained) for name, total in sites.items()}
     if trained - {chosen * timesteps}:

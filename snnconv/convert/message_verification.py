@@ -19,7 +19,7 @@ from snnconv.convert.report import TellingSite, Verification
 from snnconv.convert.site_comparison import TOLERANCE, largest_magnitude
 from snnconv.convert.site_records import OutputDifference, Sites, record_sites, require_finite
 from snnconv.errors import InvalidValueError, VerificationError
-from snnconv.graph.access import display_name, samples_within
+from snnconv.graph.access import display_name, samples_kept_within, samples_within
 from snnconv.graph.precision import to_double
 from snnconv.model import SNN, Model, class_count, rows_of
 from snnconv.neurons import Code, NoForm, SpikingSite, capabilities_of, unfold_time
@@ -28,7 +28,7 @@ from snnconv.spiking.sites import iter_sites
 
 __all__ = ["verify_messages"]
 
-ELEMENTS = 1 << 21  # of the largest activation of one batch, over all steps
+ELEMENTS, KEPT = 1 << 21, 1 << 26  # of the largest activation of one batch, and of all that are kept, over all steps
 
 
 @torch.inference_mode()
@@ -53,7 +53,8 @@ def verify_messages(reference: Model, snn: Model, x: Tensor) -> Verification:
     if not x.shape[0]:
         raise InvalidValueError("There is no sample to compare on.")
     comparison = _Comparison(reference, snn)
-    for part in torch.split(x, samples_within(snn.graph, ELEMENTS, snn.timesteps)):
+    limit = samples_kept_within(snn.graph, KEPT, snn.timesteps)
+    for part in torch.split(x, min(limit, samples_within(snn.graph, ELEMENTS, snn.timesteps))):
         comparison.add(part)
     comparison.require_equal()
     return comparison.result(x.shape[0])

@@ -74,7 +74,8 @@ def convert(
         model: Anything that `load` takes: an ANN, which is calibrated, or a quantized ANN, which needs no data; a few
             images of data that are given for it serve to verify. The data tell the shape of an `nn.Module`'s input.
         timesteps: T >= 1.
-        levels: L >= 1, firing levels per step; 4 by default, of a quantized ANN its own N divided by T.
+        levels: L >= 1, firing levels per step; 4 by default, of a quantized ANN its own N divided by T, of a network
+            with norms or attention 256 divided by T.
         total_levels: N = L*T of all sites, which T divides, in the place of `levels`; or "auto:FLOOR": N of each site
             by how sensitive the outputs are to it and what its spikes cost, FLOOR at least and 8 times that at most.
         budget_energy_pj: Estimated energy of one image that "auto" must not exceed, in picojoules.
@@ -256,6 +257,7 @@ def _reported(
         on_means=task.plan.on_means,
         verification=verification,
         wall_s=time.perf_counter() - started,
+        levels_reason=task.levels_reason,
     )
     snn.provenance["conversion"] = _provenance(snn.report, task.choices.seed)
     return snn

@@ -170,6 +170,7 @@ class ConversionReport:
         on_means: Operators that are computed once, on the time mean of their input.
         verification: Check before anything is written.
         wall_s: Seconds that the conversion took.
+        levels_reason: Clause that says why N is another than most networks get by default; else empty.
     """
 
     timesteps: int
@@ -187,6 +188,7 @@ class ConversionReport:
     on_means: tuple[str, ...]
     verification: Verification
     wall_s: float
+    levels_reason: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Return a dictionary that is ready for JSON."""

@@ -11,7 +11,7 @@ from snnconv.convert.allocation.request import LevelsRequest
 from snnconv.convert.calibration import CalibrationSettings, Levels
 from snnconv.convert.calibration.method import AUTO
 from snnconv.convert.coupling_settings import CouplingSettings
-from snnconv.convert.fixed_levels import fixed_levels
+from snnconv.convert.fixed_levels import default_reason, fixed_levels
 from snnconv.convert.verification import affordable_images
 from snnconv.errors import InvalidValueError, ModelError
 from snnconv.model import SNN, Model
@@ -78,6 +78,7 @@ class ConversionTask:
         ann: The network as `prepare` returns it.
         plan: Fate of its nodes.
         levels: N of every site; None where levels are to be chosen, or the neurons have none.
+        levels_reason: Clause that says why they are others than most networks get by default; else empty.
         checked: Number of images that the result is verified on.
         choices: The choices of the conversion.
     """
@@ -86,6 +87,7 @@ class ConversionTask:
     ann: Model
     plan: Plan
     levels: Levels | None
+    levels_reason: str
     checked: int
     choices: ConversionChoices
 
@@ -103,11 +105,13 @@ def prepare_task(source: Model, choices: ConversionChoices, *, merge_linear: boo
     plan = make_plan(ann, choices.coupling)
     plan.require()
     levels: Levels | None = None
+    reason = ""
     if choices.messages.sends_powers:
         levels = None
     elif choices.request.floor is None:
         levels = fixed_levels(ann, choices.timesteps, choices.request.levels)
+        reason = default_reason(ann, choices.timesteps, choices.request.levels)
     else:
         require_choice(ann)
     passes = choices.timesteps * (2 if choices.coupling is Coupling.DIFFERENTIAL else 1)  # its messages run beside it
-    return ConversionTask(source, ann, plan, levels, affordable_images(ann, passes), choices)
+    return ConversionTask(source, ann, plan, levels, reason, affordable_images(ann, passes), choices)

@@ -20,7 +20,7 @@ from snnconv.convert.site_comparison import TOLERANCE, SiteComparison, site_repo
 from snnconv.convert.site_records import OutputDifference, record_sites, require_finite
 from snnconv.data.opening import DataLike, as_images
 from snnconv.errors import InvalidValueError, ModelError, VerificationError
-from snnconv.graph.access import display_name, module_of, operands, samples_within
+from snnconv.graph.access import display_name, module_of, operands, samples_kept_within, samples_within
 from snnconv.graph.precision import to_double
 from snnconv.loading import ModelLike, load
 from snnconv.model import SNN, Model, QuantizedANN, class_count, rows_of
@@ -32,7 +32,7 @@ __all__ = ["TOLERANCE", "affordable_images", "verify"]
 
 FEWEST_IMAGES, MOST_IMAGES = 4, 32  # to verify on, as many as are estimated to take no longer than VERIFICATION_S
 VERIFICATION_S, DOUBLE = 6.0, 3.0  # in double precision work takes so many times as long as `forward_seconds` says
-ELEMENTS = 1 << 21  # of the largest activation of one batch, over all steps; every site is kept for comparison
+ELEMENTS, KEPT = 1 << 21, 1 << 26  # of the largest activation of one batch, and of all that are kept, over all steps
 
 
 def affordable_images(ann: Model, timesteps: int) -> int:
@@ -78,7 +78,8 @@ def verify(quantized: ModelLike, snn: ModelLike, x: DataLike, *, ann: ModelLike 
     if not x.shape[0]:
         raise InvalidValueError("There is no image to compare on.")
     comparison = _Comparison(quantized, snn, ann)
-    for part in torch.split(x, samples_within(snn.graph, ELEMENTS, snn.timesteps)):
+    limit = samples_kept_within(snn.graph, KEPT, snn.timesteps)
+    for part in torch.split(x, min(limit, samples_within(snn.graph, ELEMENTS, snn.timesteps))):
         comparison.add(part)
     comparison.require_equal()
     return comparison.result(x.shape[0])

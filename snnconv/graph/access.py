@@ -18,6 +18,7 @@ __all__ = [
     "operands",
     "output_of",
     "results",
+    "samples_kept_within",
     "samples_within",
     "shared_parameters",
 ]
@@ -95,6 +96,18 @@ def samples_within(graph: fx.GraphModule, elements: int, steps: int = 1) -> int:
         steps: Time steps that an activation holds side by side.
     """
     return max(1, elements // (largest_activation(graph) * steps))
+
+
+def samples_kept_within(graph: fx.GraphModule, elements: int, steps: int = 1) -> int:
+    """Return how many samples may run together where most activations are kept, at least 1.
+
+    Args:
+        graph: Graph whose nodes know the shape of what they give for one sample.
+        elements: Most elements of all activations of all samples and steps together.
+        steps: Time steps that an activation holds side by side.
+    """
+    total: int = sum(math.prod(node.meta["shape"]) for node in graph.graph.nodes if "shape" in node.meta)
+    return max(1, elements // max(1, total * steps))
 
 
 def largest_activation(graph: fx.GraphModule) -> int:

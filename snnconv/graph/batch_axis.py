@@ -31,12 +31,14 @@ class Placed:
         batch_axis: Axis of the batch in the file's outputs.
         calls: The node's outputs where they are known already, else None.
         merged: Length of an axis before the batch's that the file has merged into it.
+        rows: `Activation.rows` of the outputs.
     """
 
     view: NodeView
     batch_axis: int = 0
     calls: tuple[Call, ...] | None = None
     merged: int = 1
+    rows: int = 0
 
 
 Placement = Callable[[NodeView, int, int], Placed]  # (view, axis of the batch, rank of the first activation)
@@ -213,7 +215,7 @@ def _matmul(view: NodeView, batch: int, rank: int) -> Placed:
 
 
 def _trailing(view: NodeView, batch: int, rank: int) -> Placed:
-    """Of an operator over the last axes, counted from one."""
+    """An operator over the last axes, counted from one."""
     return Placed(_with(view, axis=_ours(int(view.attributes.get("axis", -1)), batch, rank)), batch)
 
 
@@ -275,7 +277,7 @@ def _reshape(view: NodeView, batch: int, rank: int) -> Placed:
 def _with_rows_apart(x: Activation, targets: Sequence[list[int]], batch: int | None) -> list[list[int]]:
     """Return targets `[length*B, ...]` as `[length, B, ...]`, of a tensor that has that axis before the batch's."""
     ahead, shapes = x.file_shapes[0][0], x.file_shapes
-    if batch is not None:
+    if batch is not None and targets[0] == targets[1]:
         first = list(shapes[0])
         first[1] = first[1] * batch // PROBES[0]
         shapes = (tuple(first), tuple(first))
@@ -293,7 +295,8 @@ def _merged(view: NodeView, x: Activation, sizes: Shape) -> Placed:
 
 def _parted(view: NodeView, x: Activation, targets: Sequence[Sequence[int]]) -> Placed:
     """The way back, to `[length, B, ...]`."""
-    rows = x.shapes[0][0] if view.file_batch is None else x.shapes[0][0] * view.file_batch // PROBES[0]
+    written = view.file_length() if targets[0] == targets[1] else None
+    rows = x.shapes[0][0] if written is None else written
     first = resolve(targets[0], (rows, *x.shapes[0][1:]), False)
     if first is None or first[:2] != [x.merged, rows // x.merged]:
         raise Refusal("it mixes the batch axis, which was merged with another, with others")
@@ -330,7 +333,7 @@ def _meaning(view: NodeView, x: Activation, targets: Sequence[Sequence[int]]) ->
     batch = view.file_batch
     ahead = math.prod(shapes[0][: x.batch_axis])
     resolved = [resolve(target, shape, allow_zero) for target, shape in zip(targets, shapes, strict=True)]
-    if None not in resolved and batch is None:
+    if None not in resolved and (batch is None or targets[0] != targets[1]):  # what is read off a shape differs
         first, second = (tuple(sizes or ()) for sizes in resolved)
         places = [i for i, (a, b) in enumerate(zip(first, second, strict=True)) if a != b]
         fits = len(places) == 1 and first[places[0]] * PROBES[1] == second[places[0]] * PROBES[0]
@@ -360,6 +363,13 @@ def resolve(target: Sequence[int], shape: Sequence[int], allow_zero: bool) -> li
     return sizes if math.prod(sizes) == total else None
 
 
+def _quantize(view: NodeView, batch: int, rank: int) -> Placed:
+    """One scale for all, or one for each place along an axis."""
+    if view.need_constant(1).size == 1:
+        return Placed(view, batch)
+    return Placed(_with(view, axis=_ours(int(view.attributes.get("axis", 1)), batch, rank)), batch)
+
+
 PLACEMENTS: dict[str, Placement] = {
     **dict.fromkeys(_SAME.split(), _same),
     **dict.fromkeys(_BROADCAST.split(), _broadcast),
@@ -368,6 +378,7 @@ PLACEMENTS: dict[str, Placement] = {
     **dict.fromkeys(("Softmax", "LogSoftmax"), _softmax),
     **dict.fromkeys(("LayerNormalization", "RMSNormalization", "SimplifiedLayerNormalization"), _trailing),
     **dict.fromkeys(("Split", "SplitToSequence"), _one_axis(0)),
+    **dict.fromkeys(("QuantizeLinear", "DequantizeLinear"), _quantize),
     "Concat": _one_axis(None),
     "Expand": _expand,
     "Gather": _gather,
@@ -382,8 +393,9 @@ PLACEMENTS: dict[str, Placement] = {
 }
 
 
-def placed(activation: Activation, batch_axis: int, merged: int = 1) -> Activation:
-    """Return an activation whose batch the file has at this axis, merged with another axis of that length."""
-    if (activation.batch_axis, activation.merged) == (batch_axis, merged):
+def placed(activation: Activation, place: Placed) -> Activation:
+    """Return an activation as a node's output, of which the file has the batch elsewhere."""
+    noted = (place.batch_axis, place.merged, place.rows)
+    if (activation.batch_axis, activation.merged, activation.rows) == noted:
         return activation
-    return replace(activation, batch_axis=batch_axis, merged=merged)
+    return replace(activation, batch_axis=place.batch_axis, merged=place.merged, rows=place.rows)

@@ -19,12 +19,12 @@ from onnx.reference import ReferenceEvaluator
 
 from snnconv.graph.node import Activation, Constant, NodeView, Pieces, Refusal
 
-__all__ = ["FOLDABLE", "Folder", "cast_like", "piece_of", "shape_of"]
+__all__ = ["FOLDABLE", "Folder", "broadcast_of", "cast_like", "piece_of", "pieces_of", "shape_of"]
 
 _FOLDABLE = """
     Abs Acos Acosh Add And ArgMax ArgMin Asin Asinh Atan Atanh BatchNormalization BitShift BitwiseAnd BitwiseNot
-    BitwiseOr BitwiseXor Cast CastLike Ceil Celu Clip Compress Concat Constant ConstantOfShape Cos Cosh CumSum
-    DepthToSpace DequantizeLinear Div Einsum Elu Equal Erf Exp Expand EyeLike Flatten Floor Gather
+    BitwiseOr BitwiseXor Cast CastLike Ceil Celu Clip Compress Concat Constant ConstantOfShape Conv Cos Cosh
+    CumSum DepthToSpace DequantizeLinear Div Einsum Elu Equal Erf Exp Expand EyeLike Flatten Floor Gather
     GatherElements GatherND Gelu Gemm Greater GreaterOrEqual HardSigmoid HardSwish Identity IsInf IsNaN
     LayerNormalization LeakyRelu Less LessOrEqual Log LogSoftmax LpNormalization MatMul Max Mean Min Mish Mod
     Mul Neg NonZero Not OneHot Or Pad Pow QuantizeLinear Range Reciprocal ReduceL1 ReduceL2 ReduceLogSum
@@ -54,6 +54,20 @@ def shape_of(view: NodeView) -> Constant:
     return Constant((first, second), view.outputs[0])
 
 
+def broadcast_of(view: NodeView) -> Constant:
+    """Return zeros in the place of a function of several operands, of which only the shape is read."""
+    shapes = [
+        operand.file_shapes if isinstance(operand, Activation) else [value.shape for value in operand.values]
+        for operand in view.operands
+        if isinstance(operand, (Activation, Constant))
+    ]
+    try:
+        first, second = (np.broadcast_to(np.float32(0), np.broadcast_shapes(*at)) for at in zip(*shapes, strict=True))
+    except ValueError as error:
+        raise Refusal(f"its operands' shapes do not fit each other: {error}") from error
+    return Constant((first, second), view.outputs[0])
+
+
 def cast_like(view: NodeView) -> Constant:
     """Return the result of `CastLike` of a constant to the type of an activation, which is 32-bit floating point."""
     operand = view.operand(0)
@@ -64,8 +78,24 @@ def cast_like(view: NodeView) -> Constant:
     return Constant((first, second), view.outputs[0])
 
 
-def piece_of(view: NodeView) -> Activation:
-    """Return the result of `SequenceAt`: one part of an activation that was split."""
+def pieces_of(view: NodeView) -> Pieces:
+    """Return the result of `SplitToSequence` of a constant."""
+    operand, axis = view.operand(0), view.int_attribute("axis", 0)
+    assert isinstance(operand, Constant)
+    split = view.need_constant(1)
+    ends = []
+    for value in operand.values:
+        length = value.shape[axis]
+        parts = split if split.ndim else np.diff([*range(0, length, max(1, int(split))), length])
+        if parts.min(initial=1) < 0 or parts.sum() != length:
+            raise Refusal(f"its parts {parts.tolist()} do not fit an axis of size {length}")
+        ends.append(np.split(value, np.cumsum(parts)[:-1], axis))
+    names = (f"{view.outputs[0]}[{place}]" for place in range(len(ends[0])))
+    return Pieces(tuple(Constant((first, second), name) for first, second, name in zip(*ends, names, strict=True)))
+
+
+def piece_of(view: NodeView) -> Activation | Constant:
+    """Return the result of `SequenceAt`: one part of a tensor that was split."""
     sequence, position = view.operand(0), int(view.need_constant(1))
     assert isinstance(sequence, Pieces)
     if not -len(sequence.parts) <= position < len(sequence.parts):

@@ -18,7 +18,7 @@ from torch import fx, nn
 from snnconv.errors import ModelError, SnnconvWarning, UnsupportedNode, UnsupportedOperatorsError
 from snnconv.graph.batch_axis import Placed, batch_first, placed
 from snnconv.graph.building import GraphBuilder
-from snnconv.graph.folding import FOLDABLE, Folder, cast_like, piece_of, shape_of
+from snnconv.graph.folding import FOLDABLE, Folder, broadcast_of, cast_like, piece_of, pieces_of, shape_of
 from snnconv.graph.inlining import inline_functions
 from snnconv.graph.naming import readable_name
 from snnconv.graph.node import (
@@ -34,13 +34,21 @@ from snnconv.graph.node import (
 )
 from snnconv.graph.parts import Part
 from snnconv.graph.passes import RECOGNISE, run_passes
-from snnconv.graph.reading import InputShape, StatedPart, live_values, read_initializers, read_input, read_opsets
-from snnconv.graph.refusals import first_output, named_refusals
+from snnconv.graph.reading import (
+    InputShape,
+    StatedPart,
+    live_values,
+    only_shapes,
+    read_initializers,
+    read_input,
+    read_opsets,
+)
+from snnconv.graph.refusals import first_output, named_refusals, reason_of
+from snnconv.graph.sample_rows import numbered, rows_after
 from snnconv.graph.size import Size
 
 __all__ = ["Imported", "import_graph"]
 
-CONTROL_FLOW = ("If", "Loop", "Scan", "SequenceMap")
 SHOWN = 3  # nodes that a warning names
 # Operators whose constants are no weights, and infinite with good reason.
 BOUNDS = ("Clip", "Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Pad", "Where")
@@ -83,6 +91,7 @@ class _Importer:
         self.proto = model.graph
         self.opsets = read_opsets(model)
         self.live = live_values(model.graph)
+        self.only_shapes = only_shapes(model.graph)
         self.named = named_refusals(model.graph)
         self.values: dict[str, Operand] = {}
         # Outputs of refused nodes, and what depends on them: what only fails because of them is not reported.
@@ -134,9 +143,9 @@ class _Importer:
         branch = read_attributes(node)["then_branch" if condition.fixed.all() else "else_branch"]
         self.values.update(read_initializers(branch))
         self._walk(branch.node)
-        for name, made in zip(node.output, branch.output, strict=True):
-            if made.name in self.values:
-                self.values[name] = self.values[made.name]
+        for name, value in zip(node.output, branch.output, strict=True):
+            if value.name in self.values:
+                self.values[name] = self.values[value.name]
             else:
                 self.poisoned.add(name)
         return True
@@ -194,10 +203,7 @@ class _Importer:
         )
 
     def _refuse_unknown(self, node: onnx.NodeProto) -> None:
-        where = f" of domain {node.domain}" if _domain(node) else ""
-        control = node.op_type in CONTROL_FLOW and not where
-        reason = "control flow cannot be converted" if control else f"the operator{where} is not known"
-        reason = self.named.get(first_output(node), reason)
+        reason = self.named.get(first_output(node)) or reason_of(node.op_type, _domain(node))
         self.refused.append(UnsupportedNode(readable_name(node), node.op_type, reason))
 
     def _is_finite(self, node: onnx.NodeProto, operands: Sequence[Operand | None]) -> bool:
@@ -245,16 +251,20 @@ class _Importer:
             return {node.output[0]: shape_of(view)}
         if node.op_type in FOLDABLE and all(o is None or isinstance(o, Constant) for o in operands):
             return dict(self.folder.fold(node, view))
+        if node.op_type == "Max" and node.output[0] in self.only_shapes:
+            return {node.output[0]: broadcast_of(view)}
         kinds = [type(operand) for operand in operands]
         if node.op_type == "CastLike" and kinds == [Constant, Activation]:
             return {node.output[0]: cast_like(view)}
+        if node.op_type == "SplitToSequence" and kinds == [Constant, Constant]:
+            return {node.output[0]: pieces_of(view)}
         if node.op_type == "SequenceAt" and kinds == [Pieces, Constant]:
             return {node.output[0]: piece_of(view)}
         return {}
 
     def _add(self, node: onnx.NodeProto, place: Placed, calls: Sequence[Call]) -> None:
         def made(call: Call) -> Activation:
-            return placed(self.builder.chain(place.view, call), place.batch_axis, place.merged)
+            return placed(self.builder.chain(place.view, call), place)
 
         if node.op_type == "SplitToSequence":
             self.values[node.output[0]] = Pieces(tuple(made(call) for call in calls))
@@ -306,7 +316,10 @@ def _placed(view: NodeView, domain: str) -> Placed:
         Refusal: It mixes the batch with other axes.
     """
     if not domain:
-        return batch_first(view)
+        numbers = numbered(view)
+        if numbers is not None:
+            return Placed(view, calls=(numbers[0],), rows=numbers[1])
+        return replace(batch_first(view), rows=rows_after(view))
     if any(isinstance(operand, Activation) and (operand.batch_axis or operand.merged > 1) for operand in view.operands):
         raise Refusal("it takes a tensor whose batch axis was moved, and no node before it moves it back")
     return Placed(view)

@@ -89,6 +89,8 @@ class Activation:
         batch_axis: Axis of the batch in the file; in the graph it is axis 0, and the others keep their order.
         merged: Length of an axis that the file has merged into the batch's before it, `[length*B, ...]`; in the graph
             it is behind it, `[B*length, ...]`, which no operator tells that acts on each row.
+        rows: Number that the file adds for each sample before it, of positions that count through the batch; -1 of
+            positions behind the sample's number; the graph's are those within a sample.
     """
 
     node: fx.Node
@@ -98,6 +100,7 @@ class Activation:
     kind: Kind = "float"
     batch_axis: int = 0
     merged: int = 1
+    rows: int = 0
 
     @property
     def file_shapes(self) -> tuple[Shape, Shape]:
@@ -114,9 +117,9 @@ def _at(shape: Shape, axis: int) -> Shape:
 
 @dataclass(frozen=True)
 class Pieces:
-    """A sequence of activations: the parts of one that is split."""
+    """A sequence of tensors: the parts of one that is split."""
 
-    parts: tuple[Activation, ...]
+    parts: tuple[Activation | Constant, ...]
 
 
 Operand = Constant | Activation | Pieces

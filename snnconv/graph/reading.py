@@ -16,7 +16,16 @@ from snnconv.graph.naming import readable_name
 from snnconv.graph.node import Constant, Kind, read_attributes
 from snnconv.graph.size import Size, sides_of
 
-__all__ = ["OLDEST_OPSET", "InputShape", "StatedPart", "live_values", "read_initializers", "read_input", "read_opsets"]
+__all__ = [
+    "OLDEST_OPSET",
+    "InputShape",
+    "StatedPart",
+    "live_values",
+    "only_shapes",
+    "read_initializers",
+    "read_input",
+    "read_opsets",
+]
 
 OLDEST_OPSET = 7
 FOLD = "Fold"  # of our domain, and read by name: it alone may take an input `[T, B, ...]`
@@ -274,6 +283,15 @@ def live_values(graph: onnx.GraphProto) -> set[str]:
         if not live.isdisjoint(node.output):
             live.update(_reads(node))
     return live - {""}
+
+
+def only_shapes(graph: onnx.GraphProto) -> set[str]:
+    """Return the names of the values of which nothing but the shape is read."""
+    read: dict[str, bool] = {}
+    for node in graph.node:
+        for name in _reads(node):
+            read[name] = read.get(name, True) and node.op_type == "Shape"
+    return {name for name, alone in read.items() if alone} - {value.name for value in graph.output}
 
 
 def _reads(node: onnx.NodeProto) -> Iterator[str]:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from snnconv.graph.node import Kind
 
-__all__ = ["COMPARISONS", "LOGIC", "Comparison", "ComparisonName", "LogicName", "Logical", "Where"]
+__all__ = ["COMPARISONS", "LOGIC", "ComparisonName", "LogicName", "Logical", "Relation", "Where"]
 
 ComparisonName = Literal["equal", "greater", "greater_or_equal", "less", "less_or_equal"]
 COMPARISONS: dict[ComparisonName, Callable[[Tensor, Tensor], Tensor]] = {
@@ -56,7 +56,7 @@ class _OfTwo(nn.Module):
         return self.function
 
 
-class Comparison(_OfTwo):
+class Relation(_OfTwo):
     """1 where one operand compares to the other as stated, else 0."""
 
     function: ComparisonName

@@ -7,7 +7,7 @@ import logging
 import re
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import onnx
@@ -19,10 +19,11 @@ from snnconv.errors import InvalidValueError, ModelError, UnsupportedOperatorsEr
 from snnconv.graph.node import Kind
 from snnconv.graph.refusals import module_refusals
 from snnconv.inputspec import InputPart
+from snnconv.loading.attention_formula import AttentionFormula
 from snnconv.loading.stages import model_of
 from snnconv.model import Model
 
-__all__ = ["load_module", "named_parts", "plain_message"]
+__all__ = ["export_module", "load_module", "named_parts", "plain_message"]
 
 IMAGE = 3  # axes of one image
 KINDS: dict[str, Kind] = {"b": "bool", "i": "int", "u": "int"}  # of numpy
@@ -61,7 +62,7 @@ def load_module(
     training = {part: part.training for part in module.modules()}
     module.eval()
     try:
-        proto = _export(module, parts)
+        proto = export_module(module, parts)
     finally:
         for part, flag in training.items():
             part.training = flag
@@ -96,31 +97,50 @@ def _require_shape(sample_shape: Sequence[int] | Sequence[InputPart]) -> None:
         raise InvalidValueError(f"sample_shape is {tuple(sample_shape)}: every axis must have a length of at least 1.")
 
 
-def _export(module: nn.Module, parts: Sequence[InputPart]) -> onnx.ModelProto:
-    """Export with a dynamic batch; nothing is optimised, so batch-norm stays and can be trained on."""
-    device = next(iter(module.parameters()), torch.zeros(())).device
-    examples = {part.name: torch.zeros(2, *part.shape, dtype=TYPES[part.kind], device=device) for part in parts}
-    by_name = all(name in inspect.signature(module.forward).parameters for name in examples)
-    batch = {0: torch.export.Dim("batch", min=1)}
+def export_module(module: nn.Module, parts: Sequence[InputPart]) -> onnx.ModelProto:
+    """Export a module with a dynamic batch; nothing is optimised, so batch-norm stays and can be trained on.
+
+    torch cannot export every form of `scaled_dot_product_attention`: not of queries of another rank than 4, nor with
+    some masks, whose kernel has another layout in memory than the exporter expects. Such a module is exported once more
+    with the formula in its place: two products and a softmax.
+
+    Args:
+        module: Network in evaluation mode.
+        parts: Its inputs.
+
+    Raises:
+        ModelError: torch cannot export it.
+        UnsupportedOperatorsError: Nor could what it holds be imported.
+    """
     try:
-        with _quiet_exporter():
-            program = torch.onnx.export(
-                module,
-                () if by_name else tuple(examples.values()),
-                kwargs=examples if by_name else None,
-                dynamo=True,
-                optimize=False,
-                dynamic_shapes=dict.fromkeys(examples, batch) if by_name else (batch,) * len(examples),
-                input_names=list(examples),
-                verbose=False,
-            )
+        return _exported(module, parts)
     except Exception as error:
         if is_out_of_memory(error):
             raise
+        with suppress(Exception), AttentionFormula():
+            return _exported(module, parts)
         said = f"torch.onnx.export cannot export {type(module).__name__}: {plain_message(error)}"
         if refused := module_refusals(module):
             raise UnsupportedOperatorsError(f"{said}\nWhat it holds could not be imported either", refused) from error
         raise ModelError(said) from error
+
+
+def _exported(module: nn.Module, parts: Sequence[InputPart]) -> onnx.ModelProto:
+    device = next(iter(module.parameters()), torch.zeros(())).device
+    examples = {part.name: torch.zeros(2, *part.shape, dtype=TYPES[part.kind], device=device) for part in parts}
+    by_name = all(name in inspect.signature(module.forward).parameters for name in examples)
+    batch = {0: torch.export.Dim("batch", min=1)}
+    with _quiet_exporter():
+        program = torch.onnx.export(
+            module,
+            () if by_name else tuple(examples.values()),
+            kwargs=examples if by_name else None,
+            dynamo=True,
+            optimize=False,
+            dynamic_shapes=dict.fromkeys(examples, batch) if by_name else (batch,) * len(examples),
+            input_names=list(examples),
+            verbose=False,
+        )
     assert program is not None
     return program.model_proto
 

@@ -21,7 +21,7 @@ from snnconv.graph.operator import (
     register_composed,
     register_operator,
 )
-from snnconv.graph.selection import Comparison, ComparisonName, Logical, LogicName
+from snnconv.graph.selection import ComparisonName, Logical, LogicName, Relation
 from snnconv.graph.shapes import Shape
 from snnconv.operators.forms import IN_FLOAT, NO_INTEGERS, NO_NIR
 
@@ -38,7 +38,7 @@ COMBINED: dict[str, LogicName] = {"And": "and", "Or": "or", "Xor": "xor"}
 
 
 def _read_comparison(node: NodeView) -> Call:
-    return _of_two(node, lambda constant, first: Comparison(COMPARED[node.operator], constant, constant_first=first))
+    return _of_two(node, lambda constant, first: Relation(COMPARED[node.operator], constant, constant_first=first))
 
 
 def _read_logical(node: NodeView) -> Call:
@@ -47,7 +47,7 @@ def _read_logical(node: NodeView) -> Call:
     return replace(call, operands=tuple(before_cast(operand, Truth) for operand in operands))
 
 
-def _of_two(node: NodeView, module: Callable[[torch.Tensor | None, bool], Comparison | Logical]) -> Call:
+def _of_two(node: NodeView, module: Callable[[torch.Tensor | None, bool], Relation | Logical]) -> Call:
     position = next((position for position in (0, 1) if node.is_constant(position)), None)
     if position is None:
         check_ranks([node.activation(0), node.activation(1)])
@@ -80,19 +80,19 @@ def _read_not(node: NodeView) -> Call:
     return Call((negation(),), kind="bool")
 
 
-def negation() -> Comparison:
+def negation() -> Relation:
     """Return the module of `not x`: whether x is 0."""
-    return Comparison("equal", torch.tensor(0.0))
+    return Relation("equal", torch.tensor(0.0))
 
 
 def _read_is_nan(node: NodeView) -> Call:
     """Not equal to itself."""
-    return Call((Comparison("equal"), negation()), (0, 0), kind="bool")
+    return Call((Relation("equal"), negation()), (0, 0), kind="bool")
 
 
 def _read_is_inf(node: NodeView) -> Call:
     bounds = [
-        Comparison("equal", torch.tensor(bound))
+        Relation("equal", torch.tensor(bound))
         for name, bound in (("detect_positive", np.inf), ("detect_negative", -np.inf))
         if node.int_attribute(name, 1)
     ]
@@ -101,7 +101,7 @@ def _read_is_inf(node: NodeView) -> Call:
     return Call((*bounds,) if bounds else (Logical("and", torch.tensor(0.0)),), kind="bool")
 
 
-def _operands(module: Comparison | Logical, emission: Emission, inputs: Sequence[str], name: str) -> list[str]:
+def _operands(module: Relation | Logical, emission: Emission, inputs: Sequence[str], name: str) -> list[str]:
     operands = list(inputs)
     if module.constant is not None:
         constant = emission.parameter(module.constant, f"{name}.constant")
@@ -109,7 +109,7 @@ def _operands(module: Comparison | Logical, emission: Emission, inputs: Sequence
     return operands
 
 
-def _write_comparison(module: Comparison, emission: Emission, inputs: Sequence[str], name: str) -> str:
+def _write_comparison(module: Relation, emission: Emission, inputs: Sequence[str], name: str) -> str:
     operator = next(operator for operator, function in COMPARED.items() if function == module.function)
     operands = _operands(module, emission, inputs, name)
     return as_float(emission, emission.node(operator, operands, f"{name}.truth"), name)
@@ -133,14 +133,14 @@ def as_float(emission: Emission, tensor: str, name: str) -> str:
     return emission.node("Cast", [tensor], name, to=onnx.TensorProto.FLOAT)
 
 
-def _shape(module: Comparison | Logical, shapes: Sequence[Shape]) -> Shape:
+def _shape(module: Relation | Logical, shapes: Sequence[Shape]) -> Shape:
     constants = [] if module.constant is None else [tuple(module.constant.shape)]
     return np.broadcast_shapes(*shapes, *constants)
 
 
 COMPARISON = register_operator(
     Operator(
-        modules=(Comparison,),
+        modules=(Relation,),
         reads={("", name): _read_comparison for name in COMPARED},
         write=_write_comparison,
         time=Time.FUNCTION,
@@ -171,6 +171,6 @@ LOGICAL = register_operator(
 NEGATION = register_composed(
     Composed(
         reads={("", "Not"): _read_not, ("", "IsNaN"): _read_is_nan, ("", "IsInf"): _read_is_inf},
-        made_of=(Comparison, Logical),
+        made_of=(Relation, Logical),
     )
 )

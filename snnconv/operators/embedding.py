@@ -25,7 +25,7 @@ from snnconv.graph.operator import (
     register_composed,
     register_operator,
 )
-from snnconv.graph.selection import Comparison, Logical
+from snnconv.graph.selection import Logical, Relation
 from snnconv.graph.shapes import Shape
 from snnconv.operators.comparison import check_ranks
 from snnconv.operators.forms import IN_FLOAT, NO_INTEGERS, NO_NIR
@@ -72,7 +72,7 @@ def _read_one_hot(node: NodeView) -> Call:
     alike = []
     for first in (0, -depth):
         numbers = torch.arange(first, first + depth, dtype=torch.float32).reshape(shape)
-        alike.append(Call((Unsqueeze([axis]), Comparison("equal", numbers)), (0,), kind="bool"))
+        alike.append(Call((Unsqueeze([axis]), Relation("equal", numbers)), (0,), kind="bool"))
     off, on = (float(value) for value in values.reshape(-1))
     scaled = [] if on - off == 1 else [Arithmetic("mul", nn.Parameter(torch.tensor(on - off)))]
     shifted = [] if off == 0 else [Arithmetic("add", nn.Parameter(torch.tensor(off)))]
@@ -155,5 +155,5 @@ ELEMENTS = register_operator(
     )
 )
 ONE_HOT = register_composed(
-    Composed(reads={("", "OneHot"): _read_one_hot}, made_of=(Unsqueeze, Comparison, Logical, Arithmetic))
+    Composed(reads={("", "OneHot"): _read_one_hot}, made_of=(Unsqueeze, Relation, Logical, Arithmetic))
 )

@@ -5,16 +5,56 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 
+import numpy as np
+
+from snnconv.graph.embedding import GatherElements
 from snnconv.graph.emission import Emission
-from snnconv.graph.modules import Gather, Reshape, Slice, Squeeze
-from snnconv.graph.node import Call, NodeView, Refusal
-from snnconv.graph.operator import FREE, NeuronPlace, Operator, Time, moved, register_operator
+from snnconv.graph.modules import Expand, Gather, Reshape, Slice, Squeeze
+from snnconv.graph.node import PROBES, Call, Constant, NodeView, Refusal
+from snnconv.graph.operator import (
+    FREE,
+    Composed,
+    NeuronPlace,
+    Operator,
+    Time,
+    moved,
+    register_composed,
+    register_operator,
+)
+from snnconv.graph.sample_rows import taken_of_each_sample
 from snnconv.operators.embedding import embedding_in
 from snnconv.operators.forms import IN_FLOAT, NO_INTEGERS, NO_NIR
 
 
 def _read(node: NodeView) -> Call:
-    return embedding_in(node) or _elements(node)
+    return embedding_in(node) or _strided(node) or taken_of_each_sample(node) or _elements(node)
+
+
+def _strided(node: NodeView) -> Call | None:
+    """Return what a Gather becomes that takes the same elements of each sample, all flattened to axis 0.
+
+    Exporters write torch's `as_strided` so, which views a tensor by steps through its memory.
+    """
+    operand = node.operand(1)
+    if node.int_attribute("axis", 0) % node.rank() or not isinstance(operand, Constant) or not operand.values[0].ndim:
+        return None
+    size = Fraction(node.shape()[0], PROBES[0])  # elements of axis 0 that a sample has
+    alike = operand.values[0][0]
+    for places, batch in zip(operand.values, PROBES, strict=True):
+        first = int(size) * np.arange(len(places)).reshape(-1, *[1] * alike.ndim)
+        if len(places) != batch or not np.array_equal(places, first + alike):
+            return None
+    if size.denominator != 1 or alike.size == 0 or alike.min() < 0 or alike.max() >= size:
+        return None
+    rest = node.shape()[1:]
+    take = Gather(1, [int(index) for index in alike.reshape(-1)])
+    return Call((Reshape(1 / size, [int(size), *rest]), take, Reshape(Fraction(1), [*alike.shape, *rest])))
+
+
+def _read_pairs(node: NodeView) -> Call:
+    call = taken_of_each_sample(node)
+    assert call is not None
+    return call
 
 
 def _elements(node: NodeView) -> Call:
@@ -52,3 +92,4 @@ GATHER = register_operator(
         forms={"hardware": NO_INTEGERS, "int8": IN_FLOAT, "nir": NO_NIR},
     )
 )
+PAIRS = register_composed(Composed(reads={("", "GatherND"): _read_pairs}, made_of=(Expand, GatherElements, Reshape)))

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 import onnx
+import torch
 from torch import Tensor, nn
 
+from snnconv.graph.embedding import Embedding
 from snnconv.graph.emission import Emission
 from snnconv.graph.modules import MaxPool
 from snnconv.graph.node import Activation, Array, Call, NodeView, Refusal
@@ -72,7 +74,7 @@ def _read_dequantize(node: NodeView) -> Call:
     """Nothing is left to do where it undoes what a QuantizeLinear before it did."""
     module = _quantizer(node.activation())
     if module is None:
-        raise Refusal(UNKNOWN)
+        return _of_table(node)
     bounds = np.iinfo(_zero_point(node).dtype) if node.constant(2) is not None else None
     zero = 0 if bounds is None else int(_zero_point(node))
     scale = node.need_constant(1).astype(np.float32).reshape(-1)
@@ -81,6 +83,17 @@ def _read_dequantize(node: NodeView) -> Call:
     if not alike or not fits:
         raise Refusal(UNKNOWN)
     return Call((), kind="float")
+
+
+def _of_table(node: NodeView) -> Call:
+    """Rows of a table of levels: rows of the values that they stand for."""
+    x, scale = node.activation(), node.need_constant(1)
+    if not isinstance(x.module, Embedding) or (scale.size > 1 and scale.shape != tuple(x.module.weight.shape[-1:])):
+        raise Refusal(UNKNOWN)
+    zero = 0 if node.constant(2) is None else int(_zero_point(node))
+    values = (x.module.weight.detach().numpy().astype(np.float64) - zero) * scale.astype(np.float64)
+    table = Embedding(nn.Parameter(torch.from_numpy(values.astype(np.float32))))
+    return Call((table,), x.sources, kind="float")
 
 
 def _quantizer(activation: Activation) -> FakeQuantize | None:
@@ -140,4 +153,4 @@ FAKE_QUANTIZE = register_operator(
         bounds=_bounds,
     )
 )
-DEQUANTIZE = register_composed(Composed(reads={("", "DequantizeLinear"): _read_dequantize}, made_of=()))
+DEQUANTIZE = register_composed(Composed(reads={("", "DequantizeLinear"): _read_dequantize}, made_of=(Embedding,)))

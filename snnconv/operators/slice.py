@@ -11,7 +11,7 @@ from snnconv.formats.hardware.layers import HardwareSignal
 from snnconv.formats.hardware.moves import move
 from snnconv.formats.nir.forms import convolve
 from snnconv.graph.emission import Emission
-from snnconv.graph.modules import Slice
+from snnconv.graph.modules import Gather, Slice
 from snnconv.graph.node import Call, NodeView, Refusal
 from snnconv.graph.operator import (
     FREE,
@@ -36,13 +36,27 @@ def _read(node: NodeView) -> Call:
     steps = node.ints("steps", 4) or [1] * len(starts)
     whole = min(node.file_length() or OPEN_END, OPEN_END)  # a stop that takes in the whole batch
     cuts: list[tuple[int, int, int, int]] = []
+    turned: list[Gather] = []
     for axis, start, stop, step in zip(axes, starts, stops, steps, strict=True):
-        if step < 1:
-            raise Refusal("a negative step is not supported")
+        if step < 0:
+            turned.append(_backwards(node, node.axis(axis), start, stop, step))
+            continue
         if axis % node.rank() == 0 and (start, step) == (0, 1) and stop >= whole:
             continue
         cuts.append((node.axis(axis), start, stop, step))
-    return Call((Slice(*([list(column) for column in zip(*cuts, strict=True)])),) if cuts else ())
+    along = (Slice(*([list(column) for column in zip(*cuts, strict=True)])),) if cuts else ()
+    return Call((*along, *turned))
+
+
+def _backwards(node: NodeView, axis: int, start: int, stop: int, step: int) -> Gather:
+    """Elements from the end of an axis to its beginning."""
+    size = node.shape()[axis]
+    first = min(start + size if start < 0 else start, size - 1)
+    last = max(stop + size if stop < 0 else stop, -1)
+    places = range(first, last, step)
+    if not places or first < 0:
+        raise Refusal(f"it takes nothing of an axis of size {size}, from {start} to {stop} by steps of {step}")
+    return Gather(axis, list(places))
 
 
 def _read_split(node: NodeView) -> list[Call]:

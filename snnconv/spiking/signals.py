@@ -8,7 +8,9 @@ the mean: one more source of unevenness.
 
 *Reads*: a linear operator, and each side of a product of signals (the queries, keys and values of attention), takes
 spikes. So neurons stand where one of them reads what no neuron fires: a norm, a softmax, a product. What only moves
-values between the two is passed over. The residual stream is no place for neurons: it stays a sum of what others fired.
+values between the two is passed over; where one layer makes all that products read (queries, keys and values at once),
+neurons stand right behind it, so that each of its channels has a threshold of its own. The residual stream is no place
+for neurons: it stays a sum of what others fired.
 
 An activation that no linear operator follows stays analog: what it puts out crosses no synapse.
 """
@@ -23,7 +25,7 @@ from snnconv.graph.operator import FREE, NeuronPlace, Time, find_operator, has_s
 from snnconv.graph.passes import SIMPLIFY, Pass, Property, guaranteed
 from snnconv.spiking.sites import insert_after, is_site, is_transfer
 
-__all__ = ["READS_PLACED", "SIGNALS_PLACED", "origin_of", "place_reads", "place_signals"]
+__all__ = ["READS_PLACED", "SIGNALS_PLACED", "origin_of", "place_reads", "place_signals", "reads_signals"]
 
 
 def _place_signals(graph: fx.GraphModule) -> bool:
@@ -86,8 +88,12 @@ def _place_reads(graph: fx.GraphModule) -> bool:
 
 
 def _name(graph: fx.GraphModule, node: fx.Node, origin: fx.Node, reader: fx.Node) -> str:
-    """Name of neurons: that of the norm, softmax or product whose values they fire, else the side of the product."""
-    if operator_of(module_of(graph, origin)).activation_of(module_of(graph, origin)) is NeuronPlace.READ:
+    """Name of neurons: that of what made their values, where they stand behind it or it is a norm, softmax or product.
+
+    Else that of the side of the product that reads them.
+    """
+    place = operator_of(module_of(graph, origin)).activation_of(module_of(graph, origin))
+    if node is origin or place is NeuronPlace.READ:
         return display_name(origin)
     return f"{display_name(reader)}.{'left' if operands(reader)[0] is node else 'right'}"
 
@@ -101,16 +107,49 @@ def _analog_reads(graph: fx.GraphModule) -> dict[tuple[fx.Node, fx.Node], list[f
         product = _is_product(module_of(graph, reader))
         for node in dict.fromkeys(operands(reader)):
             origin = origin_of(graph, node)
-            if origin.op == "call_module" and _is_analog(graph, origin, product=product):
+            if origin.op != "call_module" or not _is_analog(graph, origin, product=product):
+                continue
+            if has_synapses(module_of(graph, origin)) and _is_moved_to_readers(graph, origin):
+                reads[origin, origin] = list(origin.users)
+            else:
                 reads.setdefault((node, origin), []).append(reader)
     return reads
 
 
+def _is_moved_to_readers(graph: fx.GraphModule, node: fx.Node) -> bool:
+    """Whether all that becomes of a node's values is that they are moved to linear operators and products.
+
+    Then neurons right behind it serve them all (queries, keys and values that one layer makes), a threshold a channel.
+    """
+    return all(
+        user.op == "call_module"
+        and (_reads_spikes(graph, user) or (_moves_alone(graph, user) and _is_moved_to_readers(graph, user)))
+        for user in node.users
+    )
+
+
+def _moves_alone(graph: fx.GraphModule, node: fx.Node) -> bool:
+    return len(operands(node)) == 1 and _moves(module_of(graph, node))
+
+
 def origin_of(graph: fx.GraphModule, node: fx.Node) -> fx.Node:
     """Return the node that made the values which reach this one, before others moved or scaled them."""
-    while node.op == "call_module" and len(operands(node)) == 1 and _moves(module_of(graph, node)):
+    while node.op == "call_module" and _moves_alone(graph, node):
         node = operands(node)[0]
     return node
+
+
+def reads_signals(graph: fx.GraphModule) -> bool:
+    """Return whether an ANN with its sites has neurons behind norms or softmaxes, or products of signals."""
+    return any(_is_product(module_of(graph, node)) or _is_fired_read(graph, node) for node in calls(graph))
+
+
+def _is_fired_read(graph: fx.GraphModule, node: fx.Node) -> bool:
+    """Whether neurons fire the values of a norm or softmax as they are."""
+    operator = find_operator(module_of(graph, node))
+    if operator is None or operator.activation_of(module_of(graph, node)) is not NeuronPlace.READ:
+        return False
+    return any(user.op == "call_module" and isinstance(module_of(graph, user), SignalSite) for user in node.users)
 
 
 def _moves(module: nn.Module) -> bool:

@@ -103,29 +103,41 @@ def in_words(levels: Iterable[int]) -> str:
 def channel_axis(graph: fx.GraphModule, node: fx.Node) -> int | None:
     """Return the axis of the channels in a node's output, `[B, ...]`; None where it cannot be told.
 
-    Follows the first operand back to the operator that made the channels.
+    Follows the first operand back to the operator that made the channels. Where that does not tell, the inputs of
+    the `nn.Linear` layers that read the node are channels, and so are the heads of an attention's scores.
     """
     order: list[Transpose] = []
-    while node.op == "call_module":
-        module = module_of(graph, node)
+    origin = node
+    while origin.op == "call_module":
+        module = module_of(graph, origin)
         if isinstance(module, Transpose):
             order.append(module)
         elif isinstance(module, (nn.Linear, nn.LayerNorm, nn.RMSNorm)):
-            axis = len(node.meta["shape"])
+            axis = len(origin.meta["shape"])
             break
         elif isinstance(module, CHANNELS_FIRST):
             axis = 1
             break
-        elif isinstance(module, (MatMul, nn.Softmax)) or len(node.meta["shape"]) != len(
-            operands(node)[0].meta["shape"]
+        elif isinstance(module, (MatMul, nn.Softmax)) or len(origin.meta["shape"]) != len(
+            operands(origin)[0].meta["shape"]
         ):  # scores of places, whose last axis is no channel's
-            return None
-        node = operands(node)[0]
+            return _axis_by_readers(graph, node, origin)
+        origin = operands(origin)[0]
     else:
         return None
     for transpose in reversed(order):
         axis = transpose.order.index(axis)
     return axis
+
+
+def _axis_by_readers(graph: fx.GraphModule, node: fx.Node, origin: fx.Node) -> int | None:
+    """Return the axis of what each weight of the layers that read a node belongs to, else that of attention's heads."""
+    rank = len(node.meta["shape"])
+    if node.users and all(
+        user.op == "call_module" and isinstance(module_of(graph, user), nn.Linear) for user in node.users
+    ):
+        return rank
+    return 1 if rank == 3 and isinstance(module_of(graph, origin), (MatMul, nn.Softmax)) else None
 
 
 def swap(graph: fx.GraphModule, node: fx.Node, module: nn.Module) -> None:

@@ -84,7 +84,7 @@ class TestEveryVerb:
             helper.make_node("If", ["condition"], ["z"], "choice", then_branch=branches[0], else_branch=branches[1]),
         ]
         said = refused(*VERBS[verb], make("flow.onnx", more=more, outputs=("z",)))
-        assert "If 'choice': control flow" in said
+        assert "If 'choice': its condition depends" in said
 
     @pytest.mark.parametrize("value", [float("nan"), float("inf")])
     def test_refuses_weights_that_are_not_finite(

@@ -32,6 +32,7 @@ CASES: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
     "BitwiseOr": ((BYTES, BYTES[::-1]), {}),
     "BitwiseXor": ((BYTES, BYTES[::-1]), {}),
     "Compress": ((A, np.array([True, False, True])), {"axis": 2}),
+    "Conv": ((A[:, :, None], RNG.standard_normal((2, A.shape[1], 1, 2)).astype(np.float32)), {}),
     "CumSum": ((A, np.array(1)), {}),
     "DepthToSpace": ((RNG.standard_normal((1, 8, 2, 3)).astype(np.float32),), {"blocksize": 2}),
     "DequantizeLinear": ((BYTES, B[0, :, 0], BYTES[0, :, 0]), {"axis": 1}),
@@ -83,3 +84,24 @@ def test_what_is_known_is_computed_once(operator: str, opset: int) -> None:
 
 def test_every_case_folds() -> None:
     assert set(CASES) <= FOLDABLE
+
+
+@pytest.mark.parametrize("split", [np.array(2), np.array([1, 3])])
+def test_parts_of_a_constant(split: np.ndarray) -> None:
+    nodes = [
+        helper.make_node("SplitToSequence", ["c", "split"], ["parts"], axis=1),
+        helper.make_node("SequenceAt", ["parts", "zero"], ["first"]),
+        helper.make_node("SequenceAt", ["parts", "last"], ["second"]),
+        helper.make_node("Mul", ["x", "first"], ["scaled"]),
+        helper.make_node("Slice", ["second", "zeros", "ones", "axes"], ["shift"]),
+        helper.make_node("Add", ["scaled", "shift"], ["y"]),
+    ]
+    constants = {
+        "c": RNG.standard_normal((1, 4)).astype(np.float32),
+        "split": split,
+        "zero": np.array(0),
+        "last": np.array(-1),
+    }
+    bounds = {"zeros": np.array([0]), "ones": np.array([1]), "axes": np.array([1])}
+    width = 2 if split.ndim == 0 else 1
+    assert modules_of(check(model_of(nodes, constants | bounds, (width,)))) == [Arithmetic, Arithmetic]

@@ -56,7 +56,7 @@ from snnconv.graph.reductions import (
     ReduceProd,
     ReduceSumSquare,
 )
-from snnconv.graph.selection import Comparison, Logical, Where
+from snnconv.graph.selection import Logical, Relation, Where
 from snnconv.model import InputSpec
 from snnconv.operators._page import operators_page, records
 from snnconv.spiking.temporal import analyse
@@ -106,8 +106,8 @@ EXAMPLES = [
     Example(norm(nn.BatchNorm1d), ((4, 6),)),
     Example(norm(nn.BatchNorm2d)),
     Example(norm(nn.BatchNorm3d), ((4, 2, 3, 3),)),
-    Example(Comparison("greater"), (IMAGE, IMAGE)),
-    Example(Comparison("less", torch.zeros(4, 1, 1))),
+    Example(Relation("greater"), (IMAGE, IMAGE)),
+    Example(Relation("less", torch.zeros(4, 1, 1))),
     Example(m.Concat(1), (IMAGE, IMAGE)),
     Example(m.Concat(2, {1: torch.ones(1, *IMAGE)})),
     Example(nn.Conv1d(4, 2, 3, padding=1), ((4, 6),)),

@@ -27,7 +27,7 @@ class LevelsSettings:
         metavar="L",
         least=1,
         most=MOST_LEVELS,
-        otherwise="4, or a QCFS file's N/T",
+        otherwise="4; a QCFS file's N/T; with norms or attention 256/T",
     )
     total_levels: str | int | None = option(
         None,

@@ -29,6 +29,7 @@ from snnconv.graph.access import display_name
 from snnconv.model import SNN, Model
 from snnconv.neurons import QuantizedSite, SigmaDelta, SpikingSite
 from snnconv.progress import Progress, no_progress
+from snnconv.spiking.signals import reads_signals
 from snnconv.spiking.sites import cap_of, is_signed, swap
 from snnconv.spiking.unrolling import unroll
 
@@ -81,6 +82,7 @@ def calibrate_sigma_delta(
     octaves: int | None = None,
     *,
     ceilings: str | None = None,
+    correct_weights: bool | None = None,
     progress: Progress = no_progress,
 ) -> SigmaDeltaCalibration:
     """Give an ANN sigma-delta neurons whose thresholds, octaves, initial values and biases suit its activations.
@@ -91,20 +93,24 @@ def calibrate_sigma_delta(
         timesteps: T.
         octaves: K of every site; None: each site's own, by measurement.
         ceilings: "layer" for one threshold a site; "channel" or None: one a channel.
+        correct_weights: True to correct the weights of each layer, by what it is told at the last step (ridge.py);
+            None: in networks with norms or attention.
         progress: Display of the progress.
 
     Returns:
-        The spiking network, with the ANN's weights and other biases.
+        The spiking network, with other biases than the ANN's; where weights are corrected these are others too.
 
     Warns:
         SnnconvWarning: No unit of some site tells anything, because its messages are all too large.
     """
     snn = unroll(ann, partial(_uncalibrated, timesteps))
-    walk = DifferentialWalk(ann, snn, batches)
+    signals = reads_signals(ann.graph)
+    corrects = signals if correct_weights is None else correct_weights
+    walk = DifferentialWalk(ann, snn, batches, correct_weights=corrects)
     sites: list[SigmaDeltaSite] = []
     silent: list[str] = []
     for visit in walk.visits(progress):
-        site = _calibrate_site(walk, visit, octaves, together=ceilings == "layer")
+        site = _calibrate_site(walk, visit, octaves, together=ceilings == "layer", of_signals=signals)
         sites.append(site)
         if not site.messages and bool(visit.record.activations.any()):
             silent.append(_why_silent(snn, visit))
@@ -117,7 +123,9 @@ def calibrate_sigma_delta(
     return SigmaDeltaCalibration(snn, max(site.octaves for site in sites), walk.images, tuple(sites))
 
 
-def _calibrate_site(walk: DifferentialWalk, visit: SiteVisit, octaves: int | None, *, together: bool) -> SigmaDeltaSite:
+def _calibrate_site(
+    walk: DifferentialWalk, visit: SiteVisit, octaves: int | None, *, together: bool, of_signals: bool
+) -> SigmaDeltaSite:
     """Give a site its neurons, and the operator before it its bias."""
     module, record = cast(SigmaDelta, visit.module), visit.record
     search = PowersSearch(
@@ -126,6 +134,7 @@ def _calibrate_site(walk: DifferentialWalk, visit: SiteVisit, octaves: int | Non
         signed=module.signed,
         dead_zone=module.dead_zone,
         together=together,
+        of_signals=of_signals,
     )
     powers = search.best(octaves)
     values = partial(search.told, powers)

@@ -11,13 +11,15 @@ from torch import Tensor, fx
 from snnconv.convert.calibration.batches import evenly
 from snnconv.convert.calibration.bias import add_bias, bias_carrier
 from snnconv.convert.calibration.frontier import Frontier
+from snnconv.convert.calibration.ridge import correct_layer, is_correctable
 from snnconv.convert.calibration.telling_record import TellingRecord, observe_values
-from snnconv.graph.access import calls, module_of, operands, samples_within
+from snnconv.graph.access import calls, module_of, operands, samples_within, shared_parameters
 from snnconv.model import SNN, Model
-from snnconv.neurons import SpikingSite
+from snnconv.neurons import Coupling, SpikingSite
 from snnconv.neurons.site import along_channels
 from snnconv.progress import Progress
 from snnconv.spiking.sites import channel_axis
+from snnconv.spiking.temporal import analyse
 
 __all__ = ["DifferentialWalk", "SiteVisit", "fitting_bias"]
 
@@ -26,6 +28,7 @@ BYTES = 1 << 30  # of the largest activation of all images and steps
 ELEMENTS = 1 << 23  # of the largest activation of one batch, over all steps
 UNITS, RECORDED = 1 << 13, 1 << 22  # units of a channel that are observed, and those of all channels and steps
 TRIED, TRIED_IN_ALL = 1 << 10, 1 << 18  # the same, that every candidate is tried on
+UNITS_OF_FEW, TRIED_OF_FEW = 1 << 17, 1 << 14  # of all channels together, where those are less than 16
 CORRECTIONS = 2  # of a bias: the second mends what the first shifted over a message
 
 
@@ -57,9 +60,11 @@ class DifferentialWalk:
         ann: ANN with the same sites.
         snn: Differential network, whose sites and biases may change when they are reached.
         batches: Normalised images, `[B, ...]` each; at most IMAGES of them are used, fewer where they are large.
+        correct_weights: True to correct each layer's weights before the sites behind it are reached (ridge.py).
     """
 
-    def __init__(self, ann: Model, snn: SNN, batches: Sequence[Tensor]) -> None:
+    def __init__(self, ann: Model, snn: SNN, batches: Sequence[Tensor], *, correct_weights: bool = False) -> None:
+        self.correct_weights = correct_weights
         self.ann, self.snn, self.timesteps = ann, snn, snn.timesteps
         count = min(IMAGES, samples_within(ann.graph, BYTES // 4, self.timesteps))
         images = torch.cat(evenly(batches, count))
@@ -74,12 +79,16 @@ class DifferentialWalk:
         graph = self.snn.graph
         twins = iter(calls(self.ann.graph))
         nodes = calls(graph)
+        shared = shared_parameters(graph)
+        temporal = analyse(graph, Coupling.DIFFERENTIAL).temporal
         with Frontier(self.ann.graph, self.parts) as ann_walk, Frontier(graph, self.parts) as walk:
             self._walk = walk
             for node in progress(nodes, "calibrating steps", len(nodes)):
                 module = module_of(graph, node)
                 if isinstance(module, SpikingSite):
                     yield self._visit(node, module, ann_walk, _reach(ann_walk, twins, node), walk)
+                elif self.correct_weights and is_correctable(module, shared) and node in temporal:
+                    correct_layer(node, _reach(ann_walk, twins, node), walk, ann_walk)
                 walk.run(node)
         graph.recompile()
 
@@ -88,10 +97,10 @@ class DifferentialWalk:
     ) -> SiteVisit:
         axis = channel_axis(self.snn.graph, node)
         channels = 1 if axis is None else int(node.meta["shape"][axis - 1])
-        units = max(1, min(UNITS, RECORDED // (channels * self.timesteps)))
+        units = max(1, min(max(UNITS, UNITS_OF_FEW // channels), RECORDED // (channels * self.timesteps)))
         targets = ann_walk.values(twin)
         halves = observe_values(node, self.timesteps, axis, walk, targets, units, self.generator)
-        tried = max(1, min(TRIED, TRIED_IN_ALL // channels) // len(halves))
+        tried = max(1, min(max(TRIED, TRIED_OF_FEW // channels), TRIED_IN_ALL // channels) // len(halves))
         carrier = None if axis is None else bias_carrier(self.snn.graph, node)
         few = tuple(half.part(tried) for half in halves)
         return SiteVisit(node, module, axis, few, TellingRecord.joined(halves), carrier)

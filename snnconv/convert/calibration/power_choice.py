@@ -10,6 +10,11 @@ each channel gets the θ and R_0 of a grid, and all channels of a site the K, wi
     e + p·n         p = PRICE times the least e that a channel of the site can have, on average
 
 A later layer tracks what it is told at every step, so that earlier steps count as well, the less the earlier they are.
+In transformers and their like a is the value z_T that the site is told last, and messages are free (p = 0). The error
+of what a site is told grows from block to block there. Measured against the ANN, the least error is that of neurons
+which tell less than they are told, and a price in units of it silences the many small values that norms and attention
+live on: each site gains, the answer loses (docs/transformers.md).
+
 R_0 is what readers take for granted: a unit tells its distance from there instead of from 0. The price is relative to
 the error that the site has in any case, most of it from what it is told: a message is not worth what nobody can see.
 
@@ -20,6 +25,7 @@ cross-validation: channels choose on one half of the images, and are judged on t
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -37,6 +43,7 @@ FEWEST_OCTAVES = 5  # of the search: every candidate for R_0 is a sum of the sma
 HALF_OCTAVES = (0, -8, -7, -6, -5, -4, -3, -2, -1, 1, 2)  # the layer's own size first: it is taken where all are equal
 FACTORS = tuple(2.0 ** (half / 2) for half in HALF_OCTAVES)  # candidates for θ, in units of the layer's size
 FLOORS = (0.0, 0.12, 0.25, 0.35, 0.5, 0.7, 1.0)  # candidates for the share of it that no channel goes below
+FAR = 2  # octaves above the layer's size from which values that few units have get candidates of their own
 STARTS = (0.0, 1 / 8, 1 / 4, 1 / 2)  # candidates for R_0, in units of θ
 STEP_WEIGHT = 0.2  # w
 PRICE = 0.12
@@ -61,6 +68,7 @@ class PowersSearch:
         signed: True where values have a sign.
         dead_zone: Least magnitude that is told, in units of the smallest message.
         together: True for one θ and R_0 for all channels.
+        of_signals: True in a network with norms or attention: a is z_T, and messages are free.
     """
 
     def __init__(
@@ -71,15 +79,22 @@ class PowersSearch:
         signed: bool,
         dead_zone: float,
         together: bool = False,
+        of_signals: bool = False,
     ) -> None:
-        self.halves, self.signed, self.dead_zone, self.together = halves, signed, dead_zone, together
+        self.signed, self.dead_zone, self.together = signed, dead_zone, together
         self.cap = cap if cap is None or cap.dim() == 0 else cap.unsqueeze(1)
+        self.price = 0.0 if of_signals else PRICE
+        self.halves = [half.tracked(self.cap, signed=signed) for half in halves] if of_signals else halves
+        halves = self.halves
         steps = len(halves[0].values)
         self.weights = torch.tensor([STEP_WEIGHT ** (steps - 1 - step) for step in range(steps)]).view(-1, 1, 1)
         self.channels = len(halves[0].activations)
         magnitudes = torch.cat([half.activations.abs().flatten() for half in halves])
         size = magnitudes.topk(max(1, round(len(magnitudes) * (1 - QUANTILE)))).values[-1]
-        self.size = size if size > 0 else magnitudes.max() if magnitudes.any() else torch.ones(())
+        largest = magnitudes.max()
+        self.size = size if size > 0 else largest if magnitudes.any() else torch.ones(())
+        rare = math.ceil(math.log2(max(1.0, float(largest / self.size))))
+        self.factors = (*FACTORS, *(2.0**octave for octave in range(FAR, rare + 1)))
 
     def told(self, powers: Powers, record: TellingRecord) -> Tensor:
         """Return what readers are told until each step, `[T, C, M]`."""
@@ -106,7 +121,7 @@ class PowersSearch:
     def best(self, octaves: int | None) -> Powers:
         """Return θ, R_0 and K with the least cost; K as given, where it is not None."""
         trial = self._try(self._starts(OCTAVES if octaves is None else octaves), octaves or OCTAVES)
-        price = PRICE * trial.errors.mean(0).amin(0).mean()
+        price = self.price * trial.errors.mean(0).amin(0).mean()
         floor = trial.safest_floor(price)
         chosen, cost = trial.least(price, floor)
         if octaves is not None:
@@ -127,9 +142,11 @@ class PowersSearch:
 
     def _try(self, starts: Sequence[Tensor], octaves: int) -> _Trial:
         """Return the errors and messages of each θ with each R_0."""
-        factors = [factor for _ in starts for factor in FACTORS]
+        factors = [factor for _ in starts for factor in self.factors]
         candidates = [
-            Powers((factor * self.size).expand(self.channels), start, octaves) for start in starts for factor in FACTORS
+            Powers((factor * self.size).expand(self.channels), start, octaves)
+            for start in starts
+            for factor in self.factors
         ]
         figures = []
         for half in self.halves:

@@ -25,7 +25,8 @@ class CalibrationSettings(Settings):
 
     method: str = option(
         AUTO,
-        "Method that finds ceilings and biases; auto: reconstruct where the budget allows, else bias.",
+        "Method that finds ceilings and biases; auto: reconstruct where the budget allows, else bias; with norms or "
+        "attention ridge.",
         names=("--calibration",),
         choices=lambda: ordered_methods(),
     )

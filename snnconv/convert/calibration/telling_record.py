@@ -34,6 +34,18 @@ class TellingRecord:
         places = torch.arange(min(units, there)) * there // min(units, there)
         return TellingRecord(self.values[:, :, places], self.activations[:, places])
 
+    def tracked(self, cap: Tensor | None, *, signed: bool) -> TellingRecord:
+        """Return the record of a site that should tell the value that it is told last, whatever the ANN's is.
+
+        Args:
+            cap: Value at which the activation saturates, for all channels or one a channel `[C, 1]`; None: nowhere.
+            signed: True where values have a sign.
+        """
+        value = self.values[-1] if signed else self.values[-1].clamp(min=0)
+        if cap is not None:
+            value = torch.minimum(torch.maximum(value, -cap), cap)
+        return TellingRecord(self.values, value)
+
     def shifted(self, bias: Tensor) -> TellingRecord:
         """Return the record of a site that is told a bias more, `[C]`."""
         return TellingRecord(self.values + bias.unsqueeze(1), self.activations)

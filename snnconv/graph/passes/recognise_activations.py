@@ -22,7 +22,7 @@ from torch import nn
 from snnconv.graph.elementwise import Elementwise, Swish
 from snnconv.graph.passes.recognition import Rule, recognition
 from snnconv.graph.patterns import Either, Match, ModuleCall, Operand, Pattern, Product, Sum
-from snnconv.graph.selection import Comparison, Where
+from snnconv.graph.selection import Relation, Where
 
 __all__ = ["recognise_activations"]
 
@@ -75,7 +75,7 @@ def _chooses_activations(module: Where) -> bool:
     return not any(map(module.holds, module.NAMES))
 
 
-def _is_linear_above(module: Comparison) -> bool:
+def _is_linear_above(module: Relation) -> bool:
     constant = module.constant
     is_greater = module.function == "greater" and not module.constant_first
     return is_greater and constant is not None and bool((constant >= LINEAR_ABOVE).all())
@@ -92,7 +92,7 @@ MISH = _times(1.0, X, ModuleCall(nn.Tanh, (ModuleCall(nn.Softplus, (X,), _is_pla
 SOFTPLUS = Product(((ModuleCall(nn.Softplus, (SCALED,), _is_plain), 1.0),), "inverse")
 IN_PIECES = ModuleCall(
     Where,
-    (ModuleCall(Comparison, (SCALED,), _is_linear_above), X, SOFTPLUS),
+    (ModuleCall(Relation, (SCALED,), _is_linear_above), X, SOFTPLUS),
     lambda module: not any(map(module.holds, module.NAMES)),
 )
 HARD_SWISH = Either((_times(1 / 6, X, CLIPPED), _times(1.0, X, ModuleCall(nn.Hardsigmoid, (X,)))))

@@ -15,21 +15,27 @@ FEWEST_EPOCHS = 2
 
 @METHODS.register(AUTO)
 class Automatic(CorrectedBias):
-    """Reconstruction where there are images enough and it fits the budget, else bias correction."""
+    """Ridge regression in transformers, else reconstruction where it fits the budget, else bias correction."""
 
-    summary = "reconstruct where the budget allows, else bias"
+    summary = "ridge in networks with norms or attention, else reconstruct where the budget allows, else bias"
     place = 0
     options = frozenset({"reconstruct_weights", "epochs", "budget_s"})
 
     def choose(self, job: CalibrationJob) -> MethodChoice:
-        """Return the settings of one of the two methods, and why that one."""
+        """Return the settings of one of the three methods, and why that one."""
         from snnconv.convert.calibration.cost import estimated_seconds
         from snnconv.convert.calibration.reconstruct import EPOCHS
+        from snnconv.spiking.signals import reads_signals
 
         settings, ann, images = job.settings, job.ann, sum(map(len, job.batches))
         bias = replace(settings, method="bias", reconstruct_weights=False, epochs=None)
         if not job.real:
             return MethodChoice(bias, "there is no calibration data")
+        if reads_signals(ann.graph) and not settings.reconstruct_weights and settings.epochs is None:
+            return MethodChoice(
+                replace(bias, method="ridge"),
+                "neurons fire norms or attention, where weights in closed form take away most of the error",
+            )
         if images < FEWEST_IMAGES:
             return MethodChoice(
                 bias, f"{images} {ann.input.noun}s are fewer than the {FEWEST_IMAGES} that 'reconstruct' needs"
