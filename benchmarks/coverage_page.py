@@ -1,6 +1,6 @@
 """Write docs/coverage.md from the results of `benchmarks.coverage`; nothing is measured.
 
-    python -m benchmarks.coverage_page benchmarks/results/coverage.json --output docs/coverage.md
+python -m benchmarks.coverage_page benchmarks/results/coverage.json --output docs/coverage.md
 """
 
 from __future__ import annotations
