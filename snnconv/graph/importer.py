@@ -166,8 +166,8 @@ class _Importer:
         if not is_tail(nodes, self.left_out) or self.not_finite:
             return
         read = boundary(self.left_out, self.values)
-        kept = [value.name for value in self.proto.output if value.name in self.values]
-        names = list(dict.fromkeys([*kept, *read]))
+        known = [value.name for value in self.proto.output if value.name in self.values]
+        names = list(dict.fromkeys([*known, *read]))
         if not read or any(value.batch_axis or value.merged > 1 or value.rows for value in read.values()):
             return
         self.outputs, self.refused = names, []

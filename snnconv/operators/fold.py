@@ -32,6 +32,11 @@ def _write(module: nn.Fold, emission: Emission, inputs: Sequence[str], name: str
     return emission.node("Col2Im", operands, name, dilations=dilations, pads=[*pads, *pads], strides=strides)
 
 
+def _dense(module: nn.Fold, inputs: int, outputs: int) -> Work:
+    """One addition an element of a block."""
+    return Work(0, inputs)
+
+
 FOLD = register_operator(
     Operator(
         modules=(nn.Fold,),
@@ -40,7 +45,7 @@ FOLD = register_operator(
         time=Time.AFFINE,
         activation=NeuronPlace.NONE,
         of_steps=False,
-        cost=Cost(dense=lambda module, inputs, outputs: Work(0, inputs), arrival=Arrival.ADDED),
+        cost=Cost(dense=_dense, arrival=Arrival.ADDED),
         routes=NoForm("sums of spikes are no spikes"),
         shape=None,
         forms={"hardware": NO_INTEGERS, "int8": IN_FLOAT, "nir": NO_NIR},

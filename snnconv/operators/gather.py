@@ -82,8 +82,8 @@ def _read_nd(node: NodeView) -> Call:
         raise Refusal(f"its indices leave axes of sizes {list(sizes)}, or there are none")
     indices = np.ravel_multi_index(tuple(np.moveaxis(places % limits, -1, 0)), sizes).reshape(-1)
     flat = Reshape(Fraction(1), [math.prod(sizes), *rest])
-    found = Reshape(Fraction(1), [*places.shape[1:-1], *rest])
-    return Call((flat, Gather(1, [int(index) for index in indices]), found))
+    after = Reshape(Fraction(1), [*places.shape[1:-1], *rest])
+    return Call((flat, Gather(1, [int(index) for index in indices]), after))
 
 
 def _write(module: Gather, emission: Emission, inputs: Sequence[str], name: str) -> str:
