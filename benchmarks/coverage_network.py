@@ -18,6 +18,7 @@ BUILT = (96, 128)  # sides for which such a network is built anew where it takes
 AT_OWN_SIZE = ("vgg11",)  # whose head is another one on small images
 FEW_PARAMETERS = 3_000_000  # networks with fewer see images of their own size
 LAST_SCALE = 0.25  # of batch-norms and layer scales at the ends of residual branches, which timm starts at or near 0
+SPREAD = 0.02  # standard deviation of the weights of layers that timm starts at 0: heads, of which all logits were 0
 SLIGHT = 0.1  # magnitude below which scales that are all equal count as such
 LEAST_VARIANCE = (
     0.01  # of a batch-norm's channel, to their median: one silent on these images is not blown up on others
@@ -224,6 +225,9 @@ def settle(module: Any, images: Any, shift: float) -> None:
     momenta = [norm.momentum for norm in norms]
     module.eval()
     with torch.no_grad():
+        for part in module.modules():
+            if isinstance(part, (torch.nn.Linear, torch.nn.Conv2d)) and not part.weight.any():
+                torch.nn.init.trunc_normal_(part.weight, std=SPREAD)
         for parameter in module.parameters():
             if parameter.numel() and 0 < parameter.abs().max() < SLIGHT and parameter.min() == parameter.max():
                 parameter.fill_(LAST_SCALE)

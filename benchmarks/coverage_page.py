@@ -1,8 +1,6 @@
 """Write docs/coverage.md from the results of `benchmarks.coverage`; nothing is measured.
 
-    python -m benchmarks.coverage_page benchmarks/results/coverage.json --output docs/coverage.md
-
-`--unshifted benchmarks/results/coverage-unshifted.json` adds the part about networks without shifts.
+python -m benchmarks.coverage_page benchmarks/results/coverage.json --output docs/coverage.md
 """
 
 from __future__ import annotations
@@ -16,13 +14,24 @@ from statistics import median
 from textwrap import fill
 from typing import Any
 
-from benchmarks.coverage import FEW_PARAMETERS, FIGURES, IMAGES, LAST_SCALE, LEVELS, TIMESTEPS
-from benchmarks.coverage_causes import count_causes, short_causes
+from benchmarks.coverage import FIGURES, sweep_names
+from benchmarks.coverage_causes import short_causes
+from benchmarks.coverage_network import (
+    BUILT,
+    FEW_PARAMETERS,
+    IMAGES,
+    LAST_SCALE,
+    LEVELS,
+    SHIFT,
+    SMALL,
+    SPREAD,
+    TIMESTEPS,
+)
 
 Row = dict[str, Any]
 
 WIDTH = 120
-COMMON = 2  # networks that a cause must stand in to have a line of its own
+NAMES = {"error": "mean"}  # of figures, where the page has another
 
 HEAD = """# Coverage of timm
 
@@ -34,80 +43,84 @@ stands in the way of the others. Weights are random with a fixed seed, so this s
 
 ```sh
 python -m benchmarks.coverage --jobs 2 --output benchmarks/results/coverage.json
-python -m benchmarks.coverage --jobs 2 --shift 0 --output benchmarks/results/coverage-unshifted.json
-python -m benchmarks.coverage_page benchmarks/results/coverage.json \\
-    --unshifted benchmarks/results/coverage-unshifted.json --output docs/coverage.md
+python -m benchmarks.coverage --resume --output benchmarks/results/coverage.json
+python -m benchmarks.coverage_page benchmarks/results/coverage.json --output docs/coverage.md
 ```
 
-The last command writes this page from the results; it measures nothing.
+The second command measures what an interrupted run has left; the last writes this page and measures nothing.
 
 ## Which networks
 
 Of every family of timm the smallest network is taken, by number of parameters. Where that one is not made of ReLU and
 its kin but another of the family is, the smallest such network is taken too. Some widely used networks are added.
 
-## What is refused
-
-Every obstacle is named before any work begins. These causes stand in {common} networks or more:
-
-| cause | networks | nodes |
-|---|---|---|
-{causes}
-
 ## How it was measured
 
-* **Conversion**: T={timesteps}, L={levels} (N={total}), `calibration="bias"` with {images} synthetic images.
-* **Batch-norms** have the statistics of {images} synthetic images. Scales that timm starts at 0 are set to {scale},
-  since else most of a network would pass nothing on.
-* **Shifts of batch-norms** are {shift:g}: about 84 % of the units behind them are then active. With 0, as timm starts
-  them, random deep networks are chaotic ([below](#without-shifts)).
-* **Side of the images**: networks with more than {few} million parameters see smaller images, where they can.
+* **Mean coupling**: T={timesteps}, L={levels} (N={total}), `calibration="bias"` with {images} synthetic images.
+* **Differential coupling**: T={timesteps}, messages of powers of two, the same images.
+* **Batch-norms** have the statistics of {images} synthetic images and shifts of {shift:g}: about 84 % of the units
+  behind them are then active. With 0, as timm starts them, random deep networks are chaotic (`--shift 0`).
+* **Scales** that timm starts at or near 0 (batch-norms and layer scales at the ends of residual branches) are set to
+  {scale}, since else most of a network would pass nothing on; layers whose weights timm starts at 0 get normal ones of
+  deviation {spread}.
+* **Side of the images**: networks with more than {few} million parameters see the smallest of {sides} pixels that they
+  can take or be built for, others images of their own size.
 
 ## Converted
 
-* **error**: distance of the quantized network's logits to those of the ANN on {images} other synthetic images, relative
-  to the ANN's. Both are centred over the images: a network with the same logits for every image has an error of 1.
-* **fitted**: the same on the calibration images. So few images do not show all that deep layers can meet: where this is
-  small and the error is not, activations of other images passed the ceilings.
-* **rounding**: how far the ANN's own logits move if every active unit of every site is given noise of the size of its
-  rounding (uniform, one level wide). An error of this size is what N levels cost this network. Only what is above it
-  can be the conversion's fault.
+* **mean**, **differential**: distance of the spiking network's logits to those of the ANN on {images} other synthetic
+  images, relative to the ANN's. Both are centred over the images: a network with the same logits for every image has an
+  error of 1.
+* **fitted**: that of mean coupling on the calibration images. So few images do not show all that deep layers can meet:
+  where this is small and the error is not, activations of other images passed the ceilings.
+* **rounding**: how far the logits move if every active unit of every site has noise of the size of its rounding
+  (uniform, one level wide) in place of the rounding. An error of this size is what N levels cost this network. Only
+  what is above it can be the conversion's fault.
 * **noise**: how far the ANN's own logits move if noise of 1 % is added to the images. A large figure means that the
   network magnifies small differences.
-* **s**: seconds for loading, converting and comparing.
+* **imported**: largest difference of the imported network's logits to onnxruntime's on the exported file, relative to
+  the largest logit.
+* **s**, **GiB**: seconds for building or reading, converting twice and comparing, with other work on the same cores;
+  peak memory of the process.
 
 {medians}
 
-| network | family | sites | error | fitted | rounding | noise | side | s |
-|---|---|---|---|---|---|---|---|---|
+| network | family | sites | mean | fitted | differential | rounding | noise | imported | side | s | GiB |
+|---|---|---|---|---|---|---|---|---|---|---|---|
 {converted}
+{refused}{unreached}"""
 
+REFUSED = """
 ## Refused
 
 In brackets the number of nodes.
 
 | network | family | refused for | s |
 |---|---|---|---|
-{refused}
+{lines}
 """
 
-UNSHIFTED = """
-## Without shifts
+UNREACHED = """
+## Not run
 
-The same networks with batch-norm shifts of 0 (`--shift 0`):
-
-{figures}
-
-Noise of 1 % alone moves the logits of these networks as far as the last line says: they magnify whatever is added to
-them, the rounding to N={total} levels too. Trained networks do not ([calibration.md](calibration.md#figures)).
+{names}
 """
 
 
-def page(rows: Sequence[Row], where: dict[str, Any], shift: float) -> str:
-    """Return the document up to the part without shifts: converted networks first, then the others."""
+def page(rows: Sequence[Row], where: dict[str, Any], names: Sequence[str]) -> str:
+    """Return the document: converted networks first, then the others.
+
+    Args:
+        rows: Results of the networks that were measured.
+        where: Environment of the measurement.
+        names: All networks of the sweep.
+    """
     counts = Counter(row["outcome"] for row in rows)
     outcomes = ", ".join(f"{counts[outcome]} {outcome}" for outcome in ("converted", "failed", "refused"))
     ordered = sorted(rows, key=lambda row: (row["family"], row["network"]))
+    left = [name for name in names if name not in {row["network"] for row in rows}]
+    unreached = f", {len(left)} not run" if left else ""
+    refused = [_refused_line(row) for row in ordered if row["outcome"] != "converted"]
     return HEAD.format(
         timm=where["timm"],
         images=IMAGES,
@@ -115,34 +128,20 @@ def page(rows: Sequence[Row], where: dict[str, Any], shift: float) -> str:
         levels=LEVELS,
         total=TIMESTEPS * LEVELS,
         scale=LAST_SCALE,
+        spread=SPREAD,
         few=FEW_PARAMETERS // 1_000_000,
-        shift=shift,
-        common=("no", "one", "two")[COMMON],
-        causes="\n".join(cause_lines(rows)),
+        sides=", ".join(map(str, sorted({*SMALL, *BUILT}))),
+        shift=SHIFT,
         summary=fill(
-            f"**{len(rows)} networks: {outcomes}.** Measured on {where['cores']} cores ({where['processor']}), "
-            f"{where['date']}.",
+            f"**{len(rows) + len(left)} networks: {outcomes}{unreached}.** Measured on {where['cores']} cores "
+            f"({where['processor']}), {where['date']}.",
             WIDTH,
         ),
         medians=median_table(rows),
         converted="\n".join(_converted_line(row) for row in ordered if row["outcome"] == "converted"),
-        refused="\n".join(_refused_line(row) for row in ordered if row["outcome"] != "converted"),
+        refused=REFUSED.format(lines="\n".join(refused)) if refused else "",
+        unreached=UNREACHED.format(names=fill(", ".join(left), WIDTH)) if left else "",
     )
-
-
-def cause_lines(rows: Sequence[Row]) -> list[str]:
-    """Return a line for each common cause: how many networks and how many nodes it stands in the way of."""
-    networks: Counter[str] = Counter()
-    nodes: Counter[str] = Counter()
-    for row in rows:
-        counts = count_causes(row.get("reasons", {}))
-        networks.update(counts.keys())
-        nodes.update(counts)
-    return [
-        f"| {name} | {count} | {nodes[name]:,} |"
-        for name, count in sorted(networks.items(), key=lambda item: (-item[1], -nodes[item[0]], item[0]))
-        if count >= COMMON
-    ]
 
 
 def median_table(rows: Sequence[Row]) -> str:
@@ -152,19 +151,18 @@ def median_table(rows: Sequence[Row]) -> str:
         [
             "| over all that converted | median | largest |",
             "|---|---|---|",
-            *(f"| {key} | {median(column):.3f} | {max(column):.3f} |" for key, column in values.items() if column),
+            *(
+                f"| {NAMES.get(key, key)} | {median(column):.2g} | {max(column):.2g} |"
+                for key, column in values.items()
+                if column
+            ),
         ]
     )
 
 
-def unshifted(rows: Sequence[Row]) -> str:
-    """Return the last part of the document: the figures of a run with `--shift 0`."""
-    return UNSHIFTED.format(figures=median_table(rows), total=TIMESTEPS * LEVELS)
-
-
 def _converted_line(row: Row) -> str:
-    figures = [f"{row[key]:.3f}" for key in FIGURES]
-    return _line([row["network"], row["family"], row["sites"], *figures, row["side"], row["seconds"]])
+    figures = [f"{row[key]:.2g}" if key == "imported" else f"{row[key]:.3f}" for key in FIGURES]
+    return _line([row["network"], row["family"], row["sites"], *figures, row["side"], row["seconds"], row["gib"]])
 
 
 def _refused_line(row: Row) -> str:
@@ -181,14 +179,10 @@ def main() -> None:
     """Read the results, and write the page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("results", type=Path, help="JSON of benchmarks.coverage")
-    parser.add_argument("--unshifted", type=Path, help="JSON of a run with --shift 0")
     parser.add_argument("--output", type=Path, required=True, help="the page")
     options = parser.parse_args()
     results = json.loads(options.results.read_text())
-    text = page(results["rows"], results["environment"], results["shift"])
-    if options.unshifted:
-        text += unshifted(json.loads(options.unshifted.read_text())["rows"])
-    options.output.write_text(text)
+    options.output.write_text(page(results["rows"], results["environment"], sweep_names()))
 
 
 if __name__ == "__main__":

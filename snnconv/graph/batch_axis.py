@@ -159,6 +159,18 @@ def _gather(view: NodeView, batch: int, rank: int) -> Placed:
     return Placed(_with(view, axis=_ours(axis, batch, rank)), batch + (added if axis < batch else 0))
 
 
+def _gather_nd(view: NodeView, batch: int, rank: int) -> Placed:
+    """Elements of the axes before the batch's are in the graph elements of the axes right behind it."""
+    places = view.need_constant(1)
+    depth = places.shape[-1]
+    if view.int_attribute("batch_dims", 0) or depth > batch:
+        raise Refusal("it acts across the batch axis, which was moved")
+    changed = _with(view, batch_dims=1)
+    operand = places[None]
+    changed.operands = [view.operand(0), Constant((operand, operand), f"{view.outputs[0]}.indices")]
+    return Placed(changed, batch - depth + places.ndim - 1)
+
+
 def _dropped(axes: Sequence[int], batch: int, rank: int) -> int:
     """Return the axis of the batch once others are gone."""
     return batch - sum(axis % rank < batch for axis in axes)
@@ -382,6 +394,7 @@ PLACEMENTS: dict[str, Placement] = {
     "Concat": _one_axis(None),
     "Expand": _expand,
     "Gather": _gather,
+    "GatherND": _gather_nd,
     "LpNormalization": _one_axis(-1),
     "MatMul": _matmul,
     "Reshape": _reshape,

@@ -8,7 +8,7 @@ from dataclasses import replace
 from torch import fx, nn
 
 from snnconv.graph.naming import Names
-from snnconv.graph.node import PROBES, Activation, Call, NodeView, Refusal
+from snnconv.graph.node import PROBES, Activation, Call, EmptyTensor, NodeView, Refusal
 from snnconv.graph.operator import output_shape
 
 __all__ = ["GraphBuilder"]
@@ -92,5 +92,5 @@ def _probe(module: nn.Module, operands: tuple[Activation, ...], probe: int) -> t
         stated = ", ".join(str(list(shape[1:])) for shape in shapes)
         raise Refusal(f"it cannot take inputs of shape {stated} beside the batch: {error}") from error
     if 0 in shape:
-        raise Refusal(f"its output has shape {list(shape[1:])} beside the batch: an axis of length 0 holds nothing")
+        raise EmptyTensor(shape)
     return shape

@@ -23,9 +23,11 @@ from snnconv.graph.inlining import inline_functions
 from snnconv.graph.naming import readable_name
 from snnconv.graph.node import (
     HANDLERS,
+    PROBES,
     Activation,
     Call,
     Constant,
+    EmptyTensor,
     NodeView,
     Operand,
     Pieces,
@@ -53,7 +55,7 @@ __all__ = ["Imported", "import_graph"]
 
 SHOWN = 3  # nodes that a warning names
 # Operators whose constants are no weights, and infinite with good reason.
-BOUNDS = ("Clip", "Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Pad", "Where")
+BOUNDS = ("Clip", "Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Max", "Min", "Pad", "Where")
 MASKED = ("Add", "Sub")  # by constants of which some are minus infinity
 
 
@@ -164,8 +166,8 @@ class _Importer:
         if not is_tail(nodes, self.left_out) or self.not_finite:
             return
         read = boundary(self.left_out, self.values)
-        kept = [value.name for value in self.proto.output if value.name in self.values]
-        names = list(dict.fromkeys([*kept, *read]))
+        known = [value.name for value in self.proto.output if value.name in self.values]
+        names = list(dict.fromkeys([*known, *read]))
         if not read or any(value.batch_axis or value.merged > 1 or value.rows for value in read.values()):
             return
         self.outputs, self.refused = names, []
@@ -260,9 +262,23 @@ class _Importer:
             self._add(node, place, calls)
             for kind in {call.narrowed for call in calls} - {""}:
                 self.narrowed.setdefault(kind, []).append(view.name)
+        except EmptyTensor as refusal:
+            return self._take_empty(node, refusal.shape) or self._refuse(view, refusal)
         except Refusal as refusal:
-            self.refused.append(view.refusal(str(refusal)))
+            return self._refuse(view, refusal)
+        return True
+
+    def _refuse(self, view: NodeView, refusal: Refusal) -> bool:
+        self.refused.append(view.refusal(str(refusal)))
+        return False
+
+    def _take_empty(self, node: onnx.NodeProto, shape: tuple[int, ...]) -> bool:
+        """Import a slice of no elements, which is joined to others and nothing else."""
+        readers = [reader.op_type for reader in self.proto.node if node.output[0] in reader.input]
+        if node.op_type != "Slice" or set(readers) != {"Concat"} or shape[0] != PROBES[0]:
             return False
+        first, second = (np.zeros((probe, *shape[1:]), np.float32) for probe in PROBES)
+        self.values[node.output[0]] = Constant((first, second), node.output[0])
         return True
 
     def _resolve(self, node: onnx.NodeProto, view: NodeView) -> dict[str, Operand]:

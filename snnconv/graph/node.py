@@ -27,6 +27,7 @@ __all__ = [
     "Activation",
     "Call",
     "Constant",
+    "EmptyTensor",
     "Kind",
     "NodeView",
     "Operand",
@@ -44,6 +45,18 @@ Kind = Literal["float", "int", "bool"]
 
 class Refusal(Exception):  # noqa: N818 - not an error yet: the importer gathers them all
     """A handler cannot take its node, with the reason."""
+
+
+class EmptyTensor(Refusal):
+    """A refusal because an axis of the output has length 0.
+
+    Args:
+        shape: Shape at the first probe batch size.
+    """
+
+    def __init__(self, shape: Shape) -> None:
+        super().__init__(f"its output has shape {list(shape[1:])} beside the batch: an axis of length 0 holds nothing")
+        self.shape = shape
 
 
 @dataclass(frozen=True)

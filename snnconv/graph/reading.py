@@ -296,8 +296,8 @@ def in_order(model: onnx.ModelProto) -> onnx.ModelProto:
     graph = model.graph
     outputs = [name for node in graph.node for name in node.output if name]
     makers = {name: at for at, node in enumerate(graph.node) for name in node.output if name}
-    for given in (*graph.input, *graph.initializer):
-        makers.pop(given.name, None)
+    for source in (*graph.input, *graph.initializer):
+        makers.pop(source.name, None)
     needs = [{makers[name] for name in _reads(node) if name in makers} for node in graph.node]
     if len(set(outputs)) < len(outputs) or all(max(before, default=-1) < at for at, before in enumerate(needs)):
         return model

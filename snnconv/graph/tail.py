@@ -63,13 +63,13 @@ def is_tail(refused: Sequence[onnx.NodeProto], left_out: Sequence[onnx.NodeProto
 
 def boundary(left_out: Sequence[onnx.NodeProto], values: Mapping[str, Operand]) -> dict[str, Activation]:
     """Return what the nodes that are left out read of the others, by name; of several names of one value, the first."""
-    found: dict[str, Activation] = {}
+    operands: dict[str, Activation] = {}
     for name in (name for node in _with_inner(left_out) for name in node.input):
         value = values.get(name)
         is_input = isinstance(value, Activation) and (value.module is None or isinstance(value.module, Part))
         if isinstance(value, Activation) and not is_input:
-            found.setdefault(name, value)
-    return found
+            operands.setdefault(name, value)
+    return operands
 
 
 def left_out_text(left_out: Sequence[onnx.NodeProto], outputs: Sequence[str]) -> str:

@@ -24,14 +24,19 @@ from snnconv.operators.forms import IN_FLOAT
 
 
 def _read(node: NodeView) -> Call:
-    positions = tuple(i for i in range(len(node.operands)) if not node.is_constant(i))
+    parts = [i for i, operand in enumerate(node.operands) if not (isinstance(operand, Constant) and _is_empty(operand))]
+    positions = tuple(i for i in parts if not node.is_constant(i))
     axis = node.axis(int(node.attributes["axis"]), node.rank(positions[0]))
     constants = {
-        position: _per_sample(operand, node, positions[0])
-        for position, operand in enumerate(node.operands)
+        place: _per_sample(operand, node, positions[0])
+        for place, operand in enumerate(node.operands[i] for i in parts)
         if isinstance(operand, Constant)
     }
-    return Call((Concat(axis, constants),), positions)
+    return Call((Concat(axis, constants),) if len(parts) > 1 else (), positions)
+
+
+def _is_empty(constant: Constant) -> bool:
+    return constant.values[0].size == 0
 
 
 def _per_sample(constant: Constant, node: NodeView, position: int) -> torch.Tensor:

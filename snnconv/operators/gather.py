@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from fractions import Fraction
 
@@ -51,12 +52,6 @@ def _strided(node: NodeView) -> Call | None:
     return Call((Reshape(1 / size, [int(size), *rest]), take, Reshape(Fraction(1), [*alike.shape, *rest])))
 
 
-def _read_pairs(node: NodeView) -> Call:
-    call = taken_of_each_sample(node)
-    assert call is not None
-    return call
-
-
 def _elements(node: NodeView) -> Call:
     axis = node.axis(node.int_attribute("axis", 0))
     places, size = node.need_constant(1), node.shape()[axis]
@@ -71,6 +66,24 @@ def _elements(node: NodeView) -> Call:
         return Call((take,))
     shape = node.shape()
     return Call((take, Reshape(Fraction(1), [*shape[1:axis], *places.shape, *shape[axis + 1 :]])))
+
+
+def _read_nd(node: NodeView) -> Call:
+    """Elements of several axes, the first behind the batch's; by positions that are activations along one."""
+    if (call := None if node.is_constant(1) else taken_of_each_sample(node)) is not None:
+        return call
+    places, shape = node.need_constant(1), node.shape()
+    depth = places.shape[-1]
+    if node.int_attribute("batch_dims", 0) != 1 or places.shape[0] != 1 or depth >= len(shape):
+        raise Refusal("it takes other elements of each sample, or acts across the batch axis")
+    sizes, rest = shape[1 : depth + 1], shape[depth + 1 :]
+    limits = np.array(sizes)
+    if places.size == 0 or (places < -limits).any() or (places >= limits).any():
+        raise Refusal(f"its indices leave axes of sizes {list(sizes)}, or there are none")
+    indices = np.ravel_multi_index(tuple(np.moveaxis(places % limits, -1, 0)), sizes).reshape(-1)
+    flat = Reshape(Fraction(1), [math.prod(sizes), *rest])
+    after = Reshape(Fraction(1), [*places.shape[1:-1], *rest])
+    return Call((flat, Gather(1, [int(index) for index in indices]), after))
 
 
 def _write(module: Gather, emission: Emission, inputs: Sequence[str], name: str) -> str:
@@ -92,4 +105,6 @@ GATHER = register_operator(
         forms={"hardware": NO_INTEGERS, "int8": IN_FLOAT, "nir": NO_NIR},
     )
 )
-PAIRS = register_composed(Composed(reads={("", "GatherND"): _read_pairs}, made_of=(Expand, GatherElements, Reshape)))
+GATHER_ND = register_composed(
+    Composed(reads={("", "GatherND"): _read_nd}, made_of=(Expand, Gather, GatherElements, Reshape))
+)

@@ -180,6 +180,7 @@ EXAMPLES = [
     Example(m.Resize([2.0, 2.0], scaled=True)),
     Example(m.Resize([9, 3], "linear")),
     Example(m.Resize([9, 3], "cubic")),
+    Example(nn.Fold((5, 7), (2, 3), padding=1, stride=2), ((18, 12),)),
     Example(nn.SELU()),
     Example(nn.SiLU()),
     Example(nn.Sigmoid()),

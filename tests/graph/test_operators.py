@@ -660,6 +660,20 @@ RESIZE = [
     ),
     *(
         Case(
+            "Col2Im",
+            (3 * 6, length),
+            {"i": ints(5, 7), "b": ints(2, 3)},
+            attributes,
+            opsets=(18, 99),
+        )
+        for length, attributes in [
+            (20, {}),
+            (12, {"strides": [2, 2], "pads": [1, 1, 1, 1]}),
+            (9, {"dilations": [2, 2], "strides": [1, 1]}),
+        ]
+    ),
+    *(
+        Case(
             "Resize",
             image(5, 6),
             {"r": None, "s": None, "n": ints(*sizes)},

@@ -251,3 +251,54 @@ def test_cntk_style_network() -> None:
         kind = helper.np_dtype_to_tensor_dtype(value.dtype)
         model.graph.input.append(helper.make_tensor_value_info(name, kind, value.shape))
     check(model)
+
+
+def test_elements_of_each_sample_from_all_flattened() -> None:
+    """What torch's as_strided is exported as."""
+    nodes = [
+        node("Shape", ["x"], "batch", start=0, end=1),
+        node("Squeeze", ["batch"], "count"),
+        node("Range", ["zero", "count", "one"], "members"),
+        node("Mul", ["members", "size"], "starts"),
+        node("Unsqueeze", ["starts", "axes"], "first"),
+        node("Add", ["first", "places"], "indices"),
+        node("Reshape", ["x", "flat"], "row"),
+        node("Gather", ["row", "indices"], "y", axis=0),
+    ]
+    constants = {"zero": np.array(0), "one": np.array(1), "size": np.array(12), "axes": ints(1, 2), "flat": ints(-1)}
+    check(model_of(nodes, {**constants, "places": ints(3, 0, 11, 4, 4, 5).reshape(1, 2, 3)}, (3, 4)))
+
+
+def test_places_that_wander_from_sample_to_sample_are_refused() -> None:
+    nodes = [
+        node("Shape", ["x"], "batch", start=0, end=1),
+        node("Squeeze", ["batch"], "count"),
+        node("Range", ["zero", "count", "one"], "members"),
+        node("Reshape", ["x", "flat"], "row"),
+        node("Gather", ["row", "members"], "y", axis=0),
+    ]
+    constants = {"zero": np.array(0), "one": np.array(1), "flat": ints(-1)}
+    with pytest.raises(UnsupportedOperatorsError, match="across the batch"):
+        import_graph(model_of(nodes, constants, (3, 4)))
+
+
+@pytest.mark.parametrize("places", [ints(3, 0, -1).reshape(3, 1), ints(3, 0, -1, 1, 2, 1).reshape(1, 3, 2)])
+def test_elements_of_axes_before_the_batchs(places: np.ndarray) -> None:
+    nodes = [
+        node("Transpose", ["x"], "turned", perm=[1, 2, 0, 3]),
+        node("GatherND", ["turned", "places"], "taken"),
+        node("Transpose", ["taken"], "y", perm=[2, 0, 1, 3]),
+    ]
+    check(model_of(nodes, {"places": places}, (4, 3, 2)))
+
+
+def test_a_slice_of_nothing_is_joined() -> None:
+    """Tokens before the image's, of which there are none."""
+    nodes = [
+        node("Slice", ["x", "zero", "zero", "axis"], "none"),
+        node("Mul", ["x", "two"], "rest"),
+        node("Concat", ["none", "rest"], "joined", axis=1),
+        node("Concat", ["none", "joined", "x"], "y", axis=1),
+    ]
+    constants = {"zero": ints(0), "axis": ints(1), "two": np.float32(2)}
+    assert [kind for kind in modules_of(check(model_of(nodes, constants, (4, 3)))) if kind is Concat] == [Concat]

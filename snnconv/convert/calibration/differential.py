@@ -82,7 +82,6 @@ def calibrate_sigma_delta(
     octaves: int | None = None,
     *,
     ceilings: str | None = None,
-    correct_weights: bool | None = None,
     progress: Progress = no_progress,
 ) -> SigmaDeltaCalibration:
     """Give an ANN sigma-delta neurons whose thresholds, octaves, initial values and biases suit its activations.
@@ -93,20 +92,17 @@ def calibrate_sigma_delta(
         timesteps: T.
         octaves: K of every site; None: each site's own, by measurement.
         ceilings: "layer" for one threshold a site; "channel" or None: one a channel.
-        correct_weights: True to correct the weights of each layer, by what it is told at the last step (ridge.py);
-            None: in networks with norms or attention.
         progress: Display of the progress.
 
     Returns:
-        The spiking network, with other biases than the ANN's; where weights are corrected these are others too.
+        The spiking network, with the ANN's weights and other biases.
 
     Warns:
         SnnconvWarning: No unit of some site tells anything, because its messages are all too large.
     """
     snn = unroll(ann, partial(_uncalibrated, timesteps))
     signals = reads_signals(ann.graph)
-    corrects = signals if correct_weights is None else correct_weights
-    walk = DifferentialWalk(ann, snn, batches, correct_weights=corrects)
+    walk = DifferentialWalk(ann, snn, batches)
     sites: list[SigmaDeltaSite] = []
     silent: list[str] = []
     for visit in walk.visits(progress):

@@ -11,15 +11,13 @@ from torch import Tensor, fx
 from snnconv.convert.calibration.batches import evenly
 from snnconv.convert.calibration.bias import add_bias, bias_carrier
 from snnconv.convert.calibration.frontier import Frontier
-from snnconv.convert.calibration.ridge import correct_layer, is_correctable
 from snnconv.convert.calibration.telling_record import TellingRecord, observe_values
-from snnconv.graph.access import calls, module_of, operands, samples_within, shared_parameters
+from snnconv.graph.access import calls, module_of, operands, samples_within
 from snnconv.model import SNN, Model
-from snnconv.neurons import Coupling, SpikingSite
+from snnconv.neurons import SpikingSite
 from snnconv.neurons.site import along_channels
 from snnconv.progress import Progress
 from snnconv.spiking.sites import channel_axis
-from snnconv.spiking.temporal import analyse
 
 __all__ = ["DifferentialWalk", "SiteVisit", "fitting_bias"]
 
@@ -60,11 +58,9 @@ class DifferentialWalk:
         ann: ANN with the same sites.
         snn: Differential network, whose sites and biases may change when they are reached.
         batches: Normalised images, `[B, ...]` each; at most IMAGES of them are used, fewer where they are large.
-        correct_weights: True to correct each layer's weights before the sites behind it are reached (ridge.py).
     """
 
-    def __init__(self, ann: Model, snn: SNN, batches: Sequence[Tensor], *, correct_weights: bool = False) -> None:
-        self.correct_weights = correct_weights
+    def __init__(self, ann: Model, snn: SNN, batches: Sequence[Tensor]) -> None:
         self.ann, self.snn, self.timesteps = ann, snn, snn.timesteps
         count = min(IMAGES, samples_within(ann.graph, BYTES // 4, self.timesteps))
         images = torch.cat(evenly(batches, count))
@@ -79,16 +75,12 @@ class DifferentialWalk:
         graph = self.snn.graph
         twins = iter(calls(self.ann.graph))
         nodes = calls(graph)
-        shared = shared_parameters(graph)
-        temporal = analyse(graph, Coupling.DIFFERENTIAL).temporal
         with Frontier(self.ann.graph, self.parts) as ann_walk, Frontier(graph, self.parts) as walk:
             self._walk = walk
             for node in progress(nodes, "calibrating steps", len(nodes)):
                 module = module_of(graph, node)
                 if isinstance(module, SpikingSite):
                     yield self._visit(node, module, ann_walk, _reach(ann_walk, twins, node), walk)
-                elif self.correct_weights and is_correctable(module, shared) and node in temporal:
-                    correct_layer(node, _reach(ann_walk, twins, node), walk, ann_walk)
                 walk.run(node)
         graph.recompile()
 

@@ -10,10 +10,10 @@ each channel gets the θ and R_0 of a grid, and all channels of a site the K, wi
     e + p·n         p = PRICE times the least e that a channel of the site can have, on average
 
 A later layer tracks what it is told at every step, so that earlier steps count as well, the less the earlier they are.
-In transformers and their like a is the value z_T that the site is told last, and messages are free (p = 0). The error
-of what a site is told grows from block to block there. Measured against the ANN, the least error is that of neurons
-which tell less than they are told, and a price in units of it silences the many small values that norms and attention
-live on: each site gains, the answer loses (docs/transformers.md).
+In transformers and their like a is the value z_T that the site is told last, and messages are cheap. The error of what
+a site is told grows from block to block there. Measured against the ANN, the least error is that of neurons which tell
+less than they are told, and a price in units of it silences the many small values that norms and attention live on:
+each site gains, the answer loses (docs/transformers.md).
 
 R_0 is what readers take for granted: a unit tells its distance from there instead of from 0. The price is relative to
 the error that the site has in any case, most of it from what it is told: a message is not worth what nobody can see.
@@ -46,7 +46,7 @@ FLOORS = (0.0, 0.12, 0.25, 0.35, 0.5, 0.7, 1.0)  # candidates for the share of i
 FAR = 2  # octaves above the layer's size from which values that few units have get candidates of their own
 STARTS = (0.0, 1 / 8, 1 / 4, 1 / 2)  # candidates for R_0, in units of θ
 STEP_WEIGHT = 0.2  # w
-PRICE = 0.12
+PRICE, PRICE_OF_SIGNALS = 0.12, 0.03  # of a message; the latter in networks with norms or attention
 QUANTILE = 0.999
 
 
@@ -68,7 +68,7 @@ class PowersSearch:
         signed: True where values have a sign.
         dead_zone: Least magnitude that is told, in units of the smallest message.
         together: True for one θ and R_0 for all channels.
-        of_signals: True in a network with norms or attention: a is z_T, and messages are free.
+        of_signals: True in a network with norms or attention: a is z_T, and messages are cheap.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class PowersSearch:
     ) -> None:
         self.signed, self.dead_zone, self.together = signed, dead_zone, together
         self.cap = cap if cap is None or cap.dim() == 0 else cap.unsqueeze(1)
-        self.price = 0.0 if of_signals else PRICE
+        self.price = PRICE_OF_SIGNALS if of_signals else PRICE
         self.halves = [half.tracked(self.cap, signed=signed) for half in halves] if of_signals else halves
         halves = self.halves
         steps = len(halves[0].values)

@@ -19,7 +19,7 @@ from operator import add
 from typing import Any, cast
 
 import torch
-from torch import Tensor, fx, nn
+from torch import Tensor, fx
 
 from snnconv.convert.calibration.frontier import Frontier
 from snnconv.convert.calibration.least_squares import GramMatrices, fitting_correction
@@ -80,8 +80,8 @@ def correct_weights(
         for twin, node in progress(pairs, "correcting weights", len(pairs)):
             ann_walk.run(twin)
             module = module_of(graph, node)
-            if is_correctable(module, shared):
-                correct_layer(node, twin, walk, ann_walk)
+            if isinstance(module, PATCHED) and id(module.weight) not in shared and _is_small(module):
+                _correct_layer(module, walk.values(operands(node)[0]), _targets(node, twin, walk, ann_walk))
             elif isinstance(module, QuantizedSite):
                 if is_rectifier(module_of(ann.graph, twin)):
                     _choose_ceilings(ann, twin, walk, node, rule, by_channel=by_channel)
@@ -91,28 +91,8 @@ def correct_weights(
     return model
 
 
-def is_correctable(module: nn.Module, shared: set[int]) -> bool:
-    """Return whether a module is a layer whose weights can be corrected.
-
-    Args:
-        module: Any module of a graph.
-        shared: Identities of parameters that several modules of the graph share.
-    """
-    if not isinstance(module, PATCHED) or id(module.weight) in shared:
-        return False
-    return groups_of(module) * columns_of(module) ** 2 <= GRAM_ELEMENTS
-
-
-def correct_layer(node: fx.Node, twin: fx.Node, walk: Frontier, ann_walk: Frontier) -> None:
-    """Correct the weight and bias of a layer that both walks have reached, where that helps on held-out images.
-
-    Args:
-        node: Node of the layer. Values over time are time-major, `[T*B, ...]`: those of the last step count.
-        twin: Node of the ANN's layer, which its walk has run.
-        walk: Walk of the network that is corrected.
-        ann_walk: Walk of the ANN.
-    """
-    _correct_layer(module_of(walk.graph, node), walk.values(operands(node)[0]), _targets(node, twin, walk, ann_walk))
+def _is_small(linear: Any) -> bool:
+    return groups_of(linear) * columns_of(linear) ** 2 <= GRAM_ELEMENTS
 
 
 def _targets(node: fx.Node, twin: fx.Node, walk: Frontier, ann_walk: Frontier) -> Iterator[Tensor]:
@@ -125,7 +105,7 @@ def _targets(node: fx.Node, twin: fx.Node, walk: Frontier, ann_walk: Frontier) -
     for y, ann_value, value in zip(
         ann_walk.values(twin), ann_walk.values(ann_addend), walk.values(addend), strict=True
     ):
-        yield y + (ann_value - value[-len(y) :])
+        yield y + (ann_value - value)
 
 
 def _addend(node: fx.Node, walk: Frontier) -> fx.Node | None:
@@ -144,8 +124,7 @@ def _correct_layer(linear: Any, inputs: Iterator[Tensor], targets: Iterator[Tens
     """Correct a layer's weight and bias where that helps on held-out images: every other one, and those between."""
     halves: list[GramMatrices | None] = [None, None]
     images = 0
-    for steps, target in zip(inputs, targets, strict=True):
-        x = steps[-len(target) :]
+    for x, target in zip(inputs, targets, strict=True):
         residuals = target - linear(x)
         for parity, half in enumerate(halves):
             places = slice((images + parity) % 2, None, 2)

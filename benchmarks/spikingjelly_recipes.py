@@ -1,0 +1,219 @@
+"""SpikingJelly 2.0's recipes on DeiT-tiny: conversion, simulation, time (run by `spikingjelly_transformers`)."""
+
+from __future__ import annotations
+
+import json
+import re
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from benchmarks.spikingjelly_networks import (
+    FromTokens,
+    quantized_network,
+    timm_network,
+    tokens,
+    torchvision_network,
+)
+
+STEPS = (1, 2, 4, 8, 16, 32)
+THEIR_CALIBRATION = 32  # images
+LEVEL = 32  # of SpikeZIP's published networks
+TIMED_STEPS, TIMED_IMAGES = 8, 2
+
+
+@dataclass(frozen=True)
+class Data:
+    """Images `[n, 3, 224, 224]`, normalised, and the ANN's classes `[n]` of those that test."""
+
+    calibration: Tensor
+    test: Tensor
+    wanted: Tensor
+
+
+@dataclass(frozen=True)
+class Peer:
+    """One recipe.
+
+    Attributes:
+        recipe: Returns the converter for T and calibration images.
+        form: Name of the network that it takes.
+        silent: All is said in the first step, so that a silent step ends the simulation.
+        fixed: T changes nothing in the converted network, so that one simulation answers for every T.
+        few: As many images as --few says, since every step is simulated.
+    """
+
+    recipe: Callable[[int, Tensor], Any]
+    form: str = "timm"
+    silent: bool = False
+    fixed: bool = False
+    few: bool = False
+
+
+def _fx(name: str, **arguments: Any) -> Callable[[int, Tensor], Any]:
+    def made(steps: int, calibration: Tensor) -> Any:
+        from spikingjelly.activation_based import ann2snn
+
+        given = dict(arguments)
+        if name != "TransformerTDEquivalentRecipe":
+            given["dataloader"] = list(calibration.split(16))
+        if name not in ("RateCodingRecipe", "LocalThresholdBalancingRecipe"):
+            given["time_steps"] = steps
+        return ann2snn.FXConverter(getattr(ann2snn, name)(**given))
+
+    return made
+
+
+def _spikezip(steps: int, calibration: Tensor) -> Any:
+    from spikingjelly.activation_based import ann2snn
+
+    return ann2snn.ModuleConverter(ann2snn.SpikeZIPTFQANNRecipe(time_steps=steps, model_family="vit"))
+
+
+STA = "STATransformerRecipe"
+TD = "TransformerTDEquivalentRecipe"
+# Its example searches thresholds by "mse" and halves them. The search bounds nothing, so that it ends at its finest
+# step, an eighth of the maximum over T, for 99.9 % of the channels at T=1 and all at T=8; this is 31 times faster.
+SPIKING: dict[str, Any] = {"mode": "spiking_encoder", "threshold_mode": "max"}
+PEERS: dict[str, Peer] = {
+    "rate coding": Peer(_fx("RateCodingRecipe")),
+    "rate coding, torchvision's module": Peer(_fx("RateCodingRecipe"), "torchvision"),
+    "LTB": Peer(_fx("LocalThresholdBalancingRecipe")),
+    "LTB, torchvision's module": Peer(_fx("LocalThresholdBalancingRecipe"), "torchvision"),
+    "temporal difference": Peer(_fx(TD)),
+    "temporal difference, torchvision's module": Peer(_fx(TD), "torchvision", fixed=True, few=True),
+    "temporal difference, behind the embeddings": Peer(_fx(TD), "tokens", silent=True, fixed=True),
+    "STA": Peer(_fx(STA, **SPIKING)),
+    "STA, spiking layers": Peer(_fx(STA, mode="spiking_affine"), "torchvision"),
+    "STA, torchvision's module, thresholds halved": Peer(
+        _fx(STA, **SPIKING, threshold_scale=0.0625), "torchvision", silent=True
+    ),
+    "STA, torchvision's module": Peer(_fx(STA, **SPIKING, threshold_scale=0.125), "torchvision", silent=True),
+    "SpikeZIP": Peer(_spikezip, few=True),
+    "SpikeZIP, quantized, GELU exchanged": Peer(_spikezip, "quantized", fixed=True, few=True),
+}
+
+
+def same(one: Tensor, other: Tensor) -> float:
+    """Percentage of equal classes."""
+    return 100 * float((one == other).double().mean())
+
+
+def message(error: Exception) -> str:
+    """Kind and text of an error, without addresses."""
+    return re.sub(r" at 0x[0-9a-f]+", "", f"{type(error).__name__}: {error}")
+
+
+def network(form: str, path: Path, calibration: Tensor) -> nn.Module:
+    """Return DeiT-tiny in a form of `benchmarks.spikingjelly_networks`."""
+    found = timm_network(path)
+    if form == "quantized":
+        return quantized_network(found, LEVEL, calibration.split(8))
+    if form == "timm":
+        return found
+    made = torchvision_network(found)
+    return FromTokens(made) if form == "tokens" else made
+
+
+def exchange_gelu(snn: nn.Module) -> None:
+    """Give each GELU that SpikeZIP leaves in place the form of SpikingJelly's that keeps differences."""
+    from spikingjelly.activation_based.ann2snn.operators import TDGELU
+
+    for name, module in list(snn.named_modules()):
+        if isinstance(module, nn.GELU):
+            snn.set_submodule(name, TDGELU(approximate="none"))
+
+
+def simulate(snn: nn.Module, x: Tensor, peer: Peer, steps: list[int]) -> dict[int, Tensor]:
+    """Classes `[B]` after each of some numbers of steps."""
+    from spikingjelly.activation_based import functional
+
+    functional.reset_net(snn)
+    functional.set_step_mode(snn, "s")
+    total = torch.zeros(())
+    found: dict[int, Tensor] = {}
+    for step in range(1, max(steps) + 1):
+        output = snn(x if step == 1 else torch.zeros_like(x))
+        total = total + output
+        quiet = peer.silent and step > 1 and not output.any()
+        found |= {count: total.argmax(1) for count in steps if count == step or (quiet and count > step)}
+        print(f"step {step}", end="\r", flush=True)
+        if quiet:
+            break
+    return found
+
+
+def timed(ann: Callable[[], Any], snn: Callable[[], Any], rounds: int) -> dict[str, float]:
+    """Time over the ANN's, turn by turn: medians of wall time and of CPU time."""
+    ratios: dict[str, list[float]] = {"wall": [], "cpu": []}
+    for turn in range(rounds + 1):
+        passed = []
+        for run in (ann, snn):
+            started = time.perf_counter(), time.process_time()
+            run()
+            passed.append((time.perf_counter() - started[0], time.process_time() - started[1]))
+        if turn:
+            for clock, one, other in zip(ratios, *passed, strict=True):
+                ratios[clock].append(other / one)
+    return {f"time_{clock}": statistics.median(found) for clock, found in ratios.items()}
+
+
+def time_peer(snn: nn.Module, ann: nn.Module, x: Tensor, rounds: int) -> dict[str, Any]:
+    """Time of some steps, as its examples run them (all steps at once), or step by step where that fails."""
+    from spikingjelly.activation_based import functional
+
+    sequence = torch.cat([x[None], torch.zeros(TIMED_STEPS - 1, *x.shape)])
+
+    def together() -> None:
+        functional.reset_net(snn)
+        functional.set_step_mode(snn, "m")
+        snn(sequence)
+
+    def apart() -> None:
+        functional.reset_net(snn)
+        functional.set_step_mode(snn, "s")
+        for each in sequence:
+            snn(each)
+
+    row: dict[str, Any] = {"timed_steps": TIMED_STEPS, "timed_images": len(x)}
+    try:
+        together()
+    except ValueError as error:
+        row["multi_step"] = message(error)
+    run = apart if "multi_step" in row else together
+    return row | timed(lambda: ann(x), run, rounds)
+
+
+def run_peer(peer: Peer, path: Path, data: Data, few: int, rounds: int) -> dict[str, Any]:
+    """Convert, simulate and time; the message where it refuses."""
+    count = few if peer.few else len(data.test)
+    calibration = data.calibration[:THEIR_CALIBRATION]
+    ann = network(peer.form, path, calibration)
+    embed = torchvision_network(timm_network(path)) if peer.form == "tokens" else None
+    x = data.test[:count] if embed is None else tokens(embed, data.test[:count])
+    wanted = data.wanted[:count]
+    row: dict[str, Any] = {"form": peer.form, "images": count, "agreement": {}}
+    if peer.form == "quantized":
+        row["quantized_agreement"] = same(torch.cat([ann(part).argmax(1) for part in data.test.split(8)]), data.wanted)
+    for steps in [[max(STEPS)]] if peer.fixed else [[count] for count in STEPS]:
+        started = time.perf_counter()
+        try:
+            snn = peer.recipe(steps[0], calibration).convert(ann)
+        except (ValueError, TypeError, NotImplementedError) as error:
+            return row | {"refused": message(error)}
+        row["convert_s"] = time.perf_counter() - started
+        if peer.form == "quantized":
+            exchange_gelu(snn)
+        parts = [simulate(snn, part, peer, list(STEPS) if peer.fixed else steps) for part in x.split(8)]
+        for each in parts[0]:
+            row["agreement"][each] = same(torch.cat([part[each] for part in parts]), wanted)
+        print(json.dumps(row["agreement"]), flush=True)
+        if steps[0] in (TIMED_STEPS, max(STEPS)) and rounds and "time_wall" not in row:
+            row |= time_peer(snn, ann, x[:TIMED_IMAGES], rounds)
+    return row
