@@ -139,7 +139,7 @@ def read_input(
     frames = _frames(graph, name, sizes)
     batch, *rest = sizes if frames is None else sizes[1:]
     channels_last = _is_channels_last(rest, turned=_is_turned(graph, name))
-    shape = _with_size(rest, size, channels_last=channels_last)
+    shape = _with_size(name, rest, size, channels_last=channels_last)
     element = str(onnx.helper.tensor_dtype_to_np_dtype(kind.elem_type))
     return InputShape(name, shape, batch if batch > 0 else None, frames, channels_last, element)
 
@@ -260,7 +260,7 @@ def _frames(graph: onnx.GraphProto, name: str, sizes: list[int]) -> int | None:
     return sizes[0]
 
 
-def _with_size(sizes: list[int], size: Size | None, *, channels_last: bool) -> tuple[int, ...]:
+def _with_size(name: str, sizes: list[int], size: Size | None, *, channels_last: bool) -> tuple[int, ...]:
     """Fill in the spatial axes: of `[C, H, W]` the last two, of `[H, W, C]` the first two."""
     sides = None if size is None else sides_of(size)
     if sides is not None and len(sizes) == 3:
@@ -270,11 +270,13 @@ def _with_size(sizes: list[int], size: Size | None, *, channels_last: bool) -> t
     shape = f"[batch, {', '.join(str(value) if value > 0 else '?' for value in sizes)}]"
     if size is None and len(sizes) == 3:
         raise InvalidValueError(
-            f"The input's shape is open, {shape}: name the height and width with --size N (in Python: size=N)."
+            f"The input's shape is open, {shape}: name the height and width with --size N or H,W (in Python: size=N)."
         )
+    count = ",".join("N" for _ in sizes)
     raise InvalidValueError(
-        f"The input's shape is open, {shape}, and --size states only the height and width of images: "
-        "export the network with every axis but the batch's fixed."
+        f"The input's shape is open, {shape}, and --size states only the height and width of images: name it without "
+        f"the batch, --input-shape {name}={count} (in Python: input_shapes={{{name!r}: (...)}}), or export the network "
+        "with every axis but the batch's fixed."
     )
 
 

@@ -86,6 +86,32 @@ class TestEveryVerb:
         said = refused(*VERBS[verb], make("flow.onnx", more=more, outputs=("z",)))
         assert "If 'choice': its condition depends" in said
 
+    def test_refuses_a_circle(self, verb: str, make: Callable[..., str], refused: Callable[..., str]) -> None:
+        more = [
+            helper.make_node("Add", ["logits", "state"], ["sum"], "update"),
+            helper.make_node("Tanh", ["sum"], ["state"], "state"),
+        ]
+        said = refused(*VERBS[verb], make("circle.onnx", more=more, outputs=("state",)))
+        assert "read one another in a circle: Add 'update', Tanh 'state'." in said
+
+    def test_refuses_recurrent_layers_and_integer_kernels_at_once(
+        self, verb: str, make: Callable[..., str], refused: Callable[..., str]
+    ) -> None:
+        more = [
+            helper.make_node("DynamicQuantizeLinear", ["logits"], ["q", "scale", "zero"], "round"),
+            helper.make_node("MatMulInteger", ["q", "q"], ["m"], "product"),
+            helper.make_node("LSTM", ["m", "q", "q"], ["", "last"], "memory", hidden_size=3),
+        ]
+        head, *lines = refused(*VERBS[verb], make("odd.onnx", more=more, outputs=("last",))).rstrip().splitlines()
+        assert head.endswith("(3):")
+        assert [line.split(":")[0] for line in lines] == [
+            "  DynamicQuantizeLinear 'round'",
+            "  MatMulInteger 'product'",
+            "  LSTM 'memory'",
+        ]
+        assert "give the network before it was quantized" in lines[0]
+        assert "convolutions over time, or attention, are" in lines[2]
+
     @pytest.mark.parametrize("value", [float("nan"), float("inf")])
     def test_refuses_weights_that_are_not_finite(
         self, verb: str, value: float, make: Callable[..., str], refused: Callable[..., str]
