@@ -14,12 +14,12 @@ from snnconv.operators.forms import IN_FLOAT, NO_INTEGERS, NO_NIR
 
 def _read(node: NodeView) -> Call:
     image, block = (tuple(int(size) for size in node.need_constant(position)) for position in (1, 2))
-    strides, dilations = (list(node.attributes.get(name, (1, 1))) for name in ("strides", "dilations"))
-    pads = list(node.attributes.get("pads", (0, 0, 0, 0)))
+    strides, dilations = (tuple(node.attributes.get(name, (1, 1))) for name in ("strides", "dilations"))
+    pads = tuple(node.attributes.get("pads", (0, 0, 0, 0)))
     if len(image) != 2 or len(block) != 2:
         raise Refusal(f"its image {image} and its block {block} are not of two axes")
     if pads[:2] != pads[2:]:
-        raise Refusal(f"its pads {pads} differ at the beginning and the end")
+        raise Refusal(f"its pads {list(pads)} differ at the beginning and the end")
     return Call((nn.Fold(image, block, dilations, pads[:2], strides),))
 
 
