@@ -1,6 +1,8 @@
 """Write docs/coverage.md from the results of `benchmarks.coverage`; nothing is measured.
 
-python -m benchmarks.coverage_page benchmarks/results/coverage.json --output docs/coverage.md
+    python -m benchmarks.coverage_page benchmarks/results/coverage.json --output docs/coverage.md
+
+Networks of the sweep that the results lack are listed as not run.
 """
 
 from __future__ import annotations

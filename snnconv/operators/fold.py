@@ -19,7 +19,7 @@ def _read(node: NodeView) -> Call:
     if len(image) != 2 or len(block) != 2:
         raise Refusal(f"its image {image} and its block {block} are not of two axes")
     if pads[:2] != pads[2:]:
-        raise Refusal(f"its pads {pads} differ at the beginning and the end")
+        raise Refusal(f"its pads {list(pads)} differ at the beginning and the end")
     return Call((nn.Fold(image, block, dilations, pads[:2], strides),))
 
 
