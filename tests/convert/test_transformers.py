@@ -6,11 +6,13 @@ import functools
 import warnings
 
 import numpy as np
+import onnx
 import pytest
 import torch
 from graph_cases import images, model_of, node, prepared, proto_of
 
 from snnconv import convert
+from snnconv.cli import main
 from snnconv.convert.calibration import CalibrationSettings
 from snnconv.convert.calibration.method import METHODS, CalibrationJob
 from snnconv.convert.calibration.power_choice import PowersSearch
@@ -157,7 +159,7 @@ def test_rare_large_values_are_reached():
     activations = torch.full((1, 4000), 0.004)
     activations[:, ::1500] = 0.9  # fewer than one of a thousand
     record = TellingRecord(activations.repeat(2, 1, 1), activations)
-    chosen = PowersSearch([record, record], None, signed=False, dead_zone=0.75).best(None)
+    chosen = PowersSearch([record, record], None, signed=False, dead_zone=0.75, of_signals=True).best(None)
     assert float(chosen.theta) >= 0.45
 
 
@@ -183,3 +185,12 @@ def test_sites_track_what_they_are_told_and_not_what_they_should():
     assert record.tracked(torch.tensor(3.0), signed=False).activations.tolist() == [[0, 2, 0, 3]]
     assert record.tracked(torch.tensor([[3.0]]), signed=True).activations.tolist() == [[0, 2, -1, 3]]
     assert record.tracked(None, signed=True).activations.tolist() == [[0, 2, -1, 4]]
+
+
+@pytest.mark.filterwarnings("ignore::snnconv.errors.SnnconvWarning")
+def test_the_command_says_why_there_are_more_levels(tmp_path, capsys):
+    file = tmp_path / "block.onnx"
+    onnx.save(transformer(), file)
+    main(["convert", str(file), "--calibration", "mse", "--calibration-images", "8", "-o", str(tmp_path / "snn.onnx")])
+    out = " ".join(capsys.readouterr().out.split())
+    assert f"Levels: N={LEVELS_OF_SIGNALS} (L={LEVELS_OF_SIGNALS // 4}), chosen because neurons fire norms" in out

@@ -68,7 +68,8 @@ class PowersSearch:
         signed: True where values have a sign.
         dead_zone: Least magnitude that is told, in units of the smallest message.
         together: True for one θ and R_0 for all channels.
-        of_signals: True in a network with norms or attention: a is z_T, and messages are cheap.
+        of_signals: True in a network with norms or attention: a is z_T, messages are cheap, and thresholds reach
+                the largest values, which few units have.
     """
 
     def __init__(
@@ -93,7 +94,7 @@ class PowersSearch:
         size = magnitudes.topk(max(1, round(len(magnitudes) * (1 - QUANTILE)))).values[-1]
         largest = magnitudes.max()
         self.size = size if size > 0 else largest if magnitudes.any() else torch.ones(())
-        rare = math.ceil(math.log2(max(1.0, float(largest / self.size))))
+        rare = math.ceil(math.log2(max(1.0, float(largest / self.size)))) if of_signals else 0
         self.factors = (*FACTORS, *(2.0**octave for octave in range(FAR, rare + 1)))
 
     def told(self, powers: Powers, record: TellingRecord) -> Tensor:
