@@ -248,7 +248,6 @@ OPERATORS = {
     "product with a number": (node("MatMul", ["x", "zero"], "y"), "it is a single number"),
     "transA": (node("Gemm", ["x", "square"], "y", transA=1), "transA"),
     "bias for each sample": (node("Gemm", ["x", "square", "square"], "y"), "bias of shape"),
-    "bias that depends on the input": (node("Gemm", ["x", "square", "x"], "y"), "must be a constant"),
     "alpha": (node("Gemm", ["x", "square"], "y", alpha=float("nan")), "alpha is nan"),
     "slope for each sample": (node("PRelu", ["x", "square"], "y"), "differs between members"),
     "constant for each sample": (node("Add", ["x", "square"], "y"), "differs between members"),
