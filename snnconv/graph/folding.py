@@ -137,6 +137,8 @@ class Folder:
 
     def _compute(self, node: onnx.NodeProto, view: NodeView, operands: Sequence[Array | None]) -> list[Array]:
         known = {name: value for name, value in zip(node.input, operands, strict=True) if value is not None}
+        if node.op_type == "CumSum" and len(node.input) > 1:  # an axis [1] is read, too, as runtimes do
+            known[node.input[1]] = known[node.input[1]].reshape(-1)[:1].reshape(())
         try:
             opset = max(view.opset, IMPLEMENTED_FROM.get(node.op_type, 0))
             if node.op_type not in IN_PLACE:

@@ -34,6 +34,7 @@ from snnconv.graph.node import (
     Refusal,
     read_attributes,
 )
+from snnconv.graph.outputs import outputs_of
 from snnconv.graph.parts import Part
 from snnconv.graph.passes import RECOGNISE, run_passes
 from snnconv.graph.reading import (
@@ -314,47 +315,10 @@ class _Importer:
                 self.values[name] = made(call)
 
     def _finish(self, stated: InputShape) -> Imported:
-        outputs = self._outputs()
+        outputs = outputs_of(self.outputs, self.values)
         graph = self.builder.finish(list(outputs.values()))
         run_passes(graph, RECOGNISE)
         return Imported(graph, stated.shape, tuple(outputs), stated.frames, stated.channels_last, stated.parts)
-
-    def _outputs(self) -> dict[str, Activation]:
-        """Return the outputs that depend on the input.
-
-        Raises:
-            ModelError: There is none, or the file has the batch of one elsewhere than at axis 0.
-        """
-        if not self.outputs:
-            raise ModelError("The network has no output.")
-        if len(set(self.outputs)) < len(self.outputs):
-            raise ModelError(f"Two outputs have the same name: {', '.join(self.outputs)}.")
-        values = {name: self.values.get(name) for name in self.outputs}
-        outputs = {name: value for name, value in values.items() if isinstance(value, Activation)}
-        fixed = ", ".join(repr(name) for name in values if name not in outputs)
-        if not outputs:
-            raise ModelError(f"The output {fixed} does not depend on the input.")
-        if fixed:
-            warnings.warn(f"The output {fixed} is constant, and left out.", SnnconvWarning, stacklevel=2)
-        for name, value in outputs.items():
-            _check_batch(name, value)
-        return outputs
-
-
-def _check_batch(name: str, value: Activation) -> None:
-    """Check that an output has the batch at axis 0 in the file, too; elsewhere, say where it is in the graph.
-
-    Raises:
-        ModelError: The file has the batch merged with another axis.
-    """
-    if value.merged > 1 or value.rows:
-        raise ModelError(f"The output {name!r} has the batch merged with another axis: export it with axis 0.")
-    if value.batch_axis:
-        warnings.warn(
-            f"The output {name!r} has the batch at axis {value.batch_axis} in the file; here it is at axis 0.",
-            SnnconvWarning,
-            stacklevel=2,
-        )
 
 
 def _all_finite(array: np.ndarray, operator: str) -> bool:

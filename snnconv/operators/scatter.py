@@ -79,7 +79,7 @@ def _new(node: NodeView, sizes: list[int]) -> Activation | Call | torch.Tensor:
 
 
 def _joined(x: Activation, axis: int, run: tuple[int, int, int], new: Activation | Call | torch.Tensor) -> Call:
-    """What stands before the run, what is put in, and what stands behind it."""
+    """Return the run in its place: what stands before it, what is put in, and what stands behind it."""
     start, stop, length = run
     parts: list[Activation | Call | torch.Tensor] = [new]
     if start:

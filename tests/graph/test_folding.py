@@ -33,7 +33,7 @@ CASES: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
     "BitwiseXor": ((BYTES, BYTES[::-1]), {}),
     "Compress": ((A, np.array([True, False, True])), {"axis": 2}),
     "Conv": ((A[:, :, None], RNG.standard_normal((2, A.shape[1], 1, 2)).astype(np.float32)), {}),
-    "CumSum": ((A, np.array(1)), {}),
+    "CumSum": ((A, np.array([1])), {}),  # as onnxruntime reads it, too
     "DepthToSpace": ((RNG.standard_normal((1, 8, 2, 3)).astype(np.float32),), {"blocksize": 2}),
     "DequantizeLinear": ((BYTES, B[0, :, 0], BYTES[0, :, 0]), {"axis": 1}),
     "Einsum": ((A, B), {"equation": "bij,bkj->bik"}),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import onnx
 import pytest
-from onnx import helper
+from onnx import TensorProto, helper
 from onnx_oracle import assert_close, check, model_of, modules_of, run_onnx, run_torch, sample, write
 from torch import nn
 
@@ -100,3 +100,32 @@ def test_a_residual_block_of_8_bits() -> None:
         ReduceMean,
     ]
     assert modules_of(imported) == kinds
+
+
+def test_a_table_of_levels_is_one_of_values() -> None:
+    """As onnxruntime's quantizers leave an embedding: rows are looked up, then dequantized."""
+    levels = RNG.integers(0, 256, (7, 4)).astype(np.uint8)
+    nodes = [
+        helper.make_node("Cast", ["x"], ["ids"], to=TensorProto.INT64),
+        helper.make_node("Gather", ["levels", "ids"], ["rows"]),
+        helper.make_node("DequantizeLinear", ["rows", "scale", "zero"], ["values"]),
+        helper.make_node("ReduceMean", ["values", "axes"], ["y"], keepdims=0),
+    ]
+    constants = {"levels": levels, "scale": np.float32(0.02), "zero": np.uint8(120), "axes": np.array([1])}
+    model = model_of(nodes, constants, (5,))
+    imported = import_graph(model)
+    ids = RNG.integers(0, 7, (3, 5)).astype(np.float32)
+    assert_close(run_torch(imported, ids), run_onnx(model, ids))
+
+
+@pytest.mark.parametrize("scales", [1, 4])
+def test_levels_of_a_tensor_whose_batch_is_moved(scales: int) -> None:
+    scale, zero = np.full(scales, 0.05, np.float32).squeeze(), np.zeros(scales, np.int8).squeeze()
+    scale = scale * np.arange(1, scales + 1, dtype=np.float32) if scales > 1 else scale
+    nodes = [
+        helper.make_node("Transpose", ["x"], ["first"], perm=[2, 0, 1]),  # [4, B, 3]
+        helper.make_node("QuantizeLinear", ["first", "scale", "zero"], ["levels"], axis=0),
+        helper.make_node("DequantizeLinear", ["levels", "scale", "zero"], ["values"], axis=0),
+        helper.make_node("Transpose", ["values"], ["y"], perm=[1, 2, 0]),
+    ]
+    check(model_of(nodes, {"scale": scale, "zero": zero}, (3, 4)))
