@@ -25,7 +25,7 @@ from benchmarks.spikingjelly_networks import (
 STEPS = (1, 2, 4, 8, 16, 32)
 THEIR_CALIBRATION = 32  # images
 LEVEL = 32  # of SpikeZIP's published networks
-TIMED_STEPS, TIMED_IMAGES = 8, 2
+TIMED_STEPS, TIMED_IMAGES = 4, 2
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def _fx(name: str, **arguments: Any) -> Callable[[int, Tensor], Any]:
 
         given = dict(arguments)
         if name != "TransformerTDEquivalentRecipe":
-            given["dataloader"] = list(calibration.split(16))
+            given["dataloader"] = list(torch.split(calibration, 16))
         if name not in ("RateCodingRecipe", "LocalThresholdBalancingRecipe"):
             given["time_steps"] = steps
         return ann2snn.FXConverter(getattr(ann2snn, name)(**given))
@@ -114,7 +114,7 @@ def network(form: str, path: Path, calibration: Tensor) -> nn.Module:
     """Return DeiT-tiny in a form of `benchmarks.spikingjelly_networks`."""
     found = timm_network(path)
     if form == "quantized":
-        return quantized_network(found, LEVEL, calibration.split(8))
+        return quantized_network(found, LEVEL, torch.split(calibration, 8))
     if form == "timm":
         return found
     made = torchvision_network(found)
@@ -164,7 +164,7 @@ def timed(ann: Callable[[], Any], snn: Callable[[], Any], rounds: int) -> dict[s
     return {f"time_{clock}": statistics.median(found) for clock, found in ratios.items()}
 
 
-def time_peer(snn: nn.Module, ann: nn.Module, x: Tensor, rounds: int) -> dict[str, Any]:
+def time_peer(snn: nn.Module, ann: Callable[[], Any], x: Tensor, rounds: int) -> dict[str, Any]:
     """Time of some steps, as its examples run them (all steps at once), or step by step where that fails."""
     from spikingjelly.activation_based import functional
 
@@ -184,36 +184,60 @@ def time_peer(snn: nn.Module, ann: nn.Module, x: Tensor, rounds: int) -> dict[st
     row: dict[str, Any] = {"timed_steps": TIMED_STEPS, "timed_images": len(x)}
     try:
         together()
-    except ValueError as error:
+    except (ValueError, RuntimeError) as error:
         row["multi_step"] = message(error)
     run = apart if "multi_step" in row else together
-    return row | timed(lambda: ann(x), run, rounds)
+    return row | timed(ann, run, rounds)
 
 
-def run_peer(peer: Peer, path: Path, data: Data, few: int, rounds: int) -> dict[str, Any]:
-    """Convert, simulate and time; the message where it refuses."""
-    count = few if peer.few else len(data.test)
-    calibration = data.calibration[:THEIR_CALIBRATION]
-    ann = network(peer.form, path, calibration)
-    embed = torchvision_network(timm_network(path)) if peer.form == "tokens" else None
-    x = data.test[:count] if embed is None else tokens(embed, data.test[:count])
-    wanted = data.wanted[:count]
-    row: dict[str, Any] = {"form": peer.form, "images": count, "agreement": {}}
+def converted(peer: Peer, ann: nn.Module, steps: int, calibration: Tensor) -> nn.Module:
+    """Convert for T, and exchange GELU where SpikeZIP leaves it."""
+    snn: nn.Module = peer.recipe(steps, calibration).convert(ann)
     if peer.form == "quantized":
-        row["quantized_agreement"] = same(torch.cat([ann(part).argmax(1) for part in data.test.split(8)]), data.wanted)
-    for steps in [[max(STEPS)]] if peer.fixed else [[count] for count in STEPS]:
+        exchange_gelu(snn)
+    return snn
+
+
+def agreements(peer: Peer, ann: nn.Module, x: Tensor, wanted: Tensor, calibration: Tensor) -> dict[int, float]:
+    """Agreement in percent by T; a conversion for each T where T changes it."""
+    found: dict[int, float] = {}
+    for steps in [list(STEPS)] if peer.fixed else [[count] for count in STEPS]:
+        snn = converted(peer, ann, max(steps), calibration)
+        parts = [simulate(snn, part, peer, steps) for part in torch.split(x, 8)]
+        found |= {each: same(torch.cat([part[each] for part in parts]), wanted) for each in steps}
+        print(json.dumps(found), flush=True)
+    return found
+
+
+def run_peer(peer: Peer, path: Path, data: Data, few: int, rounds: int, simulated: bool = True) -> dict[str, Any]:
+    """Convert, simulate and time; the message where it refuses.
+
+    Args:
+        peer: the recipe.
+        path: the ONNX file.
+        data: images.
+        few: test images where every step is simulated.
+        rounds: of the timing; 0 for none.
+        simulated: whether agreement is measured.
+    """
+    count = few if peer.few else len(data.test)
+    calibration, wanted = data.calibration[:THEIR_CALIBRATION], data.wanted[:count]
+    ann, plain = network(peer.form, path, calibration), timm_network(path)
+    x = data.test[:count]
+    if peer.form == "tokens":
+        x = tokens(torchvision_network(plain), x)
+    row: dict[str, Any] = {"form": peer.form}
+    try:
         started = time.perf_counter()
-        try:
-            snn = peer.recipe(steps[0], calibration).convert(ann)
-        except (ValueError, TypeError, NotImplementedError) as error:
-            return row | {"refused": message(error)}
+        snn = converted(peer, ann, TIMED_STEPS, calibration)
         row["convert_s"] = time.perf_counter() - started
+    except (ValueError, TypeError, NotImplementedError) as error:
+        return row | {"refused": message(error)}
+    if rounds:
+        row |= time_peer(snn, lambda: plain(data.test[:TIMED_IMAGES]), x[:TIMED_IMAGES], rounds)
+    if simulated:
+        row |= {"images": count, "agreement": agreements(peer, ann, x, wanted, calibration)}
         if peer.form == "quantized":
-            exchange_gelu(snn)
-        parts = [simulate(snn, part, peer, list(STEPS) if peer.fixed else steps) for part in x.split(8)]
-        for each in parts[0]:
-            row["agreement"][each] = same(torch.cat([part[each] for part in parts]), wanted)
-        print(json.dumps(row["agreement"]), flush=True)
-        if steps[0] in (TIMED_STEPS, max(STEPS)) and rounds and "time_wall" not in row:
-            row |= time_peer(snn, ann, x[:TIMED_IMAGES], rounds)
+            classes = torch.cat([ann(part).argmax(1) for part in torch.split(data.test, 8)])
+            row |= {"ann_agreement": same(classes, data.wanted), "ann_images": len(classes)}
     return row
