@@ -106,7 +106,7 @@ def rows(given: argparse.Namespace, folder: Path) -> Iterator[tuple[str, dict[st
     data = load_data(path, (case.calibration, case.test), given.images)
     for name, peer in PEERS.items():
         if name in given.methods:
-            yield name, run_peer(peer, path, data, given.few, given.rounds, not given.only_time)
+            yield name, run_peer(peer, path, data, given)
     for name in OURS:
         if name in given.methods:
             yield name, run_ours(name, path, data, given.converted or folder, case.calibration, given)
@@ -136,6 +136,7 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=48, help="that test")
     parser.add_argument("--few", type=int, default=8, help="images where every step is simulated")
     parser.add_argument("--rounds", type=int, default=3, help="of each timing; 0: none")
+    parser.add_argument("--most", type=int, default=max(STEPS), help="steps of theirs")
     parser.add_argument("--only-time", action="store_true", help="no agreement")
     parser.add_argument("--converted", type=Path, help="folder that keeps our converted networks")
     parser.add_argument("--output", type=Path)
