@@ -16,7 +16,7 @@ import onnx
 from torch import fx, nn
 
 from snnconv.errors import ModelError, SnnconvWarning, UnsupportedNode, UnsupportedOperatorsError
-from snnconv.graph.batch_axis import Placed, batch_first, placed
+from snnconv.graph.batch_axis import batch_first
 from snnconv.graph.building import GraphBuilder
 from snnconv.graph.folding import FOLDABLE, Folder, broadcast_of, cast_like, piece_of, pieces_of, shape_of
 from snnconv.graph.inlining import inline_functions
@@ -37,6 +37,7 @@ from snnconv.graph.node import (
 from snnconv.graph.outputs import outputs_of
 from snnconv.graph.parts import Part
 from snnconv.graph.passes import RECOGNISE, run_passes
+from snnconv.graph.placement import Placed, placed
 from snnconv.graph.reading import (
     InputShape,
     StatedPart,

@@ -11,7 +11,7 @@ from snnconv.formats.hardware.builder import HardwareBuilder
 from snnconv.formats.hardware.layers import HardwareSignal
 from snnconv.formats.hardware.moves import reshape
 from snnconv.formats.nir.forms import flatten
-from snnconv.graph.batch_axis import resolve
+from snnconv.graph.batch_reshape import resolve
 from snnconv.graph.emission import Emission
 from snnconv.graph.modules import Reshape
 from snnconv.graph.node import PROBES, Call, Constant, NodeView, Refusal
