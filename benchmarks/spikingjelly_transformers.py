@@ -12,8 +12,8 @@ that it takes (benchmarks/spikingjelly_networks.py). Images come as SpikingJelly
 first step, zeros afterwards; the answer is the sum of the outputs of all steps. Where a step is silent, later ones are,
 too: a module that keeps differences changes nothing for an input of zeros.
 
-The rows of --methods replace those of the same names in --output; others stay. --converted keeps our networks, whose
-conversion takes minutes.
+A run updates the rows of its --methods in --output; others stay. --converted keeps our networks, whose conversion takes
+minutes.
 """
 
 from __future__ import annotations
@@ -49,14 +49,14 @@ OURS: dict[str, dict[str, Any]] = {
 }
 
 
-def run_ours(name: str, path: Path, data: Data, folder: Path, spec: str, rounds: int) -> dict[str, Any]:
+def run_ours(name: str, path: Path, data: Data, folder: Path, spec: str, given: argparse.Namespace) -> dict[str, Any]:
     """Convert, unless a file is there, evaluate and time."""
     import snnconv
     from snnconv.spiking.unrolling import collapse, collapses
 
     ann = ours_ann(path)
     file = folder / f"{name.replace(', ', '-').replace('=', '').replace(' ', '-')}.onnx"
-    row: dict[str, Any] = {"form": "file", "images": len(data.test)}
+    row: dict[str, Any] = {"form": "file"}
     if not file.exists():
         started = time.perf_counter()
         made = snnconv.convert(ann, calibration_data=spec, calibration_images=CALIBRATION, **OURS[name])
@@ -64,12 +64,14 @@ def run_ours(name: str, path: Path, data: Data, folder: Path, spec: str, rounds:
         snnconv.save(made, file)
     snn = snnconv.load(file)
     running = collapse(snn) if collapses(snn) else snn
-    classes = torch.cat([running.logits(part).argmax(1) for part in data.test.split(8)])
-    row["agreement"] = {OURS[name].get("timesteps", 1): same(classes, data.wanted)}
-    if rounds:
+    steps = OURS[name].get("timesteps", 1)  # one pass under mean coupling
+    if not given.only_time:
+        classes = torch.cat([running.logits(part).argmax(1) for part in torch.split(data.test, 8)])
+        row |= {"images": len(classes), "agreement": {steps: same(classes, data.wanted)}}
+    if given.rounds:
         x = data.test[:TIMED_IMAGES]
-        row |= {"timed_steps": OURS[name].get("timesteps", 1), "timed_images": len(x)}
-        row |= timed(lambda: ann.logits(x), lambda: running.logits(x), rounds)
+        row |= {"timed_steps": steps, "timed_images": len(x)}
+        row |= timed(lambda: ann.logits(x), lambda: running.logits(x), given.rounds)
     return row
 
 
@@ -91,7 +93,7 @@ def load_data(path: Path, spec: tuple[str, str], count: int) -> Data:
     test = snnconv.open_data(spec[1], input_spec, purpose="eval")
     chosen = test.subset([index * len(test) // count for index in range(count)])
     shown, x = (torch.cat([part for part, _ in images.batches(16)]) for images in (calibration, chosen))
-    wanted = torch.cat([timm_network(path)(part) for part in x.split(16)])
+    wanted = torch.cat([timm_network(path)(part) for part in torch.split(x, 16)])
     (reference,) = onnxruntime.InferenceSession(str(path)).run(None, {"input": x[:8].numpy()})
     torch.testing.assert_close(wanted[:8], torch.as_tensor(reference), rtol=0, atol=TOLERANCE)
     return Data(shown, x, wanted.argmax(1))
@@ -104,10 +106,10 @@ def rows(given: argparse.Namespace, folder: Path) -> Iterator[tuple[str, dict[st
     data = load_data(path, (case.calibration, case.test), given.images)
     for name, peer in PEERS.items():
         if name in given.methods:
-            yield name, run_peer(peer, path, data, given.few, given.rounds)
+            yield name, run_peer(peer, path, data, given)
     for name in OURS:
         if name in given.methods:
-            yield name, run_ours(name, path, data, given.converted or folder, case.calibration, given.rounds)
+            yield name, run_ours(name, path, data, given.converted or folder, case.calibration, given)
 
 
 def table(found: dict[str, dict[str, Any]]) -> str:
@@ -118,10 +120,10 @@ def table(found: dict[str, dict[str, Any]]) -> str:
         if "refused" in row:
             lines.append(f"| {name} | | " + " | ".join([""] * len(STEPS)) + f" | refused: {row['refused']} |")
             continue
-        agreement = {int(steps): value for steps, value in row["agreement"].items()}
+        agreement = {int(steps): value for steps, value in row.get("agreement", {}).items()}
         cells = [f"{agreement[steps]:.0f}" if steps in agreement else "" for steps in STEPS]
         cost = f"{row['time_wall'] / row['timed_steps']:.2f}" if "time_wall" in row else ""
-        lines.append(f"| {name} | {row['images']} | " + " | ".join(cells) + f" | {cost} |")
+        lines.append(f"| {name} | {row.get('images', '')} | " + " | ".join(cells) + f" | {cost} |")
     return "\n".join(lines)
 
 
@@ -134,6 +136,8 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=48, help="that test")
     parser.add_argument("--few", type=int, default=8, help="images where every step is simulated")
     parser.add_argument("--rounds", type=int, default=3, help="of each timing; 0: none")
+    parser.add_argument("--most", type=int, default=max(STEPS), help="steps of theirs")
+    parser.add_argument("--only-time", action="store_true", help="no agreement")
     parser.add_argument("--converted", type=Path, help="folder that keeps our converted networks")
     parser.add_argument("--output", type=Path)
     given = parser.parse_args()
@@ -141,7 +145,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for name, row in rows(given, Path(folder)):
             row["threads"], row["load"] = torch.get_num_threads(), os.getloadavg()[0]
-            kept[name] = row
+            kept[name] = kept.get(name, {}) | row
             print(json.dumps({name: row}), flush=True)
             if given.output:
                 about = environment() | {"spikingjelly": version("spikingjelly"), "torchvision": version("torchvision")}

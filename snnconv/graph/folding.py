@@ -35,6 +35,8 @@ _FOLDABLE = """
 FOLDABLE = frozenset(_FOLDABLE.split())
 IMPLEMENTED_FROM = {"DequantizeLinear": 19, "QuantizeLinear": 19}  # opset; before it they mean the same
 MAX_BYTES = 2**30  # of all folded values of one file together
+# Operators whose value is in the file already, or shares the memory of their operand.
+IN_PLACE = ("Constant", "Flatten", "Reshape", "Squeeze", "Transpose", "Unsqueeze")
 SMALL = 1024  # elements of an operand whose values, not only its shape, go into the inference of sizes
 
 Array = NDArray[Any]
@@ -139,7 +141,7 @@ class Folder:
             known[node.input[1]] = known[node.input[1]].reshape(-1)[:1].reshape(())
         try:
             opset = max(view.opset, IMPLEMENTED_FROM.get(node.op_type, 0))
-            if node.op_type != "Constant":  # its value is in the file already
+            if node.op_type not in IN_PLACE:
                 self._spend(_inferred_bytes(node, opset, known))
             return _evaluate(node, opset, known)
         except Refusal:
