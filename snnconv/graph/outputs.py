@@ -28,9 +28,9 @@ def outputs_of(names: Sequence[str], values: Mapping[str, Operand]) -> dict[str,
         raise ModelError("The network has no output.")
     if len(set(names)) < len(names):
         raise ModelError(f"Two outputs have the same name: {', '.join(names)}.")
-    found = {name: values.get(name) for name in names}
-    outputs = {name: value for name, value in found.items() if isinstance(value, Activation)}
-    fixed = ", ".join(repr(name) for name in found if name not in outputs)
+    stated = {name: values.get(name) for name in names}
+    outputs = {name: value for name, value in stated.items() if isinstance(value, Activation)}
+    fixed = ", ".join(repr(name) for name in stated if name not in outputs)
     if not outputs:
         raise ModelError(f"The output {fixed} does not depend on the input.")
     if fixed:
