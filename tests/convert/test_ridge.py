@@ -100,7 +100,9 @@ def test_the_closed_form_is_numpys_least_squares(groups, columns, outputs, rows,
         slow = ridge(a, r, penalty)
         np.testing.assert_allclose(correction[group].numpy(), slow, rtol=1e-6, atol=1e-6 * abs(slow).max())
     left = residuals - np.einsum("gko,gkr->gor", correction.numpy(), inputs)
-    assert sums.error(correction) == pytest.approx(float((left.astype(np.float64) ** 2).sum()), rel=1e-4)
+    whole = float((residuals.astype(np.float64) ** 2).sum())  # of which little may be left, by cancellation
+    rest = float((left.astype(np.float64) ** 2).sum())
+    assert sums.error(correction) == pytest.approx(rest, rel=1e-4, abs=1e-12 * whole)
     single = GramMatrices.of(torch.tensor(inputs), torch.tensor(residuals))
     for one, other in zip(vars(single).values(), vars(sums).values(), strict=True):
         torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-4 * float(other.abs().max()))
