@@ -309,7 +309,7 @@ NORMALIZATION = [
         )
         for a in (
             {"activation": "Tanh"},
-            {"activation": "Selu"},
+            {"activation": "Selu", "activation_alpha": 1.67, "activation_gamma": 1.05},
             {"activation": "LeakyRelu", "activation_alpha": 0.2, "alpha": 0.5},
         )
     ),
