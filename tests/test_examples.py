@@ -148,7 +148,7 @@ def test_average_precision_of_three_detections():
     [
         ("keyword_accuracy", "kws01_speechcommands_mfcc.npz", [91.3], 0.5),
         ("phase_picks", "phasenet_waveforms.npz", [96.1, 86.4], 1.0),
-        ("detector_ap50", "coco128", [36.6], 2.0),
+        ("detector_ap50", "coco128", [36.6], 1.0),
     ],
 )
 def test_real_networks(shared, script, data, wanted, within):

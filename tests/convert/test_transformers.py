@@ -159,7 +159,7 @@ def test_rare_large_values_are_reached():
     activations = torch.full((1, 4000), 0.004)
     activations[:, ::1500] = 0.9  # fewer than one of a thousand
     record = TellingRecord(activations.repeat(2, 1, 1), activations)
-    chosen = PowersSearch([record, record], None, signed=False, dead_zone=0.75, of_signals=True).best(None)
+    chosen = PowersSearch([record, record], None, signed=False, dead_zone=0.75, tracks=True).best(None)
     assert float(chosen.theta) >= 0.45
 
 

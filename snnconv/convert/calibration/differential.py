@@ -26,9 +26,10 @@ from snnconv.convert.calibration.differential_walk import DifferentialWalk, Site
 from snnconv.convert.calibration.power_choice import Powers, PowersSearch
 from snnconv.errors import SnnconvWarning
 from snnconv.graph.access import display_name
-from snnconv.model import SNN, Model
+from snnconv.model import SNN, Model, class_count
 from snnconv.neurons import QuantizedSite, SigmaDelta, SpikingSite
 from snnconv.progress import Progress, no_progress
+from snnconv.runtime.runnable import shapes_of
 from snnconv.spiking.signals import reads_signals
 from snnconv.spiking.sites import cap_of, is_signed, swap
 from snnconv.spiking.unrolling import unroll
@@ -101,12 +102,12 @@ def calibrate_sigma_delta(
         SnnconvWarning: No unit of some site tells anything, because its messages are all too large.
     """
     snn = unroll(ann, partial(_uncalibrated, timesteps))
-    signals = reads_signals(ann.graph)
+    tracks = _tracks_values(ann)
     walk = DifferentialWalk(ann, snn, batches)
     sites: list[SigmaDeltaSite] = []
     silent: list[str] = []
     for visit in walk.visits(progress):
-        site = _calibrate_site(walk, visit, octaves, together=ceilings == "layer", of_signals=signals)
+        site = _calibrate_site(walk, visit, octaves, together=ceilings == "layer", tracks=tracks)
         sites.append(site)
         if not site.messages and bool(visit.record.activations.any()):
             silent.append(_why_silent(snn, visit))
@@ -119,8 +120,16 @@ def calibrate_sigma_delta(
     return SigmaDeltaCalibration(snn, max(site.octaves for site in sites), walk.images, tuple(sites))
 
 
+def _tracks_values(ann: Model) -> bool:
+    """Return whether neurons should track the values that they are told: where layers read norms or attention.
+
+    And where the outputs name no classes: which of two numbers is larger survives much that a box's edge does not.
+    """
+    return reads_signals(ann.graph) or class_count(shapes_of(ann)[0]) is None
+
+
 def _calibrate_site(
-    walk: DifferentialWalk, visit: SiteVisit, octaves: int | None, *, together: bool, of_signals: bool
+    walk: DifferentialWalk, visit: SiteVisit, octaves: int | None, *, together: bool, tracks: bool
 ) -> SigmaDeltaSite:
     """Give a site its neurons, and the operator before it its bias."""
     module, record = cast(SigmaDelta, visit.module), visit.record
@@ -130,7 +139,7 @@ def _calibrate_site(
         signed=module.signed,
         dead_zone=module.dead_zone,
         together=together,
-        of_signals=of_signals,
+        tracks=tracks,
     )
     powers = search.best(octaves)
     values = partial(search.told, powers)

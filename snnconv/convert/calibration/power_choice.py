@@ -10,10 +10,11 @@ each channel gets the θ and R_0 of a grid, and all channels of a site the K, wi
     e + p·n         p = PRICE times the least e that a channel of the site can have, on average
 
 A later layer tracks what it is told at every step, so that earlier steps count as well, the less the earlier they are.
-In transformers and their like a is the value z_T that the site is told last, and messages are cheap. The error of what
-a site is told grows from block to block there. Measured against the ANN, the least error is that of neurons which tell
-less than they are told, and a price in units of it silences the many small values that norms and attention live on:
-each site gains, the answer loses (docs/transformers.md).
+In transformers and their like, and where the outputs are no classes, neurons track: a is the value z_T that the site is
+told last, and messages are cheap. The error of what a site is told grows from block to block in a transformer. Measured
+against the ANN, the least error is that of neurons which tell less than they are told, and a price in units of it
+silences the many small values that norms and attention live on: each site gains, the answer loses
+(docs/transformers.md).
 
 R_0 is what readers take for granted: a unit tells its distance from there instead of from 0. The price is relative to
 the error that the site has in any case, most of it from what it is told: a message is not worth what nobody can see.
@@ -46,7 +47,7 @@ FLOORS = (0.0, 0.12, 0.25, 0.35, 0.5, 0.7, 1.0)  # candidates for the share of i
 FAR = 2  # octaves above the layer's size from which values that few units have get candidates of their own
 STARTS = (0.0, 1 / 8, 1 / 4, 1 / 2)  # candidates for R_0, in units of θ
 STEP_WEIGHT = 0.2  # w
-PRICE, PRICE_OF_SIGNALS = 0.12, 0.03  # of a message; the latter in networks with norms or attention
+PRICE, PRICE_OF_TRACKING = 0.12, 0.03  # of a message
 QUANTILE = 0.999
 
 
@@ -68,8 +69,8 @@ class PowersSearch:
         signed: True where values have a sign.
         dead_zone: Least magnitude that is told, in units of the smallest message.
         together: True for one θ and R_0 for all channels.
-        of_signals: True in a network with norms or attention: a is z_T, messages are cheap, and thresholds reach
-                the largest values, which few units have.
+        tracks: True where neurons track the values that they are told: a is z_T, messages are cheap, and thresholds
+            reach the largest values, which few units have.
     """
 
     def __init__(
@@ -80,12 +81,12 @@ class PowersSearch:
         signed: bool,
         dead_zone: float,
         together: bool = False,
-        of_signals: bool = False,
+        tracks: bool = False,
     ) -> None:
         self.signed, self.dead_zone, self.together = signed, dead_zone, together
         self.cap = cap if cap is None or cap.dim() == 0 else cap.unsqueeze(1)
-        self.price = PRICE_OF_SIGNALS if of_signals else PRICE
-        self.halves = [half.tracked(self.cap, signed=signed) for half in halves] if of_signals else halves
+        self.price = PRICE_OF_TRACKING if tracks else PRICE
+        self.halves = [half.tracked(self.cap, signed=signed) for half in halves] if tracks else halves
         halves = self.halves
         steps = len(halves[0].values)
         self.weights = torch.tensor([STEP_WEIGHT ** (steps - 1 - step) for step in range(steps)]).view(-1, 1, 1)
@@ -94,7 +95,7 @@ class PowersSearch:
         size = magnitudes.topk(max(1, round(len(magnitudes) * (1 - QUANTILE)))).values[-1]
         largest = magnitudes.max()
         self.size = size if size > 0 else largest if magnitudes.any() else torch.ones(())
-        rare = math.ceil(math.log2(max(1.0, float(largest / self.size)))) if of_signals else 0
+        rare = math.ceil(math.log2(max(1.0, float(largest / self.size)))) if tracks else 0
         self.factors = (*FACTORS, *(2.0**octave for octave in range(FAR, rare + 1)))
 
     def told(self, powers: Powers, record: TellingRecord) -> Tensor:
