@@ -24,6 +24,9 @@ BY_NAME: dict[str, FunctionName] = {name.capitalize(): name for name in FUNCTION
 POSITIVE = (0.0, math.inf)
 BOUNDS: dict[FunctionName, Bounds] = {
     "abs": POSITIVE,
+    "acos": (0.0, math.pi),
+    "acosh": POSITIVE,
+    "asin": (-math.pi / 2, math.pi / 2),
     "atan": (-math.pi / 2, math.pi / 2),
     "cos": (-1.0, 1.0),
     "cosh": (1.0, math.inf),

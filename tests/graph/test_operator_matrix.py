@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import MISSING, dataclass, fields
 from fractions import Fraction
 from pathlib import Path
@@ -83,7 +83,7 @@ class Example:
     module: nn.Module
     shapes: Sequence[tuple[int, ...]] = (IMAGE,)
     changing: Sequence[bool] = ()
-    positive: bool = False  # operands for which alone it is a function
+    domain: Callable[[Tensor], Tensor] = torch.nn.Identity()  # to where alone it is a function
 
     def __post_init__(self) -> None:
         self.changing = self.changing or [True] * len(self.shapes)
@@ -94,6 +94,11 @@ class Example:
         return f"{type(self.module).__name__}-{self.module.extra_repr()}-{which}".replace(" ", "")
 
 
+DOMAINS: dict[str, Callable[[Tensor], Tensor]] = {
+    **dict.fromkeys(("acos", "asin", "atanh"), torch.tanh),
+    **dict.fromkeys(("log", "sqrt"), torch.abs),
+    "acosh": torch.cosh,
+}
 EXAMPLES = [
     Example(Part("name", 2, (2, 3)), ((10,),)),
     *(Example(m.Arithmetic(name), (IMAGE, IMAGE)) for name in ("add", "sub", "mul", "div")),
@@ -124,7 +129,7 @@ EXAMPLES = [
     Example(m.Extremum("max"), (IMAGE, IMAGE)),
     Example(m.Extremum("max", constant(4, 1, 1))),
     Example(m.Extremum("min"), (IMAGE, IMAGE)),
-    *(Example(Elementwise(name), positive=name in ("log", "sqrt")) for name in FUNCTIONS),
+    *(Example(Elementwise(name), domain=DOMAINS.get(name, nn.Identity())) for name in FUNCTIONS),
     Example(nn.CELU(0.5)),
     Example(nn.ELU(0.5)),
     Example(FakeQuantize(torch.tensor(0.5), -3, 4)),
@@ -165,7 +170,7 @@ EXAMPLES = [
     Example(m.ParametricReLU(constant(4, 1, 1))),
     Example(Power(2.0)),
     Example(Power(3.0)),
-    Example(Power(0.5), positive=True),
+    Example(Power(0.5), domain=torch.abs),
     Example(nn.RMSNorm([6])),
     *(
         Example(kind(axes, keepdims=keepdims))
@@ -218,7 +223,7 @@ def random_operands(example: Example) -> list[Tensor]:
     operands = []
     for shape, changes in zip(example.shapes, example.changing, strict=True):
         values = 3 * torch.randn(STEPS, BATCH, *shape, dtype=torch.float64)
-        values = values.abs() if example.positive else values
+        values = example.domain(values)
         if isinstance(example.module, (Logical, Truth, Where)):  # for which 0 is another thing
             values = (values / 3).round()
         if isinstance(example.module, Embedding) or (isinstance(example.module, GatherElements) and operands):

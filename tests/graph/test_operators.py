@@ -402,6 +402,11 @@ ACTIVATION = [
     *(Case(operator, image(5, 5), opsets=(9, 13, 99)) for operator in ("Erf", "Sign")),
     *(Case(operator, image(5, 5), before="Abs") for operator in ("Log", "Sqrt")),
     *(Case(operator, image(5, 5), opsets=(9, 99)) for operator in ("Asinh", "Atan", "Cosh", "Sinh", "Tan")),
+    *(Case(operator, image(5, 5), before="Tanh") for operator in ("Acos", "Asin")),
+    *(
+        Case(operator, image(5, 5), opsets=(9, 99), before=before)
+        for operator, before in (("Acosh", "Cosh"), ("Atanh", "Sin"))
+    ),
     Case("Round", image(5, 5), opsets=(11, 99)),
     *(Case("Pow", image(5, 5), {"e": f32(exponent)}) for exponent in (2, 3, 1, -1, -2)),
     *(Case("Pow", image(5, 5), {"e": f32(exponent)}, before="Abs") for exponent in (0.5, 0.3, -0.25)),
