@@ -56,6 +56,7 @@ from snnconv.graph.reductions import (
     ReduceProd,
     ReduceSumSquare,
 )
+from snnconv.graph.scatter import ScatterElements
 from snnconv.graph.selection import Logical, Relation, Where
 from snnconv.model import InputSpec
 from snnconv.operators._page import operators_page, records
@@ -83,7 +84,7 @@ class Example:
     module: nn.Module
     shapes: Sequence[tuple[int, ...]] = (IMAGE,)
     changing: Sequence[bool] = ()
-    domain: Callable[[Tensor], Tensor] = torch.nn.Identity()  # to where alone it is a function
+    domain: Callable[[Tensor], Tensor] = Tensor.clone  # to where alone it is a function
 
     def __post_init__(self) -> None:
         self.changing = self.changing or [True] * len(self.shapes)
@@ -94,6 +95,8 @@ class Example:
         return f"{type(self.module).__name__}-{self.module.extra_repr()}-{which}".replace(" ", "")
 
 
+PLACES = torch.tensor([[[1.0, -1.0], [0.0, 3.0], [4.0, 2.0]]])
+NUMBERED = (GatherElements, ScatterElements)  # whose second operand numbers elements of the first
 DOMAINS: dict[str, Callable[[Tensor], Tensor]] = {
     **dict.fromkeys(("acos", "asin", "atanh"), torch.tanh),
     **dict.fromkeys(("log", "sqrt"), torch.abs),
@@ -129,7 +132,7 @@ EXAMPLES = [
     Example(m.Extremum("max"), (IMAGE, IMAGE)),
     Example(m.Extremum("max", constant(4, 1, 1))),
     Example(m.Extremum("min"), (IMAGE, IMAGE)),
-    *(Example(Elementwise(name), domain=DOMAINS.get(name, nn.Identity())) for name in FUNCTIONS),
+    *(Example(Elementwise(name), domain=DOMAINS.get(name, Tensor.clone)) for name in FUNCTIONS),
     Example(nn.CELU(0.5)),
     Example(nn.ELU(0.5)),
     Example(FakeQuantize(torch.tensor(0.5), -3, 4)),
@@ -142,6 +145,14 @@ EXAMPLES = [
     Example(GatherElements(2), ((4, 6), (4, 3))),
     Example(GatherElements(2), ((4, 6), (4, 3)), (True, False)),
     Example(GatherElements(2, torch.tensor([[[1.0], [-1.0], [3.0]]])), ((4, 6),)),
+    *(
+        Example(ScatterElements(2, reduction), ((3, 6), (3, 2), (3, 2)))
+        for reduction in ("none", *ScatterElements.REDUCTIONS)
+    ),
+    Example(ScatterElements(2, "add"), ((3, 6), (3, 2), (3, 2)), (True, False, True)),
+    Example(ScatterElements(2, "mul", updates=torch.ones(1, 3, 2) * 2), ((3, 6), (3, 2)), (True, False)),
+    *(Example(ScatterElements(2, name, None, PLACES), ((3, 6), (3, 2))) for name in ("none", "add", "mul", "max")),
+    Example(ScatterElements(2, "none", torch.ones(1, 3, 5), PLACES), ((3, 2),)),
     Example(nn.Hardsigmoid()),
     Example(nn.Hardswish()),
     Example(nn.Hardtanh(-1, 2)),
@@ -226,7 +237,7 @@ def random_operands(example: Example) -> list[Tensor]:
         values = example.domain(values)
         if isinstance(example.module, (Logical, Truth, Where)):  # for which 0 is another thing
             values = (values / 3).round()
-        if isinstance(example.module, Embedding) or (isinstance(example.module, GatherElements) and operands):
+        if isinstance(example.module, Embedding) or (isinstance(example.module, NUMBERED) and len(operands) == 1):
             values = values.abs().clamp(max=5).floor()
         operands.append(values if changes else values[:1].expand(STEPS, *values.shape[1:]))
     return operands

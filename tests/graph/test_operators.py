@@ -779,6 +779,16 @@ RESAMPLING = [
         Case("GatherElements", image(5, 5), {}, {"axis": axis}, (11, 13, 99), ("raw", "x"), kinds=(INT64, FLOAT))
         for axis in (1, -1)
     ),
+    Case("Scatter", image(5, 5), {}, {"axis": 1}, (9, 10), ("raw", "x", "raw"), kinds=(INT64, FLOAT)),
+    *(
+        Case("ScatterElements", image(5, 5), {}, a, opsets, ("raw", "x", "raw"), kinds=(INT64, FLOAT))
+        for a, opsets in (
+            ({"axis": 1}, (11, 13, 99)),
+            ({"axis": -1}, (11, 13, 99)),
+            *(({"axis": 2, "reduction": name}, (16, 18, 99)) for name in ("add", "mul")),
+            *(({"axis": 3, "reduction": name}, (18, 99)) for name in ("max", "min")),
+        )
+    ),
     Case("CumSum", image(5, 5), {"a": np.array(-1)}, opsets=(11, 14, 99)),
     Case("CumSum", image(5, 5), {"a": np.array(1)}, {"exclusive": 1}, opsets=(11, 14, 99)),
     Case("CumSum", image(5, 5), {"a": ints(2)}, {"exclusive": 1, "reverse": 1}, opsets=(11, 14, 99)),
