@@ -39,10 +39,10 @@ def constant_of_samples(node: NodeView, position: int, rank: int) -> Tensor:
         Refusal: The constant has other axes, or differs between samples.
     """
     array, operand = node.need_constant(position), node.operand(position)
-    alike = node.file_batch == 1 or (isinstance(operand, Constant) and operand.fixed is None)
-    if array.ndim != rank or array.shape[0] != 1 or not alike:
+    count = 1 if isinstance(operand, Constant) and operand.fixed is None else node.file_batch
+    if array.ndim != rank or array.shape[0] != count or (array != array[:1]).any():
         raise Refusal(f"its constant of shape {array.shape} differs between members of a batch")
-    return node.bound(position)
+    return node.bound(position)[:1]
 
 
 def spread_over_batch(emission: Emission, array: Array, sample: str, name: str) -> str:

@@ -56,6 +56,7 @@ from snnconv.graph.reductions import (
     ReduceProd,
     ReduceSumSquare,
 )
+from snnconv.graph.sampling import GridSample
 from snnconv.graph.scatter import ScatterElements
 from snnconv.graph.selection import Logical, Relation, Where
 from snnconv.model import InputSpec
@@ -95,6 +96,7 @@ class Example:
         return f"{type(self.module).__name__}-{self.module.extra_repr()}-{which}".replace(" ", "")
 
 
+POINTS = torch.linspace(-1, 1, 12).reshape(1, 2, 3, 2)
 PLACES = torch.tensor([[[1.0, -1.0], [0.0, 3.0], [4.0, 2.0]]])
 NUMBERED = (GatherElements, ScatterElements)  # whose second operand numbers elements of the first
 DOMAINS: dict[str, Callable[[Tensor], Tensor]] = {
@@ -153,6 +155,9 @@ EXAMPLES = [
     Example(ScatterElements(2, "mul", updates=torch.ones(1, 3, 2) * 2), ((3, 6), (3, 2)), (True, False)),
     *(Example(ScatterElements(2, name, None, PLACES), ((3, 6), (3, 2))) for name in ("none", "add", "mul", "max")),
     Example(ScatterElements(2, "none", torch.ones(1, 3, 5), PLACES), ((3, 2),)),
+    Example(GridSample(), (IMAGE, (3, 5, 2))),
+    Example(GridSample("nearest", "border"), (IMAGE, (3, 5, 2)), (True, False)),
+    *(Example(GridSample(mode, grid=POINTS)) for mode in GridSample.MODES),
     Example(nn.Hardsigmoid()),
     Example(nn.Hardswish()),
     Example(nn.Hardtanh(-1, 2)),

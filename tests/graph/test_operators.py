@@ -779,6 +779,7 @@ RESAMPLING = [
         Case("GatherElements", image(5, 5), {}, {"axis": axis}, (11, 13, 99), ("raw", "x"), kinds=(INT64, FLOAT))
         for axis in (1, -1)
     ),
+    Case("GridSample", (3, 4, 2), attributes={"align_corners": 1}, order=("x", "x"), opsets=(16, 20, 22, 99)),
     Case("Scatter", image(5, 5), {}, {"axis": 1}, (9, 10), ("raw", "x", "raw"), kinds=(INT64, FLOAT)),
     *(
         Case("ScatterElements", image(5, 5), {}, a, opsets, ("raw", "x", "raw"), kinds=(INT64, FLOAT))
