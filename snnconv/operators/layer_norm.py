@@ -63,7 +63,7 @@ def _norm(node: NodeView, axis: int, *, scale: int, shift: int) -> tuple[nn.Modu
         return (kind(sizes, epsilon, elementwise_affine=False),)
     if all(_fits(node.need_constant(position), sizes) for position in positions):
         affine = [_spread(node, position, sizes) for position in positions]
-        return (_module(kind, sizes, epsilon, affine),)
+        return (norm_module(kind, sizes, epsilon, affine),)
     for position in positions:
         check_broadcast(node, position, node.rank())
     names: tuple[ArithmeticName, ...] = ("mul", "add")
@@ -92,7 +92,7 @@ def _spread(node: NodeView, position: int, sizes: Shape) -> nn.Parameter:
     return node.parameter(position, f"spread{sizes}", change)
 
 
-def _module(kind: type[Norm], sizes: Shape, epsilon: float, affine: Sequence[nn.Parameter]) -> nn.Module:
+def norm_module(kind: type[Norm], sizes: Shape, epsilon: float, affine: Sequence[nn.Parameter]) -> nn.Module:
     """Return the norm with a scale, and where there are two, a shift."""
     with torch.device("meta"):
         module = kind(sizes, epsilon)

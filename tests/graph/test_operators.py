@@ -217,6 +217,30 @@ ATTENTION = [
     Case("Attention", (5, 8), attributes=attributes, order=("x", "x", "x"), opsets=(23, 99))
     for attributes in [HEADS, {**HEADS, "is_causal": 1}]
 ]
+CONTRIB_ATTENTION = [
+    Case("Attention", (5, 8), constants, {"num_heads": 2}, opsets=(17,), domain="com.microsoft")
+    for constants in [{"w": rand(8, 24), "b": rand(24)}, {"w": rand(8, 24)}]
+] + [
+    Case(
+        "MultiHeadAttention",
+        (5, 8),
+        attributes={"num_heads": 4},
+        order=("x", "x", "x"),
+        opsets=(17,),
+        domain="com.microsoft",
+    ),
+    Case(
+        "EmbedLayerNormalization",
+        (5,),
+        {"w": rand(9, 8), "p": rand(6, 8), "s": rand(8), "b": rand(8)},
+        opsets=(17,),
+        order=("x", "", "w", "p", "", "s", "b"),
+        domain="com.microsoft",
+        before="Abs",
+        kinds=(INT32, FLOAT),
+        outputs=("y", "_count"),
+    ),
+]
 NORMALIZATION = [
     Case(
         "BatchNormalization",
@@ -827,6 +851,7 @@ CASES = [
         LINEAR,
         EINSUM,
         ATTENTION,
+        CONTRIB_ATTENTION,
         NORMALIZATION,
         ACTIVATION,
         ARITHMETIC,
