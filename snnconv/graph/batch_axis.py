@@ -193,6 +193,13 @@ def _trailing(view: NodeView, batch: int, rank: int) -> Placed:
     return Placed(with_attributes(view, axis=graph_axis(int(view.attributes.get("axis", -1)), batch, rank)), batch)
 
 
+def _pool(view: NodeView, batch: int, rank: int) -> Placed:
+    """Pooling acts alike on all samples and channels, whichever of the two is first."""
+    if batch > 1:
+        raise Refusal("it acts across the batch axis")
+    return Placed(view, batch)
+
+
 def _expand(view: NodeView, batch: int, rank: int) -> Placed:
     """New axes come before all others of the file, and so before the batch's."""
     target = view.operand(1)
@@ -234,6 +241,7 @@ PLACEMENTS: dict[str, Placement] = {
     **dict.fromkeys(("Softmax", "LogSoftmax"), _softmax),
     **dict.fromkeys(("LayerNormalization", "RMSNormalization", "SimplifiedLayerNormalization"), _trailing),
     **dict.fromkeys(("Split", "SplitToSequence"), _one_axis(0)),
+    **dict.fromkeys(("AveragePool", "GlobalAveragePool", "GlobalMaxPool", "MaxPool"), _pool),
     **dict.fromkeys(("QuantizeLinear", "DequantizeLinear"), _quantize),
     "Concat": _one_axis(None),
     "Expand": _expand,
