@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 from onnx_oracle import newest_opset
-from test_operators import CASES
+from operator_cases import CASES
 from torch import Tensor, fx, nn
 
 from snnconv.errors import ModelError, UnsupportedOperatorsError
