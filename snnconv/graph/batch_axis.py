@@ -13,13 +13,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from snnconv.graph.batch_reshape import reshape
-from snnconv.graph.modules import Expand, Unsqueeze
-from snnconv.graph.node import Activation, Call, Constant, NodeView, Operand, Refusal
+from snnconv.graph.batch_reshape import expand, reshape
+from snnconv.graph.node import Activation, Constant, NodeView, Operand, Refusal
+from snnconv.graph.placement import Placed, Placement, graph_axis, with_attributes
 
 __all__ = ["batch_first"]
-
-from snnconv.graph.placement import Placed, Placement, graph_axis, with_attributes
 
 _SAME = """
     Abs Acos Acosh Asin Asinh Atan Atanh Cast CastLike Ceil Celu Clip Cos Cosh Dropout Elu Erf Exp Floor Gelu
@@ -200,32 +198,6 @@ def _pool(view: NodeView, batch: int, rank: int) -> Placed:
     return Placed(view, batch)
 
 
-def _expand(view: NodeView, batch: int, rank: int) -> Placed:
-    """New axes come before all others of the file, and so before the batch's."""
-    target = view.operand(1)
-    if not isinstance(target, Constant):
-        return Placed(view, batch)
-    targets = [[int(size) for size in value.reshape(-1)] for value in target.values]
-    added = len(targets[0]) - rank
-    if not batch and added <= 0:
-        return Placed(view)
-    shapes = [(*[1] * max(0, added), *shape) for shape in view.activation().file_shapes]
-    places = [[*[1] * max(0, -added), *sizes] for sizes in targets]
-    after = batch + max(0, added)
-    if any(
-        sizes.pop(after) not in (1, shape[after], view.file_length())
-        for sizes, shape in zip(places, shapes, strict=True)
-    ):
-        raise Refusal("it acts across the batch axis")
-    others = [size for axis, size in enumerate(shapes[0]) if axis != after]
-    if places[0] != places[1] or any(
-        new not in (1, old) and old != 1 for new, old in zip(places[0], others, strict=True)
-    ):
-        raise Refusal(f"an input of shape {others} beside the batch does not expand to {places[0]}")
-    new = Unsqueeze(range(1, added + 1))
-    return Placed(view, after, (Call((*((new,) if added > 0 else ()), Expand(places[0]))),))
-
-
 def _quantize(view: NodeView, batch: int, rank: int) -> Placed:
     """One scale for all, or one for each place along an axis."""
     if view.need_constant(1).size == 1:
@@ -244,7 +216,7 @@ PLACEMENTS: dict[str, Placement] = {
     **dict.fromkeys(("AveragePool", "GlobalAveragePool", "GlobalMaxPool", "MaxPool"), _pool),
     **dict.fromkeys(("QuantizeLinear", "DequantizeLinear"), _quantize),
     "Concat": _one_axis(None),
-    "Expand": _expand,
+    "Expand": expand,
     "Gather": _gather,
     "GatherND": _gather_nd,
     "LpNormalization": _one_axis(-1),
