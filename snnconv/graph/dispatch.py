@@ -31,7 +31,7 @@ def resolved(node: onnx.NodeProto, view: NodeView, folder: Folder, only_shapes: 
 
     Args:
         node: Node of the file.
-        view: The same node with its operands.
+        view: View of that node, with its operands.
         folder: Folder of constants.
         only_shapes: Names of values of which nothing but the shape is read.
     """
