@@ -553,6 +553,27 @@ def test_attention_that_torch_cannot_export_as_it_stands(bias):
         torch.testing.assert_close(load_module(module, (8, 6))(x), module(x), rtol=1e-5, atol=1e-5)
 
 
+class Branches(Attends):
+    """Attention, and a branch that depends on the data, which cannot be exported."""
+
+    def forward(self, x):
+        return super().forward(x) if x.sum() > 0 else x
+
+
+class BranchesBehind(Branches):
+    def forward(self, x):
+        out = Attends.forward(self, x)
+        return out if out.sum() > 0 else x
+
+
+@pytest.mark.parametrize(("kind", "says"), [(Branches, False), (BranchesBehind, True)])
+def test_what_the_formula_of_attention_cannot_mend_is_said(kind, says):
+    with pytest.raises(ModelError, match=f"cannot export {kind.__name__}: ") as caught:
+        load_module(kind(bias=True), (8, 6))
+    assert ("Nor can it with attention written as two products and a softmax: " in str(caught.value)) == says
+    assert ("Give the network as an ONNX file" in str(caught.value)) == says
+
+
 @pytest.mark.parametrize(
     "options",
     [{}, {"is_causal": True}, {"scale": 0.3}, {"attn_mask": torch.eye(5, dtype=torch.bool)}, {"enable_gqa": True}],

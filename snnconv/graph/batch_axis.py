@@ -13,18 +13,16 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from snnconv.graph.batch_reshape import reshape
-from snnconv.graph.modules import Expand, Unsqueeze
-from snnconv.graph.node import Activation, Call, Constant, NodeView, Operand, Refusal
+from snnconv.graph.batch_reshape import expand, reshape
+from snnconv.graph.node import Activation, Constant, NodeView, Operand, Refusal
+from snnconv.graph.placement import Placed, Placement, graph_axis, with_attributes
 
 __all__ = ["batch_first"]
 
-from snnconv.graph.placement import Placed, Placement, graph_axis, with_attributes
-
 _SAME = """
-    Abs Asinh Atan Cast CastLike Ceil Celu Clip Cos Cosh Dropout Elu Erf Exp Floor Gelu HardSigmoid HardSwish
-    Identity IsInf IsNaN LeakyRelu Log Mish Neg Not Reciprocal Relu Round Selu Shrink Sigmoid Sign Sin Sinh Softplus
-    Softsign Sqrt Swish Tan Tanh ThresholdedRelu
+    Abs Acos Acosh Asin Asinh Atan Atanh Cast CastLike Ceil Celu Clip Cos Cosh Dropout Elu Erf Exp Floor Gelu
+    HardSigmoid HardSwish Identity IsInf IsNaN LeakyRelu Log Mish Neg Not Reciprocal Relu Round Selu Shrink Sigmoid
+    Sign Sin Sinh Softplus Softsign Sqrt Swish Tan Tanh ThresholdedRelu
 """
 _BROADCAST = """
     Add And Div Equal Greater GreaterOrEqual Less LessOrEqual Max Mean Min Mul Or Pow Sub Sum Where Xor
@@ -193,30 +191,11 @@ def _trailing(view: NodeView, batch: int, rank: int) -> Placed:
     return Placed(with_attributes(view, axis=graph_axis(int(view.attributes.get("axis", -1)), batch, rank)), batch)
 
 
-def _expand(view: NodeView, batch: int, rank: int) -> Placed:
-    """New axes come before all others of the file, and so before the batch's."""
-    target = view.operand(1)
-    if not isinstance(target, Constant):
-        return Placed(view, batch)
-    targets = [[int(size) for size in value.reshape(-1)] for value in target.values]
-    added = len(targets[0]) - rank
-    if not batch and added <= 0:
-        return Placed(view)
-    shapes = [(*[1] * max(0, added), *shape) for shape in view.activation().file_shapes]
-    places = [[*[1] * max(0, -added), *sizes] for sizes in targets]
-    after = batch + max(0, added)
-    if any(
-        sizes.pop(after) not in (1, shape[after], view.file_length())
-        for sizes, shape in zip(places, shapes, strict=True)
-    ):
+def _pool(view: NodeView, batch: int, rank: int) -> Placed:
+    """Pooling acts alike on all samples and channels, whichever of the two is first."""
+    if batch > 1:
         raise Refusal("it acts across the batch axis")
-    others = [size for axis, size in enumerate(shapes[0]) if axis != after]
-    if places[0] != places[1] or any(
-        new not in (1, old) and old != 1 for new, old in zip(places[0], others, strict=True)
-    ):
-        raise Refusal(f"an input of shape {others} beside the batch does not expand to {places[0]}")
-    new = Unsqueeze(range(1, added + 1))
-    return Placed(view, after, (Call((*((new,) if added > 0 else ()), Expand(places[0]))),))
+    return Placed(view, batch)
 
 
 def _quantize(view: NodeView, batch: int, rank: int) -> Placed:
@@ -234,9 +213,10 @@ PLACEMENTS: dict[str, Placement] = {
     **dict.fromkeys(("Softmax", "LogSoftmax"), _softmax),
     **dict.fromkeys(("LayerNormalization", "RMSNormalization", "SimplifiedLayerNormalization"), _trailing),
     **dict.fromkeys(("Split", "SplitToSequence"), _one_axis(0)),
+    **dict.fromkeys(("AveragePool", "GlobalAveragePool", "GlobalMaxPool", "MaxPool"), _pool),
     **dict.fromkeys(("QuantizeLinear", "DequantizeLinear"), _quantize),
     "Concat": _one_axis(None),
-    "Expand": _expand,
+    "Expand": expand,
     "Gather": _gather,
     "GatherND": _gather_nd,
     "LpNormalization": _one_axis(-1),

@@ -1,4 +1,4 @@
-"""Reshapes of tensors whose batch is not the first axis or is merged with another, in the order of the graph's axes."""
+"""Reshapes and copies of tensors whose batch is not the first axis or is merged with another, in the graph's order."""
 
 from __future__ import annotations
 
@@ -6,11 +6,37 @@ import math
 from collections.abc import Sequence
 from fractions import Fraction
 
-from snnconv.graph.modules import Reshape, Transpose
+from snnconv.graph.modules import Expand, Reshape, Transpose, Unsqueeze
 from snnconv.graph.node import PROBES, Activation, Call, Constant, NodeView, Refusal, Shape
 from snnconv.graph.placement import Placed
 
-__all__ = ["reshape", "resolve"]
+__all__ = ["expand", "reshape", "resolve"]
+
+
+def expand(view: NodeView, batch: int, rank: int) -> Placed:
+    """New axes come before all others of the file, and so before the batch's."""
+    target = view.operand(1)
+    if not isinstance(target, Constant):
+        return Placed(view, batch)
+    targets = [[int(size) for size in value.reshape(-1)] for value in target.values]
+    added = len(targets[0]) - rank
+    if not batch and added <= 0:
+        return Placed(view)
+    shapes = [(*[1] * max(0, added), *shape) for shape in view.activation().file_shapes]
+    places = [[*[1] * max(0, -added), *sizes] for sizes in targets]
+    after = batch + max(0, added)
+    if any(
+        sizes.pop(after) not in (1, shape[after], view.file_length())
+        for sizes, shape in zip(places, shapes, strict=True)
+    ):
+        raise Refusal("it acts across the batch axis")
+    others = [size for axis, size in enumerate(shapes[0]) if axis != after]
+    if places[0] != places[1] or any(
+        new not in (1, old) and old != 1 for new, old in zip(places[0], others, strict=True)
+    ):
+        raise Refusal(f"an input of shape {others} beside the batch does not expand to {places[0]}")
+    new = Unsqueeze(range(1, added + 1))
+    return Placed(view, after, (Call((*((new,) if added > 0 else ()), Expand(places[0]))),))
 
 
 def reshape(view: NodeView, batch: int, rank: int) -> Placed:

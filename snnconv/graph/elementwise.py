@@ -12,8 +12,12 @@ __all__ = ["FUNCTIONS", "Elementwise", "FunctionName", "Power", "Shrink", "Swish
 
 FunctionName = Literal[
     "abs",
+    "acos",
+    "acosh",
+    "asin",
     "asinh",
     "atan",
+    "atanh",
     "ceil",
     "cos",
     "cosh",
@@ -31,8 +35,12 @@ FunctionName = Literal[
 ]
 FUNCTIONS: dict[FunctionName, Callable[[Tensor], Tensor]] = {
     "abs": torch.abs,
+    "acos": torch.acos,
+    "acosh": torch.acosh,
+    "asin": torch.asin,
     "asinh": torch.asinh,
     "atan": torch.atan,
+    "atanh": torch.atanh,
     "ceil": torch.ceil,
     "cos": torch.cos,
     "cosh": torch.cosh,

@@ -14,7 +14,15 @@ __all__ = ["AttentionFormula"]
 
 
 class AttentionFormula(TorchFunctionMode):
-    """Context in which `scaled_dot_product_attention` is computed by its formula."""
+    """Context in which `scaled_dot_product_attention` is computed by its formula.
+
+    Attributes:
+        is_used: True once attention was called in it.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_used = False
 
     def __torch_function__(
         self,
@@ -24,8 +32,10 @@ class AttentionFormula(TorchFunctionMode):
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
         """Call a function of torch; attention is called by its formula."""
-        function = _attention if func is nn.functional.scaled_dot_product_attention else func
-        return function(*args, **(kwargs or {}))
+        if func is not nn.functional.scaled_dot_product_attention:
+            return func(*args, **(kwargs or {}))
+        self.is_used = True
+        return _attention(*args, **(kwargs or {}))
 
 
 def _attention(

@@ -8,7 +8,7 @@ from typing import TypeAlias
 import onnx
 
 from snnconv.errors import InvalidValueError
-from snnconv.graph.reading import live_values
+from snnconv.graph.node_order import live_values
 
 __all__ = ["ShapeFinder", "closed_shapes"]
 

@@ -7,7 +7,7 @@ import logging
 import re
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any
 
 import onnx
@@ -102,7 +102,7 @@ def export_module(module: nn.Module, parts: Sequence[InputPart]) -> onnx.ModelPr
 
     torch cannot export every form of `scaled_dot_product_attention`: not of queries of another rank than 4, nor with
     some masks, whose kernel has another layout in memory than the exporter expects. Such a module is exported once more
-    with the formula in its place: two products and a softmax.
+    with the formula in its place: two products and a softmax. Where that fails, too, the error says both.
 
     Args:
         module: Network in evaluation mode.
@@ -117,12 +117,29 @@ def export_module(module: nn.Module, parts: Sequence[InputPart]) -> onnx.ModelPr
     except Exception as error:
         if is_out_of_memory(error):
             raise
-        with suppress(Exception), AttentionFormula():
-            return _exported(module, parts)
         said = f"torch.onnx.export cannot export {type(module).__name__}: {plain_message(error)}"
+        try:
+            with AttentionFormula() as formula:
+                return _exported(module, parts)
+        except Exception as second:
+            if is_out_of_memory(second):
+                raise
+            said += _reason_of_formula(formula, error, second)
         if refused := module_refusals(module):
             raise UnsupportedOperatorsError(f"{said}\nWhat it holds could not be imported either", refused) from error
         raise ModelError(said) from error
+
+
+def _reason_of_formula(formula: AttentionFormula, first: Exception, second: Exception) -> str:
+    """Return what is said of the export with attention's formula; nothing where the network has no attention."""
+    if not formula.is_used:
+        return ""
+    reason = plain_message(second)
+    other = "for the same reason" if reason == plain_message(first) else reason
+    return (
+        f" Nor can it with attention written as two products and a softmax: {other}. Give the network as an ONNX file, "
+        "or leave out what torch refuses."
+    )
 
 
 def _exported(module: nn.Module, parts: Sequence[InputPart]) -> onnx.ModelProto:

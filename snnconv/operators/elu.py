@@ -12,10 +12,8 @@ from torch import nn
 from snnconv.graph.emission import Emission
 from snnconv.graph.modules import Arithmetic
 from snnconv.graph.node import Call, NodeView, Refusal
-from snnconv.graph.operator import UNBOUNDED, Bounds, NeuronPlace, Operator, Time, register_operator
-from snnconv.graph.shapes import same_shape
-from snnconv.operators.forms import IN_FLOAT, NO_INTEGERS, NO_NIR
-from snnconv.operators.rectifier import NO_COST, NO_ROUTE
+from snnconv.graph.operator import UNBOUNDED, Bounds
+from snnconv.operators._records import register_activation
 
 SELU_ALPHA, SELU_SCALE = 1.6732632423543772, 1.0507009873554805  # Klambauer et al., 2017
 
@@ -65,63 +63,11 @@ def _bounds(module: nn.ELU | nn.CELU) -> Bounds:
     return min(0.0, -float(module.alpha)), math.inf
 
 
-ELU = register_operator(
-    Operator(
-        modules=(nn.ELU,),
-        reads={("", "Elu"): _read_elu},
-        write=_write,
-        time=Time.FUNCTION,
-        activation=NeuronPlace.TRANSFER,
-        of_steps=True,
-        cost=NO_COST,
-        routes=NO_ROUTE,
-        shape=same_shape,
-        forms={"hardware": NO_INTEGERS, "int8": IN_FLOAT, "nir": NO_NIR},
-        bounds=_bounds,
-    )
+ELU = register_activation(nn.ELU, reads={("", "Elu"): _read_elu}, write=_write, bounds=_bounds)
+CELU = register_activation(nn.CELU, reads={("", "Celu"): _read_celu}, write=_write, bounds=_bounds)
+SELU = register_activation(
+    nn.SELU, reads={("", "Selu"): _read_selu}, write=_write_selu, bounds=(-SELU_ALPHA * SELU_SCALE, math.inf)
 )
-CELU = register_operator(
-    Operator(
-        modules=(nn.CELU,),
-        reads={("", "Celu"): _read_celu},
-        write=_write,
-        time=Time.FUNCTION,
-        activation=NeuronPlace.TRANSFER,
-        of_steps=True,
-        cost=NO_COST,
-        routes=NO_ROUTE,
-        shape=same_shape,
-        forms={"hardware": NO_INTEGERS, "int8": IN_FLOAT, "nir": NO_NIR},
-        bounds=_bounds,
-    )
-)
-SELU = register_operator(
-    Operator(
-        modules=(nn.SELU,),
-        reads={("", "Selu"): _read_selu},
-        write=_write_selu,
-        time=Time.FUNCTION,
-        activation=NeuronPlace.TRANSFER,
-        of_steps=True,
-        cost=NO_COST,
-        routes=NO_ROUTE,
-        shape=same_shape,
-        forms={"hardware": NO_INTEGERS, "int8": IN_FLOAT, "nir": NO_NIR},
-        bounds=(-SELU_ALPHA * SELU_SCALE, math.inf),
-    )
-)
-SOFTPLUS = register_operator(
-    Operator(
-        modules=(nn.Softplus,),
-        reads={("", "Softplus"): _read_softplus},
-        write=_write_softplus,
-        time=Time.FUNCTION,
-        activation=NeuronPlace.TRANSFER,
-        of_steps=True,
-        cost=NO_COST,
-        routes=NO_ROUTE,
-        shape=same_shape,
-        forms={"hardware": NO_INTEGERS, "int8": IN_FLOAT, "nir": NO_NIR},
-        bounds=(0.0, math.inf),
-    )
+SOFTPLUS = register_activation(
+    nn.Softplus, reads={("", "Softplus"): _read_softplus}, write=_write_softplus, bounds=(0.0, math.inf)
 )

@@ -13,7 +13,7 @@ from snnconv.graph.embedding import Embedding, GatherElements
 from snnconv.graph.emission import Emission
 from snnconv.graph.kinds import Truncation, before_cast
 from snnconv.graph.modules import Arithmetic, Unsqueeze
-from snnconv.graph.node import Call, Constant, NodeView, Refusal
+from snnconv.graph.node import Call, NodeView, Refusal
 from snnconv.graph.operator import (
     FREE,
     Composed,
@@ -27,6 +27,7 @@ from snnconv.graph.operator import (
 )
 from snnconv.graph.selection import Logical, Relation
 from snnconv.graph.shapes import Shape
+from snnconv.operators._constants import constant_of_samples, spread_over_batch
 from snnconv.operators.comparison import check_ranks
 from snnconv.operators.forms import IN_FLOAT, NO_INTEGERS, NO_NIR
 from snnconv.operators.rectifier import NO_ROUTE
@@ -51,13 +52,10 @@ def _read_elements(node: NodeView) -> Call:
     if not node.is_constant(1):
         check_ranks([node.activation(0), node.activation(1)])
         return Call((GatherElements(axis),), (0, before_cast(node.activation(1), Truncation)))
-    indices, size, operand = node.need_constant(1), node.shape()[axis], node.operand(1)
-    alike = node.file_length() == 1 or (isinstance(operand, Constant) and operand.fixed is None)
-    if indices.ndim != node.rank() or indices.shape[0] != 1 or not alike:
-        raise Refusal(f"its indices of shape {indices.shape} differ between members of a batch")
-    if indices.size == 0 or indices.min() < -size or indices.max() >= size:
+    indices, size = constant_of_samples(node, 1, node.rank()), node.shape()[axis]
+    if indices.numel() == 0 or indices.min() < -size or indices.max() >= size:
         raise Refusal(f"its indices leave an axis of size {size}, or there are none")
-    return Call((GatherElements(axis, torch.from_numpy(indices.astype(np.float32))),))
+    return Call((GatherElements(axis, indices),))
 
 
 def _read_one_hot(node: NodeView) -> Call:
@@ -88,19 +86,9 @@ def _write_elements(module: GatherElements, emission: Emission, inputs: Sequence
     if module.indices is None:
         whole = emission.node("Cast", [inputs[1]], f"{name}.places", to=onnx.TensorProto.INT64)
         return emission.node("GatherElements", [inputs[0], whole], name, axis=module.axis)
-    constant = emission.constant(module.indices.cpu().numpy().astype(np.int64), f"{name}.indices")
-    size = emission.node(
-        "Slice", [emission.node("Shape", [inputs[0]], f"{name}.shape"), *_first(emission)], f"{name}.batch"
-    )
-    rest = emission.ints(module.indices.shape[1:], f"{name}.rest")
-    target = emission.node("Concat", [size, rest], f"{name}.target", axis=0)
-    whole = emission.node("Expand", [constant, target], f"{name}.places")
+    indices = module.indices.cpu().numpy().astype(np.int64)
+    whole = spread_over_batch(emission, indices, inputs[0], f"{name}.indices")
     return emission.node("GatherElements", [inputs[0], whole], name, axis=module.axis)
-
-
-def _first(emission: Emission) -> tuple[str, str]:
-    """Names of the bounds of a slice of the first element."""
-    return emission.once(np.array([0]), "first.start"), emission.once(np.array([1]), "first.end")
 
 
 def _embedding_shape(module: Embedding, shapes: Sequence[Shape]) -> Shape:

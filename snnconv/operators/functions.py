@@ -13,17 +13,18 @@ from snnconv.graph.elementwise import FUNCTIONS, Elementwise, FunctionName, Powe
 from snnconv.graph.emission import Emission
 from snnconv.graph.modules import Arithmetic
 from snnconv.graph.node import Activation, Call, NodeView, Refusal
-from snnconv.graph.operator import UNBOUNDED, Bounds, NeuronPlace, NoForm, Operator, Time, register_operator
-from snnconv.graph.shapes import same_shape
+from snnconv.graph.operator import UNBOUNDED, Bounds, NoForm
 from snnconv.operators._constants import check_broadcast
-from snnconv.operators.forms import IN_FLOAT, NO_INTEGERS, NO_NIR
-from snnconv.operators.rectifier import NO_ROUTE
+from snnconv.operators._records import register_function
 
 NO_PRICE = NoForm("functions such as exponentials and roots have no price")
 BY_NAME: dict[str, FunctionName] = {name.capitalize(): name for name in FUNCTIONS}
 POSITIVE = (0.0, math.inf)
 BOUNDS: dict[FunctionName, Bounds] = {
     "abs": POSITIVE,
+    "acos": (0.0, math.pi),
+    "acosh": POSITIVE,
+    "asin": (-math.pi / 2, math.pi / 2),
     "atan": (-math.pi / 2, math.pi / 2),
     "cos": (-1.0, 1.0),
     "cosh": (1.0, math.inf),
@@ -79,33 +80,9 @@ def _power_bounds(module: Power) -> Bounds:
     return UNBOUNDED if module.exponent % 2 == 1 else POSITIVE
 
 
-ELEMENTWISE = register_operator(
-    Operator(
-        modules=(Elementwise,),
-        reads={("", name): _read for name in BY_NAME},
-        write=_write,
-        time=Time.FUNCTION,
-        activation=NeuronPlace.READ,
-        of_steps=False,
-        cost=NO_PRICE,
-        routes=NO_ROUTE,
-        shape=same_shape,
-        forms={"hardware": NO_INTEGERS, "int8": IN_FLOAT, "nir": NO_NIR},
-        bounds=_bounds,
-    )
+ELEMENTWISE = register_function(
+    Elementwise, reads={("", name): _read for name in BY_NAME}, write=_write, cost=NO_PRICE, bounds=_bounds
 )
-POWER = register_operator(
-    Operator(
-        modules=(Power,),
-        reads={("", "Pow"): _read_power},
-        write=_write_power,
-        time=Time.FUNCTION,
-        activation=NeuronPlace.READ,
-        of_steps=False,
-        cost=NO_PRICE,
-        routes=NO_ROUTE,
-        shape=same_shape,
-        forms={"hardware": NO_INTEGERS, "int8": IN_FLOAT, "nir": NO_NIR},
-        bounds=_power_bounds,
-    )
+POWER = register_function(
+    Power, reads={("", "Pow"): _read_power}, write=_write_power, cost=NO_PRICE, bounds=_power_bounds
 )

@@ -16,15 +16,9 @@ from snnconv.graph.modules import Arithmetic
 from snnconv.graph.node import Call, NodeView, Refusal
 from snnconv.graph.operator import (
     Composed,
-    NeuronPlace,
-    Operator,
-    Time,
     register_composed,
-    register_operator,
 )
-from snnconv.graph.shapes import same_shape
-from snnconv.operators.forms import IN_FLOAT, NO_INTEGERS, NO_NIR
-from snnconv.operators.rectifier import NO_COST, NO_ROUTE
+from snnconv.operators._records import register_activation
 
 LOWEST = -0.1701  # of either form, to four digits
 CUBIC = 0.044715
@@ -71,20 +65,8 @@ def _tanh_of_cubic(emission: Emission, x: str, name: str) -> str:
     return emission.node("Tanh", [line], f"{name}.tanh")
 
 
-GELU = register_operator(
-    Operator(
-        modules=(nn.GELU,),
-        reads={("", "Gelu"): _read, ("com.microsoft", "Gelu"): _read},
-        write=_write,
-        time=Time.FUNCTION,
-        activation=NeuronPlace.TRANSFER,
-        of_steps=True,
-        cost=NO_COST,
-        routes=NO_ROUTE,
-        shape=same_shape,
-        forms={"hardware": NO_INTEGERS, "int8": IN_FLOAT, "nir": NO_NIR},
-        bounds=(LOWEST, math.inf),
-    )
+GELU = register_activation(
+    nn.GELU, reads={("", "Gelu"): _read, ("com.microsoft", "Gelu"): _read}, write=_write, bounds=(LOWEST, math.inf)
 )
 BIASED_GELU = register_composed(
     Composed(

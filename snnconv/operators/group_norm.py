@@ -20,16 +20,10 @@ from snnconv.graph.operator import (
     Arrival,
     Composed,
     Cost,
-    NeuronPlace,
-    Operator,
-    Time,
     Work,
     register_composed,
-    register_operator,
 )
-from snnconv.graph.shapes import same_shape
-from snnconv.operators.forms import IN_FLOAT, NO_INTEGERS, NO_NIR
-from snnconv.operators.rectifier import NO_ROUTE
+from snnconv.operators._records import register_function
 
 LEAST_DEVIATION = 1e-9  # that MeanVarianceNormalization adds to the standard deviation
 
@@ -116,19 +110,11 @@ def _dense(module: nn.GroupNorm, inputs: int, outputs: int) -> Work:
     return Work(2 * inputs, inputs)
 
 
-GROUP_NORM = register_operator(
-    Operator(
-        modules=(nn.GroupNorm,),
-        reads={("", "GroupNormalization"): _read_groups, ("", "InstanceNormalization"): _read_instance},
-        write=_write,
-        time=Time.FUNCTION,
-        activation=NeuronPlace.READ,
-        of_steps=False,
-        cost=Cost(dense=_dense, arrival=Arrival.VALUES),
-        routes=NO_ROUTE,
-        shape=same_shape,
-        forms={"hardware": NO_INTEGERS, "int8": IN_FLOAT, "nir": NO_NIR},
-    )
+GROUP_NORM = register_function(
+    nn.GroupNorm,
+    reads={("", "GroupNormalization"): _read_groups, ("", "InstanceNormalization"): _read_instance},
+    write=_write,
+    cost=Cost(dense=_dense, arrival=Arrival.VALUES),
 )
 MEAN_VARIANCE_NORM = register_composed(
     Composed(reads={("", "MeanVarianceNormalization"): _read_mean_variance}, made_of=(Transpose, nn.LayerNorm))

@@ -9,10 +9,7 @@ from torch import nn
 
 from snnconv.graph.emission import Emission
 from snnconv.graph.node import Call, NodeView
-from snnconv.graph.operator import NeuronPlace, Operator, Time, register_operator
-from snnconv.graph.shapes import same_shape
-from snnconv.operators.forms import IN_FLOAT, NO_INTEGERS, NO_NIR
-from snnconv.operators.rectifier import NO_COST, NO_ROUTE
+from snnconv.operators._records import register_activation
 
 
 def _read(node: NodeView) -> Call:
@@ -23,18 +20,6 @@ def _write(module: nn.Hardswish, emission: Emission, inputs: Sequence[str], name
     return emission.node("HardSwish", inputs, name)
 
 
-HARD_SWISH = register_operator(
-    Operator(
-        modules=(nn.Hardswish,),
-        reads={("", "HardSwish"): _read},
-        write=_write,
-        time=Time.FUNCTION,
-        activation=NeuronPlace.TRANSFER,
-        of_steps=True,
-        cost=NO_COST,
-        routes=NO_ROUTE,
-        shape=same_shape,
-        forms={"hardware": NO_INTEGERS, "int8": IN_FLOAT, "nir": NO_NIR},
-        bounds=(-0.375, math.inf),
-    )
+HARD_SWISH = register_activation(
+    nn.Hardswish, reads={("", "HardSwish"): _read}, write=_write, bounds=(-0.375, math.inf)
 )

@@ -19,17 +19,12 @@ from snnconv.graph.operator import (
     Arrival,
     Composed,
     Cost,
-    NeuronPlace,
-    Operator,
-    Time,
     Work,
     register_composed,
-    register_operator,
 )
-from snnconv.graph.shapes import Shape, same_shape
+from snnconv.graph.shapes import Shape
 from snnconv.operators._constants import check_broadcast
-from snnconv.operators.forms import IN_FLOAT, NO_INTEGERS, NO_NIR
-from snnconv.operators.rectifier import NO_ROUTE
+from snnconv.operators._records import register_function
 
 Norm = nn.LayerNorm | nn.RMSNorm
 
@@ -63,7 +58,7 @@ def _norm(node: NodeView, axis: int, *, scale: int, shift: int) -> tuple[nn.Modu
         return (kind(sizes, epsilon, elementwise_affine=False),)
     if all(_fits(node.need_constant(position), sizes) for position in positions):
         affine = [_spread(node, position, sizes) for position in positions]
-        return (_module(kind, sizes, epsilon, affine),)
+        return (norm_module(kind, sizes, epsilon, affine),)
     for position in positions:
         check_broadcast(node, position, node.rank())
     names: tuple[ArithmeticName, ...] = ("mul", "add")
@@ -92,7 +87,7 @@ def _spread(node: NodeView, position: int, sizes: Shape) -> nn.Parameter:
     return node.parameter(position, f"spread{sizes}", change)
 
 
-def _module(kind: type[Norm], sizes: Shape, epsilon: float, affine: Sequence[nn.Parameter]) -> nn.Module:
+def norm_module(kind: type[Norm], sizes: Shape, epsilon: float, affine: Sequence[nn.Parameter]) -> nn.Module:
     """Return the norm with a scale, and where there are two, a shift."""
     with torch.device("meta"):
         module = kind(sizes, epsilon)
@@ -146,33 +141,17 @@ def _rms_dense(module: nn.RMSNorm, inputs: int, outputs: int) -> Work:
 
 
 RMS = ("RMSNormalization", "SimplifiedLayerNormalization", "SkipSimplifiedLayerNormalization")
-LAYER_NORM = register_operator(
-    Operator(
-        modules=(nn.LayerNorm,),
-        reads={("", "LayerNormalization"): _read},
-        write=_write,
-        time=Time.FUNCTION,
-        activation=NeuronPlace.READ,
-        of_steps=False,
-        cost=Cost(dense=_dense, arrival=Arrival.VALUES),
-        routes=NO_ROUTE,
-        shape=same_shape,
-        forms={"hardware": NO_INTEGERS, "int8": IN_FLOAT, "nir": NO_NIR},
-    )
+LAYER_NORM = register_function(
+    nn.LayerNorm,
+    reads={("", "LayerNormalization"): _read},
+    write=_write,
+    cost=Cost(dense=_dense, arrival=Arrival.VALUES),
 )
-RMS_NORM = register_operator(
-    Operator(
-        modules=(nn.RMSNorm,),
-        reads={("", "RMSNormalization"): _read, ("", "SimplifiedLayerNormalization"): _read},
-        write=_write_rms,
-        time=Time.FUNCTION,
-        activation=NeuronPlace.READ,
-        of_steps=False,
-        cost=Cost(dense=_rms_dense, arrival=Arrival.VALUES),
-        routes=NO_ROUTE,
-        shape=same_shape,
-        forms={"hardware": NO_INTEGERS, "int8": IN_FLOAT, "nir": NO_NIR},
-    )
+RMS_NORM = register_function(
+    nn.RMSNorm,
+    reads={("", "RMSNormalization"): _read, ("", "SimplifiedLayerNormalization"): _read},
+    write=_write_rms,
+    cost=Cost(dense=_rms_dense, arrival=Arrival.VALUES),
 )
 RESIDUAL_NORM = register_composed(
     Composed(reads={("com.microsoft", "SkipLayerNormalization"): _read_residual}, made_of=(Arithmetic, nn.LayerNorm))

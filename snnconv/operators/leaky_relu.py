@@ -11,7 +11,7 @@ from snnconv.graph.emission import Emission
 from snnconv.graph.modules import ParametricReLU
 from snnconv.graph.node import Call, NodeView, Refusal
 from snnconv.graph.operator import UNBOUNDED, Bounds, NeuronPlace, Operator, Time, register_operator
-from snnconv.graph.shapes import same_shape
+from snnconv.operators._records import register_activation
 from snnconv.operators.forms import IN_FLOAT, NO_INTEGERS, NO_NIR
 from snnconv.operators.rectifier import NO_COST, NO_ROUTE
 
@@ -46,20 +46,8 @@ def _prelu_bounds(module: ParametricReLU) -> Bounds:
     return UNBOUNDED if bool((module.slope > 0).any()) else (0.0, math.inf)
 
 
-LEAKY_RELU = register_operator(
-    Operator(
-        modules=(nn.LeakyReLU,),
-        reads={("", "LeakyRelu"): _read_leaky_relu},
-        write=_write_leaky_relu,
-        time=Time.FUNCTION,
-        activation=NeuronPlace.TRANSFER,
-        of_steps=True,
-        cost=NO_COST,
-        routes=NO_ROUTE,
-        shape=same_shape,
-        forms={"hardware": NO_INTEGERS, "int8": IN_FLOAT, "nir": NO_NIR},
-        bounds=_leaky_bounds,
-    )
+LEAKY_RELU = register_activation(
+    nn.LeakyReLU, reads={("", "LeakyRelu"): _read_leaky_relu}, write=_write_leaky_relu, bounds=_leaky_bounds
 )
 PRELU = register_operator(
     Operator(

@@ -10,10 +10,8 @@ from torch import nn
 from snnconv.graph.emission import Emission
 from snnconv.graph.node import Call, NodeView, Refusal
 from snnconv.graph.normalizations import LpNormalize
-from snnconv.graph.operator import Arrival, Cost, NeuronPlace, Operator, Time, Work, register_operator
-from snnconv.graph.shapes import same_shape
-from snnconv.operators.forms import IN_FLOAT, NO_INTEGERS, NO_NIR
-from snnconv.operators.rectifier import NO_ROUTE
+from snnconv.graph.operator import Arrival, Cost, Work
+from snnconv.operators._records import register_function
 
 
 def _read_length(node: NodeView) -> Call:
@@ -56,32 +54,16 @@ def _neighbours_work(module: nn.LocalResponseNorm, inputs: int, outputs: int) ->
     return Work(2 * inputs, (module.size - 1) * inputs)
 
 
-UNIT_LENGTH = register_operator(
-    Operator(
-        modules=(LpNormalize,),
-        reads={("", "LpNormalization"): _read_length},
-        write=_write_length,
-        time=Time.FUNCTION,
-        activation=NeuronPlace.READ,
-        of_steps=False,
-        cost=Cost(dense=_length_work, arrival=Arrival.VALUES),
-        routes=NO_ROUTE,
-        shape=same_shape,
-        forms={"hardware": NO_INTEGERS, "int8": IN_FLOAT, "nir": NO_NIR},
-        bounds=(-1.0, 1.0),
-    )
+UNIT_LENGTH = register_function(
+    LpNormalize,
+    reads={("", "LpNormalization"): _read_length},
+    write=_write_length,
+    cost=Cost(dense=_length_work, arrival=Arrival.VALUES),
+    bounds=(-1.0, 1.0),
 )
-LOCAL_RESPONSE_NORM = register_operator(
-    Operator(
-        modules=(nn.LocalResponseNorm,),
-        reads={("", "LRN"): _read_neighbours},
-        write=_write_neighbours,
-        time=Time.FUNCTION,
-        activation=NeuronPlace.READ,
-        of_steps=False,
-        cost=Cost(dense=_neighbours_work, arrival=Arrival.VALUES),
-        routes=NO_ROUTE,
-        shape=same_shape,
-        forms={"hardware": NO_INTEGERS, "int8": IN_FLOAT, "nir": NO_NIR},
-    )
+LOCAL_RESPONSE_NORM = register_function(
+    nn.LocalResponseNorm,
+    reads={("", "LRN"): _read_neighbours},
+    write=_write_neighbours,
+    cost=Cost(dense=_neighbours_work, arrival=Arrival.VALUES),
 )

@@ -16,19 +16,13 @@ from snnconv.graph.node import Activation, Array, Call, NodeView, Refusal
 from snnconv.graph.operator import (
     Bounds,
     Composed,
-    NeuronPlace,
     NoForm,
-    Operator,
-    Time,
     find_operator,
     moved,
     register_composed,
-    register_operator,
 )
 from snnconv.graph.quantization import FakeQuantize
-from snnconv.graph.shapes import same_shape
-from snnconv.operators.forms import IN_FLOAT, NO_INTEGERS, NO_NIR
-from snnconv.operators.rectifier import NO_ROUTE
+from snnconv.operators._records import register_activation
 
 UNKNOWN = "it reads quantized numbers that no QuantizeLinear made with the same scale and zero point"
 
@@ -138,19 +132,11 @@ def _bounds(module: FakeQuantize) -> Bounds:
     return module.lowest * largest, module.highest * largest
 
 
-FAKE_QUANTIZE = register_operator(
-    Operator(
-        modules=(FakeQuantize,),
-        reads={("", "QuantizeLinear"): _read_quantize},
-        write=_write,
-        time=Time.FUNCTION,
-        activation=NeuronPlace.TRANSFER,
-        of_steps=True,
-        cost=NoForm("rounding has no price"),
-        routes=NO_ROUTE,
-        shape=same_shape,
-        forms={"hardware": NO_INTEGERS, "int8": IN_FLOAT, "nir": NO_NIR},
-        bounds=_bounds,
-    )
+FAKE_QUANTIZE = register_activation(
+    FakeQuantize,
+    reads={("", "QuantizeLinear"): _read_quantize},
+    write=_write,
+    cost=NoForm("rounding has no price"),
+    bounds=_bounds,
 )
 DEQUANTIZE = register_composed(Composed(reads={("", "DequantizeLinear"): _read_dequantize}, made_of=(Embedding,)))

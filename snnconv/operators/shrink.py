@@ -7,10 +7,7 @@ from collections.abc import Sequence
 from snnconv.graph.elementwise import Shrink
 from snnconv.graph.emission import Emission
 from snnconv.graph.node import Call, NodeView
-from snnconv.graph.operator import NeuronPlace, Operator, Time, register_operator
-from snnconv.graph.shapes import same_shape
-from snnconv.operators.forms import IN_FLOAT, NO_INTEGERS, NO_NIR
-from snnconv.operators.rectifier import NO_COST, NO_ROUTE
+from snnconv.operators._records import register_activation
 
 
 def _read(node: NodeView) -> Call:
@@ -21,17 +18,4 @@ def _write(module: Shrink, emission: Emission, inputs: Sequence[str], name: str)
     return emission.node("Shrink", inputs, name, lambd=float(module.threshold), bias=float(module.shift))
 
 
-SHRINK = register_operator(
-    Operator(
-        modules=(Shrink,),
-        reads={("", "Shrink"): _read},
-        write=_write,
-        time=Time.FUNCTION,
-        activation=NeuronPlace.TRANSFER,
-        of_steps=True,
-        cost=NO_COST,
-        routes=NO_ROUTE,
-        shape=same_shape,
-        forms={"hardware": NO_INTEGERS, "int8": IN_FLOAT, "nir": NO_NIR},
-    )
-)
+SHRINK = register_activation(Shrink, reads={("", "Shrink"): _read}, write=_write)

@@ -11,10 +11,9 @@ from torch import nn
 from snnconv.graph.emission import Emission
 from snnconv.graph.modules import Reshape
 from snnconv.graph.node import Call, NodeView
-from snnconv.graph.operator import Bounds, NeuronPlace, Operator, Time, register_operator
-from snnconv.graph.shapes import same_shape
-from snnconv.operators.forms import IN_FLOAT, NO_INTEGERS, NO_NIR
-from snnconv.operators.rectifier import NO_COST, NO_ROUTE
+from snnconv.graph.operator import Bounds
+from snnconv.operators._records import register_function
+from snnconv.operators.rectifier import NO_COST
 
 
 def _read(node: NodeView) -> Call:
@@ -37,18 +36,11 @@ def _bounds(module: nn.Softmax | nn.LogSoftmax) -> Bounds:
     return (0.0, 1.0) if isinstance(module, nn.Softmax) else (-math.inf, 0.0)
 
 
-SOFTMAX = register_operator(
-    Operator(
-        modules=(nn.Softmax, nn.LogSoftmax),
-        reads={("", "Softmax"): _read, ("", "LogSoftmax"): _read},
-        write=_write,
-        time=Time.FUNCTION,
-        activation=NeuronPlace.READ,
-        of_steps=False,
-        cost=NO_COST,
-        routes=NO_ROUTE,
-        shape=same_shape,
-        forms={"hardware": NO_INTEGERS, "int8": IN_FLOAT, "nir": NO_NIR},
-        bounds=_bounds,
-    )
+SOFTMAX = register_function(
+    nn.Softmax,
+    nn.LogSoftmax,
+    reads={("", "Softmax"): _read, ("", "LogSoftmax"): _read},
+    write=_write,
+    cost=NO_COST,
+    bounds=_bounds,
 )

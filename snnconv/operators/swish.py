@@ -14,10 +14,8 @@ from torch import nn
 from snnconv.graph.elementwise import Swish
 from snnconv.graph.emission import Emission
 from snnconv.graph.node import Call, NodeView
-from snnconv.graph.operator import Bounds, NeuronPlace, Operator, Time, register_operator
-from snnconv.graph.shapes import same_shape
-from snnconv.operators.forms import IN_FLOAT, NO_INTEGERS, NO_NIR
-from snnconv.operators.rectifier import NO_COST, NO_ROUTE
+from snnconv.graph.operator import Bounds
+from snnconv.operators._records import register_activation
 
 LOWEST_SILU, LOWEST_MISH = -0.2785, -0.3089  # to four digits
 QUICK = 1.702  # slope of the swish that approximates GELU
@@ -52,33 +50,7 @@ def _bounds(module: nn.SiLU | Swish) -> Bounds:
     return (LOWEST_SILU / slope, math.inf) if slope > 0 else (-math.inf, LOWEST_SILU / slope)
 
 
-SWISH = register_operator(
-    Operator(
-        modules=(nn.SiLU, Swish),
-        reads={("", "Swish"): _read, ("com.microsoft", "QuickGelu"): _read},
-        write=_write,
-        time=Time.FUNCTION,
-        activation=NeuronPlace.TRANSFER,
-        of_steps=True,
-        cost=NO_COST,
-        routes=NO_ROUTE,
-        shape=same_shape,
-        forms={"hardware": NO_INTEGERS, "int8": IN_FLOAT, "nir": NO_NIR},
-        bounds=_bounds,
-    )
+SWISH = register_activation(
+    nn.SiLU, Swish, reads={("", "Swish"): _read, ("com.microsoft", "QuickGelu"): _read}, write=_write, bounds=_bounds
 )
-MISH = register_operator(
-    Operator(
-        modules=(nn.Mish,),
-        reads={("", "Mish"): _read_mish},
-        write=_write_mish,
-        time=Time.FUNCTION,
-        activation=NeuronPlace.TRANSFER,
-        of_steps=True,
-        cost=NO_COST,
-        routes=NO_ROUTE,
-        shape=same_shape,
-        forms={"hardware": NO_INTEGERS, "int8": IN_FLOAT, "nir": NO_NIR},
-        bounds=(LOWEST_MISH, math.inf),
-    )
-)
+MISH = register_activation(nn.Mish, reads={("", "Mish"): _read_mish}, write=_write_mish, bounds=(LOWEST_MISH, math.inf))

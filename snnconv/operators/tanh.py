@@ -8,10 +8,7 @@ from torch import nn
 
 from snnconv.graph.emission import Emission
 from snnconv.graph.node import Call, NodeView
-from snnconv.graph.operator import NeuronPlace, Operator, Time, register_operator
-from snnconv.graph.shapes import same_shape
-from snnconv.operators.forms import IN_FLOAT, NO_INTEGERS, NO_NIR
-from snnconv.operators.rectifier import NO_COST, NO_ROUTE
+from snnconv.operators._records import register_activation
 
 
 def _read(node: NodeView) -> Call:
@@ -22,18 +19,6 @@ def _write(module: nn.Tanh | nn.Softsign, emission: Emission, inputs: Sequence[s
     return emission.node(type(module).__name__, inputs, name)
 
 
-TANH = register_operator(
-    Operator(
-        modules=(nn.Tanh, nn.Softsign),
-        reads={("", "Tanh"): _read, ("", "Softsign"): _read},
-        write=_write,
-        time=Time.FUNCTION,
-        activation=NeuronPlace.TRANSFER,
-        of_steps=True,
-        cost=NO_COST,
-        routes=NO_ROUTE,
-        shape=same_shape,
-        forms={"hardware": NO_INTEGERS, "int8": IN_FLOAT, "nir": NO_NIR},
-        bounds=(-1.0, 1.0),
-    )
+TANH = register_activation(
+    nn.Tanh, nn.Softsign, reads={("", "Tanh"): _read, ("", "Softsign"): _read}, write=_write, bounds=(-1.0, 1.0)
 )

@@ -8,6 +8,8 @@ from onnx import helper
 from onnx_oracle import check, model_of, modules_of
 from torch import nn
 
+from snnconv.errors import UnsupportedOperatorsError
+from snnconv.graph.importer import import_graph
 from snnconv.graph.modules import Expand, Unsqueeze
 
 
@@ -54,3 +56,37 @@ def test_rows_that_are_merged_with_an_axis_before_the_batch(batch: int | str) ->
     }
     imported = check(model_of(nodes, constants, (length, 6), batch=batch))
     assert nn.Linear in modules_of(imported)
+
+
+POOLS = ("MaxPool", "AveragePool", "GlobalMaxPool", "GlobalAveragePool")
+ORDERS = ("TPT", "QDTPT", "TQDPT", "QTDPT")  # quantize, dequantize, transpose samples and channels, pool
+
+
+@pytest.mark.parametrize(
+    ("operator", "order"),
+    [*((pool, order) for pool in POOLS for order in ORDERS), ("MaxPool", "QTPDT"), ("MaxPool", "QTPTD")],
+)
+def test_pooling_of_levels_that_have_the_batch_behind_the_channels(operator: str, order: str) -> None:
+    operators = {"Q": "QuantizeLinear", "D": "DequantizeLinear", "T": "Transpose", "P": operator}
+    kernel = {} if operator.startswith("Global") else {"kernel_shape": [2, 3]}
+    settings = {"T": {"perm": [1, 0, 2, 3]}, "P": kernel}
+    names = ["x", *(f"after{position}" for position in range(1, len(order))), "y"]
+    nodes = [
+        helper.make_node(
+            operators[letter],
+            [source, *(["scale", "zero"] if letter in "QD" else [])],
+            [target],
+            **settings.get(letter, {}),
+        )
+        for letter, source, target in zip(order, names, names[1:], strict=False)
+    ]
+    check(model_of(nodes, {"scale": np.float32(0.05), "zero": np.uint8(100)}, (4, 6, 6)))
+
+
+def test_pooling_across_the_batch_is_refused() -> None:
+    nodes = [
+        helper.make_node("Transpose", ["x"], ["t"], perm=[1, 2, 0, 3]),
+        helper.make_node("GlobalMaxPool", ["t"], ["y"]),
+    ]
+    with pytest.raises(UnsupportedOperatorsError, match="acts across the batch axis"):
+        import_graph(model_of(nodes, {}, (4, 6, 6)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import MISSING, dataclass, fields
 from fractions import Fraction
 from pathlib import Path
@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 from onnx_oracle import newest_opset
-from test_operators import CASES
+from operator_cases import CASES
 from torch import Tensor, fx, nn
 
 from snnconv.errors import ModelError, UnsupportedOperatorsError
@@ -56,6 +56,8 @@ from snnconv.graph.reductions import (
     ReduceProd,
     ReduceSumSquare,
 )
+from snnconv.graph.sampling import GridSample
+from snnconv.graph.scatter import ScatterElements
 from snnconv.graph.selection import Logical, Relation, Where
 from snnconv.model import InputSpec
 from snnconv.operators._page import operators_page, records
@@ -83,7 +85,7 @@ class Example:
     module: nn.Module
     shapes: Sequence[tuple[int, ...]] = (IMAGE,)
     changing: Sequence[bool] = ()
-    positive: bool = False  # operands for which alone it is a function
+    domain: Callable[[Tensor], Tensor] = Tensor.clone  # to where alone it is a function
 
     def __post_init__(self) -> None:
         self.changing = self.changing or [True] * len(self.shapes)
@@ -94,6 +96,14 @@ class Example:
         return f"{type(self.module).__name__}-{self.module.extra_repr()}-{which}".replace(" ", "")
 
 
+POINTS = torch.linspace(-1, 1, 12).reshape(1, 2, 3, 2)
+PLACES = torch.tensor([[[1.0, -1.0], [0.0, 3.0], [4.0, 2.0]]])
+NUMBERED = (GatherElements, ScatterElements)  # whose second operand numbers elements of the first
+DOMAINS: dict[str, Callable[[Tensor], Tensor]] = {
+    **dict.fromkeys(("acos", "asin", "atanh"), torch.tanh),
+    **dict.fromkeys(("log", "sqrt"), torch.abs),
+    "acosh": torch.cosh,
+}
 EXAMPLES = [
     Example(Part("name", 2, (2, 3)), ((10,),)),
     *(Example(m.Arithmetic(name), (IMAGE, IMAGE)) for name in ("add", "sub", "mul", "div")),
@@ -124,7 +134,7 @@ EXAMPLES = [
     Example(m.Extremum("max"), (IMAGE, IMAGE)),
     Example(m.Extremum("max", constant(4, 1, 1))),
     Example(m.Extremum("min"), (IMAGE, IMAGE)),
-    *(Example(Elementwise(name), positive=name in ("log", "sqrt")) for name in FUNCTIONS),
+    *(Example(Elementwise(name), domain=DOMAINS.get(name, Tensor.clone)) for name in FUNCTIONS),
     Example(nn.CELU(0.5)),
     Example(nn.ELU(0.5)),
     Example(FakeQuantize(torch.tensor(0.5), -3, 4)),
@@ -137,6 +147,17 @@ EXAMPLES = [
     Example(GatherElements(2), ((4, 6), (4, 3))),
     Example(GatherElements(2), ((4, 6), (4, 3)), (True, False)),
     Example(GatherElements(2, torch.tensor([[[1.0], [-1.0], [3.0]]])), ((4, 6),)),
+    *(
+        Example(ScatterElements(2, reduction), ((3, 6), (3, 2), (3, 2)))
+        for reduction in ("none", *ScatterElements.REDUCTIONS)
+    ),
+    Example(ScatterElements(2, "add"), ((3, 6), (3, 2), (3, 2)), (True, False, True)),
+    Example(ScatterElements(2, "mul", updates=torch.ones(1, 3, 2) * 2), ((3, 6), (3, 2)), (True, False)),
+    *(Example(ScatterElements(2, name, None, PLACES), ((3, 6), (3, 2))) for name in ("none", "add", "mul", "max")),
+    Example(ScatterElements(2, "none", torch.ones(1, 3, 5), PLACES), ((3, 2),)),
+    Example(GridSample(), (IMAGE, (3, 5, 2))),
+    Example(GridSample("nearest", "border"), (IMAGE, (3, 5, 2)), (True, False)),
+    *(Example(GridSample(mode, grid=POINTS)) for mode in GridSample.MODES),
     Example(nn.Hardsigmoid()),
     Example(nn.Hardswish()),
     Example(nn.Hardtanh(-1, 2)),
@@ -165,7 +186,7 @@ EXAMPLES = [
     Example(m.ParametricReLU(constant(4, 1, 1))),
     Example(Power(2.0)),
     Example(Power(3.0)),
-    Example(Power(0.5), positive=True),
+    Example(Power(0.5), domain=torch.abs),
     Example(nn.RMSNorm([6])),
     *(
         Example(kind(axes, keepdims=keepdims))
@@ -218,10 +239,10 @@ def random_operands(example: Example) -> list[Tensor]:
     operands = []
     for shape, changes in zip(example.shapes, example.changing, strict=True):
         values = 3 * torch.randn(STEPS, BATCH, *shape, dtype=torch.float64)
-        values = values.abs() if example.positive else values
+        values = example.domain(values)
         if isinstance(example.module, (Logical, Truth, Where)):  # for which 0 is another thing
             values = (values / 3).round()
-        if isinstance(example.module, Embedding) or (isinstance(example.module, GatherElements) and operands):
+        if isinstance(example.module, Embedding) or (isinstance(example.module, NUMBERED) and len(operands) == 1):
             values = values.abs().clamp(max=5).floor()
         operands.append(values if changes else values[:1].expand(STEPS, *values.shape[1:]))
     return operands
