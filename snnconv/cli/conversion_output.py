@@ -181,10 +181,10 @@ def _print_precision(precision: PrecisionReport, noun: str) -> None:
         ],
     )
     _, *figures = _figures(precision.result)
+    same = "" if precision.result.agreement is None else f", {figures[-1]} % the same arg-max"
     print_line(
         f"Chosen: {precision.chosen.where}; {precision.reason}. After the final calibration: {figures[0]} pJ "
-        f"(unary) and {figures[1]} spikes {'an' if noun == 'image' else 'a'} {noun}, "
-        f"{precision.result.agreement:.2f} % the same arg-max."
+        f"(unary) and {figures[1]} spikes {'an' if noun == 'image' else 'a'} {noun}{same}."
     )
 
 
@@ -195,7 +195,7 @@ def _figures(point: PrecisionPoint) -> tuple[str, ...]:
         f"{point.spikes_per_image:.4g}",
         f"{100 * point.predicted_error:.3g}",
         f"{100 * point.error:.3g}",
-        f"{point.agreement:.2f}",
+        "-" if point.agreement is None else f"{point.agreement:.2f}",
     )
 
 

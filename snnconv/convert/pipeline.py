@@ -38,10 +38,11 @@ from snnconv.convert.task import DEFAULT_NEURON, ConversionChoices, ConversionTa
 from snnconv.convert.verification import verify
 from snnconv.data.opening import DataLike
 from snnconv.loading import ModelLike, load_for
-from snnconv.model import SNN, QuantizedANN, typed
+from snnconv.model import SNN, QuantizedANN, class_count, typed
 from snnconv.neurons import Code, Coupling
 from snnconv.neurons.site import require_positive_int
 from snnconv.progress import Progress, no_progress
+from snnconv.runtime.runnable import shapes_of
 from snnconv.spiking.named_neurons import spike_as
 from snnconv.spiking.unrolling import spike
 
@@ -188,7 +189,7 @@ def _quantized(
         progress=choices.progress,
     )
     expected = None
-    if not images.real:
+    if not images.real and class_count(shapes_of(task.ann)[0]) is not None:
         others = make_images(task.source, max(1, images.count // 4), choices.seed + 1, choices.progress)
         expected = expected_agreement(task.ann, calibrated.model, choices.seed, others.batches)
     report = CalibrationReport(calibrated.method, calibrated.reason, calibrated.epochs, calibrated.blocks, expected)

@@ -112,6 +112,6 @@ def prepare_task(source: Model, choices: ConversionChoices, *, merge_linear: boo
         levels = fixed_levels(ann, choices.timesteps, choices.request.levels)
         reason = default_reason(ann, choices.timesteps, choices.request.levels)
     else:
-        require_choice(ann)
+        require_choice(ann, choices.request)
     passes = choices.timesteps * (2 if choices.coupling is Coupling.DIFFERENTIAL else 1)  # its messages run beside it
     return ConversionTask(source, ann, plan, levels, reason, affordable_images(ann, passes), choices)

@@ -296,3 +296,13 @@ def test_what_is_refused(wrong, named, ann):
 def test_trained_levels_are_not_chosen(ann):
     with pytest.raises(InvalidValueError, match="trained with its own"):
         convert(quantize(ann, 8), timesteps=4, total_levels="auto:8")
+
+
+def test_levels_where_outputs_are_no_classes():
+    ann = plain("output_is_a_site")
+    more = {"timesteps": T, "total_levels": "auto:4", "calibration_data": images(ann, 60), "calibration": "bias"}
+    report = convert(ann, **more).report.precision
+    assert {point.agreement for point in (*report.front, *report.uniform, report.result)} == {None}
+    assert 0 < report.result.error < 1
+    with pytest.raises(InvalidValueError, match=r"budget_accuracy is 90 percent of the classes, and .* names none"):
+        convert(ann, budget_accuracy=90, **more)

@@ -64,13 +64,13 @@ def _most_accurate(limit: float, path: Sequence[Choice], measured: Sequence[int]
 
 
 def _cheapest(least: float, path: Sequence[Choice], measured: Sequence[int], meter: Meter) -> tuple[Choice, str]:
-    _bisect(path, measured, meter, lambda point: point.agreement >= least)
-    reaching = {choice: point for choice, point in meter.points.items() if point.agreement >= least}
+    _bisect(path, measured, meter, lambda point: (point.agreement or 0) >= least)
+    reaching = {choice: point for choice, point in meter.points.items() if (point.agreement or 0) >= least}
     if not reaching:
-        best = max(meter.points.values(), key=lambda point: (point.agreement, -point.energy_pj_per_image))
+        best = max(meter.points.values(), key=lambda point: (point.agreement or 0, -point.energy_pj_per_image))
         raise InvalidValueError(
             f"No choice of levels agrees with the ANN on {least:g} % of the calibration images: the best is "
-            f"{math.floor(100 * best.agreement) / 100:g} % at {best.where}, which costs "
+            f"{math.floor(100 * (best.agreement or 0)) / 100:g} % at {best.where}, which costs "
             f"{_rounded_up(best.energy_pj_per_image)} pJ an image. Ask for less, or give a higher floor."
         )
     cheapest = min(

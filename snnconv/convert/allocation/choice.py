@@ -20,9 +20,10 @@ from snnconv.convert.calibration.method import METHODS
 from snnconv.convert.calibration.settings import CalibrationSettings
 from snnconv.errors import InvalidValueError, SnnconvWarning
 from snnconv.graph.access import display_name
-from snnconv.model import Model
+from snnconv.model import Model, class_count
 from snnconv.neurons import Site
 from snnconv.progress import Progress, no_progress
+from snnconv.runtime.runnable import shapes_of
 from snnconv.spiking.sites import iter_sites
 
 __all__ = ["AllocatedLevels", "choose_levels", "require_choice"]
@@ -33,12 +34,19 @@ POINTS = 7  # of the front that are measured before a budget is looked at
 SENSITIVITY_S, POINT_S = 120.0, 40.0  # of the sensitivities, and of one measured point; estimated, two cores
 
 
-def require_choice(ann: Model) -> None:
-    """Refuse to choose levels of a network that has its own.
+def require_choice(ann: Model, request: LevelsRequest) -> None:
+    """Refuse to choose levels of a network that has its own, or by classes that no output names.
 
     Raises:
-        InvalidValueError: Some site is quantized already.
+        InvalidValueError: Some site is quantized already, or a budget of agreement is given and the first output names
+            no classes.
     """
+    shape = shapes_of(ann)[0]
+    if request.agreement is not None and class_count(shape) is None:
+        raise InvalidValueError(
+            f"budget_accuracy is {request.agreement:g} percent of the classes, and the network's first output, of "
+            f"shape {list(shape)}, names none: give --budget-energy-pj, or neither."
+        )
     if any(isinstance(site, Site) for _, site in iter_sites(ann.graph)):
         raise InvalidValueError(
             "total_levels='auto:FLOOR' chooses levels of activations that are calibrated; this network was trained "
@@ -70,7 +78,7 @@ class AllocatedLevels:
         beyond = None
         if request.energy_pj is not None and result.energy_pj_per_image > request.energy_pj:
             beyond = f"{result.energy_pj_per_image:.4g} pJ an image, the budget is {request.energy_pj:.4g} pJ"
-        if request.agreement is not None and result.agreement < request.agreement:
+        if request.agreement is not None and result.agreement is not None and result.agreement < request.agreement:
             beyond = f"{result.agreement:.2f} % agreement with the ANN, the budget is {request.agreement:g} %"
         if beyond is not None:
             warnings.warn(

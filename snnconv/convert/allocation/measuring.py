@@ -15,7 +15,8 @@ from snnconv.convert.calibration.settings import CalibrationSettings
 from snnconv.convert.calibration.walk import calibrate
 from snnconv.costs.activity import measure
 from snnconv.errors import SnnconvWarning
-from snnconv.model import Model, rows_of
+from snnconv.model import Model, class_count, rows_of
+from snnconv.runtime.runnable import shapes_of
 
 __all__ = ["Meter"]
 
@@ -65,9 +66,15 @@ class Meter:
             sum(site.spikes_per_image or 0.0 for site in activity.sites),
             predicted_error,
             relative_error(logits, self.logits),
-            100 * float((logits.argmax(1) == self.logits.argmax(1)).double().mean()),
+            self._agreement(logits),
             tuple(site.total_levels or 0 for site in activity.sites),
         )
+
+    def _agreement(self, logits: Tensor) -> float | None:
+        """Return the percentage of the images with the ANN's arg-max; None where the output names no classes."""
+        if class_count(shapes_of(self.ann)[0]) is None:
+            return None
+        return 100 * float((logits.argmax(1) == self.logits.argmax(1)).double().mean())
 
     def _calibrated(self, total_levels: Mapping[str, int]) -> Model:
         with warnings.catch_warnings():

@@ -21,7 +21,8 @@ class PrecisionPoint:
             (sensitivity.py).
         error: Measured squared error of the logits as a share of their variance, without what all images have in
             common.
-        agreement: Percent of the calibration images with the ANN's arg-max.
+        agreement: Percent of the calibration images with the ANN's arg-max; None where the first output names no
+            classes.
         total_levels: N of each site, in the order of execution.
     """
 
@@ -29,7 +30,7 @@ class PrecisionPoint:
     spikes_per_image: float
     predicted_error: float
     error: float
-    agreement: float
+    agreement: float | None
     total_levels: tuple[int, ...]
 
     @property
