@@ -5,7 +5,8 @@
 imagenet_deit_tiny: 128 of the 600 samples calibrate, 344 others are compared with the ANN's answers. Each conversion is
 `snnconv convert` in a process of its own, whose seconds and peak memory are those of the command. Every network runs in
 float32. mnist_vit6_relu: accuracy on mnist_test10k after a calibration on none of its digits but the first 1,024, which
-the accuracy leaves out. The speed is one pass of the collapsed network against the ANN's, turn by turn in one process.
+the accuracy leaves out. The speed is one pass of the collapsed network against the ANN's, turn by turn in one process. Rows that are not measured
+anew stay in the output.
 """
 
 from __future__ import annotations
@@ -177,13 +178,14 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=ROWS, default=list(ROWS))
     parser.add_argument("--output", type=Path)
     given = parser.parse_args()
-    rows = []
+    known = json.loads(given.output.read_text())["rows"] if given.output and given.output.exists() else []
+    rows = {(row["network"], row["setting"]): row for row in known}
     for kind in given.only:
         for row in ROWS[kind](given.shared):
-            rows.append(row)
+            rows[row["network"], row["setting"]] = row
             print(json.dumps(row), flush=True)
     if given.output:
-        given.output.write_text(json.dumps({"environment": environment(), "rows": rows}, indent=1) + "\n")
+        given.output.write_text(json.dumps({"environment": environment(), "rows": list(rows.values())}, indent=1) + "\n")
 
 
 if __name__ == "__main__":
