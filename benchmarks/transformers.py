@@ -5,8 +5,8 @@
 imagenet_deit_tiny: 128 of the 600 samples calibrate, 344 others are compared with the ANN's answers. Each conversion is
 `snnconv convert` in a process of its own, whose seconds and peak memory are those of the command. Every network runs in
 float32. mnist_vit6_relu: accuracy on mnist_test10k after a calibration on none of its digits but the first 1,024, which
-the accuracy leaves out. The speed is one pass of the collapsed network against the ANN's, turn by turn in one process. Rows that are not measured
-anew stay in the output.
+the accuracy leaves out. The speed is one pass of the collapsed network against the ANN's, turn by turn in one process.
+Rows that are not measured anew stay in the output.
 """
 
 from __future__ import annotations
@@ -185,7 +185,9 @@ def main() -> None:
             rows[row["network"], row["setting"]] = row
             print(json.dumps(row), flush=True)
     if given.output:
-        given.output.write_text(json.dumps({"environment": environment(), "rows": list(rows.values())}, indent=1) + "\n")
+        given.output.write_text(
+            json.dumps({"environment": environment(), "rows": list(rows.values())}, indent=1) + "\n"
+        )
 
 
 if __name__ == "__main__":
