@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 
+from snnconv.convert.calibration.own_levels import most_own_levels
 from snnconv.convert.calibration.walk import Levels
 from snnconv.errors import InvalidValueError, SnnconvWarning
 from snnconv.model import Model
@@ -27,7 +28,11 @@ def default_reason(ann: Model, timesteps: int, levels: int | None) -> str:
         levels: L as it is asked for, or None.
     """
     trained = any(total_levels_of(site) is not None for _, site in iter_sites(ann.graph))
-    if levels is not None or trained or not reads_signals(ann.graph):
+    if levels is not None or trained:
+        return ""
+    if (own := most_own_levels(ann.graph)) is not None and own <= LEVELS_OF_SIGNALS:
+        return f"activations are rounded already (QuantizeLinear), to levels that N={own} reaches"
+    if not reads_signals(ann.graph):
         return ""
     return (
         f"neurons fire norms, softmaxes or sides of products (attention), whose values take about "
@@ -38,7 +43,8 @@ def default_reason(ann: Model, timesteps: int, levels: int | None) -> str:
 def fixed_levels(ann: Model, timesteps: int, levels: int | None) -> Levels:
     """Return N of every site: T times L; of a quantized ANN its own N, where T divides it and no L is asked for.
 
-    By default L is 4, or where neurons fire norms, softmaxes or sides of products as much as N = 256 takes.
+    By default L is 4; as much as N = 256 takes where neurons fire norms, softmaxes or sides of products; and where the
+    file rounds activations itself, as much as their levels take, up to N = 256.
 
     Args:
         ann: Network that is converted.
@@ -55,7 +61,7 @@ def fixed_levels(ann: Model, timesteps: int, levels: int | None) -> Levels:
     sites = {str(node.target): total_levels_of(site) for node, site in iter_sites(ann.graph)}
     trained = {total for total in sites.values() if total is not None}
     signals = reads_signals(ann.graph)
-    usual = default_levels(LEVELS_OF_SIGNALS, timesteps) if signals else DEFAULT_LEVELS
+    usual = _usual_levels(ann, timesteps, signals=signals)
     chosen = levels or (default_levels(max(trained), timesteps) if trained else usual)
     if chosen * timesteps > MOST_LEVELS:
         raise InvalidValueError(f"N = L*T = {chosen * timesteps} levels; at most {MOST_LEVELS} are allowed. Give less.")
@@ -78,3 +84,10 @@ def fixed_levels(ann: Model, timesteps: int, levels: int | None) -> Levels:
             stacklevel=4,
         )
     return chosen * timesteps
+
+
+def _usual_levels(ann: Model, timesteps: int, *, signals: bool) -> int:
+    """Return L where none is asked for and the network was not trained with one."""
+    own = most_own_levels(ann.graph) or 0
+    total = max(own if own <= LEVELS_OF_SIGNALS else 0, LEVELS_OF_SIGNALS if signals else 0)
+    return default_levels(total, timesteps) if total else DEFAULT_LEVELS

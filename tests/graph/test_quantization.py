@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import onnx
 import pytest
+import torch
 from onnx import TensorProto, helper
 from onnx_oracle import assert_close, check, model_of, modules_of, run_onnx, run_torch, sample, write
 from torch import nn
 
+from snnconv.convert import convert
+from snnconv.errors import SnnconvWarning
 from snnconv.graph.importer import import_graph
 from snnconv.graph.modules import Arithmetic, MaxPool, ReduceMean
 from snnconv.graph.quantization import FakeQuantize
+from snnconv.loading import load
+from snnconv.spiking.unrolling import collapse
 
 RNG = np.random.default_rng(0)
 
@@ -54,7 +61,7 @@ def test_halves_go_to_the_even_level() -> None:
     check(model_of(nodes, constants, (5,)))
 
 
-def test_a_residual_block_of_8_bits() -> None:
+def residual_block() -> onnx.ModelProto:
     """Weights fold; the ReLU before levels that begin at 0 is theirs; a max-pooling takes levels."""
     nodes = [
         *pair("x", "q0", "step middle"),
@@ -82,7 +89,11 @@ def test_a_residual_block_of_8_bits() -> None:
         "zero": np.uint8(0),
         "axes": np.array([2, 3]),
     }
-    model = model_of(nodes, constants, (4, 6, 6))
+    return model_of(nodes, constants, (4, 6, 6))
+
+
+def test_a_residual_block_of_8_bits() -> None:
+    model = residual_block()
     imported = import_graph(model)
     x = sample(imported, 3)
     ours = run_torch(imported, x)
@@ -129,3 +140,17 @@ def test_levels_of_a_tensor_whose_batch_is_moved(scales: int) -> None:
         helper.make_node("Transpose", ["values"], ["y"], perm=[1, 2, 0]),
     ]
     check(model_of(nodes, {"scale": scale, "zero": zero}, (3, 4)))
+
+
+def test_neurons_have_the_levels_of_the_file(tmp_path: Path) -> None:
+    """So that the conversion loses nothing, whatever the calibration images show; fewer levels are calibrated."""
+    onnx.save(residual_block(), tmp_path / "block.onnx")
+    ann, x = load(tmp_path / "block.onnx"), torch.from_numpy(sample(import_graph(residual_block()), 3)).float()
+    more = {"timesteps": 5, "calibration_data": x[:2], "calibration": "mse"}
+    with pytest.warns(SnnconvWarning):
+        snn, coarse = convert(ann, **more), convert(ann, levels=2, **more)
+    assert (snn.report.total_levels, coarse.report.total_levels) == (255, 10)
+    wanted = ann.logits(x)
+    assert_close(collapse(snn).logits(x).detach().numpy(), wanted.detach().numpy(), 1e-5)
+    assert_close(snn.logits(x).detach().numpy(), wanted.detach().numpy(), 5e-3)  # a sum is often between two levels
+    assert float((collapse(coarse).logits(x) - wanted).abs().max()) > 2e-2

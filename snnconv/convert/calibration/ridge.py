@@ -25,6 +25,7 @@ from snnconv.convert.calibration.frontier import Frontier
 from snnconv.convert.calibration.least_squares import GramMatrices, fitting_correction
 from snnconv.convert.calibration.means import correct, mean_activations
 from snnconv.convert.calibration.method import Rule
+from snnconv.convert.calibration.own_levels import site_of_own_levels
 from snnconv.convert.calibration.patches import (
     PATCHED,
     add_correction,
@@ -153,7 +154,12 @@ def gram_matrices(linear: Any, x: Tensor, residuals: Tensor) -> GramMatrices:
 
 
 def _choose_ceilings(ann: Model, twin: fx.Node, walk: Frontier, node: fx.Node, rule: Rule, *, by_channel: bool) -> None:
-    """Give a site the ceilings that suit its inputs; one that receives nothing keeps those that it has."""
+    """Give a site the ceilings that suit its inputs.
+
+    One that receives nothing keeps those that it has, and so does one whose values have levels already.
+    """
+    if site_of_own_levels(ann.graph, twin, cast(QCFS, module_of(walk.graph, node)).total_levels) is not None:
+        return
     axis = ceiling_axis(ann.graph, twin, by_channel=by_channel)
     observation = observed(ann.graph, twin, list(walk.values(operands(node)[0])), axis)
     if observation.alive.any():

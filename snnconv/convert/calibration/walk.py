@@ -19,6 +19,7 @@ from snnconv.convert.calibration.means import correct, mean_activations
 from snnconv.convert.calibration.method import Rule
 from snnconv.convert.calibration.methods.mse import mse
 from snnconv.convert.calibration.observation import OBSERVATIONS, Observation
+from snnconv.convert.calibration.own_levels import site_of_own_levels
 from snnconv.convert.calibration.shrinkage import shrunken
 from snnconv.errors import ModelError, SnnconvWarning
 from snnconv.graph.access import calls, display_name, module_of, operands
@@ -93,7 +94,9 @@ def calibrate(
                 levels = levels_of(total_levels, node)
                 axis = ceiling_axis(graph, node, by_channel=by_channel)
                 observation = observed(graph, node, list(frontier.values(operands(node)[0])), axis)
-                if observation.alive.any():
+                if (own := site_of_own_levels(graph, node, levels)) is not None:
+                    site = own
+                elif observation.alive.any():
                     site = fitted(observation, levels, rule, axis)
                 else:
                     silent.append(display_name(node))
