@@ -30,7 +30,7 @@ from benchmarks.coverage_network import SHIFT, family_of, measure
 from benchmarks.environment import environment
 
 SECONDS = 900  # for one network
-GIGABYTES = 12  # of address space for one process
+GIGABYTES = 12  # of memory for one process, files mapped into it left out
 FIGURES = ("error", "fitted", "differential", "rounding", "noise", "imported")
 PRELOADED = ["torch", "timm", "onnxruntime", "onnxscript", "snnconv.operators", "benchmarks.coverage_network"]
 
@@ -72,7 +72,7 @@ def _child(connection: Connection, name: str, threads: int, shift: float, files:
     import torch
 
     torch.set_num_threads(threads)
-    resource.setrlimit(resource.RLIMIT_AS, (GIGABYTES << 30, GIGABYTES << 30))
+    resource.setrlimit(resource.RLIMIT_DATA, (GIGABYTES << 30, GIGABYTES << 30))
     warnings.simplefilter("ignore")
     connection.send(measure(name, shift, files))
 
