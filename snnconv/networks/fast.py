@@ -12,7 +12,6 @@ from snnconv.networks.registry import NETWORKS
 __all__ = ["FastNet"]
 
 STEM = 2  # pixels of a side of the stem's patches
-LOGIT_SCALE = 1 / 9
 NORM_MOMENTUM = 0.4  # share of a batch in the running statistics: they follow weights that change fast
 WIDTHS = {"": 64, "-w32": 32, "-w16": 16}  # of the first block, by the name's ending
 
@@ -23,7 +22,8 @@ class FastNet(nn.Module):
     Jordan, "94% on CIFAR-10 in 3.29 Seconds on a Single GPU", 2024 (airbench94), with ReLU in GELU's place. The stem
     has both signs of every direction of the patches, 8·C filters without padding; `snnconv.finetune.whitening` gives
     it the whitening filters of the training images. A block is `relu(bn(conv(relu(bn(pool(conv(x)))))))`, of 64, 256
-    and 256 channels; the last pooling is global and the logits are a ninth of the linear layer's outputs. Convolutions
+    and 256 channels. The last pooling is a global average, for spikes' sake, where the source takes maxima and a ninth
+    of the logits. Convolutions
     start as the identity on their first channels (Dirac initialisation). `fast-w32` and `fast-w16` have half and a
     quarter of the channels. Parameters at 3 channels and 10 classes: `fast` 1,972,792.
 
@@ -43,12 +43,12 @@ class FastNet(nn.Module):
         self.stem = nn.Sequential(nn.Conv2d(channels, filters, STEM), nn.ReLU())
         widths = (filters, width, 4 * width, 4 * width)
         self.blocks = nn.Sequential(*(_block(*pair, average) for pair in pairwise(widths)))
-        self.pool = nn.AdaptiveAvgPool2d(1) if average else nn.AdaptiveMaxPool2d(1)
+        self.pool = nn.AdaptiveAvgPool2d(1)
         self.head = nn.Linear(4 * width, classes, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map images `[B, C, H, W]` to logits `[B, classes]`."""
-        logits: Tensor = self.head(self.pool(self.blocks(self.stem(x))).flatten(1)) * LOGIT_SCALE
+        logits: Tensor = self.head(self.pool(self.blocks(self.stem(x))).flatten(1))
         return logits
 
 

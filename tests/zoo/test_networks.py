@@ -22,7 +22,6 @@ from snnconv.spiking.sites import iter_sites
 ROUNDING = {"rtol": 1e-5, "atol": 1e-5}
 SUPPORTED = {
     nn.AdaptiveAvgPool2d,
-    nn.AdaptiveMaxPool2d,
     nn.AvgPool2d,
     nn.BatchNorm2d,
     nn.Conv2d,
@@ -312,7 +311,6 @@ def test_initial_weights():
 @pytest.mark.parametrize("average", [False, True])
 def test_the_fast_network_is_its_formula(average):
     module = unsettled(FastNet(3, 10, width=8, average=average))
-    module.head.weight.data.mul_(100)
     weights = module.state_dict()
     x = torch.randn(2, 3, 32, 32)
 
@@ -330,9 +328,8 @@ def test_the_fast_network_is_its_formula(average):
             y = norm(functional.max_pool2d(y, 2), names[1]).relu()
         y = norm(functional.conv2d(y, weights[f"{names[2]}.weight"], padding=1), names[3]).relu()
     assert y.shape == (2, 32, 3, 3)
-    y = y.mean((2, 3)) if average else y.amax((2, 3))
     with torch.inference_mode():
-        torch.testing.assert_close(module(x), y @ weights["head.weight"].T / 9, **ROUNDING)
+        torch.testing.assert_close(module(x), y.mean((2, 3)) @ weights["head.weight"].T, **ROUNDING)
 
 
 def test_fast_convolutions_start_as_the_identity():
