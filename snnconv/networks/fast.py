@@ -23,9 +23,8 @@ class FastNet(nn.Module):
     has both signs of every direction of the patches, 8·C filters without padding; `snnconv.finetune.whitening` gives
     it the whitening filters of the training images. A block is `relu(bn(conv(relu(bn(pool(conv(x)))))))`, of 64, 256
     and 256 channels. The last pooling is a global average, for spikes' sake, where the source takes maxima and a ninth
-    of the logits. Convolutions
-    start as the identity on their first channels (Dirac initialisation). `fast-w32` and `fast-w16` have half and a
-    quarter of the channels. Parameters at 3 channels and 10 classes: `fast` 1,972,792.
+    of the logits. Convolutions start as the identity on their first channels (Dirac initialisation). `fast-w32` and
+    `fast-w16` have half and a quarter of the channels. Parameters at 3 channels and 10 classes: `fast` 1,972,792.
 
     `fast-average` is for neurons that fire as they go: averages in the place of maxima, the first of a block after its
     activation, so that the spikes of four neurons reach the next layer as one finer value.
