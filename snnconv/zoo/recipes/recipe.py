@@ -69,13 +69,13 @@ class DataTable:
         Raises:
             DataError: The data are of another kind.
         """
-        given = (info.channels, info.height, info.width)
+        sides = (info.channels, info.height, info.width)
         count = 3 if self.size is None and self.resize is None else 1  # of the axes, the others are scaled
         fewer = info.class_names is None and info.classes is not None and info.classes <= (self.classes or 0)
-        same = self.shape is None or given[:count] == self.shape[:count]
+        same = self.shape is None or sides[:count] == self.shape[:count]
         if not same or not (self.classes is None or fewer or info.classes == self.classes):
             raise DataError(
-                f"{spec!r} holds {_in_words(given, info.classes)}, and the recipe is made for {self.name}, "
+                f"{spec!r} holds {_in_words(sides, info.classes)}, and the recipe is made for {self.name}, "
                 f"{_in_words(self.shape, self.classes)}: give such data, or a recipe of your own without shape and "
                 "classes in its table [data]."
             )
