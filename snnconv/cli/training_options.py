@@ -70,6 +70,8 @@ def refuse_idle(options: dict[str, Any]) -> None:
         require(any(weights), "--distill-logits and --distill-features are 0: the teacher would teach nothing.")
     if not options["rmp_loss"]:
         refuse(("rmp_sites",), "there is no RMP-Loss; give --rmp-loss K")
+    if not options["augment"]:
+        refuse(("shift", "padding", "flips"), "--no-augment leaves shifts and flips out")
     if options["scheduler"] != "step":
         refuse(("step_epochs", "step_rate"), "only --scheduler step has steps")
     if options["optimizer"] in ("adam", "adamw"):

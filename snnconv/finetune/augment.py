@@ -32,23 +32,32 @@ def _integers(draws: Tensor, count: Tensor | int) -> Tensor:
     return (draws * count).long()
 
 
-def shift(x: Tensor, draws: Tensor) -> Tensor:
-    """Shift each image by up to an eighth of its size, at least 1 pixel, and fill with 0.
-
-    This is the random crop of a padded image.
+def shift(x: Tensor, draws: Tensor, reach: int | None = None, padding: str = "zeros") -> Tensor:
+    """Shift each image by a random number of pixels down and right: the random crop of a padded image.
 
     Args:
         x: Images `[B, C, H, W]` of any type.
         draws: Uniform numbers in [0, 1) for down and right, `[B, 2]`.
+        reach: Pixels that an image is shifted by at most; None: an eighth of each side, at least 1.
+        padding: Fill of what is uncovered: zeros, or the image mirrored at its edge (reflection).
     """
     _, _, height, width = x.shape
-    reach_y, reach_x = max(1, height // 8), max(1, width // 8)
-    padded = F.pad(x, (reach_x, reach_x, reach_y, reach_y))
+    reach_y, reach_x = (max(1, side // 8) if reach is None else reach for side in (height, width))
     rows = _integers(draws[:, :1], 2 * reach_y + 1) + torch.arange(height, device=x.device)  # [B, H]
     columns = _integers(draws[:, 1:], 2 * reach_x + 1) + torch.arange(width, device=x.device)  # [B, W]
+    padded = x
+    if padding == "zeros":
+        padded = F.pad(x, (reach_x, reach_x, reach_y, reach_y))
+    else:
+        rows, columns = _mirrored(rows - reach_y, height), _mirrored(columns - reach_x, width)
     members = torch.arange(len(x), device=x.device)[:, None, None]
     # the two slices keep C; indexing puts the indexed axes first: [B, H, W, C]
     return padded.movedim(1, -1)[members, rows[:, :, None], columns[:, None, :]].movedim(-1, 1).contiguous()
+
+
+def _mirrored(places: Tensor, count: int) -> Tensor:
+    """Return places from -(count - 1) to 2·(count - 1), mirrored at the first and the last into 0 to count - 1."""
+    return (count - 1) - ((count - 1) - places.abs()).abs()
 
 
 def flip(x: Tensor, draws: Tensor) -> Tensor:

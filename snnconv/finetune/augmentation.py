@@ -60,7 +60,7 @@ class Augmentation:
         batched: True where every change is made to a whole batch at once, on whatever device that is.
 
     Raises:
-        InvalidValueError: The images are too small for the square, or not of the kind that the policy changes.
+        InvalidValueError: The images are too small for the square or the shift, or are not what the policy changes.
     """
 
     def __init__(self, input: InputSpec, settings: LoopSettings) -> None:  # noqa: A002 - the name this has everywhere
@@ -74,18 +74,27 @@ class Augmentation:
             raise InvalidValueError(
                 f"cutout is {settings.cutout}, the images are {height} x {width} pixels: give less."
             )
-        self.seed = settings.seed
+        self.seed, self.settings = settings.seed, settings
         self.augment = settings.augment and not flat
         self.cutout = settings.cutout
         self.shifts = max(height, width) <= SMALL or input.timesteps is not None  # frames count events
+        if settings.shift is not None and not (self.shifts and settings.shift < min(height, width)):
+            raise InvalidValueError(
+                f"shift is {settings.shift}, the images are {height} x {width} pixels: it must be less than they have, "
+                f"and images above {SMALL} pixels are cropped in its stead: leave it out."
+            )
         self.flips = input.channels > 1 and input.timesteps is None
         self.policy = policy_of(settings.auto_augment, (height, width), input.channels * (input.timesteps or 1))
         self.batched = self.policy is None and (self.shifts or not self.augment)
 
     def draws(self, epoch: int, count: int) -> Draws:
         """Draw the random numbers of `count` images in one epoch."""
+        places = torch.rand(count, DRAWS, generator=generator(self.seed, epoch, 1))
+        if self.settings.flips == "alternating":
+            first = torch.rand(count, generator=generator(self.seed, 0, 4))
+            places[:, 4] = (first + 0.5 * (epoch % 2)) % 1
         return Draws(
-            torch.rand(count, DRAWS, generator=generator(self.seed, epoch, 1)),
+            places,
             torch.rand(count, 2, generator=generator(self.seed, epoch, 3)),
             torch.randint(2**62, (count,), generator=generator(self.seed, epoch, 2)),
         )
@@ -101,10 +110,16 @@ class Augmentation:
             return pixels
         x = pixels.flatten(1, -3)
         if self.augment:
-            x = shift(x, draws.places[:, :2]) if self.shifts else resized_crop(x, draws.places[:, :4])
+            x = self._moved(x, draws)
             x = flip(x, draws.places[:, 4]) if self.flips else x
         if self.policy is not None:
             x = each_image(x, self.policy, draws.seeds)
         if self.cutout:
             x = cutout(x, draws.squares, self.cutout)
         return x.view_as(pixels)
+
+    def _moved(self, x: Tensor, draws: Draws) -> Tensor:
+        """Return images that are shifted where they are small, else cropped."""
+        if not self.shifts:
+            return resized_crop(x, draws.places[:, :4])
+        return shift(x, draws.places[:, :2], self.settings.shift, self.settings.padding)

@@ -9,6 +9,7 @@ from snnconv.errors import DataError, InvalidValueError, ModelError
 from snnconv.finetune.quantize import quantize_activations
 from snnconv.finetune.settings import LoopSettings, TrainSettings
 from snnconv.finetune.spiking import spiking_network
+from snnconv.finetune.whitening import whiten
 from snnconv.graph.access import module_of
 from snnconv.graph.linear import NORMS
 from snnconv.model import ANN, SNN, InputSpec, Model
@@ -38,6 +39,8 @@ def prepare_training(model: Model, images: Images, eval_data: Images | None, set
         raise ModelError("The network is an SNN already: train it further with finetune.")
     prepared = _quantized(model, settings) if settings.neuron is None else _spiking(model, settings)
     check_batch(prepared, images, settings)
+    if settings.whitening:
+        whiten(prepared.graph, images, settings.seed)
     return prepared
 
 

@@ -54,7 +54,7 @@ def _size(model: Model, x: Tensor) -> float:
     def measure(_: nn.Module, inputs: tuple[Tensor]) -> None:
         squares.append(float(inputs[0].square().mean()))
 
-    with hooked(((layer, measure) for layer in _first_layers(copy.graph)), before=True):
+    with hooked(((layer, measure) for layer in first_layers(copy.graph)), before=True):
         copy.graph.eval()(x)
     return math.sqrt(sum(squares) / len(squares)) if squares else 1.0
 
@@ -69,11 +69,11 @@ def _stays(model: Model, x: Tensor, scale: float) -> bool:
 @torch.no_grad()
 def scale_first_layers(graph: fx.GraphModule, scale: float) -> None:
     """Multiply the weights of the layers that the input reaches first, in place."""
-    for weight in {id(layer.weight): layer.weight for layer in _first_layers(graph)}.values():
+    for weight in {id(layer.weight): layer.weight for layer in first_layers(graph)}.values():
         weight.mul_(scale)
 
 
-def _first_layers(graph: fx.GraphModule) -> list[nn.Conv1d | nn.Conv2d | nn.Conv3d | nn.Linear]:
+def first_layers(graph: fx.GraphModule) -> list[nn.Conv1d | nn.Conv2d | nn.Conv3d | nn.Linear]:
     """Return the convolutions and linear layers that only layers without parameters separate from the input."""
     waiting = [node for node in graph.graph.nodes if node.op == "placeholder"]
     seen: set[fx.Node] = set()

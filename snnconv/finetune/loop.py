@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -74,8 +75,9 @@ def fit(
     objective = Objective(model.graph, settings, teacher)
     trainer = Trainer(model.graph, images, settings, objective, accelerator, home, classes)
     trainer.files, trainer.identity = files, identity
-    trainer.restore()
-    with objective, blocks_kept(home):
+    alone = files.locked() if files is not None and accelerator.is_main_process else nullcontext()
+    with alone, objective, blocks_kept(home):
+        trainer.restore()
         log = trainer.run(eval_data, progress, on_epoch)
     model.graph.to("cpu").eval()
     scale_first_layers(model.graph, 1 / scale)

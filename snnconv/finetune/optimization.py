@@ -10,6 +10,7 @@ from torch import Tensor, fx
 from snnconv.errors import InvalidValueError
 from snnconv.finetune.settings import OptimizerSettings, optimizer_name
 from snnconv.graph.access import calls, module_of, results
+from snnconv.graph.linear import NORMS
 
 __all__ = ["build_average", "build_optimizer", "build_schedule", "hold_unused", "load_optimizer"]
 
@@ -47,7 +48,7 @@ def build_optimizer(graph: fx.GraphModule, settings: OptimizerSettings) -> torch
         )
     try:
         optimizer: torch.optim.Optimizer = create_optimizer_v2(
-            [parameter for parameter in graph.parameters() if parameter.requires_grad],
+            _groups(graph, settings),
             opt=optimizer_name(settings.optimizer),
             lr=settings.lr,
             weight_decay=settings.weight_decay,
@@ -59,6 +60,21 @@ def build_optimizer(graph: fx.GraphModule, settings: OptimizerSettings) -> torch
     if getattr(optimizer, "is_second_order", False):
         raise InvalidValueError(f"optimizer is {settings.optimizer!r}: it needs second derivatives. Give another one.")
     return optimizer
+
+
+def _groups(graph: fx.GraphModule, settings: OptimizerSettings) -> list[dict[str, Any]]:
+    """Return the trainable parameters: the biases of batch-norms by themselves where their rate is another."""
+    trained = [parameter for parameter in graph.parameters() if parameter.requires_grad]
+    if settings.bias_lr == 1:
+        return [{"params": trained}]
+    norms = [module for module in graph.modules() if isinstance(module, NORMS)]
+    biases = {id(norm.bias) for norm in norms if norm.bias is not None}
+    lr, decay = settings.lr * settings.bias_lr, settings.weight_decay / settings.bias_lr
+    groups: list[dict[str, Any]] = [
+        {"params": [parameter for parameter in trained if id(parameter) not in biases]},
+        {"params": [parameter for parameter in trained if id(parameter) in biases], "lr": lr, "weight_decay": decay},
+    ]
+    return [group for group in groups if group["params"]]
 
 
 def load_optimizer(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
@@ -83,15 +99,16 @@ def build_schedule(optimizer: torch.optim.Optimizer, settings: OptimizerSettings
     """
     from timm.scheduler import create_scheduler_v2
 
-    # The cosine begins at the highest rate when the warm-up ends, and is 0 at the last epoch's end.
-    after = settings.epochs - settings.warmup_epochs
+    # Cosine and line begin at the highest rate when the warm-up ends, and are 0 at the last epoch's end.
+    falls = settings.scheduler in ("cosine", "linear")
+    linear = settings.scheduler == "linear"
     schedule, _ = create_scheduler_v2(
         optimizer,
-        settings.scheduler,
-        num_epochs=after if settings.scheduler == "cosine" else settings.epochs,
-        warmup_prefix=settings.scheduler == "cosine",
+        "poly" if linear else settings.scheduler,
+        num_epochs=settings.epochs - settings.warmup_epochs if falls else settings.epochs,
+        warmup_prefix=falls,
         decay_epochs=settings.step_epochs,
-        decay_rate=settings.step_rate,
+        decay_rate=1.0 if linear else settings.step_rate,  # timm's polynomial takes its exponent here
         warmup_epochs=settings.warmup_epochs,
         warmup_lr=settings.lr / 100,
         step_on_epochs=False,

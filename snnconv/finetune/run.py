@@ -5,19 +5,20 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from snnconv.data.images import Images
 from snnconv.errors import FileError, InvalidValueError
-from snnconv.files import require_writable
+from snnconv.files import locked, require_writable
 from snnconv.finetune.checkpoint import Checkpoint, load_checkpoint
 from snnconv.model import Model
 
 __all__ = ["RunFiles", "differences", "identity_of"]
 
-CHECKPOINT, METRICS = ".checkpoint", ".metrics.jsonl"
+CHECKPOINT, METRICS, LOCK = ".checkpoint", ".metrics.jsonl", ".lock"
 DIGEST = re.compile("[0-9a-f]{64}")
 FREE = ("checkpoint_blocks", "workers")  # settings that change nothing of the result
 
@@ -42,13 +43,28 @@ class RunFiles:
         stem = Path(output).with_suffix("") if Path(output).suffix == ".onnx" else Path(output)
         return RunFiles(Path(f"{stem}{CHECKPOINT}"), Path(f"{stem}{METRICS}"), resume)
 
+    def locked(self) -> AbstractContextManager[None]:
+        """Return a context in which no other process trains into the same files.
+
+        Raises:
+            FileError: On entry: another process trains into them.
+        """
+        stem = self.checkpoint.with_suffix("")
+        return locked(stem.with_name(f"{stem.name}{LOCK}"), f"training that writes {self.checkpoint} and its result")
+
     def check(self) -> None:
         """Refuse to lose anything, before any work.
 
         Raises:
-            FileError: There is no checkpoint to go on from, there is one that would be overwritten, or a file cannot be
-                written.
+            FileError: There is no checkpoint to go on from, there is one that would be overwritten, another process
+                trains into the same files, or a file cannot be written.
         """
+        for path in (self.checkpoint, self.metrics):
+            require_writable(path)
+        with self.locked():
+            self._check()
+
+    def _check(self) -> None:
         if self.resume:
             load_checkpoint(self.checkpoint)
         elif os.path.lexists(self.checkpoint):
@@ -63,8 +79,6 @@ class RunFiles:
                 f"{self.checkpoint} is the checkpoint of a training that did not finish: go on with --resume, or "
                 "remove it to start anew."
             )
-        for path in (self.checkpoint, self.metrics):
-            require_writable(path)
 
     def is_finished(self, output: str | os.PathLike[str]) -> bool:
         """Return whether there is nothing to go on with, for the result is written already.

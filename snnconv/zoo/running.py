@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -137,9 +137,11 @@ class _Stages:
 def _opened(recipe: Recipe, spec: str) -> tuple[Model, Images]:
     """Return the network with random weights, and the data for it."""
     table, neuron = recipe.data, recipe.train.neuron
+    info = describe_data(spec, purpose="train")
+    table.check(spec, info)
     network = build_network(
         recipe.network.name,
-        describe_data(spec, purpose="train"),
+        replace(info, classes=info.classes and (table.classes or info.classes)),
         size=table.size,
         resize=table.resize,
         mean=table.mean,

@@ -169,6 +169,7 @@ TUNE = ("finetune", "net.onnx", "--data", "npz:data.npz")
         (("--distill-features", "0"), "--distill-features: there is no teacher"),
         (("--rmp-sites", "all"), "--rmp-sites: there is no RMP-Loss; give --rmp-loss K"),
         (("--step-epochs", "2", "--step-rate", "0.5"), "--step-epochs, --step-rate: only --scheduler step has steps"),
+        (("--no-augment", "--shift", "1", "--flips", "alternating"), "--shift, --flips: --no-augment leaves shifts"),
         (("--optimizer", "adamw", "--momentum", "0.5"), "--momentum: adamw has momenta of its own"),
     ],
 )

@@ -127,7 +127,7 @@ def test_the_loop_takes_all_of_its_options(run: Callable[..., Any], here: Path) 
         *("--ema", 0.9, "--auto-augment", "randaugment", "--cutout", 2, "--mixup", 0.1, "--cutmix", 0.5),
         *("--label-smoothing", 0.1, "--distill", "net.onnx", "--distill-logits", 0.5, "--distill-features", 0.25),
         *("--distill-temperature", 2, "--workers", 0, "--bf16", "--channels-first", "--no-augment", "--seed", 3),
-        *("--initial-ceiling", 3, "--max-pool", "--checkpoint-blocks"),
+        *("--initial-ceiling", 3, "--max-pool", "--checkpoint-blocks", "--bias-lr", 2),
     )
     settings = run(*TRAIN, *options, "--json").json["settings"]
     expected = {
@@ -138,6 +138,7 @@ def test_the_loop_takes_all_of_its_options(run: Callable[..., Any], here: Path) 
         "weight_decay": 0.0,
         "momentum": 0.5,
         "optimizer": "nesterov",
+        "bias_lr": 2.0,
         "scheduler": "step",
         "step_epochs": 1,
         "step_rate": 0.5,
@@ -145,6 +146,9 @@ def test_the_loop_takes_all_of_its_options(run: Callable[..., Any], here: Path) 
         "clip": 1.0,
         "ema": 0.9,
         "augment": False,
+        "shift": None,
+        "padding": "zeros",
+        "flips": "random",
         "auto_augment": "randaugment",
         "cutout": 2,
         "mixup": 0.1,
@@ -163,6 +167,7 @@ def test_the_loop_takes_all_of_its_options(run: Callable[..., Any], here: Path) 
         "total_levels": 8,
         "initial_ceiling": 3.0,
         "average_pool": False,
+        "whitening": False,
         "neuron": None,
         "threshold_norm": True,
         "train_ceilings": False,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from torch import Generator
@@ -34,6 +35,51 @@ def test_a_shift_is_a_crop_of_the_padded_image(dtype):
         assert torch.equal(image, before[:, top : top + 8, left : left + 16])
         seen.add((top, left))
     assert len(seen) > 8  # of 15
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.float32])
+@pytest.mark.parametrize(("padding", "mode"), [("zeros", "constant"), ("reflection", "reflect")])
+def test_a_shift_of_so_many_pixels_in_a_padded_image(padding, mode, dtype):
+    x = torch.randint(1, 255, (60, 2, 4, 6), generator=_seeded()).to(dtype)
+    draws, seen = _draws(60, 2), set()
+    shifted = shift(x, draws, 3, padding)
+    assert (shifted.dtype, shifted.shape) == (x.dtype, x.shape)
+    padded = np.pad(x.numpy(), ((0, 0), (0, 0), (3, 3), (3, 3)), mode=mode)
+    for image, before, (down, right) in zip(shifted.numpy(), padded, draws.tolist(), strict=True):
+        top, left = int(down * 7), int(right * 7)
+        np.testing.assert_array_equal(image, before[:, top : top + 4, left : left + 6])
+        seen |= {top, left}
+    assert seen == set(range(7))
+
+
+@pytest.mark.parametrize("padding", ["zeros", "reflection"])
+def test_no_shift_is_the_image(padding):
+    x = torch.rand(5, 1, 4, 6, generator=_seeded())
+    assert torch.equal(shift(x, _draws(5, 2), 0, padding), x)
+
+
+@pytest.mark.parametrize(("size", "reach"), [((8, 10), 8), ((80, 80), 2)])
+def test_a_shift_that_cannot_be_is_refused(size, reach):
+    with pytest.raises(InvalidValueError, match=rf"shift is {reach}, the images are {size[0]} x {size[1]} pixels"):
+        Augmentation(InputSpec(3, *size), LoopSettings(shift=reach))
+
+
+def test_settings_of_the_shift_are_the_shift():
+    x = torch.rand(50, 3, 8, 8, generator=_seeded())
+    augmentation = Augmentation(InputSpec(3, 8, 8), LoopSettings(shift=3, padding="reflection"))
+    draws = augmentation.draws(1, 50)
+    expected = flip(shift(x, draws.places[:, :2], 3, "reflection"), draws.places[:, 4])
+    assert torch.equal(augmentation(x, draws), expected)
+
+
+def test_alternating_flips_take_each_image_in_every_second_epoch():
+    augmentation = Augmentation(InputSpec(3, 8, 8), LoopSettings(shift=0, flips="alternating"))
+    x = torch.rand(2000, 3, 8, 8, generator=_seeded())
+    epochs = [(augmentation(x, augmentation.draws(epoch, 2000)) != x).flatten(1).any(1) for epoch in range(1, 5)]
+    assert 850 < epochs[0].sum() < 1150
+    assert torch.equal(epochs[0], ~epochs[1])
+    assert torch.equal(epochs[0], epochs[2])
+    assert torch.equal(epochs[1], epochs[3])
 
 
 @pytest.mark.parametrize("number", [0.0, 1 - 2**-24])

@@ -50,6 +50,13 @@ def test_a_cosine(optimizer, warmup):
     np.testing.assert_allclose(_rates(settings, 5), expected, rtol=1e-9)
 
 
+@pytest.mark.parametrize("warmup", [0, 2])
+def test_a_line_and_a_triangle(warmup):
+    settings = LoopSettings(epochs=6, lr=0.3, scheduler="linear", warmup_epochs=warmup)
+    expected = [reference.line(step, 0.3, 30, 5 * warmup) for step in range(30)]
+    np.testing.assert_allclose(_rates(settings, 5), expected, rtol=1e-9)
+
+
 @pytest.mark.parametrize("warmup", [0, 1])
 def test_stairs(warmup):
     settings = LoopSettings(epochs=6, lr=0.3, scheduler="step", step_epochs=2, step_rate=0.25, warmup_epochs=warmup)
@@ -82,6 +89,24 @@ def test_weight_decay_takes_every_parameter_that_is_trained():
     groups = build_optimizer(module, LoopSettings(weight_decay=0.125)).param_groups
     assert [group["weight_decay"] for group in groups] == [0.125]
     assert sum(len(group["params"]) for group in groups) == 5
+
+
+def test_biases_of_batch_norms_have_a_rate_of_their_own():
+    module = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.Linear(2, 2), nn.BatchNorm1d(2, affine=False))
+    settings = LoopSettings(lr=0.5, bias_lr=8.0, weight_decay=0.125, epochs=2, scheduler="linear")
+    optimizer = build_optimizer(module, settings)
+    others, biases = optimizer.param_groups
+    assert [id(parameter) for parameter in biases["params"]] == [id(module[1].bias)]
+    assert len(others["params"]) == 5
+    assert [others["lr"], biases["lr"]] == [0.5, 4.0]
+    assert others["lr"] * others["weight_decay"] == biases["lr"] * biases["weight_decay"]
+    build_schedule(optimizer, settings, 10).step_update(15)
+    assert [others["lr"], biases["lr"]] == pytest.approx([0.125, 1.0])
+
+
+def test_without_batch_norm_there_is_one_rate():
+    (group,) = build_optimizer(nn.Linear(2, 2), LoopSettings(lr=0.5, bias_lr=8.0)).param_groups
+    assert group["lr"] == 0.5
 
 
 @pytest.mark.parametrize(("name", "near"), [("sdg", "sgd"), ("adamww", "adamw"), ("lamp", "lamb"), ("", "sgd")])

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from functools import cache
 
+import numpy as np
 import pytest
 import torch
 
@@ -160,6 +161,39 @@ def test_what_the_data_table_says_reaches_the_network(tmp_path):
     )
     model = run_recipe(path, DATA, device="cpu")
     assert (model.input.mean, model.input.std, model.input.height, model.input.resize) == ((0.3,), (0.5,), 12, 12)
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ("shape = [3, 32, 32]", "1 x 8 x 8 .* in 10 classes.*made for digits, images of 3 x 32 x 32 .* in any classes"),
+        ("shape = [1, 8, 9]", "1 x 8 x 8 .*made for digits, images of 1 x 8 x 9"),
+        ("classes = 12", "in 10 classes.*any x any x any .* in 12 classes"),
+        ("classes = 9", "in 10 classes.* in 9 classes"),
+        ("size = 16\nshape = [3, 16, 16]", "1 x 8 x 8 .*made for digits, images of 3 x 16 x 16"),
+    ],
+)
+def test_data_of_another_kind_are_refused_before_any_work(rows, said, tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text(FROM_SCRATCH.replace('spec = "digits"', f'spec = "digits"\n{rows}'))
+    with pytest.raises(DataError, match=said):
+        run_recipe(path, DATA, device="cpu")
+
+
+@pytest.mark.parametrize("rows", ["shape = [1, 8, 8]\nclasses = 10", "size = 8\nshape = [1, 9, 9]"])
+def test_data_of_the_recipes_kind_are_taken(rows, tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text(FROM_SCRATCH.replace('spec = "digits"', f'spec = "digits"\n{rows}'))
+    assert run_recipe(path, DATA, device="cpu").stage is Stage.SNN
+
+
+def test_numbers_of_classes_that_a_part_lacks_are_still_outputs(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text(FROM_SCRATCH.replace('spec = "digits"', 'spec = "digits"\nclasses = 10'))
+    rng = np.random.default_rng(0)
+    np.savez(tmp_path / "part.npz", x=rng.integers(255, size=(60, 8, 8), dtype=np.uint8), y=np.arange(60) % 7)
+    snn = run_recipe(path, f"npz:{tmp_path / 'part.npz'}", device="cpu")
+    assert snn.logits(torch.zeros(1, 1, 8, 8)).shape == (1, 10)
 
 
 def test_data_that_do_not_come_along_must_be_given():

@@ -31,7 +31,7 @@ def test_the_defaults_are_the_recipe():
         {"weight_decay": -1.0},
         {"momentum": 1.0},
         {"optimizer": "sdg"},
-        {"scheduler": "linear"},
+        {"scheduler": "exponential"},
         {"warmup_epochs": -1},
         {"warmup_epochs": 300},
         {"warmup_epochs": 1, "scheduler": "none"},

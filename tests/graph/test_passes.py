@@ -12,7 +12,7 @@ from pass_graphs import Net, graphs, kinds, rewritten
 from torch import nn
 
 from snnconv.graph.access import calls, module_of
-from snnconv.graph.modules import Arithmetic, AveragePool, ReduceMean
+from snnconv.graph.modules import Arithmetic, AveragePool, MaxPool, ReduceMean
 from snnconv.graph.passes import (
     MERGE,
     SIMPLIFY,
@@ -273,6 +273,35 @@ def test_a_norm_before_a_mean(include, pads):
     x = net.call(AveragePool([2, 2], [2, 2], [pads] * 4, count_include_pad=include), x)
     graph = rewritten(net.finish(net.conv(x, 3, 2)), simplify)
     assert (nn.BatchNorm2d in kinds(graph)) == (include and bool(pads))
+
+
+@pytest.mark.parametrize("include", [True, False])
+@pytest.mark.parametrize("pads", [0, 1])
+def test_a_norm_after_a_mean(include, pads):
+    net = Net(4, 6, 6)
+    x = net.call(AveragePool([2, 2], [2, 2], [pads] * 4, count_include_pad=include), net.conv(net.input, 4))
+    graph = rewritten(net.finish(net.call(nn.ReLU(), net.norm(x))), simplify)
+    assert (nn.BatchNorm2d in kinds(graph)) == (include and bool(pads))
+
+
+@pytest.mark.parametrize("pads", [0, 1])
+@pytest.mark.parametrize("lowest", [-0.1, 0.0, 0.1])
+def test_a_norm_after_a_maximum(lowest, pads):
+    net = Net(4, 9, 9)
+    x = net.call(MaxPool([3, 3], [2, 2], [pads] * 4, [1, 1]), net.conv(net.input, 4))
+    x = net.norm(net.call(AveragePool([2, 2], [1, 1], [0] * 4), x))
+    net.root.get_submodule(str(x.target)).weight.data = torch.tensor([0.5, lowest, 1.0, 2.0], dtype=torch.float64)
+    graph = rewritten(net.finish(net.call(nn.ReLU(), x)), simplify)
+    assert (nn.BatchNorm2d in kinds(graph)) == (lowest < 0)
+
+
+def test_a_maximum_with_two_users_keeps_its_norm():
+    net = Net(4, 6, 6)
+    x = net.call(MaxPool([2, 2], [2, 2], [0] * 4, [1, 1]), net.conv(net.input, 4))
+    norm = net.norm(x)
+    net.root.get_submodule(str(norm.target)).weight.data.fill_(0.5)
+    graph = rewritten(net.finish(net.add(norm, net.call(nn.ReLU(), x))), simplify)
+    assert nn.BatchNorm2d in kinds(graph)
 
 
 @pytest.mark.parametrize("keepdims", [True, False])

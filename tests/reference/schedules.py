@@ -22,3 +22,10 @@ def stairs(step: int, lr: float, every: int, rate: float, warmup: int = 0) -> fl
     if step < warmup:
         return warming(step, lr, warmup)
     return lr * rate ** (step // every)
+
+
+def line(step: int, lr: float, steps: int, warmup: int = 0) -> float:
+    """From the highest rate, where the warm-up ends, in a straight line down to 0 after the steps that are left."""
+    if step < warmup:
+        return warming(step, lr, warmup)
+    return lr * (steps - step) / (steps - warmup)

@@ -7,12 +7,13 @@ from unittest import mock
 import pytest
 import torch
 from torch import fx, nn
+from torch.nn import functional
 from torchvision.models import resnet as peer_resnet
 from torchvision.models import vgg as peer_vgg
 
 from snnconv.errors import InvalidValueError
 from snnconv.loading import load_module
-from snnconv.networks import NETWORKS, VGG, DSResNet, MSResNet, ResNet, SmallCNN
+from snnconv.networks import NETWORKS, VGG, DSResNet, FastNet, MSResNet, ResNet, SmallCNN
 from snnconv.networks.ds_resnet import DSBlock
 from snnconv.networks.ms_resnet import MSBlock
 from snnconv.networks.resnet import BasicBlock
@@ -26,8 +27,10 @@ SUPPORTED = {
     nn.Conv2d,
     nn.Identity,
     nn.Linear,
+    nn.MaxPool2d,
     nn.ReLU,
 }
+RESIDUAL_OR_VGG = [name for name in NETWORKS if not name.startswith(("small-cnn", "fast"))]
 
 
 @pytest.fixture(autouse=True)
@@ -37,7 +40,7 @@ def _seed():
 
 def without_memory(name, channels=3, classes=10):
     """A network on the meta device; there is nothing to draw."""
-    draws = dict.fromkeys(("kaiming_normal_", "kaiming_uniform_", "uniform_"), mock.DEFAULT)
+    draws = dict.fromkeys(("dirac_", "kaiming_normal_", "kaiming_uniform_", "uniform_"), mock.DEFAULT)
     with torch.device("meta"), mock.patch.multiple(nn.init, **draws):
         return NETWORKS[name](channels, classes).eval()
 
@@ -96,6 +99,7 @@ def test_every_family_has_its_names():
     names |= {
         f"ds-resnet{depth}{form}" for depth in (14, 20, 32, 44, 68) for form in ("", "-w8", "-w16", "-w32", "-dvs")
     }
+    names |= {f"fast{kind}{width}" for kind in ("", "-average") for width in ("", "-w32", "-w16")}
     names |= {"small-cnn", "resnet18", "resnet34", "resnet19", "vgg13", "vgg16", "ms-resnet18", "ms-resnet34"}
     assert set(NETWORKS) == names
     assert NETWORKS["small-cnn"] is SmallCNN
@@ -127,7 +131,7 @@ def test_images_of_8_pixels(name):
 # Structure
 
 
-@pytest.mark.parametrize("name", [name for name in NETWORKS if name != "small-cnn"])
+@pytest.mark.parametrize("name", RESIDUAL_OR_VGG)
 def test_the_depth_is_the_one_in_the_name(name):
     depth = int(re.search(r"\d+", name).group())
     missing = 2 if name.startswith("vgg") else 0  # hidden linear layers of the paper
@@ -143,7 +147,7 @@ def test_layers_are_ordinary_and_change_nothing_in_place(name):
     assert len(calls(module, graph, nn.ReLU)) == sum(isinstance(part, nn.ReLU) for part in leaves)
 
 
-@pytest.mark.parametrize("name", list(NETWORKS))
+@pytest.mark.parametrize("name", [*RESIDUAL_OR_VGG, "small-cnn"])
 def test_a_convolution_has_no_bias_and_a_batch_norm_after_it(name):
     module, graph = on_meta(name)
     convolutions = calls(module, graph, nn.Conv2d)
@@ -189,6 +193,8 @@ def test_well_known_parameter_counts(name, millions):
     ("name", "count"),
     [
         ("small-cnn", 14746),
+        ("fast", 1972792),
+        ("fast-average", 1972792),
         ("resnet20", 272474),
         ("resnet18", 11173962),
         ("resnet34", 21282122),
@@ -299,6 +305,45 @@ def test_initial_weights():
             assert part.bias.eq(0).all()
 
 
+# The fast network
+
+
+@pytest.mark.parametrize("average", [False, True])
+def test_the_fast_network_is_its_formula(average):
+    module = unsettled(FastNet(3, 10, width=8, average=average))
+    weights = module.state_dict()
+    x = torch.randn(2, 3, 32, 32)
+
+    def norm(x, name):
+        scale, shift, mean, var = (weights[f"{name}.{n}"] for n in ("weight", "bias", "running_mean", "running_var"))
+        return functional.batch_norm(x, mean, var, scale, shift)
+
+    y = functional.conv2d(x, weights["stem.0.weight"], weights["stem.0.bias"]).relu()
+    for block in range(3):
+        names = [f"blocks.{block}.{place}" for place in ((0, 1, 4, 5) if average else (0, 2, 4, 5))]
+        y = functional.conv2d(y, weights[f"{names[0]}.weight"], padding=1)
+        if average:
+            y = functional.avg_pool2d(norm(y, names[1]).relu(), 2)
+        else:
+            y = norm(functional.max_pool2d(y, 2), names[1]).relu()
+        y = norm(functional.conv2d(y, weights[f"{names[2]}.weight"], padding=1), names[3]).relu()
+    assert y.shape == (2, 32, 3, 3)
+    with torch.inference_mode():
+        torch.testing.assert_close(module(x), y.mean((2, 3)) @ weights["head.weight"].T, **ROUNDING)
+
+
+def test_fast_convolutions_start_as_the_identity():
+    module = NETWORKS["fast-w16"](3, 10)
+    convolutions = [part for part in module.blocks.modules() if isinstance(part, nn.Conv2d)]
+    assert [part.in_channels for part in convolutions] == [24, 16, 16, 64, 64, 64]
+    for part in convolutions:
+        x = torch.randn(2, part.in_channels, 5, 5)
+        kept = min(part.in_channels, part.out_channels)
+        assert torch.equal(part(x)[:, :kept], x[:, :kept])
+        assert part.out_channels == kept or part.weight[kept:].std() > 0
+    assert {part.momentum for part in module.modules() if isinstance(part, nn.BatchNorm2d)} == {0.4}
+
+
 # Through ONNX
 
 
@@ -308,8 +353,10 @@ def test_initial_weights():
         lambda: NETWORKS["resnet8"](3, 10),
         lambda: MSResNet(3, 10, widths=(4, 8), blocks=(1, 1)),
         lambda: DSResNet(2, 10, width=4, n=1, input_norm=True),
+        lambda: FastNet(3, 10, width=4),
+        lambda: FastNet(1, 10, width=4, average=True),
     ],
-    ids=["resnet8", "ms-resnet", "ds-resnet-dvs"],
+    ids=["resnet8", "ms-resnet", "ds-resnet-dvs", "fast", "fast-average"],
 )
 def test_the_loaded_network_is_the_same(make):
     module = unsettled(make())

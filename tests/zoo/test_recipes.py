@@ -208,6 +208,9 @@ def test_whole_numbers_are_numbers(mine):
             ("[train]", "[convert]\ntimesteps = 2\nlevels = 2\n[train.neuron]\n[train]"),
             r"\[convert\] and \[train.neuron\]",
         ),
+        (("[network]", "shape = [32, 32]\n[network]"), r"\[data\]: shape is \[32, 32\]: it must be channels"),
+        (("[network]", "shape = [3, 0, 32]\n[network]"), r"\[data\]: shape is \[3, 0, 32\]"),
+        (("[network]", "classes = 1\n[network]"), r"\[data\]: classes is 1: it must be at least 2"),
         (("[train]", "[convert]\ntimesteps = 0\nlevels = 2\n[train]"), r"\[convert\]: timesteps is 0"),
         (
             ("[train]", "[convert]\ntimesteps = 2\nlevels = 2\ncoupling = 'no'\n[train]"),

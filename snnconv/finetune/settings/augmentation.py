@@ -7,8 +7,10 @@ from typing import Literal
 
 from snnconv.options import Settings, documented, option
 
-__all__ = ["AugmentationSettings", "AutoAugment"]
+__all__ = ["AugmentationSettings", "AutoAugment", "Flips", "Padding"]
 
+Flips = Literal["random", "alternating"]
+Padding = Literal["zeros", "reflection"]
 AutoAugment = Literal["none", "autoaugment", "randaugment"]
 
 
@@ -22,6 +24,19 @@ class AugmentationSettings(Settings):
         "Shifts and flips of images up to 64 pixels, crops and flips of larger ones. Grey images never flip, and "
         "frames of events are shifted only.",
         names=("--augment/--no-augment",),
+    )
+    shift: int | None = option(
+        None,
+        "Pixels that images up to 64 pixels are shifted by at most, down and right alike.",
+        metavar="N",
+        least=0,
+        otherwise="an eighth of each side",
+    )
+    padding: Padding = option("zeros", "Fill of what a shift uncovers: zeros, or the image mirrored at its edge.")
+    flips: Flips = option(
+        "random",
+        "Images that are flipped: half of them at random, or each in every second epoch, half of them in the first "
+        "(alternating).",
     )
     auto_augment: AutoAugment = option(
         "none", "Policy of torchvision; autoaugment is that of CIFAR-10 up to 64 pixels, else that of ImageNet."

@@ -59,9 +59,13 @@ class OptimizerSettings(Settings):
     )
     momentum: float = option(0.9, "Momentum of sgd and nesterov; other optimizers have their own.", least=0, below=1)
     optimizer: str = option("sgd", "Optimizer: sgd, nesterov, adam, adamw or another of timm's.")
-    scheduler: Literal["cosine", "step", "none"] = option(
+    bias_lr: float = option(
+        1.0, "Factor of the learning rate for the biases of batch-norms, whose weight decay is divided by it.", above=0
+    )
+    scheduler: Literal["cosine", "linear", "step", "none"] = option(
         "cosine",
-        "Course of the learning rate after its warm-up: down to 0 by a cosine, in steps, or constant (none); timm's.",
+        "Course of the learning rate after its warm-up: down to 0 by a cosine or linearly (a triangle with the "
+        "warm-up), in steps, or constant (none); timm's.",
     )
     step_epochs: int = option(90, "Epochs between two steps of the learning rate, with the scheduler step.", least=1)
     step_rate: float = option(

@@ -64,6 +64,11 @@ class TrainSettings(LoopSettings):
     average_pool: bool = option(
         True, "Pooling of the network: averages in place of maxima.", names=("--average-pool/--max-pool",)
     )
+    whitening: bool = option(
+        False,
+        "First convolution: eigenvectors of the training images' patches, scaled to unit variance, of both signs; its "
+        "weights are not trained further.",
+    )
     neuron: NeuronSettings | None = None
     threshold_norm: bool = option(
         True,

@@ -3,17 +3,20 @@
     BN(W x + b) = γ/σ·(W x + b - μ) + β = (γ/σ·W) x + (γ/σ·(b - μ) + β)        σ = sqrt(var + eps)
     (W x + b) + c = W x + (b + c)
 
-Where the operator's output has another user, or is an output of the network, both stay.
+Poolings between the two pass it on, P(a·x + b) = a·P(x) + b: a mean, which zeros that are counted would change with b,
+and a maximum where a >= 0. Where the operator's output has another user, or is an output of the network, all stay.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from torch import fx, nn
 
-from snnconv.graph.access import calls, finish, module_of
+from snnconv.graph.access import calls, finish, module_of, operands
 from snnconv.graph.linear import LINEAR, channels_at
+from snnconv.graph.modules import AveragePool, MaxPool
 from snnconv.graph.passes.affine import Affine, affine_of, per_channel, scale_output
 from snnconv.graph.passes.contract import Pass, Property
 from snnconv.graph.passes.merge_constants import CONSTANTS_MERGED
@@ -33,11 +36,14 @@ class _Fold:
 
 
 def _match(graph: fx.GraphModule, node: fx.Node) -> _Fold | None:
-    source = node.args[0] if node.args else None
-    if not isinstance(source, fx.Node) or source.op != "call_module" or len(source.users) != 1:
+    affine = affine_of(graph, node)
+    source = None if affine is None else operands(node)[0]
+    while source is not None and _passes(graph, source, affine):
+        source = operands(source)[0]
+    if affine is None or source is None or source.op != "call_module" or len(source.users) != 1:
         return None
     linear = module_of(graph, source)
-    if not isinstance(linear, LINEAR) or (affine := affine_of(graph, node)) is None:
+    if not isinstance(linear, LINEAR):
         return None
     shape = source.meta["shape"]
     axis = channels_at(linear, len(shape))
@@ -45,12 +51,22 @@ def _match(graph: fx.GraphModule, node: fx.Node) -> _Fold | None:
     return None if channels is None else _Fold(source, linear, channels)
 
 
+def _passes(graph: fx.GraphModule, node: fx.Node, affine: Affine | None) -> bool:
+    """Return whether a node is a pooling that maps what its operand is mapped by, `[C]`, for one user."""
+    module = module_of(graph, node) if node.op == "call_module" and len(node.users) == 1 else None
+    if affine is None or any(math.prod(values.shape[1:]) != 1 for values in affine.tensors):
+        return False
+    if isinstance(module, AveragePool):
+        return affine.shift is None or not (any(module.pads) and module.count_include_pad)
+    return isinstance(module, MaxPool) and (affine.scale is None or bool((affine.scale >= 0).all()))
+
+
 def _fold(graph: fx.GraphModule) -> bool:
     changed = False
     for node in calls(graph):
         if (match := _match(graph, node)) is not None:
             scale_output(match.linear, match.affine)
-            node.replace_all_uses_with(match.source)
+            node.replace_all_uses_with(operands(node)[0])
             graph.graph.erase_node(node)
             changed = True
     return finish(graph, changed)

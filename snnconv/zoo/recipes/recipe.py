@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeVar
 
+from snnconv.data.datasets import DataInfo
 from snnconv.data.dataspec import parse_spec
 from snnconv.errors import DataError, InvalidValueError
 from snnconv.finetune.settings import FinetuneSettings, LoopSettings, TrainSettings
@@ -33,6 +34,8 @@ class DataTable:
         std: Standard deviation of pixels in 0..1, one value or one a channel; None: the network's own, or 1.
         size: Height and width in pixels; None: the images' own.
         resize: Short side that images are scaled to before the centre is cropped; None: no scaling.
+        shape: Channels, height and width in pixels of the images that the recipe is made for; None: any.
+        classes: Number of classes that the recipe is made for; None: any.
     """
 
     name: str
@@ -41,12 +44,41 @@ class DataTable:
     std: tuple[float, ...] | None = None
     size: int | None = None
     resize: int | None = None
+    shape: tuple[int, ...] | None = None
+    classes: int | None = None
 
     def __post_init__(self) -> None:
         try:
             parse_spec(self.spec)
         except DataError as error:
             raise InvalidValueError(f"spec is no data spec: {error}") from error
+        if self.shape is not None and (len(self.shape) != 3 or min(self.shape) < 1):
+            raise InvalidValueError(
+                f"shape is {list(self.shape)}: it must be channels, height and width, as [3, 32, 32]."
+            )
+        if self.classes is not None and self.classes < 2:
+            raise InvalidValueError(f"classes is {self.classes}: it must be at least 2.")
+
+    def check(self, spec: str, info: DataInfo) -> None:
+        """Refuse data of another shape or number of classes than the recipe is made for.
+
+        Args:
+            spec: Data spec of the user.
+            info: Facts of the data; labels without names may leave the highest classes out.
+
+        Raises:
+            DataError: The data are of another kind.
+        """
+        sides = (info.channels, info.height, info.width)
+        count = 3 if self.size is None and self.resize is None else 1  # of the axes, the others are scaled
+        fewer = info.class_names is None and info.classes is not None and info.classes <= (self.classes or 0)
+        same = self.shape is None or sides[:count] == self.shape[:count]
+        if not same or not (self.classes is None or fewer or info.classes == self.classes):
+            raise DataError(
+                f"{spec!r} holds {_in_words(sides, info.classes)}, and the recipe is made for {self.name}, "
+                f"{_in_words(self.shape, self.classes)}: give such data, or a recipe of your own without shape and "
+                "classes in its table [data]."
+            )
 
     @property
     def embedded(self) -> bool:
@@ -183,6 +215,12 @@ class Recipe:
     def to_dict(self) -> dict[str, Any]:
         """Return the recipe as a dictionary that is ready for JSON."""
         return {name: value for name, value in json_ready(self).items() if name != "written"}
+
+
+def _in_words(shape: tuple[int | None, ...] | None, classes: int | None) -> str:
+    """Return the kind of images of a data set in words; None is any."""
+    sides = ("any" if side is None else str(side) for side in shape or (None,) * 3)
+    return f"images of {' x '.join(sides)} (channels x height x width) in {classes or 'any'} classes"
 
 
 def _adapted(settings: Stage, epochs: int | None, seed: int | None) -> Stage:
