@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 
-from snnconv.convert.calibration.own_levels import most_own_levels
+from snnconv.convert.calibration.stated_levels import largest_stated_level
 from snnconv.convert.calibration.walk import Levels
 from snnconv.errors import InvalidValueError, SnnconvWarning
 from snnconv.model import Model
@@ -30,8 +30,8 @@ def default_reason(ann: Model, timesteps: int, levels: int | None) -> str:
     trained = any(total_levels_of(site) is not None for _, site in iter_sites(ann.graph))
     if levels is not None or trained:
         return ""
-    if (own := most_own_levels(ann.graph)) is not None and own <= LEVELS_OF_SIGNALS:
-        return f"activations are rounded already (QuantizeLinear), to levels that N={own} reaches"
+    if (stated := largest_stated_level(ann.graph)) is not None and stated <= LEVELS_OF_SIGNALS:
+        return f"activations are rounded already (QuantizeLinear), to levels that N={stated} reaches"
     if not reads_signals(ann.graph):
         return ""
     return (
@@ -88,6 +88,6 @@ def fixed_levels(ann: Model, timesteps: int, levels: int | None) -> Levels:
 
 def _usual_levels(ann: Model, timesteps: int, *, signals: bool) -> int:
     """Return L where none is asked for and the network was not trained with one."""
-    own = most_own_levels(ann.graph) or 0
-    total = max(own if own <= LEVELS_OF_SIGNALS else 0, LEVELS_OF_SIGNALS if signals else 0)
+    stated = largest_stated_level(ann.graph) or 0
+    total = max(stated if stated <= LEVELS_OF_SIGNALS else 0, LEVELS_OF_SIGNALS if signals else 0)
     return default_levels(total, timesteps) if total else DEFAULT_LEVELS

@@ -25,7 +25,6 @@ from snnconv.convert.calibration.frontier import Frontier
 from snnconv.convert.calibration.least_squares import GramMatrices, fitting_correction
 from snnconv.convert.calibration.means import correct, mean_activations
 from snnconv.convert.calibration.method import Rule
-from snnconv.convert.calibration.own_levels import site_of_own_levels
 from snnconv.convert.calibration.patches import (
     PATCHED,
     add_correction,
@@ -34,6 +33,7 @@ from snnconv.convert.calibration.patches import (
     outputs_by_row,
     patches,
 )
+from snnconv.convert.calibration.stated_levels import site_of_stated_levels
 from snnconv.convert.calibration.walk import ceiling_axis, fitted, observed
 from snnconv.graph.access import calls, module_of, operands, shared_parameters
 from snnconv.graph.modules import Arithmetic
@@ -158,7 +158,7 @@ def _choose_ceilings(ann: Model, twin: fx.Node, walk: Frontier, node: fx.Node, r
 
     One that receives nothing keeps those that it has, and so does one whose values have levels already.
     """
-    if site_of_own_levels(ann.graph, twin, cast(QCFS, module_of(walk.graph, node)).total_levels) is not None:
+    if site_of_stated_levels(ann.graph, twin, cast(QCFS, module_of(walk.graph, node)).total_levels) is not None:
         return
     axis = ceiling_axis(ann.graph, twin, by_channel=by_channel)
     observation = observed(ann.graph, twin, list(walk.values(operands(node)[0])), axis)

@@ -19,8 +19,8 @@ from snnconv.convert.calibration.means import correct, mean_activations
 from snnconv.convert.calibration.method import Rule
 from snnconv.convert.calibration.methods.mse import mse
 from snnconv.convert.calibration.observation import OBSERVATIONS, Observation
-from snnconv.convert.calibration.own_levels import site_of_own_levels
 from snnconv.convert.calibration.shrinkage import shrunken
+from snnconv.convert.calibration.stated_levels import site_of_stated_levels
 from snnconv.errors import ModelError, SnnconvWarning
 from snnconv.graph.access import calls, display_name, module_of, operands
 from snnconv.model import Model, QuantizedANN, typed
@@ -94,8 +94,8 @@ def calibrate(
                 levels = levels_of(total_levels, node)
                 axis = ceiling_axis(graph, node, by_channel=by_channel)
                 observation = observed(graph, node, list(frontier.values(operands(node)[0])), axis)
-                if (own := site_of_own_levels(graph, node, levels)) is not None:
-                    site = own
+                if (stated := site_of_stated_levels(graph, node, levels)) is not None:
+                    site = stated
                 elif observation.alive.any():
                     site = fitted(observation, levels, rule, axis)
                 else:

@@ -15,21 +15,21 @@ from snnconv.graph.quantization import FakeQuantize
 from snnconv.neurons import QCFS
 from snnconv.spiking.sites import is_signed, iter_sites
 
-__all__ = ["most_own_levels", "site_of_own_levels"]
+__all__ = ["largest_stated_level", "site_of_stated_levels"]
 
 
-def most_own_levels(graph: fx.GraphModule) -> int | None:
-    """Return the least N that reaches the levels of all sites that have their own; None where no site has."""
-    own = [_levels(graph, node) for node, _ in iter_sites(graph)]
-    return max((largest for _, largest in filter(None, own)), default=None)
+def largest_stated_level(graph: fx.GraphModule) -> int | None:
+    """Return the least N that reaches the levels of all sites whose values are rounded by the file; None where none are."""
+    stated = [_levels(graph, node) for node, _ in iter_sites(graph)]
+    return max((largest for _, largest in filter(None, stated)), default=None)
 
 
-def site_of_own_levels(graph: fx.GraphModule, node: fx.Node, total_levels: int) -> QCFS | None:
+def site_of_stated_levels(graph: fx.GraphModule, node: fx.Node, total_levels: int) -> QCFS | None:
     """Return the site of N levels that has those which its values have already; None where they have none, or more."""
-    own = _levels(graph, node)
-    if own is None or own[1] > total_levels:
+    stated = _levels(graph, node)
+    if stated is None or stated[1] > total_levels:
         return None
-    scale = own[0].scale.detach()
+    scale = stated[0].scale.detach()
     return QCFS(scale * total_levels, total_levels, signed=is_signed(module_of(graph, node)))
 
 
