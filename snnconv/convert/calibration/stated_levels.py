@@ -19,7 +19,7 @@ __all__ = ["largest_stated_level", "site_of_stated_levels"]
 
 
 def largest_stated_level(graph: fx.GraphModule) -> int | None:
-    """Return the least N that reaches the levels of all sites whose values are rounded by the file; None where none are."""
+    """Return the least N that reaches the levels that the file rounds to; None where it rounds no site's values."""
     stated = [_levels(graph, node) for node, _ in iter_sites(graph)]
     return max((largest for _, largest in filter(None, stated)), default=None)
 
