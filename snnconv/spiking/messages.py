@@ -56,7 +56,9 @@ class MessagePassing:
         self.temporal = analyse(self.graph, Coupling.DIFFERENTIAL).temporal
         self.teller = self._own_rule if teller is None else teller
         self.static: dict[fx.Node, Tensor] = {}
-        self.sums: dict[fx.Node, Tensor] = {}  # of a tensor's messages
+        self.sums: dict[fx.Node, Tensor] = {}  # of a tensor's messages, where something reads its value so far
+        self.summed = self._nodes_read_as_sums()
+        self.last_reader = {operand: node for node in self.graph.graph.nodes for operand in operands(node)}
         self.told: dict[fx.Node, Tensor] = {}  # of a layer of neurons: the value that its readers know
         self.offsets: dict[fx.Node, Tensor] = {}
         self.received: dict[fx.Node, Tensor] = {}
@@ -72,6 +74,9 @@ class MessagePassing:
                 self.static[node] = x
             elif node.op == "call_module":
                 self._run(node, module_of(self.graph, node), messages)
+                for operand in set(operands(node)):
+                    if self.last_reader[operand] is node:
+                        messages.pop(operand, None)
         outputs = results(self.graph)
         return tuple(self._known(operands(node)[0]) for node in outputs[len(outputs) // 2 :])
 
@@ -89,8 +94,22 @@ class MessagePassing:
             messages[node] = self._tell(node, module)
         else:
             messages[node] = self._operate(node, module, messages)
-        before = self.sums.get(node)
-        self.sums[node] = messages[node] if before is None else before + messages[node]
+        if node in self.summed:
+            before = self.sums.get(node)
+            self.sums[node] = messages[node] if before is None else before + messages[node]
+
+    def _nodes_read_as_sums(self) -> set[fx.Node]:
+        """Return the nodes whose value so far is read: all that affine operators do not read alone."""
+        summed: set[fx.Node] = set()
+        for node in self.graph.graph.nodes:
+            if node.op == "call_module" and node in self.temporal:
+                module = module_of(self.graph, node)
+                changing = [operand in self.temporal for operand in operands(node)]
+                if isinstance(module, SpikingSite):
+                    summed.update(operands(node))
+                elif not isinstance(module, (Steps, TimeMean, Repeat)) and time_of(module, changing) is not Time.AFFINE:
+                    summed.update((node, *operands(node)))
+        return summed.union(*(operands(node) for node in results(self.graph)))
 
     def _known(self, node: fx.Node) -> Tensor:
         """Return the value so far of a tensor."""
