@@ -120,6 +120,7 @@ def test_processes_together_see_the_batch_of_one(images, processes, choices):
         assert sorted(shares) == sorted((i.numpy().tobytes(), int(label)) for i, label in zip(x, y, strict=True))
 
 
+@pytest.mark.filterwarnings("ignore:This DataLoader will create")  # on a machine of one core
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_workers_make_the_same_batches(images):
     few = images((12, 8, 8, 3))
